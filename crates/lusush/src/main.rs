@@ -1,0 +1,3 @@
+//! lusush
+
+fn main() {}
