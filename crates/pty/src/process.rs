@@ -1,0 +1,76 @@
+//! What the kernel says about a child: whether it waits for a key, and how often it woke.
+//!
+//! Invariant: a process is called waiting only if the kernel shows it blocked, without a timeout, in a system
+//! call that waits for input.
+
+use std::os::fd::AsFd;
+
+use rustix::process::Pid;
+
+/// Returns the leader of the foreground process group of the terminal, if it has one.
+pub fn foreground_pid(terminal: impl AsFd) -> Option<Pid> {
+    rustix::termios::tcgetpgrp(terminal).ok()
+}
+
+/// Whether process `pid` is blocked, without a timeout, in a system call that waits for input.
+///
+/// A wait with a timeout does not count: the process will go on by itself, as readline does after an Escape.
+#[must_use]
+pub fn waits_for_input(pid: Pid) -> bool {
+    let path = format!("/proc/{}/syscall", pid.as_raw_nonzero());
+    let Ok(text) = std::fs::read_to_string(path) else {
+        return false;
+    };
+    // "number arg0 … arg5 sp pc" when blocked, "running" otherwise.
+    let mut words = text.split_whitespace();
+    let Some(number) = words.next().and_then(|word| word.parse::<libc::c_long>().ok()) else {
+        return false;
+    };
+    let args: Vec<u64> = words
+        .map_while(|word| u64::from_str_radix(word.trim_start_matches("0x"), 16).ok())
+        .collect();
+    match timeout_argument(number) {
+        Some(Wait::Never) => true,
+        Some(Wait::Pointer(at)) => args.get(at) == Some(&0),
+        // A poll timeout is an int; the kernel shows the register, whose upper half is undefined.
+        Some(Wait::Millis(at)) => args.get(at).is_some_and(|&arg| (arg as u32).cast_signed() < 0),
+        None => false,
+    }
+}
+
+/// Where a system call that waits for input takes its timeout.
+enum Wait {
+    /// It has none.
+    Never,
+    /// A pointer, null for none.
+    Pointer(usize),
+    /// Milliseconds, negative for none.
+    Millis(usize),
+}
+
+fn timeout_argument(number: libc::c_long) -> Option<Wait> {
+    #[cfg(target_arch = "x86_64")]
+    match number {
+        libc::SYS_select => return Some(Wait::Pointer(4)),
+        libc::SYS_poll => return Some(Wait::Millis(2)),
+        libc::SYS_epoll_wait => return Some(Wait::Millis(3)),
+        _ => {}
+    }
+    match number {
+        libc::SYS_read => Some(Wait::Never),
+        libc::SYS_pselect6 => Some(Wait::Pointer(4)),
+        libc::SYS_ppoll => Some(Wait::Pointer(2)),
+        libc::SYS_epoll_pwait => Some(Wait::Millis(3)),
+        _ => None,
+    }
+}
+
+/// Returns how often process `pid` has gone to sleep by its own will, or nothing if it is gone.
+#[must_use]
+pub fn voluntary_switches(pid: Pid) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+    line.trim().parse().ok()
+}
