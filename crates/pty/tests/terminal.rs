@@ -1,4 +1,5 @@
 //! The terminal against a stock bash: what it types arrives, what it shows is there, and it ends what it began.
+#![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
 
