@@ -1,1 +1,30 @@
-//! log
+//! One framed, checksummed, append-only log, and history, the first view over it.
+//!
+//! This runs inside the user's shell, so it never maps a file (a program that truncates it would kill the
+//! shell with SIGBUS), starts no thread, keeps a fixed 64 KiB window per reader, and reads any bytes
+//! without panicking.
+//!
+//! ```text
+//!  command ▸ history ▸ frame: encode ▸ one write(2), O_APPEND ▸ │ file header │ record │ record │ ▸ EOF
+//!                                                                 64 bytes      ◀ walk: Backward (tail, search)
+//!                                                                               ▶ walk: Forward  (listing, check)
+//! ```
+//!
+//! Invariants:
+//! - Nothing already written is changed, except by a redaction, which keeps every length.
+//! - A reader yields every undamaged record, whatever lies between them; damage is counted, never fatal.
+//! - The order of records is their order in the file. A clock that jumps back reorders nothing.
+#![forbid(unsafe_code)]
+
+mod event;
+mod file;
+mod frame;
+pub mod history;
+mod import;
+mod join;
+pub mod search;
+mod walk;
+mod window;
+
+pub use file::{AppendError, Disturbance, OpenError};
+pub use frame::PAYLOAD_BYTES_MAX;

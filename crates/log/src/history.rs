@@ -1,0 +1,313 @@
+//! History: every command of every session, one log, written by all and read by all.
+//!
+//! A command is a `started` record, written before it runs, perhaps `continued` records for further lines, and
+//! a `finished` record. Records of different sessions interleave; the view joins them by session and sequence
+//! number. Commands are in the order in which they started, which is the order of the file.
+//!
+//! The log is created with bash's own history file imported into it, or not at all: there is no moment
+//! at which it exists without what the user already had. That file is only ever read.
+
+use std::io;
+use std::path::Path;
+
+use crate::event::Event;
+use crate::file::{LogFile, LogKind};
+use crate::frame::{FRAME_BYTES, PAYLOAD_BYTES_MAX};
+use crate::import::{self, Import};
+pub use crate::join::{Command, Commands};
+use crate::join::{LooseEnds, join};
+use crate::walk::{Back, Forward, Place, step_back};
+use crate::window::Window;
+use crate::{AppendError, Disturbance, OpenError};
+
+/// What a full read of the log found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Undamaged records of all kinds, redacted ones among them.
+    pub records: u64,
+    /// Commands typed in sessions.
+    pub commands: u64,
+    /// Ends of commands.
+    pub finished: u64,
+    /// Commands imported from bash's own history file.
+    pub imported: u64,
+    /// Records overwritten on purpose.
+    pub redacted: u64,
+    /// Stretches that are no record, or records with a wrong state byte or closing length.
+    pub damaged_runs: u64,
+    /// Bytes in them.
+    pub damaged_bytes: u64,
+    /// Bytes after the last record: an append that was cut off, or is just being written.
+    pub torn_tail_bytes: u64,
+}
+
+/// A log that was opened.
+pub struct Opened {
+    /// The log.
+    pub history: History,
+    /// True if this call created it.
+    pub created: bool,
+    /// Commands imported by this call.
+    pub imported: u64,
+    /// Why the import ended early. What was read until then is in the log.
+    pub import_error: Option<io::Error>,
+}
+
+/// A place in the log between two records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    offset: u64,
+    generation: u32,
+}
+
+/// The history log, open for appending and reading.
+pub struct History {
+    log: LogFile,
+}
+
+impl History {
+    /// Opens the history log at `path`, or creates it, with its folder, from bash's history file `import`.
+    ///
+    /// `session` is a random id, not 0, fresh at each open; `now_ns` is the time since the epoch.
+    ///
+    /// # Errors
+    /// The log can be neither opened nor created, or is something else. The caller then goes on without.
+    pub fn open(path: &Path, session: u64, now_ns: i64, import: Option<&Path>) -> Result<Opened, OpenError> {
+        let opened = LogFile::open(path, LogKind::History, session, now_ns, |out| match import {
+            Some(import) => import::copy(import, out),
+            None => Ok(Import::default()),
+        })?;
+        let history = Self { log: opened.log };
+        let created = opened.created.is_some();
+        let Import { count, failed } = opened.created.unwrap_or_default();
+        Ok(Opened {
+            history,
+            created,
+            imported: count,
+            import_error: failed,
+        })
+    }
+
+    /// Records that `command` is about to run in `cwd`, and returns its sequence number.
+    ///
+    /// # Errors
+    /// Nothing, or only a part that readers skip, was written.
+    pub fn started(&mut self, now_ns: i64, cwd: &[u8], command: &[u8]) -> Result<u64, AppendError> {
+        self.append(now_ns, Event::Started { cwd, command })
+    }
+
+    /// Records a further line of the command with sequence number `of`.
+    ///
+    /// # Errors
+    /// As [`History::started`].
+    pub fn continued(&mut self, of: u64, now_ns: i64, more: &[u8]) -> Result<(), AppendError> {
+        self.append(now_ns, Event::Continued { of, more }).map(drop)
+    }
+
+    /// Records how the command with sequence number `of` ended.
+    ///
+    /// # Errors
+    /// As [`History::started`].
+    pub fn finished(
+        &mut self,
+        of: u64,
+        now_ns: i64,
+        status: i32,
+        duration_ns: u64,
+    ) -> Result<(), AppendError> {
+        self.append(
+            now_ns,
+            Event::Finished {
+                of,
+                status,
+                duration_ns,
+            },
+        )
+        .map(drop)
+    }
+
+    fn append(&mut self, now_ns: i64, event: Event<'_>) -> Result<u64, AppendError> {
+        self.log
+            .append(event.kind(), now_ns, event.payload_bytes(), |out| {
+                event.write(out);
+            })
+    }
+
+    /// Notices what others did to the log since; true if there is something else to read than before.
+    ///
+    /// # Errors
+    /// The open file cannot be looked at any more.
+    pub fn refresh(&mut self) -> io::Result<bool> {
+        self.log.refresh()
+    }
+
+    /// Takes the latest disturbance that [`History::refresh`] noticed, so that it is told once.
+    pub fn take_disturbance(&mut self) -> Option<Disturbance> {
+        self.log.take_disturbance()
+    }
+
+    /// The random id this session appends under.
+    pub fn session(&self) -> u64 {
+        self.log.session()
+    }
+
+    /// Returns the newest `n` commands, oldest first.
+    pub fn tail(&self, n: usize) -> Vec<Command> {
+        let mut window = Window::new();
+        let mut place = Place::before(self.log.end());
+        let mut loose = LooseEnds::default();
+        let mut commands = Vec::new();
+        while commands.len() < n {
+            match self.step_back(&mut window, &mut place, usize::MAX, |_, _| true) {
+                Back::Start => break,
+                Back::Passed => {}
+                Back::Record(record) => {
+                    let key = (record.header.session, record.header.sequence);
+                    let event = Event::read(record.header.kind, record.payload).filter(|_| !record.redacted);
+                    match event.map(|event| (event, Command::begin(&record.header, event))) {
+                        Some((_, Some(mut command))) => {
+                            loose.tie(key, &mut command);
+                            commands.push(command);
+                        }
+                        Some((event, None)) => loose.keep(record.header.session, event),
+                        None => loose.drop_all(key),
+                    }
+                }
+            }
+        }
+        commands.reverse();
+        commands
+    }
+
+    /// Returns a cursor after everything known so far.
+    pub fn cursor_at_end(&self) -> Cursor {
+        Cursor {
+            offset: self.log.end(),
+            generation: self.log.generation(),
+        }
+    }
+
+    /// Returns up to `limit` commands that any session, this one too, started since `cursor`, and moves it on.
+    ///
+    /// How they ended and their further lines are included as far as already written. After the log was
+    /// replaced or truncated the cursor moves to its end, and nothing is returned.
+    pub fn since(&self, cursor: &mut Cursor, limit: usize) -> Vec<Command> {
+        let mut commands = Vec::new();
+        let end = self.log.end();
+        if cursor.generation != self.log.generation() {
+            *cursor = self.cursor_at_end();
+        }
+        if cursor.offset >= end {
+            return commands;
+        }
+        let mut walk = Forward::new(self.log.file(), cursor.offset, end);
+        while commands.len() < limit {
+            let Some(record) = walk.next() else {
+                // Something may just be being written: look again, but not at ever more garbage.
+                let record_bytes_max = (FRAME_BYTES + PAYLOAD_BYTES_MAX) as u64;
+                cursor.offset = walk.position().max(end.saturating_sub(record_bytes_max));
+                return commands;
+            };
+            let Some(event) = Event::read(record.header.kind, record.payload) else {
+                continue;
+            };
+            if record.redacted {
+                continue;
+            }
+            match Command::begin(&record.header, event) {
+                Some(command) => commands.push(command),
+                None => join(commands.iter_mut().rev(), record.header.session, event),
+            }
+        }
+        cursor.offset = walk.position();
+        commands
+    }
+
+    /// Returns all commands, oldest first.
+    ///
+    /// A command that still ran after 256 others had started is listed without its end.
+    pub fn commands(&self) -> Commands<'_> {
+        let walk = Forward::new(self.log.file(), self.log.floor(), self.log.end());
+        Commands::new(walk)
+    }
+
+    /// Reads the whole log and says what is in it.
+    pub fn check(&self) -> Report {
+        let mut report = Report::default();
+        let end = self.log.end();
+        let mut walk = Forward::new(self.log.file(), self.log.floor(), end);
+        while let Some(record) = walk.next() {
+            report.records += 1;
+            match Event::read(record.header.kind, record.payload) {
+                _ if record.redacted => report.redacted += 1,
+                Some(Event::Started { .. }) => report.commands += 1,
+                Some(Event::Imported { .. }) => report.imported += 1,
+                Some(Event::Finished { .. }) => report.finished += 1,
+                Some(Event::Continued { .. }) => {}
+                None if Event::is_known(record.header.kind) => {
+                    report.damaged_runs += 1;
+                    report.damaged_bytes += record.header.frame_bytes() as u64;
+                }
+                None => {}
+            }
+        }
+        report.damaged_runs += walk.damage().runs;
+        report.damaged_bytes += walk.damage().bytes;
+        report.torn_tail_bytes = end - walk.position();
+        report
+    }
+
+    /// Overwrites the command with sequence number `seq` of `session`, all its lines, in place, and returns how
+    /// many records that were. Every length, offset and sequence number stays.
+    ///
+    /// # Errors
+    /// The log cannot be written; some of the records may then be overwritten already.
+    pub fn redact(&mut self, session: u64, seq: u64) -> io::Result<usize> {
+        let mut records = Vec::new();
+        let mut walk = Forward::new(self.log.file(), self.log.floor(), self.log.end());
+        while let Some(record) = walk.next() {
+            if record.redacted || record.header.session != session {
+                continue;
+            }
+            let hit = match Event::read(record.header.kind, record.payload) {
+                Some(Event::Started { .. } | Event::Imported { .. }) => record.header.sequence == seq,
+                Some(Event::Continued { of, .. }) => of == seq,
+                Some(Event::Finished { .. }) | None => false,
+            };
+            if hit {
+                records.push((record.at, record.header.payload_bytes));
+            }
+        }
+        for &(at, payload_bytes) in &records {
+            self.log.redact_at(at, payload_bytes)?;
+        }
+        if !records.is_empty() {
+            self.log.invalidate();
+        }
+        Ok(records.len())
+    }
+
+    /// Says which log this is and how long: equal values mean equal contents.
+    pub(crate) fn version(&self) -> (u32, u64) {
+        (self.log.generation(), self.log.end())
+    }
+
+    /// See [`step_back`]; over the records of this log.
+    pub(crate) fn step_back<'w>(
+        &self,
+        window: &'w mut Window,
+        place: &mut Place,
+        frame_bytes_max: usize,
+        wanted: impl FnMut(u8, &[u8]) -> bool,
+    ) -> Back<'w> {
+        step_back(
+            self.log.file(),
+            window,
+            place,
+            self.log.floor(),
+            frame_bytes_max,
+            wanted,
+        )
+    }
+}

@@ -1,0 +1,258 @@
+//! Reads bash's own history file, once, into a new log.
+//!
+//! The file is only ever read. Format: one entry a line, each optionally after a line `#<unix seconds>`. When
+//! the very first line is such a line, bash wrote them all, and an entry reaches to the next one, over several
+//! lines. Bytes need not be UTF-8. NUL bytes, which a crash leaves and no command can hold, are dropped.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+
+use crate::event::Event;
+use crate::frame::{self, PAYLOAD_BYTES_MAX};
+
+/// Session id of imported commands.
+const NO_SESSION: u64 = 0;
+/// Bytes read from the history file at a time.
+const READ_BYTES: usize = 64 * 1024;
+
+/// What an import brought.
+#[derive(Debug, Default)]
+pub(crate) struct Import {
+    /// Commands imported.
+    pub(crate) count: u64,
+    /// Why it ended early, if it did.
+    pub(crate) failed: Option<io::Error>,
+}
+
+/// Writes the entries of the history file at `path` to `out` as records. No file: no entries.
+///
+/// # Errors
+/// Those of `out`. Failing to read the history file is reported in the result: it is no reason to have no log.
+pub(crate) fn copy(path: &Path, out: &mut dyn Write) -> io::Result<Import> {
+    let file = match open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Import::default()),
+        Err(error) => {
+            return Ok(Import {
+                count: 0,
+                failed: Some(error),
+            });
+        }
+    };
+    let mut record = Vec::new();
+    let mut sequence = 0;
+    entries(
+        BufReader::with_capacity(READ_BYTES, file),
+        PAYLOAD_BYTES_MAX,
+        |time_ns, command| {
+            let event = Event::Imported { command };
+            sequence += 1;
+            record.clear();
+            frame::encode(&mut record, event.kind(), sequence, NO_SESSION, time_ns, |out| {
+                event.write(out);
+            });
+            out.write_all(&record)
+        },
+    )
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    // Opening a fifo would wait for a writer, for ever.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    File::open(path)
+}
+
+/// Reads the entries of `history`, oldest first, and calls `each` with the time in nanoseconds since the
+/// epoch (0 if the file does not say) and the command.
+///
+/// Entries longer than `entry_bytes_max` are left out; memory stays within twice that.
+///
+/// # Errors
+/// Those of `each`.
+fn entries(
+    mut history: impl BufRead,
+    entry_bytes_max: usize,
+    mut each: impl FnMut(i64, &[u8]) -> io::Result<()>,
+) -> io::Result<Import> {
+    let mut entry = Entry {
+        time_ns: 0,
+        text: Vec::new(),
+        overlong: false,
+        empty: true,
+    };
+    let mut line = Vec::new();
+    let mut spans_lines = None;
+    let mut count = 0;
+    let failed = loop {
+        let line_overlong = match read_line(&mut history, entry_bytes_max, &mut line) {
+            Ok(Some(overlong)) => overlong,
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        };
+        let stamp = if line_overlong { None } else { timestamp_ns(&line) };
+        let spans_lines = *spans_lines.get_or_insert(stamp.is_some());
+        if stamp.is_some() || !spans_lines {
+            count += entry.hand_over(&mut each)?;
+        }
+        match stamp {
+            Some(time_ns) => entry.time_ns = time_ns,
+            None => entry.push(&line, line_overlong, entry_bytes_max),
+        }
+    };
+    count += entry.hand_over(&mut each)?;
+    Ok(Import { count, failed })
+}
+
+/// The entry being collected.
+struct Entry {
+    time_ns: i64,
+    text: Vec<u8>,
+    overlong: bool,
+    /// No line of it has been seen: its time, if any, still waits for it.
+    empty: bool,
+}
+
+impl Entry {
+    fn push(&mut self, line: &[u8], line_overlong: bool, bytes_max: usize) {
+        if !self.text.is_empty() {
+            self.text.push(b'\n');
+        }
+        self.empty = false;
+        self.overlong |= line_overlong || self.text.len() + line.len() > bytes_max;
+        if self.overlong {
+            self.text.clear();
+        } else {
+            self.text.extend(line.iter().filter(|&&byte| byte != 0));
+        }
+    }
+
+    /// Passes on what was collected, if anything, and begins anew.
+    fn hand_over(&mut self, each: &mut impl FnMut(i64, &[u8]) -> io::Result<()>) -> io::Result<u64> {
+        if self.empty {
+            return Ok(0);
+        }
+        let length = self
+            .text
+            .iter()
+            .rposition(|&byte| byte != b'\n')
+            .map_or(0, |last| last + 1);
+        let worth = !self.overlong && length > 0;
+        if worth {
+            each(self.time_ns, &self.text[..length])?;
+        }
+        (self.time_ns, self.overlong, self.empty) = (0, false, true);
+        self.text.clear();
+        Ok(u64::from(worth))
+    }
+}
+
+/// Reads a line without its newline; says whether it was longer than `bytes_max` and thus cut. None at the end.
+fn read_line(input: &mut impl BufRead, bytes_max: usize, line: &mut Vec<u8>) -> io::Result<Option<bool>> {
+    line.clear();
+    let (mut any, mut overlong) = (false, false);
+    loop {
+        let available = match input.fill_buf() {
+            Ok(available) => available,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if available.is_empty() {
+            return Ok(any.then_some(overlong));
+        }
+        any = true;
+        let newline = available.iter().position(|&byte| byte == b'\n');
+        let part = &available[..newline.unwrap_or(available.len())];
+        if line.len() + part.len() > bytes_max {
+            overlong = true;
+        } else {
+            line.extend_from_slice(part);
+        }
+        let used = part.len() + usize::from(newline.is_some());
+        input.consume(used);
+        if newline.is_some() {
+            return Ok(Some(overlong));
+        }
+    }
+}
+
+/// Reads `#<digits>`. A comment that merely starts with a digit is a command, unlike in bash, which drops it.
+fn timestamp_ns(line: &[u8]) -> Option<i64> {
+    let digits = line.strip_prefix(b"#")?;
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let seconds: Option<i64> = std::str::from_utf8(digits).ok()?.parse().ok();
+    Some(
+        seconds
+            .and_then(|seconds| seconds.checked_mul(1_000_000_000))
+            .unwrap_or(0),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(file: &[u8], expect: &[(i64, &[u8])]) {
+        for buffer_bytes in [1, 7, 4096] {
+            let mut found = Vec::new();
+            let reader = io::BufReader::with_capacity(buffer_bytes, file);
+            let count = entries(reader, 40, |time_ns, text| {
+                found.push((time_ns, text.to_vec()));
+                Ok(())
+            });
+            let expect: Vec<_> = expect
+                .iter()
+                .map(|&(seconds, text)| (seconds * 1_000_000_000, text.to_vec()))
+                .collect();
+            assert_eq!(
+                found,
+                expect,
+                "{:?} by {buffer_bytes}",
+                file.escape_ascii().to_string()
+            );
+            assert_eq!(count.unwrap().count, expect.len() as u64);
+        }
+    }
+
+    #[test]
+    fn every_shape_of_history_file() {
+        check(b"", &[]);
+        check(b"\n\n", &[]);
+        check(b"ls", &[(0, b"ls")]);
+        check(b"ls\ncd /\n", &[(0, b"ls"), (0, b"cd /")]);
+        check(b"ls\n\n\ncd /\n", &[(0, b"ls"), (0, b"cd /")]);
+        check(b"ls\n#7\ncd /\npwd\n", &[(0, b"ls"), (7, b"cd /"), (0, b"pwd")]);
+        check(b"#5\nls\n#6\ncd /\n", &[(5, b"ls"), (6, b"cd /")]);
+        check(
+            b"#5\nfor i in 1\ndo\n\necho\ndone\n#6\ncd\n",
+            &[(5, b"for i in 1\ndo\n\necho\ndone"), (6, b"cd")],
+        );
+        check(b"#5\n\nls\n\n#6\n", &[(5, b"ls")]);
+        check(b"#5\n#6\nls", &[(6, b"ls")]);
+        check(b"#\n#5x\n# 5\n", &[(0, b"#"), (0, b"#5x"), (0, b"# 5")]);
+        check(b"#99999999999999999999\nls\n", &[(0, b"ls")]);
+        check(b"#9999999999999\nls\n", &[(0, b"ls")]);
+        check(b"\xff\xfe\n\xc3\x28\n", &[(0, b"\xff\xfe"), (0, b"\xc3\x28")]);
+        check(b"\0\0\0l\0s\n\0\n", &[(0, b"ls")]);
+        check(b"cat <<E\r\n", &[(0, b"cat <<E\r")]);
+    }
+
+    #[test]
+    fn an_overlong_entry_is_left_out_and_nothing_else() {
+        let long = [b'x'; 41];
+        check(&[b"a\n", &long[..], b"\nb\n"].concat(), &[(0, b"a"), (0, b"b")]);
+        check(
+            &[b"a\n", &long[..40], b"\nb\n"].concat(),
+            &[(0, b"a"), (0, &long[..40]), (0, b"b")],
+        );
+        check(
+            &[b"#1\n", &long[..30], b"\n", &long[..30], b"\n#2\nb\n"].concat(),
+            &[(2, b"b")],
+        );
+        check(&[b"#1\na\n", &long[..], b"\nc\n#2\nb"].concat(), &[(2, b"b")]);
+    }
+}

@@ -1,0 +1,190 @@
+//! Search as you type, newest first: what the grey suggestion is made from, on every key.
+//!
+//! A search walks backward through the log and remembers where it stands. What did not match a shorter text
+//! cannot match a longer one that extends it, so each further key goes on where the last one stopped, and
+//! the whole log is read at most once a line. Nothing is allocated once the buffers have grown.
+
+use crate::event::{IMPORTED, STARTED, command_of};
+use crate::history::History;
+use crate::walk::{Back, Place};
+use crate::window::{WINDOW_BYTES, Window};
+
+/// Bytes of log looked at in one call, some 50 000 commands with their ends: 1 to 2 ms where this was measured
+/// (`cargo bench -p lle-log`), a tenth of what a key may take. The next call goes on from there.
+const BYTES_PER_CALL: u64 = 8 * 1024 * 1024;
+/// Records longer than this are not searched: nobody completes a command of 64 KB, and reading it costs a window.
+const FRAME_BYTES_MAX: usize = WINDOW_BYTES;
+/// Bytes reserved for text at first: longer than almost every command.
+const TEXT_BYTES: usize = 4 * 1024;
+
+/// Finds the newest command that starts with the typed bytes and is longer.
+pub struct PrefixSearch(Search);
+
+/// Finds the newest command that contains the typed bytes and is longer.
+pub struct SubstringSearch(Search);
+
+impl PrefixSearch {
+    /// Makes a search that has found nothing yet; 72 KiB from its first use on.
+    pub fn new() -> Self {
+        Self(Search::new(|command, typed| command.starts_with(typed)))
+    }
+
+    /// Returns the newest command of `history` that starts with `prefix` and is longer, if one was found yet.
+    ///
+    /// Only the first record of a command is looked at. Work is bounded: [`PrefixSearch::is_done`] says whether
+    /// another call may find more.
+    pub fn find(&mut self, history: &History, prefix: &[u8]) -> Option<&[u8]> {
+        self.0.find(history, prefix)
+    }
+
+    /// True if calling again with the same prefix can find nothing more.
+    pub fn is_done(&self) -> bool {
+        self.0.state != State::Searching
+    }
+}
+
+impl Default for PrefixSearch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SubstringSearch {
+    /// Makes a search that has found nothing yet; 72 KiB from its first use on.
+    pub fn new() -> Self {
+        Self(Search::new(contains))
+    }
+
+    /// Returns the newest command of `history` that contains `text` and is longer, if one was found yet.
+    ///
+    /// Bounded as [`PrefixSearch::find`].
+    pub fn find(&mut self, history: &History, text: &[u8]) -> Option<&[u8]> {
+        self.0.find(history, text)
+    }
+
+    /// True if calling again with the same text can find nothing more.
+    pub fn is_done(&self) -> bool {
+        self.0.state != State::Searching
+    }
+}
+
+impl Default for SubstringSearch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn contains(command: &[u8], typed: &[u8]) -> bool {
+    let Some((&first, rest)) = typed.split_first() else {
+        return true;
+    };
+    let mut from = command;
+    while let Some(at) = from.iter().position(|&byte| byte == first) {
+        from = &from[at + 1..];
+        if from.starts_with(rest) {
+            return true;
+        }
+    }
+    false
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing newer than `place` matches.
+    Searching,
+    /// `found` matches, and nothing newer does.
+    Found,
+    /// Nothing matches.
+    Absent,
+}
+
+struct Search {
+    /// Whether a command matches what is typed. If it does not, it must not match anything that extends it.
+    matches: fn(&[u8], &[u8]) -> bool,
+    window: Window,
+    typed: Vec<u8>,
+    found: Vec<u8>,
+    state: State,
+    place: Place,
+    /// The log as it was when the search began: its generation and its end.
+    log: (u32, u64),
+}
+
+impl Search {
+    fn new(matches: fn(&[u8], &[u8]) -> bool) -> Self {
+        Self {
+            matches,
+            window: Window::new(),
+            typed: Vec::new(),
+            found: Vec::new(),
+            state: State::Absent,
+            place: Place::before(0),
+            log: (0, 0),
+        }
+    }
+
+    fn find(&mut self, history: &History, typed: &[u8]) -> Option<&[u8]> {
+        self.follow(history, typed);
+        if self.state == State::Searching {
+            self.search(history);
+        }
+        (self.state == State::Found).then_some(&self.found[..])
+    }
+
+    /// Takes over what is typed now, keeping what was learnt as far as it still holds.
+    fn follow(&mut self, history: &History, typed: &[u8]) {
+        let log = history.version();
+        let extends = !self.typed.is_empty() && typed.starts_with(&self.typed);
+        if log != self.log || !extends {
+            if log.0 != self.log.0 {
+                self.window.clear();
+            }
+            self.log = log;
+            self.place = Place::before(log.1);
+            self.state = if typed.is_empty() {
+                State::Absent
+            } else {
+                State::Searching
+            };
+        } else if self.state == State::Found && !self.fits(typed, &self.found) {
+            self.state = State::Searching;
+        }
+        self.typed.clear();
+        self.typed.reserve(TEXT_BYTES.max(typed.len()));
+        self.typed.extend_from_slice(typed);
+    }
+
+    fn fits(&self, typed: &[u8], command: &[u8]) -> bool {
+        command.len() > typed.len() && (self.matches)(command, typed)
+    }
+
+    fn search(&mut self, history: &History) {
+        let stop = self.place.offset().saturating_sub(BYTES_PER_CALL);
+        let (typed, matches) = (&self.typed[..], self.matches);
+        let wanted = |kind: u8, payload: &[u8]| {
+            (kind == STARTED || kind == IMPORTED)
+                && command_of(kind, payload)
+                    .is_some_and(|command| command.len() > typed.len() && matches(command, typed))
+        };
+        while self.place.offset() > stop {
+            match history.step_back(&mut self.window, &mut self.place, FRAME_BYTES_MAX, wanted) {
+                Back::Passed => {}
+                Back::Start => {
+                    self.state = State::Absent;
+                    return;
+                }
+                Back::Record(record) if record.redacted => {}
+                Back::Record(record) => {
+                    let Some(command) = command_of(record.header.kind, record.payload) else {
+                        continue;
+                    };
+                    self.found.clear();
+                    self.found.reserve(TEXT_BYTES.max(command.len()));
+                    self.found.extend_from_slice(command);
+                    self.state = State::Found;
+                    return;
+                }
+            }
+        }
+    }
+}
