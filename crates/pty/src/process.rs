@@ -17,6 +17,11 @@ pub fn foreground_pid(terminal: impl AsFd) -> Option<Pid> {
 /// A wait with a timeout does not count: the process will go on by itself, as readline does after an Escape.
 #[must_use]
 pub fn waits_for_input(pid: Pid) -> bool {
+    // First asleep, then where: a process woken by a signal shows its old system call until another core has
+    // really woken it, but not the state of a sleeper.
+    if !is_asleep(pid) {
+        return false;
+    }
     let path = format!("/proc/{}/syscall", pid.as_raw_nonzero());
     let Ok(text) = std::fs::read_to_string(path) else {
         return false;
@@ -30,7 +35,7 @@ pub fn waits_for_input(pid: Pid) -> bool {
         .map_while(|word| u64::from_str_radix(word.trim_start_matches("0x"), 16).ok())
         .collect();
     match timeout_argument(number) {
-        Some(Wait::Never) => true,
+        Some(Wait::Read) => args.first().is_some_and(|&fd| is_terminal(pid, fd)),
         Some(Wait::Pointer(at)) => args.get(at) == Some(&0),
         // A poll timeout is an int; the kernel shows the register, whose upper half is undefined.
         Some(Wait::Millis(at)) => args.get(at).is_some_and(|&arg| (arg as u32).cast_signed() < 0),
@@ -40,12 +45,25 @@ pub fn waits_for_input(pid: Pid) -> bool {
 
 /// Where a system call that waits for input takes its timeout.
 enum Wait {
-    /// It has none.
-    Never,
+    /// It reads one descriptor and has none.
+    Read,
     /// A pointer, null for none.
     Pointer(usize),
     /// Milliseconds, negative for none.
     Millis(usize),
+}
+
+/// Whether `pid` sleeps and can be interrupted.
+fn is_asleep(pid: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    // "pid (name) state …", and a name may hold anything.
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" S"))
+}
+
+/// Whether descriptor `fd` of `pid` is a terminal; a shell also reads pipes, from command substitutions.
+fn is_terminal(pid: Pid, fd: u64) -> bool {
+    let target = std::fs::read_link(format!("/proc/{}/fd/{fd}", pid.as_raw_nonzero())).unwrap_or_default();
+    target.starts_with("/dev/pts") || target.as_os_str() == "/dev/tty"
 }
 
 fn timeout_argument(number: libc::c_long) -> Option<Wait> {
@@ -57,7 +75,7 @@ fn timeout_argument(number: libc::c_long) -> Option<Wait> {
         _ => {}
     }
     match number {
-        libc::SYS_read => Some(Wait::Never),
+        libc::SYS_read => Some(Wait::Read),
         libc::SYS_pselect6 => Some(Wait::Pointer(4)),
         libc::SYS_ppoll => Some(Wait::Pointer(2)),
         libc::SYS_epoll_pwait => Some(Wait::Millis(3)),

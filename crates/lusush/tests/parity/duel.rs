@@ -1,0 +1,191 @@
+//! Two shells side by side: the same keys into both, and the screens compared after every one.
+//!
+//! Invariant: both sides are the same bash with the same files and size; all they differ in is what
+//! [`Against`] says.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use lle_pty::{Home, Shell, Terminal, deadline};
+
+use crate::keys::{Alphabet, COLS, ROWS, Step};
+use crate::support::{Random, load_lle};
+
+/// Who plays against stock bash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Against {
+    /// Stock bash again: proves that the harness itself sees no differences.
+    Stock,
+    /// Bash with LLE, without what LLE adds to the screen.
+    Lle,
+}
+
+/// What both shells are started with.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(crate) bash: PathBuf,
+    pub(crate) version: String,
+    pub(crate) alphabet: Alphabet,
+    pub(crate) rows: u16,
+    pub(crate) cols: u16,
+    pub(crate) prompt: String,
+    /// Rows above the first prompt: at the bottom every new row scrolls.
+    pub(crate) rows_above: u16,
+    pub(crate) inputrc: Vec<&'static str>,
+}
+
+/// The history both begin with: short, long, wide, with a control character.
+const HISTORY: &str = "echo one\n: a much longer line that wraps in narrow windows, and then goes on to wrap once more\n\
+    echo 漢字と日本語のテキスト\necho two\t tab\n: e\u{301}a\u{308}\u{323} marks\necho three four five\n";
+/// Options that change what is shown, each tried now and then.
+const OPTIONS: &[&str] = &["set show-mode-in-prompt on", "set mark-modified-lines on", "set enable-bracketed-paste off"];
+
+impl Setup {
+    pub(crate) fn new(random: &mut Random, alphabet: Alphabet, bashes: &[Shell]) -> Self {
+        let Shell { program, version } = &bashes[random.below(bashes.len())];
+        let (rows, cols) = (ROWS[random.below(ROWS.len())], COLS[random.below(COLS.len())]);
+        let wide = usize::from(cols);
+        let prompts = [
+            "$ ".to_owned(),
+            r"\[\e[1;32m\]user\[\e[0m\]:\[\e[34m\]dir\[\e[0m\]$ ".to_owned(),
+            r"first row\n> ".to_owned(),
+            r"\[\e[31m\]first\[\e[0m\] row\n\[\e[1m\]>\[\e[0m\] ".to_owned(),
+            "漢字 ❯ ".to_owned(),
+            "x".repeat(wide),
+            "y".repeat(wide - 1),
+            format!("{}$ ", "z".repeat(wide + 3)),
+            String::new(),
+        ];
+        let inputrc = OPTIONS.iter().copied().filter(|_| random.percent(10)).collect();
+        let rows_above = if random.percent(50) { 0 } else { random.below(usize::from(rows)) as u16 };
+        Self {
+            bash: program.clone(),
+            version: version.clone(),
+            alphabet,
+            rows,
+            cols,
+            prompt: prompts[random.below(prompts.len())].clone(),
+            rows_above,
+            inputrc,
+        }
+    }
+
+    fn start(&self, lle: bool) -> (Home, Terminal) {
+        let mode = if self.alphabet == Alphabet::Vi { "vi" } else { "emacs" };
+        let load = if lle {
+            format!("{}lle set suggest off; lle set multiline off\n", load_lle())
+        } else {
+            String::new()
+        };
+        // C-s is a search only without flow control; no program can be found, so that no line typed by
+        // chance runs one.
+        let rc = format!(
+            "stty -ixon\n{load}set -o {mode}\nPS1='{}'\nIGNOREEOF=1000\nPATH=/nonexistent\nset +m\n\
+             for ((i = 0; i < {}; i++)); do echo above $i; done\nunset i\n",
+            self.prompt, self.rows_above
+        );
+        let home = Home::new(&rc).expect("a home can be made");
+        let inputrc = format!("set bell-style none\nset keyseq-timeout 5\n{}\n", self.inputrc.join("\n"));
+        std::fs::write(home.path().join(".inputrc"), inputrc).expect("a file in our home can be written");
+        std::fs::write(home.history(), HISTORY).expect("a file in our home can be written");
+        let spawn = home.spawn(&self.bash).args(["--noprofile"]).size(self.rows, self.cols);
+        let mut terminal = Terminal::spawn(&spawn).expect("bash starts");
+        terminal.settle().unwrap_or_else(|error| panic!("no first prompt: {error}"));
+        let loaded = home.path().join("lle-loaded").exists();
+        assert_eq!(loaded, lle, "LLE does not load in bash {}:\n{}", self.version, terminal.text());
+        (home, terminal)
+    }
+}
+
+/// What can be seen of a shell.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) rows: Vec<String>,
+    pub(crate) cursor: (u16, u16),
+    pub(crate) ended: bool,
+}
+
+impl View {
+    fn of(terminal: &mut Terminal) -> Self {
+        let (row, col) = terminal.cursor();
+        let (_, cols) = terminal.screen().size();
+        // A pending wrap is seen as a cursor on the last column.
+        Self { rows: terminal.rows(), cursor: (row, col.min(cols - 1)), ended: terminal.has_exited() }
+    }
+}
+
+impl fmt::Display for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let used = self.rows.iter().rposition(|row| !row.is_empty()).map_or(0, |at| at + 1);
+        for row in &self.rows[..used.max(usize::from(self.cursor.0) + 1)] {
+            writeln!(f, "    |{row}|")?;
+        }
+        write!(f, "    cursor {:?}{}", self.cursor, if self.ended { ", ended" } else { "" })
+    }
+}
+
+/// Where two shells stopped being alike.
+#[derive(Clone)]
+pub(crate) struct Difference {
+    /// How many steps were taken, the one that shows it included; one more than there are for the end.
+    pub(crate) at: usize,
+    pub(crate) what: String,
+    pub(crate) before: View,
+    pub(crate) stock: View,
+    pub(crate) other: View,
+}
+
+/// What a duel came to.
+pub(crate) struct Outcome {
+    /// How many times the screens were compared.
+    pub(crate) compared: usize,
+    pub(crate) difference: Option<Difference>,
+}
+
+/// Types `steps` into both shells and ends at the first difference; after the last step compares what was
+/// submitted.
+pub(crate) fn fight(setup: &Setup, steps: &[Step], against: Against) -> Outcome {
+    let (mut stock, mut other) = (setup.start(false), setup.start(against == Against::Lle));
+    let mut before = View::of(&mut stock.1);
+    // The last keys submit the line, leave whatever mode the shell is in, and end it.
+    let end = [b"\r".as_slice(), b"\x03"].map(|keys| Step::Keys(keys.to_vec()));
+    let mut compared = 0;
+    for (at, step) in std::iter::once(None).chain(steps.iter().chain(&end).map(Some)).enumerate() {
+        let ready = step.map_or(Ok(()), |step| take(step, &mut stock.1, &mut other.1));
+        let (ours, theirs) = (View::of(&mut stock.1), View::of(&mut other.1));
+        compared += 1;
+        if ready.is_err() || ours != theirs {
+            let what = ready.err().unwrap_or_else(|| "the screens differ".into());
+            let difference = Some(Difference { at, what, before, stock: ours, other: theirs });
+            return Outcome { compared, difference };
+        }
+        before = ours;
+    }
+    let (ours, theirs) = (submitted(&mut stock), submitted(&mut other));
+    let difference = (ours != theirs).then(|| {
+        let view = |lines: &str| View { rows: lines.lines().map(String::from).collect(), cursor: (0, 0), ended: true };
+        let what = "other lines were submitted".to_owned();
+        Difference { at: steps.len() + 2, what, before, stock: view(&ours), other: view(&theirs) }
+    });
+    Outcome { compared, difference }
+}
+
+/// Takes one step in both shells and waits until both have done all they do about it.
+fn take(step: &Step, stock: &mut Terminal, other: &mut Terminal) -> Result<(), String> {
+    for terminal in [&mut *stock, &mut *other] {
+        let taken = match step {
+            Step::Keys(bytes) => terminal.type_bytes(bytes),
+            Step::Resize { rows, cols } => terminal.resize(*rows, *cols),
+        };
+        taken.map_err(|error| error.to_string())?;
+    }
+    stock.settle().unwrap_or_else(|error| panic!("stock bash does not come to rest: {error}"));
+    other.settle().map_err(|error| error.to_string())
+}
+
+/// Ends the shell and returns the lines its history file then holds.
+fn submitted((home, terminal): &mut (Home, Terminal)) -> String {
+    terminal.type_bytes(b"exit\r").expect("bash takes keys");
+    terminal.wait_exit(deadline()).unwrap_or_else(|error| panic!("bash does not end: {error}"));
+    String::from_utf8_lossy(&std::fs::read(home.history()).expect("bash writes its history")).into_owned()
+}

@@ -1,0 +1,73 @@
+//! What the end-to-end tests share: where the built programs are, and bash with LLE loaded.
+//!
+//! Invariant: a test never runs against another build than its own.
+
+// Each test file is a crate of its own and uses a part of this.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
+
+use lle_pty::{Home, Terminal};
+
+/// Returns the lusush binary of this build.
+pub(crate) fn lusush() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_lusush"))
+}
+
+/// Returns the shared object of this build.
+pub(crate) fn shared_object() -> PathBuf {
+    lle_pty::shared_object(lusush())
+}
+
+/// Returns the lines of an rc file that load LLE; the session then proves it by the file `lle-loaded`.
+pub(crate) fn load_lle() -> String {
+    format!("enable -f '{}' lle && lle status >/dev/null && : >\"$HOME/lle-loaded\"\n", shared_object().display())
+}
+
+/// Starts `bash` with LLE loaded by its `~/.bashrc`, which then runs `rc`, and waits for its prompt.
+///
+/// # Panics
+/// If LLE does not load: every test that uses this would otherwise test stock bash.
+pub(crate) fn bash_with_lle(bash: &Path, rc: &str) -> (Home, Terminal) {
+    let home = Home::new(&format!("{}{rc}", load_lle())).expect("a home can be made");
+    let mut terminal = Terminal::spawn(&home.spawn(bash)).expect("bash starts");
+    terminal.settle().unwrap_or_else(|error| panic!("no prompt: {error}"));
+    assert!(home.path().join("lle-loaded").exists(), "LLE does not load in {}:\n{}", bash.display(), terminal.text());
+    (home, terminal)
+}
+
+/// Splitmix64 (Steele, Lea, Flood 2014): a test that fails prints its seed and can be run again.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Returns a number below `bound`, which is not 0.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        (self.bits() % bound as u64) as usize
+    }
+
+    pub(crate) fn percent(&mut self, chance: usize) -> bool {
+        self.below(100) < chance
+    }
+
+    pub(crate) fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
+        of[self.below(of.len())]
+    }
+}
+
+/// Returns the number in environment variable `name`, or `default`.
+pub(crate) fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+}
