@@ -1,0 +1,102 @@
+//! Who writes a flight file: enough to tell a live session from a process number used again.
+
+use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// One session, named by its random number and the boot it lives in.
+///
+/// Strings longer than 64 bytes are cut when written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Random, chosen by the session.
+    pub session_id: u64,
+    /// The kernel's boot id; all zero when unknown.
+    pub boot_id: [u8; 16],
+    /// The process id, in the session's own pid namespace.
+    pub pid: u32,
+    /// When the process started, in clock ticks since boot; 0 when unknown.
+    pub start_ticks: u64,
+    /// When the flight was created: nanoseconds since 1970.
+    pub created_wall_ns: u64,
+    /// The terminal, such as `/dev/pts/3`.
+    pub tty: String,
+    /// The version of bash.
+    pub bash_version: String,
+    /// The version of LLE.
+    pub lle_version: String,
+}
+
+impl Identity {
+    /// Describes the calling process; asks the kernel for what the arguments do not say.
+    pub fn of_this_process(session_id: u64, tty: &str, bash_version: &str, lle_version: &str) -> Identity {
+        let pid = std::process::id();
+        Identity {
+            session_id,
+            boot_id: boot_id().unwrap_or_default(),
+            pid,
+            start_ticks: start_ticks(pid).unwrap_or_default(),
+            created_wall_ns: wall_ns(),
+            tty: tty.to_owned(),
+            bash_version: bash_version.to_owned(),
+            lle_version: lle_version.to_owned(),
+        }
+    }
+}
+
+/// Reads the kernel's boot id; none where /proc is missing.
+pub fn boot_id() -> Option<[u8; 16]> {
+    parse_boot_id(&fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?)
+}
+
+/// Reads when a process started, in clock ticks since boot; none if it is gone.
+pub fn start_ticks(pid: u32) -> Option<u64> {
+    parse_start_ticks(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+fn wall_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn parse_boot_id(text: &str) -> Option<[u8; 16]> {
+    let digits: String = text.trim().chars().filter(|c| *c != '-').collect();
+    (digits.len() == 32).then_some(())?;
+    u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
+}
+
+/// The 22nd field. The second, the command's name, may hold spaces and brackets: count from its end.
+fn parse_start_ticks(stat: &str) -> Option<u64> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boot_ids() {
+        fn check(text: &str, expect: Option<[u8; 16]>) {
+            assert_eq!(parse_boot_id(text), expect, "{text}");
+        }
+        check(
+            "00000000-0000-0000-0000-0000000000ff\n",
+            Some(0xff_u128.to_be_bytes()),
+        );
+        check("", None);
+        check("00000000-0000-0000-0000-00000000000", None);
+        check("z0000000-0000-0000-0000-0000000000ff", None);
+    }
+
+    #[test]
+    fn start_times() {
+        fn check(stat: &str, expect: Option<u64>) {
+            assert_eq!(parse_start_ticks(stat), expect, "{stat}");
+        }
+        let fields = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
+        check(&format!("12 (bash) {fields}"), Some(4711));
+        check(&format!("12 (a) b) ( c) {fields}"), Some(4711));
+        check("12 (bash) S 1", None);
+        check("", None);
+    }
+}

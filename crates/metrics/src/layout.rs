@@ -1,0 +1,256 @@
+//! The flight file, byte by byte: one structure of atomics, which the writer maps and readers parse.
+//!
+//! ```text
+//! head       magic · version · bytes · sequence · where each section starts and how many rows it has
+//! identity   session, boot, process, creation, strings
+//! counters   u64 each          gauges   i64 each, i64::MIN is unknown
+//! timers     count, sum, max, buckets u32 each
+//! texts      the line being typed, the last command, what the prompt's time is blamed on
+//! events     a ring of 64-byte slots
+//! ```
+//!
+//! Everything is in the machine's byte order (a flight file never leaves its machine) and aligned to 8.
+//! `sequence` is odd while a batch is being written (a seqlock). Sections are found through the head,
+//! never by this structure's shape, so tables can grow; `VERSION` changes when a meaning does.
+
+use std::mem::offset_of;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
+
+use super::FILE_BYTES;
+use super::bucket::BUCKETS;
+use super::identity::Identity;
+use super::table::{Counter, Gauge, Timer};
+
+/// "lusush flight", shortened to a word, with a byte that breaks text-mode transfers.
+pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"LLEfl\x00\xfft");
+
+/// The format written. Readers accept this one and the one before.
+pub(crate) const VERSION: u32 = 1;
+
+/// The oldest format read.
+pub(crate) const VERSION_OLDEST: u32 = 1;
+
+/// A gauge never set.
+pub(crate) const UNKNOWN: i64 = i64::MIN;
+
+/// Events kept: an hour of trouble, in a quarter of the file.
+pub(crate) const EVENTS: usize = 128;
+
+/// Words of text in one event, which make its slot 64 bytes.
+pub(crate) const EVENT_TEXT_WORDS: usize = 4;
+
+/// Words of the draft line: 4 KiB, a screenful; a longer line keeps its beginning and its length.
+pub(crate) const DRAFT_WORDS: usize = 512;
+
+/// Words of the last command: 256 bytes, enough to know it again.
+pub(crate) const COMMAND_WORDS: usize = 32;
+
+/// Words of a short name: 64 bytes.
+pub(crate) const NAME_WORDS: usize = 8;
+
+/// Where a section starts, and how many rows it has.
+#[repr(C)]
+pub(crate) struct Section {
+    pub(crate) offset: AtomicU32,
+    pub(crate) rows: AtomicU32,
+}
+
+/// The sections, in the order the head lists them.
+#[derive(Clone, Copy)]
+pub(crate) enum SectionName {
+    Identity,
+    Counters,
+    Gauges,
+    Timers,
+    Draft,
+    LastCommand,
+    PromptBlame,
+    Events,
+}
+
+/// Sections listed in the head.
+pub(crate) const SECTIONS: usize = 8;
+
+/// The first bytes of the file.
+#[repr(C)]
+pub(crate) struct Head {
+    pub(crate) magic: AtomicU64,
+    pub(crate) version: AtomicU32,
+    pub(crate) bytes: AtomicU32,
+    pub(crate) sequence: AtomicU64,
+    pub(crate) sections: [Section; SECTIONS],
+}
+
+/// A bounded byte string.
+#[repr(C)]
+pub(crate) struct Text<const WORDS: usize> {
+    /// Bytes kept in the low half, true length in the high half; [`HIDDEN`] when not to be shown.
+    pub(crate) length: AtomicU64,
+    pub(crate) words: [AtomicU64; WORDS],
+}
+
+/// The length of a text that is not to be shown: nothing kept, no length told.
+pub(crate) const HIDDEN: u64 = (u32::MAX as u64) << 32;
+
+/// A true length that large or larger is written as this.
+const LENGTH_MAX: usize = u32::MAX as usize - 1;
+
+impl<const WORDS: usize> Text<WORDS> {
+    /// Stores the beginning of `bytes` and wipes what an older, longer text left behind.
+    #[inline]
+    pub(crate) fn write(&self, bytes: &[u8]) {
+        let (kept, _) = bytes.split_at(bytes.len().min(WORDS * 8));
+        let used = self.store(kept);
+        self.wipe_from(used);
+        let length = bytes.len().min(LENGTH_MAX) as u64;
+        self.length.store(length << 32 | kept.len() as u64, Relaxed);
+    }
+
+    /// Wipes the text and says that there is one.
+    #[inline]
+    pub(crate) fn hide(&self) {
+        self.wipe_from(0);
+        self.length.store(HIDDEN, Relaxed);
+    }
+
+    /// Stores whole words; answers how many.
+    #[inline]
+    fn store(&self, kept: &[u8]) -> usize {
+        let (whole, rest) = kept.as_chunks::<8>();
+        for (word, chunk) in self.words.iter().zip(whole) {
+            word.store(u64::from_ne_bytes(*chunk), Relaxed);
+        }
+        if rest.is_empty() {
+            return whole.len();
+        }
+        let mut last = [0; 8];
+        for (to, from) in last.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        if let Some(word) = self.words.get(whole.len()) {
+            word.store(u64::from_ne_bytes(last), Relaxed);
+        }
+        whole.len() + 1
+    }
+
+    #[inline]
+    fn wipe_from(&self, used: usize) {
+        let before = (self.length.load(Relaxed) as u32 as usize).div_ceil(8).min(WORDS);
+        for word in self.words.iter().take(before).skip(used) {
+            word.store(0, Relaxed);
+        }
+    }
+}
+
+/// Who writes the file.
+#[repr(C)]
+pub(crate) struct IdentityCells {
+    pub(crate) session: AtomicU64,
+    pub(crate) boot: [AtomicU64; 2],
+    pub(crate) pid: AtomicU64,
+    pub(crate) start_ticks: AtomicU64,
+    pub(crate) created_wall_ns: AtomicU64,
+    pub(crate) tty: Text<NAME_WORDS>,
+    pub(crate) bash_version: Text<NAME_WORDS>,
+    pub(crate) lle_version: Text<NAME_WORDS>,
+}
+
+impl IdentityCells {
+    pub(crate) fn write(&self, identity: &Identity) {
+        self.session.store(identity.session_id, Relaxed);
+        for (word, bytes) in self.boot.iter().zip(identity.boot_id.as_chunks::<8>().0) {
+            word.store(u64::from_ne_bytes(*bytes), Relaxed);
+        }
+        self.pid.store(u64::from(identity.pid), Relaxed);
+        self.start_ticks.store(identity.start_ticks, Relaxed);
+        self.created_wall_ns.store(identity.created_wall_ns, Relaxed);
+        self.tty.write(identity.tty.as_bytes());
+        self.bash_version.write(identity.bash_version.as_bytes());
+        self.lle_version.write(identity.lle_version.as_bytes());
+    }
+}
+
+/// One histogram.
+#[repr(C)]
+pub(crate) struct HistogramCells {
+    pub(crate) count: AtomicU64,
+    pub(crate) sum: AtomicU64,
+    pub(crate) max: AtomicU64,
+    pub(crate) buckets: [AtomicU32; BUCKETS],
+}
+
+/// One event.
+#[repr(C)]
+pub(crate) struct EventCell {
+    /// The low half of the sequence number, plus one; 0 is an empty slot.
+    pub(crate) number: AtomicU32,
+    /// Kind in the low half, bytes of text in the high half.
+    pub(crate) kind: AtomicU32,
+    pub(crate) wall_ns: AtomicU64,
+    pub(crate) code: AtomicU64,
+    pub(crate) value: AtomicU64,
+    pub(crate) text: [AtomicU64; EVENT_TEXT_WORDS],
+}
+
+/// The ring, with the number of events ever written.
+#[repr(C)]
+pub(crate) struct EventRing {
+    pub(crate) written: AtomicU64,
+    pub(crate) slots: [EventCell; EVENTS],
+}
+
+/// The whole file.
+#[repr(C)]
+pub(crate) struct Layout {
+    pub(crate) head: Head,
+    pub(crate) identity: IdentityCells,
+    pub(crate) counters: [AtomicU64; Counter::ALL.len()],
+    pub(crate) gauges: [AtomicU64; Gauge::ALL.len()],
+    pub(crate) timers: [HistogramCells; Timer::ALL.len()],
+    pub(crate) draft: Text<DRAFT_WORDS>,
+    pub(crate) last_command: Text<COMMAND_WORDS>,
+    pub(crate) prompt_blame: Text<NAME_WORDS>,
+    pub(crate) events: EventRing,
+}
+
+const _: () = assert!(
+    size_of::<Layout>() <= FILE_BYTES,
+    "the file is too small for its tables"
+);
+const _: () = assert!(size_of::<EventCell>() == 64);
+const _: () = assert!(align_of::<Layout>() == 8);
+
+impl Layout {
+    /// Fills fresh, zeroed memory except for the magic, which comes last: see [`Layout::publish`].
+    pub(crate) fn prepare(&self) {
+        self.head.version.store(VERSION, Relaxed);
+        self.head.bytes.store(FILE_BYTES as u32, Relaxed);
+        let sections = [
+            (offset_of!(Layout, identity), 1),
+            (offset_of!(Layout, counters), self.counters.len()),
+            (offset_of!(Layout, gauges), self.gauges.len()),
+            (offset_of!(Layout, timers), self.timers.len()),
+            (offset_of!(Layout, draft), DRAFT_WORDS),
+            (offset_of!(Layout, last_command), COMMAND_WORDS),
+            (offset_of!(Layout, prompt_blame), NAME_WORDS),
+            (offset_of!(Layout, events), EVENTS),
+        ];
+        for (section, (offset, rows)) in self.head.sections.iter().zip(sections) {
+            section.offset.store(offset as u32, Relaxed);
+            section.rows.store(rows as u32, Relaxed);
+        }
+        for gauge in &self.gauges {
+            gauge.store(UNKNOWN as u64, Relaxed);
+        }
+    }
+
+    /// Writes the magic: from here on readers take the file for a flight file.
+    pub(crate) fn publish(&self) {
+        self.head.magic.store(MAGIC, Release);
+    }
+
+    /// Every word of the file, for carrying it over to another.
+    pub(crate) fn words(&self) -> &[AtomicU64] {
+        super::mapping::as_words(self)
+    }
+}

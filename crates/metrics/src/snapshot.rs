@@ -1,0 +1,418 @@
+//! The reader's side: a consistent copy of a flight file, taken with plain reads.
+//!
+//! The sequence is read before and after; if it moved or is odd, the copy is taken again. A writer that
+//! died inside a batch leaves it odd for ever: then the copy is handed out marked as torn. Nothing in
+//! the bytes is trusted: every offset and length is checked against the copy's end.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::atomic::{Ordering, fence};
+
+use super::FILE_BYTES;
+use super::bucket::BUCKETS;
+use super::histogram::Histogram;
+use super::identity::Identity;
+use super::layout::{self, HIDDEN, MAGIC, SectionName, UNKNOWN, VERSION, VERSION_OLDEST};
+use super::table::{Counter, EventKind, Gauge, Timer};
+
+/// Copies taken before a moving sequence counts as torn. A batch takes well under a microsecond and a
+/// copy a few, so failing twice means an extraordinarily busy writer, and 64 times a dead one.
+pub(crate) const READ_ATTEMPTS: u32 = 64;
+
+/// The largest file read: twice today's, so that the next version may grow.
+const BYTES_MAX: usize = 2 * FILE_BYTES;
+
+/// Why a file yields no snapshot.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file could not be read.
+    #[error("cannot be read")]
+    Io(#[from] io::Error),
+    /// Created a moment ago, or by a session that died right then.
+    #[error("was never finished")]
+    Unfinished,
+    /// Some other file.
+    #[error("is not a flight file")]
+    Foreign,
+    /// Written by a version too far away.
+    #[error("has format {found}; this version reads {VERSION_OLDEST} to {VERSION}")]
+    Version {
+        /// The file's format.
+        found: u32,
+    },
+    /// Cut off.
+    #[error("is cut off: {found} of {expected} bytes")]
+    Short {
+        /// Bytes there are.
+        found: usize,
+        /// Bytes there should be.
+        expected: usize,
+    },
+    /// The head points outside the file.
+    #[error("is damaged: its {section} section lies outside")]
+    Damaged {
+        /// The section.
+        section: &'static str,
+    },
+}
+
+/// A consistent copy of a flight.
+#[derive(Clone)]
+pub struct Snapshot {
+    bytes: Vec<u8>,
+    sections: Sections,
+    torn: bool,
+}
+
+/// The line being typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DraftLine<'a> {
+    /// Its beginning, up to 4 KiB.
+    pub text: &'a [u8],
+    /// Bytes it has in truth.
+    pub bytes: usize,
+    /// There is a line, but it is not to be kept.
+    pub hidden: bool,
+}
+
+/// One entry of the event ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event<'a> {
+    /// Counts from 0 over the session's life.
+    pub number: u64,
+    /// Nanoseconds since 1970, 4 ms coarse.
+    pub wall_ns: u64,
+    /// What happened; none if a newer version knows more kinds.
+    pub kind: Option<EventKind>,
+    /// Meaning depends on the kind.
+    pub code: i64,
+    /// Meaning depends on the kind.
+    pub value: i64,
+    /// At most 32 bytes.
+    pub text: &'a [u8],
+}
+
+impl Snapshot {
+    /// Reads the flight file at `path`, which this process itself must not be writing.
+    pub fn read(path: &Path) -> Result<Snapshot, ReadError> {
+        Snapshot::read_file(&open(path)?)
+    }
+
+    pub(crate) fn read_file(file: &File) -> Result<Snapshot, ReadError> {
+        let mut bytes = Vec::new();
+        let (sections, torn) = load(file, &mut bytes)?;
+        Ok(Snapshot {
+            bytes,
+            sections,
+            torn,
+        })
+    }
+
+    /// Reads a flight file over this snapshot; allocates nothing. On error the snapshot stays as it is
+    /// or becomes empty.
+    pub fn read_again(&mut self, path: &Path) -> Result<(), ReadError> {
+        match open(path).and_then(|file| load(&file, &mut self.bytes)) {
+            Ok((sections, torn)) => {
+                (self.sections, self.torn) = (sections, torn);
+                Ok(())
+            }
+            Err(error) => {
+                self.sections = Sections::default();
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn parse(bytes: Vec<u8>, torn: bool) -> Result<Snapshot, ReadError> {
+        let sections = Sections::parse(&bytes)?;
+        Ok(Snapshot {
+            bytes,
+            sections,
+            torn,
+        })
+    }
+
+    pub(crate) fn sections(&self) -> Sections {
+        self.sections
+    }
+
+    /// Whether the writer died inside a batch: single values are true, their sums may not add up.
+    pub fn torn(&self) -> bool {
+        self.torn
+    }
+
+    /// Who writes the flight.
+    pub fn identity(&self) -> Identity {
+        let section = self.sections.of(SectionName::Identity);
+        let word = |at: usize| self.word(section.offset + at * 8).unwrap_or(0);
+        let text = |nth: usize| {
+            let at = section.offset + 6 * 8 + nth * (1 + layout::NAME_WORDS) * 8;
+            String::from_utf8_lossy(self.text(at, layout::NAME_WORDS).text).into_owned()
+        };
+        let mut boot_id = [0; 16];
+        boot_id[..8].copy_from_slice(&word(1).to_ne_bytes());
+        boot_id[8..].copy_from_slice(&word(2).to_ne_bytes());
+        Identity {
+            session_id: word(0),
+            boot_id,
+            pid: word(3) as u32,
+            start_ticks: word(4),
+            created_wall_ns: word(5),
+            tty: text(0),
+            bash_version: text(1),
+            lle_version: text(2),
+        }
+    }
+
+    /// A counter; 0 if the writer does not know it.
+    pub fn counter(&self, counter: Counter) -> u64 {
+        self.row(SectionName::Counters, counter as usize).unwrap_or(0)
+    }
+
+    /// A gauge; none if it was never set or the writer does not know it.
+    pub fn gauge(&self, gauge: Gauge) -> Option<i64> {
+        let value = self.row(SectionName::Gauges, gauge as usize)? as i64;
+        (value != UNKNOWN).then_some(value)
+    }
+
+    /// A distribution; without samples if the writer does not know it.
+    pub fn histogram(&self, timer: Timer) -> Histogram {
+        let mut histogram = Histogram::empty(timer.unit());
+        let section = self.sections.of(SectionName::Timers);
+        if timer as usize >= section.rows {
+            return histogram;
+        }
+        let start = section.offset + timer as usize * size_of::<layout::HistogramCells>();
+        histogram.count = self.word(start).unwrap_or(0);
+        histogram.sum = self.word(start + 8).unwrap_or(0);
+        histogram.max = self.word(start + 16).unwrap_or(0);
+        let buckets = self
+            .bytes
+            .get(start + 24..start + 24 + 4 * BUCKETS)
+            .unwrap_or(&[]);
+        for (to, from) in histogram.buckets.iter_mut().zip(buckets.as_chunks::<4>().0) {
+            *to = u32::from_ne_bytes(*from);
+        }
+        histogram
+    }
+
+    /// The line being typed.
+    pub fn draft(&self) -> DraftLine<'_> {
+        self.text_of(SectionName::Draft)
+    }
+
+    /// The beginning of the last command.
+    pub fn last_command(&self) -> &[u8] {
+        self.text_of(SectionName::LastCommand).text
+    }
+
+    /// What most of the last prompt's time is blamed on; empty if unknown.
+    pub fn prompt_blame(&self) -> &[u8] {
+        self.text_of(SectionName::PromptBlame).text
+    }
+
+    /// The last events, oldest first, at most 128.
+    pub fn events(&self) -> impl Iterator<Item = Event<'_>> {
+        let section = self.sections.of(SectionName::Events);
+        let written = self
+            .word(section.offset)
+            .filter(|_| section.rows > 0)
+            .unwrap_or(0);
+        let first = written.saturating_sub(section.rows as u64);
+        (first..written).filter_map(move |number| {
+            let slot = section.offset + 8 + (number % section.rows as u64) as usize * 64;
+            self.event(slot, number)
+        })
+    }
+
+    fn event(&self, slot: usize, number: u64) -> Option<Event<'_>> {
+        let head = self.word(slot)?.to_ne_bytes();
+        let (own_number, kind) = (half(&head, 0), half(&head, 4));
+        if own_number != (number as u32).wrapping_add(1) {
+            return None;
+        }
+        let kept = ((kind >> 16) as usize).min(layout::EVENT_TEXT_WORDS * 8);
+        Some(Event {
+            number,
+            wall_ns: self.word(slot + 8)?,
+            kind: EventKind::ALL.get(kind as u16 as usize).copied(),
+            code: self.word(slot + 16)? as i64,
+            value: self.word(slot + 24)? as i64,
+            text: self.bytes.get(slot + 32..slot + 32 + kept)?,
+        })
+    }
+
+    fn row(&self, name: SectionName, row: usize) -> Option<u64> {
+        let section = self.sections.of(name);
+        (row < section.rows)
+            .then(|| self.word(section.offset + row * 8))
+            .flatten()
+    }
+
+    fn text_of(&self, name: SectionName) -> DraftLine<'_> {
+        let section = self.sections.of(name);
+        self.text(section.offset, section.rows)
+    }
+
+    fn text(&self, offset: usize, words: usize) -> DraftLine<'_> {
+        let length = self.word(offset).unwrap_or(0);
+        if length == HIDDEN {
+            return DraftLine {
+                text: b"",
+                bytes: 0,
+                hidden: true,
+            };
+        }
+        let kept = (length as u32 as usize).min(words * 8);
+        let text = self.bytes.get(offset + 8..offset + 8 + kept).unwrap_or(b"");
+        DraftLine {
+            text,
+            bytes: (length >> 32) as usize,
+            hidden: false,
+        }
+    }
+
+    fn word(&self, offset: usize) -> Option<u64> {
+        word_at(&self.bytes, offset)
+    }
+}
+
+/// Where a section lies; without rows when the file has none.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Span {
+    pub(crate) offset: usize,
+    pub(crate) rows: usize,
+}
+
+/// The sections of a file whose bounds have been checked.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Sections([Span; layout::SECTIONS]);
+
+impl Sections {
+    pub(crate) fn of(&self, name: SectionName) -> Span {
+        self.0.get(name as usize).copied().unwrap_or_default()
+    }
+
+    /// Checks a file's head, and that every section lies within `bytes`.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Sections, ReadError> {
+        let Some(magic) = word_at(bytes, 0) else {
+            return Err(ReadError::Short {
+                found: bytes.len(),
+                expected: FILE_BYTES,
+            });
+        };
+        if magic == 0 {
+            return Err(ReadError::Unfinished);
+        }
+        if magic != MAGIC {
+            return Err(ReadError::Foreign);
+        }
+        let (version, expected) = halves_at(bytes, 8);
+        if !(VERSION_OLDEST..=VERSION).contains(&version) {
+            return Err(ReadError::Version { found: version });
+        }
+        if bytes.len() < expected as usize {
+            return Err(ReadError::Short {
+                found: bytes.len(),
+                expected: expected as usize,
+            });
+        }
+        let mut sections = Sections::default();
+        for (at, (span, (section, row_bytes, extra))) in sections.0.iter_mut().zip(SHAPES).enumerate() {
+            let (offset, rows) = halves_at(bytes, 24 + at * 8);
+            *span = Span {
+                offset: offset as usize,
+                rows: rows as usize,
+            };
+            let end = span
+                .rows
+                .saturating_mul(row_bytes)
+                .saturating_add(span.offset + extra);
+            if !span.offset.is_multiple_of(8) || end > bytes.len() {
+                return Err(ReadError::Damaged { section });
+            }
+        }
+        Ok(sections)
+    }
+}
+
+/// Each section's name, bytes a row, and bytes before the first row, in the head's order.
+const SHAPES: [(&str, usize, usize); layout::SECTIONS] = [
+    ("identity", size_of::<layout::IdentityCells>(), 0),
+    ("counters", 8, 0),
+    ("gauges", 8, 0),
+    ("timers", size_of::<layout::HistogramCells>(), 0),
+    ("draft", 8, 8),
+    ("last command", 8, 8),
+    ("prompt blame", 8, 8),
+    ("events", 64, 8),
+];
+
+/// Opens a file that may be anything: follows no link, waits for no FIFO.
+pub(crate) fn open(path: &Path) -> Result<File, ReadError> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(ReadError::Foreign)
+    }
+}
+
+fn load(file: &File, bytes: &mut Vec<u8>) -> Result<(Sections, bool), ReadError> {
+    let mut torn = true;
+    for _ in 0..READ_ATTEMPTS {
+        let before = sequence(file)?;
+        // What follows is read after the sequence was, and the sequence again after that.
+        fence(Ordering::SeqCst);
+        read_whole(file, bytes)?;
+        fence(Ordering::SeqCst);
+        if before.is_multiple_of(2) && sequence(file)? == before {
+            torn = false;
+            break;
+        }
+    }
+    Ok((Sections::parse(bytes)?, torn))
+}
+
+/// The sequence; 0 for a file too short to have one, which the head's check will name.
+fn sequence(file: &File) -> io::Result<u64> {
+    let mut word = [0; 8];
+    match file.read_exact_at(&mut word, 16) {
+        Ok(()) => Ok(u64::from_ne_bytes(word)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+/// One read into a buffer larger than the file, so that it needs no second to find the end.
+fn read_whole(file: &File, bytes: &mut Vec<u8>) -> io::Result<()> {
+    bytes.resize(BYTES_MAX, 0);
+    let found = loop {
+        match file.read_at(bytes, 0) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => break outcome,
+        }
+    };
+    bytes.truncate(*found.as_ref().unwrap_or(&0));
+    found.map(drop)
+}
+
+fn word_at(bytes: &[u8], offset: usize) -> Option<u64> {
+    let word = bytes.get(offset..offset.checked_add(8)?)?;
+    word.first_chunk().map(|word| u64::from_ne_bytes(*word))
+}
+
+/// The two halves of the word at an offset; zero beyond the end.
+fn halves_at(bytes: &[u8], offset: usize) -> (u32, u32) {
+    let word = word_at(bytes, offset).unwrap_or(0).to_ne_bytes();
+    (half(&word, 0), half(&word, 4))
+}
+
+fn half(word: &[u8; 8], at: usize) -> u32 {
+    word.get(at..)
+        .and_then(<[u8]>::first_chunk)
+        .map_or(0, |half| u32::from_ne_bytes(*half))
+}

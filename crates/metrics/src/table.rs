@@ -1,0 +1,206 @@
+//! Everything that is measured, each in one line of one table.
+//!
+//! The order is part of the file format: rows are added at the end and never moved or removed. A reader
+//! takes the number of rows from the file, so a session older than the reader merely lacks the last
+//! ones.
+
+/// What a value counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Nanoseconds of elapsed time.
+    Nanoseconds,
+    /// Nanoseconds since 1970, by the wall clock.
+    WallNanoseconds,
+    /// Bytes.
+    Bytes,
+    /// A plain number of things.
+    Count,
+    /// 0 or 1.
+    Flag,
+}
+
+impl Unit {
+    /// How far a value is shifted left before it is bucketed: buckets are exact from 64 upwards, and
+    /// bytes per paint start at 1.
+    pub(crate) const fn shift(self) -> u32 {
+        match self {
+            Unit::Bytes | Unit::Count => super::bucket::FLOOR_BITS,
+            _ => 0,
+        }
+    }
+
+    /// The symbol written behind a number, as OpenMetrics has it.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Unit::Nanoseconds | Unit::WallNanoseconds => "ns",
+            Unit::Bytes => "bytes",
+            Unit::Count => "1",
+            Unit::Flag => "bool",
+        }
+    }
+}
+
+macro_rules! table {
+    ($(#[$doc:meta])* $table:ident { $($row:ident, $name:literal, $unit:ident, $about:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u16)]
+        pub enum $table { $(#[doc = $about] $row,)* }
+
+        impl $table {
+            /// Every row, in file order.
+            pub const ALL: &[$table] = &[$($table::$row,)*];
+
+            /// The stable name in lower case with underscores.
+            pub const fn name(self) -> &'static str {
+                match self { $($table::$row => $name,)* }
+            }
+
+            /// What the value counts.
+            pub const fn unit(self) -> Unit {
+                match self { $($table::$row => Unit::$unit,)* }
+            }
+
+            /// One sentence on what is measured.
+            pub const fn about(self) -> &'static str {
+                match self { $($table::$row => $about,)* }
+            }
+        }
+    };
+}
+
+table! {
+    /// Distributions, kept as log-linear histograms.
+    Timer {
+        KeyToPaint,    "key_to_paint",    Nanoseconds, "From reading a key to its last byte written to the terminal.";
+        Highlight,     "highlight",       Nanoseconds, "Colouring the line after one change.";
+        Suggestion,    "suggestion",      Nanoseconds, "Finding the suggestion for the line.";
+        Completion,    "completion",      Nanoseconds, "From Tab to the arrival of the candidates.";
+        HistoryAppend, "history_append",  Nanoseconds, "One record written to the history log.";
+        HistorySearch, "history_search",  Nanoseconds, "One search of the history log.";
+        Prompt,        "prompt",          Nanoseconds, "From the end of a command to the next prompt shown.";
+        PromptCommand, "prompt_command",  Nanoseconds, "The part of the prompt spent in PROMPT_COMMAND.";
+        PromptExpand,  "prompt_expand",   Nanoseconds, "The part of the prompt spent expanding PS1.";
+        Command,       "command",         Nanoseconds, "From accepting a command line to its end.";
+        PaintBytes,    "paint_bytes",     Bytes,       "Bytes written to the terminal by one paint.";
+        Start,         "start",           Nanoseconds, "From the exec of bash to the first prompt.";
+        Record,        "record",          Nanoseconds, "What recording one key costs.";
+    }
+}
+
+table! {
+    /// Numbers that only grow.
+    Counter {
+        Keys,                  "keys",                    Count, "Keys read from the terminal.";
+        Paints,                "paints",                  Count, "Paints of the line.";
+        PaintBytes,            "paint_bytes",             Bytes, "Bytes written by all paints.";
+        SuggestionsShown,      "suggestions_shown",       Count, "Suggestions shown.";
+        SuggestionsAccepted,   "suggestions_accepted",    Count, "Suggestions accepted, whole or in part.";
+        Completions,           "completions",             Count, "Completions asked for.";
+        CompletionsLate,       "completions_late",        Count, "Completions that missed their deadline.";
+        CompletionsFailed,     "completions_failed",      Count, "Completions whose child failed.";
+        Commands,              "commands",                Count, "Command lines accepted.";
+        HistoryAppends,        "history_appends",         Count, "Records written to the history log.";
+        HistoryAppendFailures, "history_append_failures", Count, "Records that could not be written.";
+        HistoryDamaged,        "history_damaged",         Count, "Damaged records met and skipped.";
+        Resizes,               "resizes",                 Count, "Changes of the terminal's size.";
+        Panics,                "panics",                  Count, "Panics inside LLE.";
+        Fallbacks,             "fallbacks",               Count, "Times the line was handed back to readline.";
+        Notices,               "notices",                 Count, "Messages shown above the prompt.";
+        GetcPolls,             "getc_polls",              Count, "Waits for input; many without keys are idle wakeups.";
+        TypeAheadKeys,         "type_ahead_keys",         Count, "Keys that were waiting before the prompt was.";
+        MenuOpened,            "menu_opened",             Count, "Completion menus opened.";
+        HighlightPathLookups,  "highlight_path_lookups",  Count, "Command names looked up in PATH to colour them.";
+        PathLookupTooSlow,     "path_lookup_too_slow",    Count, "PATH look-ups given up because a directory is slow.";
+    }
+}
+
+table! {
+    /// Values as they are now. One never set is unknown.
+    Gauge {
+        SeenWallNs,           "seen_wall_ns",            WallNanoseconds, "When the session last wrote anything here.";
+        On,                   "on",                      Flag,            "LLE is in force.";
+        Columns,              "columns",                 Count,           "Width of the terminal.";
+        Rows,                 "rows",                    Count,           "Height of the terminal.";
+        PrivateMode,          "private_mode",            Flag,            "Nothing typed is kept.";
+        SuggestOn,            "suggest_on",              Flag,            "Suggestions are shown.";
+        MultilineOn,          "multiline_on",            Flag,            "Enter on an incomplete command continues it.";
+        HighlightOn,          "highlight_on",            Flag,            "The line is coloured.";
+        LastStatus,           "last_status",             Count,           "Exit status of the last command.";
+        CommandRunning,       "command_running",         Flag,            "A command is running.";
+        CommandStartedWallNs, "command_started_wall_ns", WallNanoseconds, "When the running or last command started.";
+        PromptLastNs,         "prompt_last_ns",          Nanoseconds,     "What the last prompt took.";
+        PromptCommandLastNs,  "prompt_command_last_ns",  Nanoseconds,     "What PROMPT_COMMAND took of it.";
+        PromptExpandLastNs,   "prompt_expand_last_ns",   Nanoseconds,     "What expanding PS1 took of it.";
+        PromptBlameNs,        "prompt_blame_ns",         Nanoseconds,     "What the function blamed for it took.";
+        InstructionsPerKey,   "instructions_per_key",    Count,           "Instructions LLE adds to one key; negative: unknown.";
+        MemoryOnly,           "memory_only",             Flag,            "Nothing is kept on disk, for want of space or rights.";
+        HistoryListCap,       "history_list_cap",        Count,           "Entries bash's own history list is held to.";
+        ConfigGeneration,     "config_generation",       Count,           "Generation of the state last applied.";
+    }
+}
+
+table! {
+    /// What the event ring tells of.
+    EventKind {
+        Started,           "started",             Count, "The session reached its first prompt.";
+        Off,               "off",                 Count, "LLE was switched off.";
+        On,                "on",                  Count, "LLE was switched on again.";
+        Panic,             "panic",               Count, "LLE panicked; readline paints on.";
+        Fallback,          "fallback",            Count, "The line was handed back to readline.";
+        Notice,            "notice",              Count, "A message was shown above the prompt.";
+        HistoryFailed,     "history_failed",      Count, "A history record could not be written; the code is errno.";
+        HistoryDamaged,    "history_damaged",     Count, "Damaged history was met; the value is its bytes.";
+        CompletionLate,    "completion_late",     Count, "A completion missed its deadline.";
+        CompletionFailed,  "completion_failed",   Count, "A completion child failed; the code is its status.";
+        SlowPrompt,        "slow_prompt",         Count, "A prompt was slow; the value is nanoseconds.";
+        SlowPath,          "slow_path",           Count, "A PATH directory was too slow to look into.";
+        MemoryOnly,        "memory_only",         Count, "Keeping things on disk failed; the code is errno.";
+        Rehomed,           "rehomed",             Count, "The flight file was registered again.";
+        Signal,            "signal",              Count, "A signal ended the session; the code is its number.";
+        Ended,             "ended",               Count, "The session ended by itself; the code is its status.";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stand_in_file_order_under_distinct_names() {
+        fn check(rows: Vec<(usize, &str, &str)>) {
+            for (at, (number, name, about)) in rows.iter().enumerate() {
+                assert_eq!(at, *number, "{name}");
+                assert!(about.ends_with('.'), "{name}: {about}");
+                assert!(
+                    rows.iter().filter(|row| row.1 == *name).count() == 1,
+                    "{name} twice"
+                );
+            }
+        }
+        check(
+            Timer::ALL
+                .iter()
+                .map(|row| (*row as usize, row.name(), row.about()))
+                .collect(),
+        );
+        check(
+            Counter::ALL
+                .iter()
+                .map(|row| (*row as usize, row.name(), row.about()))
+                .collect(),
+        );
+        check(
+            Gauge::ALL
+                .iter()
+                .map(|row| (*row as usize, row.name(), row.about()))
+                .collect(),
+        );
+        check(
+            EventKind::ALL
+                .iter()
+                .map(|row| (*row as usize, row.name(), row.about()))
+                .collect(),
+        );
+    }
+}
