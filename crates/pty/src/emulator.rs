@@ -59,6 +59,7 @@ impl Emulator {
 
     /// Changes the size; rows are cut or padded, never reflowed.
     pub fn resize(&mut self, rows: u16, cols: u16) {
+        self.blank_cut_characters(cols);
         self.parser.screen_mut().set_size(rows, cols);
     }
 
@@ -83,6 +84,21 @@ impl Emulator {
     #[must_use]
     pub fn cursor(&self) -> (u16, u16) {
         self.screen().cursor_position()
+    }
+
+    /// Blanks the wide characters of which a narrower screen would keep half; `vt100` trips over halves.
+    fn blank_cut_characters(&mut self, cols: u16) {
+        let (rows, _) = self.screen().size();
+        for row in 0..rows {
+            let cut = self
+                .screen()
+                .cell(row, cols - 1)
+                .is_some_and(vt100::Cell::is_wide);
+            if cut {
+                let blank = format!("\x1b7\x1b[{};{cols}H \x1b8", row + 1);
+                self.parser.process(blank.as_bytes());
+            }
+        }
     }
 
     fn end_pending_wrap(&mut self) {
@@ -165,5 +181,18 @@ mod tests {
         check(b"abcd\rX", ["Xbcd", ""], (0, 1));
         check(b"\x1b]0;abcd\x07X", ["X", ""], (0, 1));
         check(b"\x1b]0;abcd\x1b\\X", ["X", ""], (0, 1));
+    }
+
+    #[test]
+    fn a_wide_character_cut_by_a_resize_is_blank() {
+        let mut emulator = Emulator::new(2, 6);
+        emulator.process("abc漢d\x1b[1;2H".as_bytes());
+        emulator.resize(2, 4);
+        assert_eq!(
+            (emulator.rows(), emulator.cursor()),
+            (vec!["abc".into(), String::new()], (0, 1))
+        );
+        emulator.process("\x1b[1;4Hx漢字\x08\x1b[K".as_bytes());
+        assert_eq!(emulator.rows(), ["abcx", "漢"]);
     }
 }

@@ -57,7 +57,8 @@ enum Wait {
 fn is_asleep(pid: Pid) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
     // "pid (name) state …", and a name may hold anything.
-    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" S"))
+    stat.rsplit_once(')')
+        .is_some_and(|(_, rest)| rest.starts_with(" S"))
 }
 
 /// Whether descriptor `fd` of `pid` is a terminal; a shell also reads pipes, from command substitutions.
