@@ -71,15 +71,16 @@ impl Header {
     /// Judges a payload, and says whether the state byte contradicts it.
     ///
     /// The payload is the better witness: a state byte alone neither hides a command that is still there
-    /// nor brings back one that is gone.
-    pub(crate) fn judge(&self, payload: &[u8]) -> (Content, bool) {
+    /// nor brings back one that is gone. A payload half overwritten (the redaction was killed) counts as
+    /// redacted only if the record is `closed` by its length: otherwise its end is another record's.
+    pub(crate) fn judge(&self, payload: &[u8], closed: bool) -> (Content, bool) {
         let checks = crc32fast::hash(payload) == self.payload_crc;
         let filled = || payload.iter().all(|&byte| byte == FILL);
         match (checks, self.state) {
             (true, INTACT) => (Content::Intact, false),
             (true, REDACTED) if filled() => (Content::Redacted, false),
             (true, _) => (Content::Intact, true),
-            (false, REDACTED) => (Content::Redacted, false),
+            (false, REDACTED) if closed || filled() => (Content::Redacted, false),
             (false, INTACT) => (Content::Broken, true),
             (false, _) if filled() => (Content::Redacted, true),
             (false, _) => (Content::Broken, true),
@@ -192,7 +193,7 @@ mod tests {
             prop_assert_eq!(u32_at(&bytes, bytes.len() - 4), Some(bytes.len() as u32));
             let body = &bytes[HEADER_BYTES..bytes.len() - TRAILER_BYTES];
             prop_assert_eq!(body, &payload[..]);
-            prop_assert_eq!(header.judge(body), (Content::Intact, false));
+            prop_assert_eq!(header.judge(body, true), (Content::Intact, false));
         }
 
         #[test]
@@ -210,7 +211,7 @@ mod tests {
             let mut header = decode(&bytes).expect("just encoded");
             header.state = state;
             assert_eq!(
-                header.judge(payload),
+                header.judge(payload, true),
                 expect,
                 "state {state:#x}, payload {payload:?}"
             );

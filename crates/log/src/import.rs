@@ -199,7 +199,7 @@ mod tests {
     fn check(file: &[u8], expect: &[(i64, &[u8])]) {
         for buffer_bytes in [1, 7, 4096] {
             let mut found = Vec::new();
-            let reader = io::BufReader::with_capacity(buffer_bytes, file);
+            let reader = BufReader::with_capacity(buffer_bytes, file);
             let count = entries(reader, 40, |time_ns, text| {
                 found.push((time_ns, text.to_vec()));
                 Ok(())

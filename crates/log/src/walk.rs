@@ -25,8 +25,11 @@ struct Found {
     at: u64,
     header: Header,
     redacted: bool,
-    /// Bytes of it that are wrong without costing the record: the state byte, the closing length.
-    blemish_bytes: u64,
+    /// Where it ends. A record cut off within its closing length is whole, and ends with its payload: the
+    /// next append begins there.
+    close: u64,
+    /// The state byte is wrong, at no cost.
+    blemished: bool,
 }
 
 /// Reads and checks the record that starts at `at` and ends by `limit`.
@@ -43,30 +46,28 @@ fn record_at(
         return None;
     }
     let header = frame::decode(window.range(file, at, header_end, toward, end)?)?;
-    let frame_bytes = header.frame_bytes();
-    let close = at + frame_bytes as u64;
-    if close > limit {
+    let payload_end = header_end + u64::from(header.payload_bytes);
+    if payload_end > limit {
         return None;
     }
-    let whole = window.range(file, at, close, toward, end)?;
-    let (content, contradicted) = header.judge(&whole[HEADER_BYTES..frame_bytes - TRAILER_BYTES]);
-    let closed = frame::u32_at(whole, frame_bytes - TRAILER_BYTES) == Some(frame_bytes as u32);
-    let blemish_bytes = u64::from(contradicted) + if closed { 0 } else { TRAILER_BYTES as u64 };
-    match content {
-        Content::Broken => None,
-        Content::Intact => Some(Found {
-            at,
-            header,
-            redacted: false,
-            blemish_bytes,
-        }),
-        Content::Redacted => Some(Found {
-            at,
-            header,
-            redacted: true,
-            blemish_bytes,
-        }),
-    }
+    let full_close = payload_end + TRAILER_BYTES as u64;
+    let bytes = window.range(file, header_end, full_close.min(limit), toward, end)?;
+    let (payload, closing) = bytes.split_at_checked(header.payload_bytes as usize)?;
+    let closed = frame::u32_at(closing, 0) == Some(header.frame_bytes() as u32);
+    let (content, blemished) = header.judge(payload, closed);
+    let close = if closed { full_close } else { payload_end };
+    let redacted = match content {
+        Content::Broken => return None,
+        Content::Intact => false,
+        Content::Redacted => true,
+    };
+    Some(Found {
+        at,
+        header,
+        redacted,
+        close,
+        blemished,
+    })
 }
 
 fn deliver<'w>(
@@ -80,17 +81,13 @@ fn deliver<'w>(
     let to = from + u64::from(found.header.payload_bytes);
     let payload = window.range(file, from, to, toward, end)?;
     let Found {
-        at,
-        header,
-        redacted,
-        blemish_bytes,
+        at, header, redacted, ..
     } = found;
     Some(Record {
         at,
         header,
         payload,
         redacted,
-        blemish_bytes,
     })
 }
 
@@ -142,11 +139,11 @@ impl<'f> Forward<'f> {
             self.damage.runs += 1;
             self.damage.bytes += found.at - self.position;
         }
-        if found.blemish_bytes > 0 {
+        if found.blemished {
             self.damage.runs += 1;
-            self.damage.bytes += found.blemish_bytes;
+            self.damage.bytes += 1;
         }
-        self.position = found.at + found.header.frame_bytes() as u64;
+        self.position = found.close;
         deliver(self.file, &mut self.window, found, Toward::End, self.end)
     }
 
@@ -162,7 +159,7 @@ impl<'f> Forward<'f> {
 
     /// Finds the first sync mark at or after `from`.
     fn sync_after(&mut self, mut from: u64) -> Option<u64> {
-        while from + FRAME_BYTES as u64 <= self.end {
+        while from + HEADER_BYTES as u64 <= self.end {
             let to = self.end.min(from + WINDOW_BYTES as u64);
             let bytes = self.window.range(self.file, from, to, Toward::End, self.end)?;
             if let Some(offset) = bytes.windows(SYNC.len()).position(|four| four == SYNC) {
