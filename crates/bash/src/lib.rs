@@ -1,1 +1,55 @@
-//! LLE
+//! LLE: the line editor, loaded into bash with `enable -f liblle_bash.so lle`.
+//!
+//! Readline stays the editor. LLE hangs on its hooks: it paints what readline edits, measures every key, completes in
+//! a child, suggests from history and keeps history where `kill -9` cannot reach it.
+//!
+//! ```text
+//!  key ─▸ hooks::getc ─▸ readline ─▸ hooks::redisplay ─▸ lle::paint
+//!                          │  ▴                           ├ lexer      what is each byte
+//!                keys (Tab, │  │ text                      ├ session    suggestion, history log, flight file
+//!                Enter, ▸)  ▾  │                           ├ view       prompt, text, suggestion, menu ▸ frame
+//!                        complete ▸ child                  └ painter    frame ▸ bytes ▸ terminal
+//!  line ends ─▸ hooks::deprep ─▸ rounds::accepted ─▸ log, then bash runs it
+//! ```
+//!
+//! Invariants:
+//! - No thread, ever: a bash with its own allocator dies of one.
+//! - A panic hands back to readline with the text kept.
+//! - No borrow of LLE's state is held while bash may `longjmp`.
+//! - Nothing here is needed to type: every failure leaves a plain bash.
+#![allow(
+    unsafe_code,
+    reason = "the foreign interface of bash and readline; each block has its proof"
+)]
+#![allow(
+    static_mut_refs,
+    reason = "none is taken: bash reads `lle_struct` by its symbol"
+)]
+
+mod abi;
+mod builtin;
+mod clock;
+mod complete;
+mod complete_child;
+mod drafts;
+mod frame;
+mod hooks;
+mod keys;
+mod lexer;
+mod lle;
+mod load;
+mod menu;
+mod names;
+mod painter;
+mod panics;
+mod places;
+mod prompt_clock;
+mod readline;
+mod rounds;
+mod rules;
+mod session;
+mod shared_list;
+mod symbols;
+mod theme;
+mod view;
+mod width;

@@ -1,0 +1,415 @@
+//! `lle`, the builtin: switch, ask, and what `lusush` tells LLE at start.
+//!
+//! Invariant: only prints and switches; the verbs stand in one table, so that `lle help` cannot be wrong.
+
+use crate::abi::{BUILTIN_ENABLED, Builtin, WordList};
+use crate::hooks::{arm, disarm};
+use crate::lle::{Lle, state};
+use crate::readline::text;
+use crate::{complete_child, drafts, symbols, theme};
+use libc::{c_char, c_int};
+use std::fmt::Write;
+
+/// `EXECUTION_SUCCESS`, `EXECUTION_FAILURE`, `EX_USAGE`.
+const OK: c_int = 0;
+const FAILED: c_int = 1;
+const USAGE: c_int = 258;
+
+/// History lists longer than this are held to it: a list of a million entries costs bash 136 MB and 0.4 s.
+const LIST_MAX: u64 = 20_000;
+/// A HISTFILE smaller than this cannot hold that many.
+const LARGE_FILE: u64 = 1 << 20;
+
+struct Verb {
+    name: &'static str,
+    arguments: &'static str,
+    about: &'static str,
+    run: fn(&mut Lle, &[String], &mut String) -> c_int,
+}
+
+const VERBS: &[Verb] = &[
+    Verb {
+        name: "status",
+        arguments: "",
+        about: "what is in force",
+        run: status,
+    },
+    Verb {
+        name: "on",
+        arguments: "",
+        about: "let LLE paint again",
+        run: |_, _, _| OK,
+    },
+    Verb {
+        name: "off",
+        arguments: "",
+        about: "let readline paint; the text stays",
+        run: |_, _, _| OK,
+    },
+    Verb {
+        name: "set",
+        arguments: "NAME on|off",
+        about: "suggest, multiline, highlight, complete, share",
+        run: set,
+    },
+    Verb {
+        name: "theme",
+        arguments: "[NAME]",
+        about: "choose how it looks",
+        run: theme_verb,
+    },
+    Verb {
+        name: "private",
+        arguments: "[on|off]",
+        about: "keep what is typed out of history and drafts",
+        run: private,
+    },
+    Verb {
+        name: "draft",
+        arguments: "[clear]",
+        about: "lines that were being typed when a terminal closed",
+        run: draft,
+    },
+    Verb {
+        name: "symbols",
+        arguments: "",
+        about: "what LLE found in this bash",
+        run: symbols_verb,
+    },
+    Verb {
+        name: "panic",
+        arguments: "",
+        about: "fail at the next key, to try the way back",
+        run: panic_verb,
+    },
+    Verb {
+        name: "help",
+        arguments: "",
+        about: "this",
+        run: help,
+    },
+];
+
+/// Words the launcher and LLE itself use; not for people, so not in the help.
+const INTERNAL: &[Verb] = &[
+    Verb {
+        name: "ready",
+        arguments: "",
+        about: "the start-up files ran to their end",
+        run: ready,
+    },
+    Verb {
+        name: "start",
+        arguments: "DIR",
+        about: "where to say that a prompt was reached",
+        run: start,
+    },
+    Verb {
+        name: "login",
+        arguments: "",
+        about: "this is a login shell",
+        run: login,
+    },
+    Verb {
+        name: "notice",
+        arguments: "TEXT",
+        about: "say this above the next prompt",
+        run: notice,
+    },
+];
+
+/// The builtin's function.
+pub(crate) unsafe extern "C-unwind" fn run(mut words: *mut WordList) -> c_int {
+    let mut args = Vec::new();
+    while !words.is_null() {
+        // SAFETY: bash passes a list of words, each nul-terminated.
+        unsafe {
+            args.push(String::from_utf8_lossy(text((*(*words).word).word)).into_owned());
+            words = (*words).next;
+        }
+    }
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| dispatch(&args)));
+    let (status, out) = result.unwrap_or((FAILED, String::new()));
+    drop(args);
+    print(status, &out);
+    status
+}
+
+fn print(status: c_int, out: &str) {
+    if !out.is_empty() {
+        crate::lle::write_all(if status == OK { 1 } else { 2 }, out.as_bytes());
+    }
+}
+
+fn dispatch(args: &[String]) -> (c_int, String) {
+    let mut out = String::new();
+    let Some(lle) = state() else {
+        return (FAILED, "lle: not loaded\n".into());
+    };
+    let verb = args.first().map_or("status", String::as_str);
+    if verb == "__complete" {
+        complete_child::complete(&lle.bash);
+        return (OK, out);
+    }
+    let Some(found) = VERBS.iter().chain(INTERNAL).find(|v| v.name == verb) else {
+        let _ = writeln!(out, "lle: no verb `{verb}`; `lle help` lists them");
+        return (USAGE, out);
+    };
+    let rest = args.get(1..).unwrap_or_default();
+    let status = (found.run)(lle, rest, &mut out);
+    match verb {
+        "on" => arm(),
+        "off" => disarm(),
+        _ => {}
+    }
+    if let Some(lle) = state() {
+        lle.session.settings(&lle.settings);
+    }
+    (status, out)
+}
+
+fn help(_: &mut Lle, _: &[String], out: &mut String) -> c_int {
+    for v in VERBS {
+        let _ = writeln!(
+            out,
+            "  {:<24} {}",
+            format!("lle {} {}", v.name, v.arguments),
+            v.about
+        );
+    }
+    OK
+}
+
+fn word(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}
+
+fn status(lle: &mut Lle, _: &[String], out: &mut String) -> c_int {
+    let s = lle.settings;
+    let _ = writeln!(
+        out,
+        "LLE {} {} in session {:016x}",
+        env!("CARGO_PKG_VERSION"),
+        word(lle.hooks.armed()),
+        lle.session.id()
+    );
+    for (name, on) in [
+        ("suggest", s.suggest),
+        ("multiline", s.multiline),
+        ("highlight", s.highlight),
+        ("complete", s.complete),
+        ("share", s.share),
+        ("private", s.private),
+    ] {
+        let _ = writeln!(out, "  {name:<10} {}", word(on));
+    }
+    let _ = writeln!(out, "  {:<10} {}", "theme", lle.painter.theme.name);
+    let path = lle
+        .session
+        .flight_path()
+        .map_or("memory only".into(), |p| p.display().to_string());
+    let _ = writeln!(out, "  {:<10} {path}", "flight");
+    OK
+}
+
+fn on_or_off(value: Option<&String>) -> Option<bool> {
+    match value.map(String::as_str) {
+        Some("on") => Some(true),
+        Some("off") => Some(false),
+        _ => None,
+    }
+}
+
+fn set(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
+    let s = &mut lle.settings;
+    let slot = match args.first().map(String::as_str) {
+        Some("suggest") => &mut s.suggest,
+        Some("multiline") => &mut s.multiline,
+        Some("highlight") => &mut s.highlight,
+        Some("complete") => &mut s.complete,
+        Some("share") => &mut s.share,
+        _ => {
+            out.push_str("lle: set what? suggest, multiline, highlight, complete or share, then on or off\n");
+            return USAGE;
+        }
+    };
+    match on_or_off(args.get(1)) {
+        Some(on) => *slot = on,
+        None => {
+            out.push_str("lle: `on` or `off`?\n");
+            return USAGE;
+        }
+    }
+    OK
+}
+
+fn theme_verb(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
+    match args.first() {
+        None => {
+            for t in theme::THEMES {
+                let mark = if t.name == lle.painter.theme.name {
+                    '*'
+                } else {
+                    ' '
+                };
+                let _ = writeln!(out, "{mark} {}", t.name);
+            }
+            OK
+        }
+        Some(name) => match theme::find(name) {
+            Some(t) => {
+                lle.set_theme(t);
+                OK
+            }
+            None => {
+                let _ = writeln!(out, "lle: no theme `{name}`; `lle theme` lists them");
+                FAILED
+            }
+        },
+    }
+}
+
+fn private(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
+    let wanted = match (args.first(), on_or_off(args.first())) {
+        (None, _) => !lle.settings.private,
+        (_, Some(on)) => on,
+        _ => {
+            out.push_str("lle: `on` or `off`?\n");
+            return USAGE;
+        }
+    };
+    if wanted != lle.settings.private {
+        lle.set_private(wanted);
+    }
+    let _ = writeln!(out, "private mode is {}", word(wanted));
+    OK
+}
+
+fn draft(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
+    let Ok(dir) = lle.session.places.drafts() else {
+        out.push_str("lle: there is no folder for drafts\n");
+        return FAILED;
+    };
+    let found = drafts::list(&dir);
+    if args.first().is_some_and(|a| a == "clear") {
+        let failed = found
+            .iter()
+            .filter(|(_, path)| std::fs::remove_file(path).is_err())
+            .count();
+        return if failed == 0 { OK } else { FAILED };
+    }
+    if found.is_empty() {
+        out.push_str("no unfinished lines are kept\n");
+    }
+    for (_, path) in found {
+        if let Ok(bytes) = std::fs::read(&path) {
+            // What was typed may hold anything; what is printed may not reach into the terminal.
+            let shown: String = String::from_utf8_lossy(&bytes)
+                .chars()
+                .map(|c| {
+                    if c.is_control() && c != '\n' {
+                        '\u{fffd}'
+                    } else {
+                        c
+                    }
+                })
+                .collect();
+            let _ = writeln!(out, "{shown}");
+        }
+    }
+    OK
+}
+
+fn symbols_verb(_: &mut Lle, _: &[String], out: &mut String) -> c_int {
+    out.push_str(&symbols_text());
+    OK
+}
+
+/// One row a symbol: name, whether it was found, whether it is required, what for.
+pub(crate) fn symbols_text() -> String {
+    let mut out = String::new();
+    for (name, about, required, found) in symbols::listing() {
+        let found = if found { "found" } else { "missing" };
+        let required = if required { "required" } else { "optional" };
+        let _ = writeln!(out, "{name}\t{found}\t{required}\t{about}");
+    }
+    out
+}
+
+fn panic_verb(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {
+    lle.hooks.panic_next = true;
+    OK
+}
+
+fn ready(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {
+    lle.round.ready = true;
+    cap_list(lle);
+    OK
+}
+
+fn start(lle: &mut Lle, args: &[String], _: &mut String) -> c_int {
+    lle.round.start_dir = args.first().map(std::path::PathBuf::from);
+    OK
+}
+
+fn login(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {
+    if let Some(login) = lle.bash.login_shell {
+        // SAFETY: bash's own flag, which `shopt login_shell`, `logout` and ~/.bash_logout go by.
+        unsafe { *login = 1 }
+    }
+    OK
+}
+
+fn notice(lle: &mut Lle, args: &[String], _: &mut String) -> c_int {
+    lle.session.notice(args.join(" "));
+    OK
+}
+
+/// Holds bash's own list to [`LIST_MAX`] before bash loads a large HISTFILE. What the file keeps stays the user's
+/// choice: `HISTFILESIZE` is set to what `HISTSIZE` would have made it.
+fn cap_list(lle: &Lle) {
+    let bash = &lle.bash;
+    let (Some(size), Some(bind)) = (bash.variable(c"HISTSIZE"), bash.bind_variable) else {
+        return;
+    };
+    let large = bash.variable(c"HISTFILE").is_some_and(|f| {
+        use std::os::unix::ffi::OsStrExt;
+        std::fs::metadata(std::ffi::OsStr::from_bytes(f)).is_ok_and(|m| m.len() > LARGE_FILE)
+    });
+    let asked = std::str::from_utf8(size).ok().and_then(|s| s.parse::<u64>().ok());
+    if !large || asked.is_some_and(|n| n <= LIST_MAX) {
+        return;
+    }
+    let Ok(original) = std::ffi::CString::new(size) else {
+        return;
+    };
+    let cap = std::ffi::CString::new(LIST_MAX.to_string()).unwrap_or_default();
+    // SAFETY: bash copies both strings; setting these runs bash's own checks for them.
+    unsafe {
+        if bash.variable(c"HISTFILESIZE").is_none() {
+            bind(c"HISTFILESIZE".as_ptr(), original.as_ptr().cast_mut(), 0);
+        }
+        bind(c"HISTSIZE".as_ptr(), cap.as_ptr().cast_mut(), 0);
+    }
+}
+
+struct Doc([*const c_char; 3]);
+// SAFETY: constant strings, never written.
+unsafe impl Sync for Doc {}
+
+static DOC: Doc = Doc([
+    c"Switch and ask LLE, the line editor that maintains itself.".as_ptr(),
+    c"`lle help` lists the verbs; `lusush maint status` tells how fast it is.".as_ptr(),
+    std::ptr::null(),
+]);
+
+/// What `enable -f` looks for. Bash writes into it.
+#[unsafe(no_mangle)]
+pub(crate) static mut lle_struct: Builtin = Builtin {
+    name: c"lle".as_ptr(),
+    function: run,
+    flags: BUILTIN_ENABLED,
+    long_doc: DOC.0.as_ptr(),
+    short_doc: c"lle [verb]".as_ptr(),
+    handle: std::ptr::null(),
+};

@@ -1,0 +1,420 @@
+//! Completion: bash's own, run in a forked child, so that a slow or broken one never holds a key up.
+//!
+//! ```text
+//!  Tab ▸ fork ▸ child: readline completes its copy of the line ▸ pipe ▸ parent: the line, or a menu
+//!                  │ programmable completion, functions, files     │ arrives while one types on
+//!                  └ deadline: killed                              └ stale: dropped
+//! ```
+//!
+//! The child does not imitate: it lets readline's own function edit the child's copy of the line, quoting, case
+//! folding, slashes and all, and reports what became of it and what else there was to choose.
+//!
+//! Invariants: the child's process group is killed at the deadline, when the line ends and when another Tab comes;
+//! what it reports is treated as input: lengths are checked, sizes bounded. The parent never waits longer than
+//! [`GRACE`], except at Enter for a completion that was asked for.
+
+use crate::complete_child;
+use crate::lle::Lle;
+use crate::menu::{ITEMS_MAX, Item, Menu, split_description};
+use libc::c_int;
+use std::time::Duration;
+
+/// After Tab the parent waits this long before it goes on reading keys: most completions take 3 to 5 ms, and what was
+/// typed right behind Tab then meets the completed line, as in bash.
+const GRACE: Duration = Duration::from_millis(40);
+/// A completion that takes longer is stuck, on a network most likely.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Bytes read from the child at most.
+const ANSWER_MAX: usize = 4 << 20;
+
+/// A child that completes.
+pub(crate) struct Job {
+    pid: libc::pid_t,
+    fd: c_int,
+    began: u64,
+    answer: Vec<u8>,
+    state: Progress,
+    /// Keys came since Tab.
+    typed_on: bool,
+    /// The line and the cursor it was asked for.
+    line: Vec<u8>,
+    point: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Running,
+    Answered,
+    TimedOut,
+}
+
+impl Job {
+    /// Forks the child; `None` if that fails (the process limit, no memory).
+    fn start(lle: &Lle) -> Option<Self> {
+        let mut fds = [0; 2];
+        // SAFETY: two ints for two descriptors.
+        if unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC) } != 0 {
+            return None;
+        }
+        // SAFETY: there is one thread. The child never returns into the parent's work: it ends by _exit.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            complete_child::run(&lle.bash, fds[1]);
+        }
+        // SAFETY: plain system calls on descriptors this function owns.
+        unsafe {
+            libc::close(fds[1]);
+            if pid < 0 {
+                libc::close(fds[0]);
+                return None;
+            }
+            libc::setpgid(pid, pid);
+            libc::fcntl(fds[0], libc::F_SETFL, libc::O_NONBLOCK);
+        }
+        let line = lle.bash.line().to_vec();
+        let point = lle.bash.point();
+        Some(Self {
+            pid,
+            fd: fds[0],
+            began: crate::clock::now(),
+            answer: Vec::new(),
+            state: Progress::Running,
+            typed_on: false,
+            line,
+            point,
+        })
+    }
+
+    pub(crate) fn fd(&self) -> c_int {
+        if self.state == Progress::Running {
+            self.fd
+        } else {
+            -1
+        }
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.state != Progress::Running
+    }
+
+    pub(crate) fn typed_on(&mut self) {
+        self.typed_on = true;
+    }
+
+    pub(crate) fn time_left(&self) -> Duration {
+        DEADLINE.saturating_sub(crate::clock::since(self.began))
+    }
+
+    /// Takes what the child has written; ends it at the deadline.
+    pub(crate) fn pump(&mut self) {
+        let mut buffer = [0u8; 16 * 1024];
+        while self.state == Progress::Running {
+            // SAFETY: the buffer is as long as said.
+            let n = unsafe { libc::read(self.fd, buffer.as_mut_ptr().cast(), buffer.len()) };
+            match usize::try_from(n) {
+                Ok(0) => self.state = Progress::Answered,
+                Ok(n) if self.answer.len() + n <= ANSWER_MAX => self.answer.extend_from_slice(&buffer[..n]),
+                Ok(_) => self.state = Progress::Answered,
+                Err(_) => break,
+            }
+        }
+        if self.state == Progress::Running && self.time_left().is_zero() {
+            self.state = Progress::TimedOut;
+        }
+    }
+
+    /// Waits for the child, at most `limit`; keys wait in the terminal's queue meanwhile.
+    fn wait(&mut self, limit: Duration) {
+        let began = crate::clock::now();
+        while self.state == Progress::Running {
+            let left = limit.saturating_sub(crate::clock::since(began));
+            let mut poll = libc::pollfd {
+                fd: self.fd,
+                events: libc::POLLIN,
+                revents: 0,
+            };
+            let ms = c_int::try_from(left.as_millis()).unwrap_or(c_int::MAX);
+            // SAFETY: one valid pollfd.
+            let n = unsafe { libc::poll(&raw mut poll, 1, ms) };
+            self.pump();
+            if n <= 0 {
+                return;
+            }
+        }
+    }
+
+    /// Ends the child, whatever it is doing, and what it started.
+    pub(crate) fn cancel(self) {}
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        // SAFETY: the group is the child's own; bash may have reaped the child, then both calls find nothing.
+        unsafe {
+            libc::kill(-self.pid, libc::SIGKILL);
+            libc::close(self.fd);
+            libc::waitpid(self.pid, std::ptr::null_mut(), libc::WNOHANG);
+        }
+    }
+}
+
+impl Lle {
+    /// Starts a completion of the line. False if there can be none, so that readline does it itself.
+    pub(crate) fn start_completion(&mut self) -> bool {
+        self.drop_line_state();
+        if self.owed {
+            self.paint();
+        }
+        let Some(mut job) = Job::start(self) else {
+            self.session.fell_back("completion: cannot fork");
+            return false;
+        };
+        job.wait(GRACE);
+        let done = job.is_done();
+        self.job = Some(job);
+        if done {
+            self.apply_completion();
+        }
+        true
+    }
+
+    /// Enter on a line whose completion was asked for and is not there yet: it comes first, as in bash.
+    pub(crate) fn await_completion(&mut self) {
+        if let Some(job) = self.job.as_mut()
+            && !job.typed_on
+        {
+            let left = job.time_left();
+            job.wait(left);
+            self.apply_completion();
+        }
+    }
+
+    /// Puts a finished completion into the line, or opens the menu.
+    pub(crate) fn apply_completion(&mut self) {
+        let Some(job) = self.job.take_if(|job| job.is_done()) else {
+            return;
+        };
+        let late = job.typed_on;
+        let timed_out = job.state == Progress::TimedOut;
+        self.session.completed(job.began, late, timed_out);
+        if timed_out {
+            self.bash.bell();
+            return;
+        }
+        let Some(answer) = Answer::parse(&job.answer) else {
+            self.session.completion_failed();
+            self.bash.bell();
+            return;
+        };
+        let (line, point) = (self.bash.line(), self.bash.point());
+        if line == job.line && point == job.point {
+            self.apply(answer);
+        } else {
+            self.offer_late(answer, &job);
+        }
+    }
+
+    fn apply(&mut self, answer: Answer) {
+        let old = self.bash.line().to_vec();
+        let (range, with) = difference(&old, &answer.line);
+        let changed = old != answer.line;
+        if changed {
+            self.bash.replace(range, &with);
+        }
+        self.bash.set_point(answer.point.min(self.bash.line().len()));
+        match answer.items.len() {
+            0 if !changed && answer.total == 0 => self.bash.bell(),
+            0 | 1 => {}
+            _ => self.open_menu(answer.items, answer.total),
+        }
+    }
+
+    /// The line went on meanwhile: what still fits what was typed is offered, nothing is put in.
+    fn offer_late(&mut self, answer: Answer, job: &Job) {
+        let (line, point) = (self.bash.line(), self.bash.point());
+        if point < job.point
+            || !line.starts_with(&job.line[..job.point])
+            || line[point..] != job.line[job.point..]
+        {
+            return;
+        }
+        let items: Vec<Item> = answer
+            .items
+            .into_iter()
+            .filter(|item| {
+                line.get(item.start..point)
+                    .is_some_and(|typed| item.replacement.starts_with(typed))
+            })
+            .collect();
+        if !items.is_empty() {
+            let n = items.len();
+            self.open_menu(items, n);
+        }
+    }
+
+    fn open_menu(&mut self, items: Vec<Item>, total: usize) {
+        self.session.menu_opened();
+        self.menu = Some(Menu::new(
+            items,
+            total,
+            self.bash.line().to_vec(),
+            self.bash.point(),
+        ));
+    }
+
+    /// Puts the chosen item into the line.
+    pub(crate) fn take_item(&mut self, item: &Item) {
+        self.bash
+            .replace(item.start..self.bash.point(), &item.replacement);
+    }
+}
+
+/// Gives the one stretch in which two lines differ, in the first, and what stands there in the second.
+fn difference(old: &[u8], new: &[u8]) -> (std::ops::Range<usize>, Vec<u8>) {
+    let head = old.iter().zip(new).take_while(|(a, b)| a == b).count();
+    let most = old.len().min(new.len()) - head;
+    let tail = old
+        .iter()
+        .rev()
+        .zip(new.iter().rev())
+        .take(most)
+        .take_while(|(a, b)| a == b)
+        .count();
+    (head..old.len() - tail, new[head..new.len() - tail].to_vec())
+}
+
+/// What the child reports. See [`complete_child`] for the writing side.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// The line as readline left it.
+    pub(crate) line: Vec<u8>,
+    pub(crate) point: usize,
+    /// All there was to choose, if more than one.
+    pub(crate) items: Vec<Item>,
+    pub(crate) total: usize,
+}
+
+/// Begins and ends an answer: a child that died on the way has not written the end.
+pub(crate) const MAGIC: u32 = 0x4c4c_4531;
+
+impl Answer {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut r = Fields(bytes);
+        if r.number()? != MAGIC {
+            return None;
+        }
+        let point = r.number()? as usize;
+        let line = r.bytes()?.to_vec();
+        let total = r.number()? as usize;
+        let listed = r.number()? as usize;
+        let mut items = Vec::with_capacity(listed.min(ITEMS_MAX));
+        for _ in 0..listed.min(ITEMS_MAX) {
+            let start = r.number()? as usize;
+            let replacement = r.bytes()?;
+            let shown = String::from_utf8_lossy(r.bytes()?).into_owned();
+            let (label, about) = split_description(&shown);
+            let replacement = if about.is_empty() {
+                replacement
+            } else {
+                without_description(replacement)
+            };
+            items.push(Item {
+                label: label.into(),
+                about: about.into(),
+                replacement: replacement.to_vec(),
+                start,
+            });
+        }
+        (r.number()? == MAGIC && point <= line.len() && items.iter().all(|i| i.start <= line.len()))
+            .then_some(Self {
+                line,
+                point,
+                items,
+                total,
+            })
+    }
+}
+
+/// The word of `word   (description) `, with the blank that ends it.
+fn without_description(replacement: &[u8]) -> &[u8] {
+    match replacement.windows(3).position(|w| w == b"  (") {
+        Some(at) => {
+            let word = replacement[..at].trim_ascii_end().len();
+            &replacement[..(word + 1).min(replacement.len())]
+        }
+        None => replacement,
+    }
+}
+
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    fn number(&mut self) -> Option<u32> {
+        let (head, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u32::from_le_bytes(*head))
+    }
+
+    fn bytes(&mut self) -> Option<&'a [u8]> {
+        let n = self.number()? as usize;
+        let (head, rest) = self.0.split_at_checked(n)?;
+        self.0 = rest;
+        Some(head)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::complete_child::Writer;
+    use proptest::prelude::*;
+
+    #[test]
+    fn differences() {
+        let check = |old: &str, new: &str, range, with: &str| {
+            assert_eq!(
+                difference(old.as_bytes(), new.as_bytes()),
+                (range, with.as_bytes().to_vec())
+            );
+        };
+        check("git che", "git checkout ", 7..7, "ckout ");
+        check("ls my", "ls \"my file\" ", 3..5, "\"my file\" ");
+        check("a che b", "a checkout b", 5..5, "ckout");
+        check("same", "same", 4..4, "");
+    }
+
+    #[test]
+    fn descriptions_leave_the_word() {
+        assert_eq!(without_description(b"get   (Display one) "), b"get ");
+        assert_eq!(without_description(b"get "), b"get ");
+    }
+
+    fn answer() -> Vec<u8> {
+        let mut w = Writer::default();
+        w.head(4, b"ls a", 2);
+        w.items(&[(3, b"abc ", b"abc"), (3, b"abd/", b"abd/")]);
+        w.finish()
+    }
+
+    #[test]
+    fn reads_what_the_child_writes() {
+        let a = Answer::parse(&answer()).expect("well formed");
+        assert_eq!((a.line.as_slice(), a.point, a.total), (&b"ls a"[..], 4, 2));
+        assert_eq!(a.items[1].replacement, b"abd/");
+    }
+
+    #[test]
+    fn a_child_that_died_gave_no_answer() {
+        let whole = answer();
+        for n in 0..whole.len() {
+            assert_eq!(Answer::parse(&whole[..n]), None, "cut at {n}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rubbish_is_no_answer(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Answer::parse(&bytes);
+        }
+    }
+}

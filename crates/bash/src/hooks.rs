@@ -1,0 +1,422 @@
+//! The three hooks: a key is read, the text is shown, the line ends.
+//!
+//! ```text
+//!  terminal ▸ getc ▸ readline's command ▸ redisplay ▸ painter ▸ terminal
+//!               │ clock                        │ clock
+//!               └ waits for the terminal, the completion child
+//!  deprep: the line is over, by whatever road
+//! ```
+//!
+//! Invariants: a panic never leaves this module: readline gets its own functions back and keeps the text. Bash may
+//! `longjmp` out of [`stock_wait`], so nothing there owns anything.
+
+use crate::abi::{GetcFn, VoidFn, state as bits};
+use crate::frame::Place;
+use crate::lle::{Lle, state, write_all};
+use crate::symbols::Bash;
+use libc::{FILE, c_int};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What was hooked before, and what is waiting.
+pub(crate) struct Hooks {
+    armed: bool,
+    redisplay: Option<VoidFn>,
+    getc: Option<GetcFn>,
+    deprep: Option<VoidFn>,
+    /// Bytes known to wait in the terminal's queue.
+    waiting: usize,
+    /// The last key, and whether the line was empty then: how 5.1 ends a line at end of file.
+    last_key: c_int,
+    line_was_empty: bool,
+    /// `lle panic`: the next key panics, to try the way back.
+    pub(crate) panic_next: bool,
+    /// `accept-line` was pressed on a line not yet painted.
+    pub(crate) echoing_seen: bool,
+}
+
+impl Hooks {
+    pub(crate) fn new(_: &Bash) -> Self {
+        Self {
+            armed: false,
+            redisplay: None,
+            getc: None,
+            deprep: None,
+            waiting: 0,
+            last_key: 0,
+            line_was_empty: false,
+            panic_next: false,
+            echoing_seen: false,
+        }
+    }
+
+    pub(crate) fn armed(&self) -> bool {
+        self.armed
+    }
+}
+
+/// Puts LLE's hooks in; does nothing if they are.
+pub(crate) fn arm() {
+    let Some(lle) = state() else { return };
+    if lle.hooks.armed {
+        return;
+    }
+    let bash = lle.bash;
+    // SAFETY: plain writes to readline's hook variables, of functions of the declared types.
+    unsafe {
+        lle.hooks.redisplay = *bash.redisplay_function;
+        lle.hooks.getc = *bash.getc_function;
+        lle.hooks.deprep = *bash.deprep_term_function;
+        *bash.redisplay_function = Some(redisplay);
+        *bash.getc_function = Some(getc);
+        *bash.deprep_term_function = Some(deprep);
+    }
+    lle.hooks.armed = true;
+    lle.hooks.waiting = 0;
+    lle.painter.forget();
+    lle.session.switched(true);
+}
+
+/// Gives readline its own functions back; the text stays.
+pub(crate) fn disarm() {
+    let Some(lle) = state() else { return };
+    if !lle.hooks.armed {
+        return;
+    }
+    let bash = lle.bash;
+    // SAFETY: as in arm(); what stood there before, or readline's own.
+    unsafe {
+        *bash.redisplay_function = lle.hooks.redisplay.or(Some(bash.stock_redisplay));
+        *bash.getc_function = lle.hooks.getc.or(Some(bash.stock_getc));
+        *bash.deprep_term_function = lle.hooks.deprep;
+    }
+    lle.hooks.armed = false;
+    lle.commands.unwrap(&bash);
+    lle.drop_line_state();
+    lle.session.switched(false);
+}
+
+/// Runs `f`; if it panics, hands back to readline and gives `None`.
+pub(crate) fn guarded<T>(what: &str, f: impl FnOnce(&mut Lle) -> T) -> Option<T> {
+    let lle = state()?;
+    match catch_unwind(AssertUnwindSafe(|| f(lle))) {
+        Ok(value) => Some(value),
+        Err(_) => {
+            hand_back(what);
+            None
+        }
+    }
+}
+
+/// After a panic: readline paints from here on, on a fresh row, the text untouched.
+fn hand_back(what: &str) {
+    let Some(bash) = state().map(|lle| lle.bash) else {
+        return;
+    };
+    let recorded = catch_unwind(AssertUnwindSafe(|| {
+        if let Some(lle) = state() {
+            lle.session.panicked(what);
+            lle.painter.out.clear();
+            lle.painter.forget();
+        }
+        disarm();
+    }));
+    if recorded.is_err() {
+        // Even recording failed: the hooks are what matters.
+        // SAFETY: as in arm().
+        unsafe {
+            *bash.redisplay_function = Some(bash.stock_redisplay);
+            *bash.getc_function = Some(bash.stock_getc);
+        }
+    }
+    write_all(bash.out_fd(), b"\x1b[0m\r\n\x1b[J");
+    // SAFETY: readline's display is idle here: every hook is called between its commands.
+    unsafe {
+        (bash.on_new_line)();
+        (bash.forced_update)();
+    }
+}
+
+/// `rl_redisplay_function`.
+pub(crate) unsafe extern "C-unwind" fn redisplay() {
+    guarded("painting", |lle| {
+        let bash = lle.bash;
+        // SAFETY: plain reads and writes of readline's display variables.
+        unsafe {
+            if *bash.echoing == 0 {
+                // A silent read: readline leaves even the prompt to whoever paints.
+                if *bash.last_c_pos == 0 {
+                    let prompt: Vec<u8> = bash.shown_prompt().iter().copied().filter(|b| *b > 2).collect();
+                    write_all(bash.out_fd(), &prompt);
+                    *bash.last_c_pos = 1;
+                }
+                return;
+            }
+        }
+        lle.hooks.echoing_seen = true;
+        let first = !lle.painter.is_valid();
+        if first {
+            lle.line_begins();
+        }
+        if lle.hooks.waiting > 0 && !first {
+            lle.owed = true;
+            return;
+        }
+        lle.paint();
+    });
+}
+
+/// `rl_deprep_term_function`: the line is over.
+unsafe extern "C-unwind" fn deprep() {
+    guarded("ending a line", |lle| {
+        // SAFETY: a plain read.
+        if unsafe { *lle.bash.echoing } != 0 {
+            lle.finish();
+        }
+    });
+    let old = state().and_then(|lle| lle.hooks.deprep);
+    if let Some(old) = old {
+        // SAFETY: what stood in the hook before.
+        unsafe { old() }
+    }
+}
+
+/// What the wait for a key came to.
+enum Wait {
+    Key(c_int),
+    /// Something else happened; look again.
+    Again,
+    /// A signal: readline and bash look at it first.
+    Signal,
+    /// Hang-up, end of file, an error, a time limit: readline's own function knows best.
+    Stock,
+}
+
+/// `rl_getc_function`.
+unsafe extern "C-unwind" fn getc(stream: *mut FILE) -> c_int {
+    loop {
+        let Some(wait) = guarded("reading a key", Lle::wait) else {
+            return stock_wait(stream);
+        };
+        match wait {
+            Wait::Key(key) => return key,
+            Wait::Again => {}
+            Wait::Signal => handle_signals(),
+            Wait::Stock => {
+                let key = stock_wait(stream);
+                guarded("reading a key", |lle| lle.took_key(key));
+                return key;
+            }
+        }
+    }
+}
+
+/// Reads by readline's own function, which may `longjmp`.
+fn stock_wait(stream: *mut FILE) -> c_int {
+    let Some(bash) = state().map(|lle| lle.bash) else {
+        return -1;
+    };
+    // SAFETY: readline's own function with readline's own stream; nothing here owns anything.
+    unsafe { (bash.stock_getc)(stream) }
+}
+
+/// Lets readline and bash handle what was caught; both may `longjmp`.
+fn handle_signals() {
+    let Some(bash) = state().map(|lle| lle.bash) else {
+        return;
+    };
+    // SAFETY: what readline's own reader calls after an interrupted wait; nothing here owns anything.
+    unsafe {
+        (bash.check_signals)();
+        if let Some(hook) = *bash.signal_event_hook {
+            hook();
+        }
+    }
+}
+
+impl Lle {
+    /// Waits for a key, the completion child or a signal.
+    fn wait(&mut self) -> Wait {
+        if std::mem::take(&mut self.hooks.panic_next) {
+            panic!("lle panic: asked for");
+        }
+        let bash = self.bash;
+        if self.job.as_ref().is_some_and(|job| job.is_done()) && bash.is(bits::READCMD) {
+            self.apply_completion();
+            self.paint();
+        }
+        // SAFETY: only reads which signal was caught.
+        let signal = unsafe { (bash.pending_signal)() };
+        if signal != 0 {
+            self.before_signal(signal);
+            return Wait::Signal;
+        }
+        if self.hooks.waiting > 0 {
+            return self.read_key();
+        }
+        if self.owed {
+            self.paint();
+        }
+        if self.has_time_limit() {
+            return Wait::Stock;
+        }
+        self.poll()
+    }
+
+    fn poll(&mut self) -> Wait {
+        let bash = self.bash;
+        let fd = bash.in_fd();
+        let job_fd = self.job.as_ref().map_or(-1, |job| job.fd());
+        let mut fds = [fd, job_fd].map(|fd| libc::pollfd {
+            fd,
+            events: libc::POLLIN,
+            revents: 0,
+        });
+        let limit = self.job.as_ref().map(|job| job.time_left());
+        let limit = limit.map(|t| libc::timespec {
+            tv_sec: t.as_secs().cast_signed(),
+            tv_nsec: i64::from(t.subsec_nanos()),
+        });
+        // SAFETY: the array and the optional time outlive the call; readline's own mask, as its own reader uses it.
+        let n = unsafe {
+            libc::ppoll(
+                fds.as_mut_ptr(),
+                fds.len() as libc::nfds_t,
+                limit.as_ref().map_or(std::ptr::null(), std::ptr::from_ref),
+                bash.orig_sigset.unwrap_or(std::ptr::null()),
+            )
+        };
+        self.session.polled();
+        if n < 0 {
+            // SAFETY: only reads which signal was caught.
+            self.before_signal(unsafe { (bash.pending_signal)() });
+            return Wait::Signal;
+        }
+        if n == 0 || fds[1].revents != 0 {
+            if let Some(job) = self.job.as_mut() {
+                job.pump();
+            }
+            if fds[0].revents == 0 {
+                return Wait::Again;
+            }
+        }
+        let mut waiting: c_int = 0;
+        // SAFETY: FIONREAD stores an int.
+        let ok = unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut waiting) } == 0;
+        match usize::try_from(waiting) {
+            Ok(n) if ok && n > 0 => {
+                self.hooks.waiting = n;
+                self.read_key()
+            }
+            _ => Wait::Stock,
+        }
+    }
+
+    /// Takes one byte that is known to wait. One at a time: what follows the line belongs to the next program.
+    fn read_key(&mut self) -> Wait {
+        let mut byte = 0u8;
+        self.hooks.waiting -= 1;
+        // SAFETY: one byte into one byte.
+        let n = unsafe { libc::read(self.bash.in_fd(), (&raw mut byte).cast(), 1) };
+        if n != 1 {
+            self.hooks.waiting = 0;
+            return Wait::Stock;
+        }
+        let key = c_int::from(byte);
+        self.took_key(key);
+        Wait::Key(key)
+    }
+
+    fn took_key(&mut self, key: c_int) {
+        self.key_at = crate::clock::now();
+        self.hooks.last_key = key;
+        self.hooks.line_was_empty = self.bash.line().is_empty() && self.bash.is(bits::READCMD);
+        self.session.key(self.hooks.waiting > 0);
+        if key != c_int::from(b'\t')
+            && let Some(job) = self.job.as_mut()
+        {
+            job.typed_on();
+        }
+    }
+
+    /// `read -e -t` and the like: readline's own reader keeps the time.
+    fn has_time_limit(&self) -> bool {
+        // SAFETY: with null pointers the function only tells whether a limit is set: -1 means none.
+        self.bash
+            .timeout_remaining
+            .is_some_and(|f| unsafe { f(std::ptr::null_mut(), std::ptr::null_mut()) } >= 0)
+    }
+
+    fn before_signal(&mut self, signal: c_int) {
+        if matches!(signal, libc::SIGHUP | libc::SIGTERM) {
+            let line = self.bash.line();
+            let hidden = self.settings.private || line.first() == Some(&b' ');
+            self.session.hung_up(line, hidden);
+        }
+        self.hooks.waiting = 0;
+    }
+
+    /// The end of a `readline()` call, by any road: suggestion and menu off, the cursor below the text, the line told.
+    fn finish(&mut self) {
+        let bash = self.bash;
+        let owed = std::mem::take(&mut self.owed);
+        let grey = !self.suggestion.is_empty() || self.menu.is_some();
+        self.drop_line_state();
+        if !self.painter.is_valid() {
+            return;
+        }
+        // Release 5.1 has no state for end of file.
+        let at_eof = bash.is(bits::EOF) || self.hooks.line_was_empty && matches!(self.hooks.last_key, 4 | -1);
+        let accepted = bash.is_done() && !at_eof;
+        // SAFETY: plain reads.
+        let (by_readline, version) = unsafe {
+            (
+                *bash.display_fixed > 0,
+                bash.readline_version.map_or(0x802, |p| *p),
+            )
+        };
+        let line = bash.accepted_line();
+        if by_readline {
+            self.painter.ended_below(self.extent.text_rows - 1);
+        }
+        if owed && !by_readline {
+            self.paint_last(if accepted { line } else { bash.line() });
+        } else if grey {
+            let end = self.extent.text_end;
+            self.painter.erase_from(end);
+            if by_readline {
+                self.painter.out.extend(b"\r\n");
+            }
+        }
+        if !by_readline {
+            self.end_row(accepted, version);
+        } else if self.extent.text_end.col == 0 && self.extent.text_end.row > 0 {
+            // The text filled its last row: readline went one row too far.
+            self.painter.out.extend(b"\x1b[A");
+        }
+        self.flush();
+        self.painter.forget();
+        if accepted && bash.reads_commands() {
+            self.accepted(line);
+        } else {
+            self.session.line_dropped();
+        }
+    }
+
+    fn end_row(&mut self, accepted: bool, version: c_int) {
+        let end = self.extent.text_end;
+        if !accepted {
+            if self.painter.pos().row != end.row {
+                self.painter.go(end);
+            }
+            return;
+        }
+        self.painter.go(end);
+        let on_empty_row = end.col == 0 && end.row > 0;
+        // Until 5.3 readline adds no row below an empty line without a prompt.
+        let nothing_shown =
+            end == Place::default() && self.painter.shown().row(0).is_empty() && version < 0x803;
+        if !on_empty_row && !nothing_shown {
+            self.painter.out.extend(b"\r\n");
+        }
+    }
+}

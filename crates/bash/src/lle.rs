@@ -1,0 +1,406 @@
+//! The editor's state: one per bash, owned by the main thread, reached from readline's hooks.
+//!
+//! Invariant: no borrow of the state is held while bash runs code that can come back into LLE or `longjmp` past it:
+//! signals, readline's own commands, `rl_forced_update_display`. Those calls stand in [`crate::hooks`] and
+//! [`crate::keys`], outside every borrow and outside `catch_unwind`.
+
+use crate::complete::Job;
+use crate::frame::Frame;
+use crate::hooks::Hooks;
+use crate::keys::Commands;
+use crate::lexer::{End, Known, Lexer};
+use crate::menu::Menu;
+use crate::names::Names;
+use crate::painter::Painter;
+use crate::prompt_clock::PromptClock;
+use crate::rounds::Round;
+use crate::session::Session;
+use crate::symbols::Bash;
+use crate::theme::{self, Role, Theme};
+use crate::view::{self, Extent, Picture};
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// Lines longer than this are neither looked up in history nor checked name by name: they were pasted.
+const LONG_LINE: usize = 8 * 1024;
+
+/// What the user can switch, `lle set`.
+#[derive(Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) suggest: bool,
+    pub(crate) multiline: bool,
+    pub(crate) highlight: bool,
+    pub(crate) complete: bool,
+    /// Other sessions' commands come into bash's own list.
+    pub(crate) share: bool,
+    /// Nothing typed is kept: not in history, draft or flight file.
+    pub(crate) private: bool,
+}
+
+/// Everything LLE knows.
+pub(crate) struct Lle {
+    pub(crate) bash: Bash,
+    pub(crate) hooks: Hooks,
+    pub(crate) commands: Commands,
+    pub(crate) painter: Painter,
+    pub(crate) settings: Settings,
+    pub(crate) session: Session,
+    pub(crate) menu: Option<Menu>,
+    pub(crate) job: Option<Job>,
+    pub(crate) prompt_clock: PromptClock,
+    pub(crate) round: Round,
+    /// The rest of a history entry, shown grey after the text.
+    pub(crate) suggestion: Vec<u8>,
+    pub(crate) names: Names,
+    pub(crate) extent: Extent,
+    /// A change of the text is not yet on the screen, since more keys were waiting.
+    pub(crate) owed: bool,
+    /// When the key that is being worked on arrived; 0 for none.
+    pub(crate) key_at: u64,
+    /// The locale's characters are UTF-8.
+    pub(crate) utf8: bool,
+    frame: Frame,
+    lexer: Lexer,
+    roles: Vec<Role>,
+    /// The line begins with a blank: it is kept out of the draft.
+    line_is_hidden: bool,
+    /// The process this session is; forked children are not.
+    pub(crate) owner: u32,
+    /// What private mode found switched on, to be switched on again.
+    recorded_before: (libc::c_int, libc::c_int),
+}
+
+static STATE: AtomicPtr<Lle> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Gives the state, once LLE is loaded.
+///
+/// The caller ends the borrow before anything the module's invariant names.
+pub(crate) fn state() -> Option<&'static mut Lle> {
+    // SAFETY: the pointer is null or a leaked box; bash has one thread, and the invariant above keeps borrows apart.
+    unsafe { STATE.load(Ordering::Relaxed).as_mut() }
+}
+
+/// Installs the state; it lives as long as the process.
+pub(crate) fn install(lle: Lle) {
+    STATE.store(Box::leak(Box::new(lle)), Ordering::Relaxed);
+}
+
+impl Lle {
+    pub(crate) fn new(bash: Bash, session: Session, theme: &'static Theme, utf8: bool) -> Self {
+        Self {
+            hooks: Hooks::new(&bash),
+            commands: Commands::default(),
+            painter: Painter::new(theme),
+            settings: Settings {
+                suggest: true,
+                multiline: true,
+                highlight: true,
+                complete: true,
+                share: true,
+                private: false,
+            },
+            session,
+            menu: None,
+            job: None,
+            prompt_clock: PromptClock::default(),
+            round: Round::default(),
+            suggestion: Vec::new(),
+            names: Names::default(),
+            extent: Extent::default(),
+            owed: false,
+            key_at: 0,
+            utf8,
+            frame: Frame::default(),
+            lexer: Lexer::default(),
+            roles: Vec::new(),
+            line_is_hidden: false,
+            owner: std::process::id(),
+            recorded_before: (1, 1),
+            bash,
+        }
+    }
+
+    /// Brings the screen up to date with readline's text. Calls nothing that comes back.
+    pub(crate) fn paint(&mut self) {
+        self.owed = false;
+        let bash = self.bash;
+        let size = bash.size();
+        let line = bash.line();
+        self.color(line);
+        self.suggest(line);
+        self.drop_stale_menu(line);
+        let fresh = self.begin_fresh(size);
+        if fresh {
+            self.print_prompt(size);
+        }
+        let picture = Picture {
+            prompt: &self.prompt_row(),
+            line,
+            roles: &self.roles,
+            point: bash.point(),
+            region: bash.region(),
+            suggestion: &self.suggestion,
+            menu: self.menu.as_ref(),
+            size,
+            utf8: self.utf8,
+        };
+        self.extent = view::compose(
+            &mut self.frame,
+            &picture,
+            &mut self.painter.prompt_sgr,
+            &mut self.painter.marks,
+        );
+        self.painter.paint(&mut self.frame);
+        let written = self.flush();
+        self.tell_readline();
+        let hidden = self.settings.private || self.line_is_hidden;
+        self.session
+            .painted(self.key_at, written, line, hidden, !self.suggestion.is_empty());
+        self.key_at = 0;
+    }
+
+    /// Colours the line, or leaves it plain where it is no command.
+    fn color(&mut self, line: &[u8]) {
+        self.line_is_hidden = line.first() == Some(&b' ');
+        self.roles.clear();
+        if !self.settings.highlight || !self.bash.reads_commands() {
+            return;
+        }
+        let began = crate::clock::now();
+        let (bash, names) = (self.bash, &mut self.names);
+        let look_up = line.len() <= LONG_LINE;
+        self.lexer.lex(line, &mut self.roles, |word| {
+            if look_up {
+                names.lookup(&bash, word)
+            } else {
+                Known::Unasked
+            }
+        });
+        let searches = names.take_searches();
+        self.session.highlighted(began, searches, names.gave_up());
+    }
+
+    /// Says whether Enter may submit the line.
+    pub(crate) fn line_end(&mut self, line: &[u8]) -> End {
+        let mut roles = std::mem::take(&mut self.roles);
+        let end = self.lexer.lex(line, &mut roles, |_| Known::Unasked);
+        self.roles = roles;
+        end
+    }
+
+    /// Looks for a history entry that goes on from the text.
+    fn suggest(&mut self, line: &[u8]) {
+        use crate::abi::state::{NUMERICARG, SEARCHING};
+        self.suggestion.clear();
+        let bash = &self.bash;
+        let wanted = self.settings.suggest
+            && !line.is_empty()
+            && line.len() <= LONG_LINE
+            && bash.point() == line.len()
+            && bash.at_first_prompt()
+            && bash.prompt_is_own()
+            && self.menu.is_none()
+            && !bash.is_done()
+            && !bash.is(SEARCHING | NUMERICARG)
+            && !bash.in_vi_command_mode();
+        if wanted {
+            self.session.suggest(line, &mut self.suggestion);
+        }
+    }
+
+    fn drop_stale_menu(&mut self, line: &[u8]) {
+        let point = self.bash.point();
+        if self
+            .menu
+            .as_ref()
+            .is_some_and(|m| m.line != line || m.point != point)
+        {
+            self.menu = None;
+        }
+    }
+
+    /// Decides whether the painter starts on a row of its own; wipes the old picture after a resize.
+    fn begin_fresh(&mut self, size: (usize, usize)) -> bool {
+        // SAFETY: a plain read; see readline.rs.
+        let moved = unsafe { *self.bash.last_c_pos } == 0;
+        if self.painter.is_valid() && self.painter.width() != size.0 {
+            self.painter.wipe_resized(size.0, self.session.terminal_reflows());
+            self.session.resized(size);
+            return true;
+        }
+        !self.painter.is_valid() || moved
+    }
+
+    /// Prints the prompt as it is, escape sequences and all, and takes it as the picture on the screen.
+    fn print_prompt(&mut self, size: (usize, usize)) {
+        let prefix_wanted = !self.painter.is_valid() && self.painter.width() == 0 || !self.was_wiped(size);
+        let full = self.bash.shown_prompt();
+        let cut = self.prompt_cut(full);
+        let row = self.prompt_row();
+        for part in [if prefix_wanted { &full[..cut] } else { b"" }, &row] {
+            for b in part {
+                match b {
+                    1 | 2 => {}
+                    b'\n' => self.painter.out.extend(b"\r\n"),
+                    b => self.painter.out.push(*b),
+                }
+            }
+        }
+        self.frame.begin(size.0);
+        view::lay_prompt(
+            &mut self.frame,
+            &row,
+            self.utf8,
+            &mut self.painter.prompt_sgr,
+            &mut self.painter.marks,
+        );
+        self.painter.assume(&mut self.frame, size.0);
+    }
+
+    /// True if the picture was just wiped after a resize: then only the prompt's last row is printed again.
+    fn was_wiped(&self, size: (usize, usize)) -> bool {
+        self.painter.width() != 0 && self.painter.width() != size.0 && !self.painter.out.is_empty()
+    }
+
+    /// Where the last row of a prompt of several rows begins; 0 for a message.
+    fn prompt_cut(&self, full: &[u8]) -> usize {
+        if !self.bash.prompt_is_own() {
+            return 0;
+        }
+        full.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1)
+    }
+
+    /// The last row of the prompt, with readline's marks for a modified line and the editing mode.
+    fn prompt_row(&self) -> Vec<u8> {
+        let bash = &self.bash;
+        let full = bash.shown_prompt();
+        let mut row = Vec::with_capacity(full.len() + 8);
+        // SAFETY: plain reads, and a function that only reads.
+        let modified = unsafe { !(*bash.undo_list).is_null() && !(bash.current_history)().is_null() };
+        if modified && bash.setting(c"mark-modified-lines") == b"on" {
+            row.push(b'*');
+        }
+        if bash.prompt_is_own() && bash.setting(c"show-mode-in-prompt") == b"on" {
+            // SAFETY: a plain read.
+            let emacs = unsafe { *bash.editing_mode } == 1;
+            row.extend_from_slice(bash.setting(match (emacs, bash.in_vi_command_mode()) {
+                (true, _) => c"emacs-mode-string",
+                (false, true) => c"vi-cmd-mode-string",
+                (false, false) => c"vi-ins-mode-string",
+            }));
+        }
+        row.extend_from_slice(&full[self.prompt_cut(full)..]);
+        row
+    }
+
+    /// Writes what the painter has; gives the bytes.
+    pub(crate) fn flush(&mut self) -> usize {
+        let n = self.painter.out.len();
+        write_all(self.bash.out_fd(), &self.painter.out);
+        self.painter.out.clear();
+        n
+    }
+
+    /// Keeps readline's own idea of the screen true, so that what it still does itself lands right.
+    fn tell_readline(&self) {
+        let pos = self.painter.pos();
+        let int = |n: usize| libc::c_int::try_from(n).unwrap_or(0);
+        // SAFETY: plain writes to readline's display variables. The column is at least 1: 0 is how a fresh row is told.
+        unsafe {
+            *self.bash.last_c_pos = int(pos.col).max(1);
+            *self.bash.last_v_pos = int(pos.row);
+            *self.bash.vis_botlin = int(self.extent.text_rows) - 1;
+            *self.bash.display_fixed = 0;
+        }
+    }
+
+    /// Shows the line once more as it was accepted: without suggestion or menu, the cursor at its end.
+    pub(crate) fn paint_last(&mut self, line: &[u8]) {
+        let size = self.bash.size();
+        self.color(line);
+        let picture = Picture {
+            prompt: &self.prompt_row(),
+            line,
+            roles: &self.roles,
+            point: line.len(),
+            region: 0..0,
+            suggestion: b"",
+            menu: None,
+            size,
+            utf8: self.utf8,
+        };
+        self.extent = view::compose(
+            &mut self.frame,
+            &picture,
+            &mut self.painter.prompt_sgr,
+            &mut self.painter.marks,
+        );
+        self.painter.paint(&mut self.frame);
+    }
+
+    /// Switches private mode: neither the log nor bash's own list nor the draft keeps what is typed.
+    pub(crate) fn set_private(&mut self, on: bool) {
+        self.settings.private = on;
+        let (Some(remember), Some(list)) = (self.bash.remember_on_history, self.bash.enable_history_list)
+        else {
+            return;
+        };
+        // SAFETY: bash's own flags, as `set +o history` sets them.
+        unsafe {
+            if on {
+                self.recorded_before = (*remember, *list);
+                (*remember, *list) = (0, 0);
+            } else {
+                (*remember, *list) = self.recorded_before;
+            }
+        }
+    }
+
+    /// Switches the look.
+    pub(crate) fn set_theme(&mut self, theme: &'static Theme) {
+        self.painter.theme = theme;
+    }
+
+    /// Closes whatever hangs on the line being typed: menu, completion, suggestion.
+    pub(crate) fn drop_line_state(&mut self) {
+        self.menu = None;
+        self.suggestion.clear();
+        if let Some(job) = self.job.take() {
+            job.cancel();
+        }
+    }
+}
+
+/// Chooses the theme from `NO_COLOR` and `LUSUSH_THEME`.
+pub(crate) fn theme_from_environment(bash: &Bash) -> &'static Theme {
+    let named = bash
+        .variable(c"LUSUSH_THEME")
+        .and_then(|n| theme::find(std::str::from_utf8(n).ok()?));
+    if bash.variable(c"NO_COLOR").is_some_and(|v| !v.is_empty()) {
+        return theme::find(theme::MONO).unwrap_or(&theme::THEMES[0]);
+    }
+    named.unwrap_or(&theme::THEMES[0])
+}
+
+/// Writes everything, waiting where the terminal is slow; a terminal that is gone ends it.
+pub(crate) fn write_all(fd: libc::c_int, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        // SAFETY: the pointer and length are of one slice.
+        let n = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
+        match usize::try_from(n) {
+            Ok(n) => bytes = &bytes[n..],
+            Err(_) => match std::io::Error::last_os_error().raw_os_error() {
+                Some(libc::EINTR) => {}
+                Some(libc::EAGAIN) => {
+                    let mut wait = libc::pollfd {
+                        fd,
+                        events: libc::POLLOUT,
+                        revents: 0,
+                    };
+                    // SAFETY: one valid pollfd.
+                    unsafe { libc::poll(&raw mut wait, 1, -1) };
+                }
+                _ => return,
+            },
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! When the command ended and the prompt began, and what the prompt spent its time on.
+//!
+//! Bash tells nobody when a command ends. But it looks `PROMPT_COMMAND` up right then, and `PS1` just before it
+//! expands it, and a shell variable may carry a function that is called when it is looked up (that is how `$SECONDS`
+//! works). LLE hangs such a function on both: it stamps the time and gives the variable back unchanged. Nothing
+//! that the user can see changes; assigning, unsetting or redeclaring the variable merely ends the stamping until the
+//! next prompt hangs it on again.
+//!
+//! Invariant: a variable that has a function of its own, or does not look like bash's structure, is left alone.
+
+use crate::abi::ShellVar;
+use crate::clock;
+use crate::symbols::Bash;
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+static COMMAND_LOOKED_UP: AtomicU64 = AtomicU64::new(0);
+static PS1_LOOKED_UP: AtomicU64 = AtomicU64::new(0);
+
+/// The stamps of one round from Enter to the next prompt, in ns of [`clock::now`]; 0 means not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PromptClock {
+    /// When the last line was accepted.
+    pub(crate) accepted: u64,
+}
+
+/// How the time from Enter to the prompt was spent, in ns; `None` where it is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spent {
+    /// The command itself.
+    pub(crate) command: Option<u64>,
+    /// From the command's end to the prompt on the screen.
+    pub(crate) prompt: Option<u64>,
+    /// Of that, `PROMPT_COMMAND`.
+    pub(crate) prompt_command: Option<u64>,
+    /// Of that, the expansion of `PS1`.
+    pub(crate) expand: Option<u64>,
+}
+
+unsafe extern "C-unwind" fn stamp_command(v: *mut ShellVar) -> *mut ShellVar {
+    COMMAND_LOOKED_UP
+        .compare_exchange(0, clock::now(), Ordering::Relaxed, Ordering::Relaxed)
+        .ok();
+    v
+}
+
+unsafe extern "C-unwind" fn stamp_ps1(v: *mut ShellVar) -> *mut ShellVar {
+    // The last look-up before the prompt is the one that expands it: PROMPT_COMMAND may read PS1 as well.
+    PS1_LOOKED_UP.store(clock::now(), Ordering::Relaxed);
+    v
+}
+
+/// Hangs the stamps on both variables, where they are not.
+pub(crate) fn hang(bash: &Bash) {
+    let Some(find) = bash.find_variable else { return };
+    for (name, stamp) in [
+        (
+            c"PROMPT_COMMAND",
+            stamp_command as unsafe extern "C-unwind" fn(_) -> _,
+        ),
+        (c"PS1", stamp_ps1 as unsafe extern "C-unwind" fn(_) -> _),
+    ] {
+        // SAFETY: find_variable gives null or a variable of bash's; its first fields are checked against what else is
+        // known of it before anything is written.
+        unsafe {
+            let v = find(name.as_ptr());
+            if !v.is_null() && is_variable(v, name) && (*v).dynamic_value.is_none() {
+                (*v).dynamic_value = Some(stamp);
+            }
+        }
+    }
+}
+
+/// True if the memory looks like the variable of that name.
+///
+/// # Safety
+/// `v` points to a `SHELL_VAR` of the running bash.
+unsafe fn is_variable(v: *mut ShellVar, name: &CStr) -> bool {
+    // SAFETY: the first field of a SHELL_VAR has been its name in every release LLE loads into.
+    unsafe { !(*v).name.is_null() && CStr::from_ptr((*v).name) == name }
+}
+
+impl PromptClock {
+    /// A line was accepted: what was stamped until now belongs to the past.
+    pub(crate) fn accepted(&mut self, now: u64) {
+        self.accepted = now;
+        COMMAND_LOOKED_UP.store(0, Ordering::Relaxed);
+        PS1_LOOKED_UP.store(0, Ordering::Relaxed);
+    }
+
+    /// The prompt is about to be shown.
+    pub(crate) fn prompt(&mut self, now: u64) -> Spent {
+        let stamps = (
+            COMMAND_LOOKED_UP.load(Ordering::Relaxed),
+            PS1_LOOKED_UP.load(Ordering::Relaxed),
+        );
+        spent(std::mem::take(&mut self.accepted), stamps.0, stamps.1, now)
+    }
+}
+
+/// Divides the time between Enter and the prompt; a stamp of 0 is unknown.
+fn spent(accepted: u64, command_looked_up: u64, ps1_looked_up: u64, now: u64) -> Spent {
+    let after = |t: u64| (t != 0 && t >= accepted && t <= now).then_some(t);
+    let (command_end, ps1) = (after(command_looked_up), after(ps1_looked_up));
+    let end = command_end.or(ps1);
+    Spent {
+        command: end.filter(|_| accepted != 0).map(|t| t - accepted),
+        prompt: end.map(|t| now - t),
+        prompt_command: command_end.zip(ps1).and_then(|(c, p)| p.checked_sub(c)),
+        expand: ps1.map(|p| now - p),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn divides_the_time() {
+        let check = |stamps: (u64, u64, u64, u64), expect: [Option<u64>; 4]| {
+            let s = spent(stamps.0, stamps.1, stamps.2, stamps.3);
+            assert_eq!(
+                [s.command, s.prompt, s.prompt_command, s.expand],
+                expect,
+                "{stamps:?}"
+            );
+        };
+        check((100, 150, 180, 200), [Some(50), Some(50), Some(30), Some(20)]);
+        check((100, 0, 180, 200), [Some(80), Some(20), None, Some(20)]);
+        check((100, 0, 0, 200), [None; 4]);
+        check((100, 90, 180, 200), [Some(80), Some(20), None, Some(20)]);
+        check((0, 0, 180, 200), [None, Some(20), None, Some(20)]);
+    }
+}

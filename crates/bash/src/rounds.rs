@@ -1,0 +1,293 @@
+//! The round from prompt to prompt: what is told, logged and shared when a line begins and when one is accepted.
+//!
+//! Invariant: an accepted command is in the log before bash sees the line.
+
+use crate::clock;
+use crate::drafts;
+use crate::lle::{Lle, state};
+use crate::prompt_clock;
+use crate::rules::{self, Expanded};
+use crate::shared_list;
+use crate::theme::Role;
+use lle_log::history::Cursor;
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Commands taken over from the log at start: what sessions that were killed had not written to HISTFILE.
+const RECOVERED_MAX: usize = 500;
+/// Commands of other sessions taken over at one prompt.
+const SHARED_MAX: usize = 200;
+
+/// What is under way between two prompts.
+#[derive(Default)]
+pub(crate) struct Round {
+    /// The command that runs: its number in the log, and when it began.
+    running: Option<(u64, u64)>,
+    /// The first line of this command is private, so its further lines are.
+    unlogged: bool,
+    previous: Vec<u8>,
+    cursor: Option<Cursor>,
+    /// `lle ready` was called: the start-up files ran to their end.
+    pub(crate) ready: bool,
+    /// Where the launcher wants to be told that a prompt was reached.
+    pub(crate) start_dir: Option<std::path::PathBuf>,
+}
+
+impl Lle {
+    /// A `readline()` call has begun.
+    pub(crate) fn line_begins(&mut self) {
+        let bash = self.bash;
+        self.commands.wrap(&bash);
+        if !bash.at_first_prompt() {
+            return;
+        }
+        let spent = self.prompt_clock.prompt(clock::now());
+        // SAFETY: a plain read.
+        let status = unsafe { *bash.last_status };
+        let blame = blame(&bash, spent.prompt_command, spent.expand);
+        self.names.forget();
+        let first = self.session.prompt(spent, status, &blame);
+        if first {
+            self.first_prompt();
+        }
+        self.command_ended(status, spent.command);
+        self.share();
+        prompt_clock::hang(&bash);
+        self.show_notices();
+    }
+
+    fn first_prompt(&mut self) {
+        let bash = self.bash;
+        let file = bash.variable(c"HISTFILE").filter(|f| !f.is_empty());
+        self.session
+            .open_history(file.map(|f| Path::new(OsStr::from_bytes(f))));
+        self.session.size(bash.size());
+        if let Some(history) = &self.session.history {
+            let recovered: Vec<_> = history
+                .tail(RECOVERED_MAX)
+                .into_iter()
+                .filter(|c| !c.imported)
+                .collect();
+            shared_list::add_missing(&bash, &recovered);
+            self.round.cursor = Some(history.cursor_at_end());
+        }
+        if let Some(dir) = &self.round.start_dir {
+            let text = if self.round.ready { "ready\n" } else { "partial\n" };
+            if let Err(e) = std::fs::write(dir.join("reached"), text) {
+                self.session.notice(format!(
+                    "lusush: cannot record that your start-up files work: {e}"
+                ));
+            }
+        }
+        let kept = self
+            .session
+            .places
+            .drafts()
+            .map(|d| drafts::list(&d).len())
+            .unwrap_or(0);
+        if kept > 0 {
+            let lines = if kept == 1 { "a line was" } else { "lines were" };
+            self.session.notice(format!(
+                "lusush: {lines} being typed when a terminal closed: `lle draft` shows it"
+            ));
+        }
+    }
+
+    /// Logs how the command that ran has ended.
+    fn command_ended(&mut self, status: i32, duration: Option<u64>) {
+        self.round.unlogged = false;
+        let Some((seq, began)) = self.round.running.take() else {
+            return;
+        };
+        let duration = duration.unwrap_or_else(|| clock::now().saturating_sub(began));
+        if let Some(history) = self.session.history.as_mut() {
+            let at = clock::now();
+            let result = history.finished(seq, clock::wall(), status, duration);
+            self.session.appended(at, result);
+        }
+    }
+
+    /// Takes over what other sessions ran meanwhile.
+    fn share(&mut self) {
+        let (Some(history), Some(cursor)) = (self.session.history.as_mut(), self.round.cursor.as_mut())
+        else {
+            return;
+        };
+        match history.refresh() {
+            Ok(false) => return,
+            Ok(true) => {}
+            Err(e) => {
+                self.session
+                    .notice(format!("lusush: the history log cannot be read: {e}"));
+                return;
+            }
+        }
+        let own = history.session();
+        let disturbed = history.take_disturbance();
+        let new: Vec<_> = history
+            .since(cursor, SHARED_MAX)
+            .into_iter()
+            .filter(|c| c.session != own)
+            .collect();
+        if disturbed.is_some() {
+            self.session.notice(
+                "lusush: another program replaced or cut the history log; `lusush maint history check`"
+                    .into(),
+            );
+        }
+        if self.settings.share && !self.settings.private {
+            shared_list::add(&self.bash, &new);
+        }
+    }
+
+    /// Prints what there is to say, each message on rows of its own above the prompt.
+    fn show_notices(&mut self) {
+        let notices = self.session.take_notices();
+        if notices.is_empty() {
+            return;
+        }
+        let sgr = self.painter.theme.sgr(Role::Notice);
+        for text in notices {
+            let text: String = text
+                .chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect();
+            let _ = if sgr.is_empty() {
+                write!(self.painter.out, "\r{text}\x1b[K\r\n")
+            } else {
+                write!(self.painter.out, "\r\x1b[{sgr}m{text}\x1b[0m\x1b[K\r\n")
+            };
+        }
+    }
+
+    /// A line was accepted; bash has not seen it yet.
+    pub(crate) fn accepted(&mut self, line: &[u8]) {
+        let bash = self.bash;
+        let now = clock::now();
+        if !bash.at_first_prompt() {
+            self.continued(line);
+            return;
+        }
+        self.prompt_clock.accepted(now);
+        if line.trim_ascii().is_empty() {
+            self.session.line_dropped();
+            return;
+        }
+        let expanded = rules::expand(&bash, line);
+        let runs = match &expanded {
+            Expanded::Same => line,
+            Expanded::Into(text) => text,
+            Expanded::NotRun => {
+                self.round.unlogged = true;
+                self.session.line_dropped();
+                return;
+            }
+        };
+        let keeps = !self.settings.private && rules::keeps(&bash, line, &self.round.previous);
+        self.session.command_begins(runs, keeps);
+        self.round.unlogged = !keeps;
+        if !keeps {
+            return;
+        }
+        self.round.previous.clear();
+        self.round.previous.extend_from_slice(runs);
+        if let Some(history) = self.session.history.as_mut() {
+            let cwd = bash.variable(c"PWD").unwrap_or_default();
+            let result = history.started(clock::wall(), cwd, runs);
+            if let Ok(seq) = &result {
+                self.round.running = Some((*seq, now));
+            }
+            self.session.appended(now, result.map(drop));
+        }
+    }
+
+    /// A further line of the same command, at PS2.
+    fn continued(&mut self, line: &[u8]) {
+        if self.round.unlogged || self.settings.private {
+            return;
+        }
+        let (Some((seq, _)), Some(history)) = (self.round.running, self.session.history.as_mut()) else {
+            return;
+        };
+        let at = clock::now();
+        let result = history.continued(seq, clock::wall(), line);
+        self.session.appended(at, result);
+    }
+}
+
+/// Names what most of a slow prompt is likely spent in: the function called by `PROMPT_COMMAND` or in `PS1`, as far as
+/// the text of the two tells. Which of several it is, is not known: then all are named.
+fn blame(bash: &crate::symbols::Bash, command: Option<u64>, expand: Option<u64>) -> Vec<u8> {
+    let in_ps1 = expand.unwrap_or(0) >= command.unwrap_or(0);
+    let text = bash
+        .variable(if in_ps1 { c"PS1" } else { c"PROMPT_COMMAND" })
+        .unwrap_or_default();
+    if in_ps1 {
+        substitutions(text)
+    } else {
+        text.iter().copied().take(BLAME_MAX).collect()
+    }
+}
+
+/// Bytes kept of the names blamed.
+const BLAME_MAX: usize = 64;
+
+/// The commands run by `$(…)` and `` `…` `` in a prompt, separated by commas.
+fn substitutions(prompt: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut i = 0;
+    let mut in_backtick = false;
+    while i < prompt.len() {
+        let opens = prompt[i..].starts_with(b"$(") && !prompt[i..].starts_with(b"$((");
+        let backtick = prompt[i] == b'`';
+        if opens || backtick && !in_backtick {
+            let name: Vec<u8> = prompt[i + if opens { 2 } else { 1 }..]
+                .iter()
+                .copied()
+                .skip_while(u8::is_ascii_whitespace)
+                .take_while(|b| b.is_ascii_alphanumeric() || b"_-./:".contains(b))
+                .collect();
+            if !name.is_empty() && out.len() + name.len() < BLAME_MAX {
+                if !out.is_empty() {
+                    out.push(b',');
+                }
+                out.extend(name);
+            }
+        }
+        in_backtick ^= backtick;
+        i += if prompt[i] == b'\\' { 2 } else { 1 };
+    }
+    out
+}
+
+/// The process ends by `exit(3)`: bash's own end, or a child's, whose session this is not.
+pub(crate) extern "C" fn at_exit() {
+    if let Some(lle) = state()
+        && lle.owner == std::process::id()
+    {
+        lle.session.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_what_a_prompt_runs() {
+        let check = |prompt: &str, expect: &str| {
+            assert_eq!(
+                String::from_utf8_lossy(&substitutions(prompt.as_bytes())),
+                expect,
+                "{prompt}"
+            );
+        };
+        check(r"\u@\h:\w$(__git_ps1 ' (%s)')\$ ", "__git_ps1");
+        check("`date` $(kube-ps1)> ", "date,kube-ps1");
+        check("$((1+2)) \\$(no) ", "");
+        check("$ ", "");
+        check("$( ", "");
+    }
+}

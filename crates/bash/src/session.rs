@@ -1,0 +1,387 @@
+//! One session: its flight file, its place in the history log, and what it has to tell the user.
+//!
+//! Invariant: whatever the disk does, the shell goes on. What cannot be written is counted, said once above the next
+//! prompt, and tried again with the next command.
+
+use crate::clock;
+use crate::places::Places;
+use crate::prompt_clock::Spent;
+use lle_log::history::History;
+use lle_log::search::PrefixSearch;
+use lle_metrics::{Counter, Draft, EventKind, Flight, Gauge, Identity, Timer};
+use std::path::{Path, PathBuf};
+
+/// Messages kept for the next prompt; more in one round are counted only.
+const NOTICES_MAX: usize = 6;
+/// A prompt slower than this is an event: a person notices 100 ms.
+const SLOW_PROMPT_NS: u64 = 100_000_000;
+
+/// The session.
+pub(crate) struct Session {
+    id: u64,
+    flight: Flight,
+    pub(crate) places: Places,
+    pub(crate) history: Option<History>,
+    search: PrefixSearch,
+    notices: Vec<String>,
+    /// Messages of which one is enough.
+    said: Vec<&'static str>,
+    loaded_at: u64,
+    reached_prompt: bool,
+    polls: u64,
+    draft_file: Option<PathBuf>,
+    reflows: bool,
+    path_was_slow: bool,
+}
+
+impl Session {
+    /// Registers the session; falls back to its own memory where no file can be made.
+    pub(crate) fn begin(places: Places, tty: &str, bash_version: &str, reflows: bool) -> Self {
+        let id = random_id();
+        let identity = Identity::of_this_process(id, tty, bash_version, env!("CARGO_PKG_VERSION"));
+        let made = places
+            .sessions()
+            .and_then(|dir| Flight::create(&dir, &identity).map_err(|e| e.to_string()));
+        let (flight, problem) = match made {
+            Ok(flight) => (flight, None),
+            Err(e) => (Flight::private(&identity), Some(e)),
+        };
+        let mut session = Self {
+            id,
+            flight,
+            places,
+            history: None,
+            search: PrefixSearch::new(),
+            notices: Vec::new(),
+            said: Vec::new(),
+            loaded_at: clock::now(),
+            reached_prompt: false,
+            polls: 0,
+            draft_file: None,
+            reflows,
+            path_was_slow: false,
+        };
+        if let Some(problem) = problem {
+            session.memory_only("nobody else can read how fast this session is", &problem);
+        }
+        session
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn flight_path(&self) -> Option<&Path> {
+        self.flight.path()
+    }
+
+    /// The terminal rewraps what it shows when its width changes.
+    pub(crate) fn terminal_reflows(&self) -> bool {
+        self.reflows
+    }
+
+    /// Opens the history log; its creation imports what bash has kept so far.
+    pub(crate) fn open_history(&mut self, bash_file: Option<&Path>) {
+        let path = match self.places.history() {
+            Ok(path) => path,
+            Err(problem) => {
+                self.memory_only("history is kept by bash alone", &problem);
+                return;
+            }
+        };
+        match History::open(&path, self.id, clock::wall(), bash_file) {
+            Ok(opened) => {
+                if opened.created && opened.imported > 0 {
+                    self.notice(format!(
+                        "lusush: {} commands imported into your history log",
+                        opened.imported
+                    ));
+                }
+                if let Some(e) = opened.import_error {
+                    self.notice(format!("lusush: your history file was read only in part: {e}"));
+                }
+                self.history = Some(opened.history);
+            }
+            Err(e) => self.memory_only("history is kept by bash alone", &e.to_string()),
+        }
+    }
+
+    /// Something is kept in memory only; said once.
+    fn memory_only(&mut self, consequence: &'static str, problem: &str) {
+        self.flight.update(|w| {
+            w.set(Gauge::MemoryOnly, 1);
+            w.event(EventKind::MemoryOnly, 0, 0, problem.as_bytes());
+        });
+        if !self.said.contains(&consequence) {
+            self.said.push(consequence);
+            self.notice(format!("lusush: memory only, {consequence}: {problem}"));
+        }
+    }
+
+    /// Keeps a message for above the next prompt.
+    pub(crate) fn notice(&mut self, text: String) {
+        if self.notices.len() < NOTICES_MAX {
+            self.notices.push(text);
+        }
+    }
+
+    /// Takes the messages to be shown.
+    pub(crate) fn take_notices(&mut self) -> Vec<String> {
+        let notices = std::mem::take(&mut self.notices);
+        if !notices.is_empty() {
+            self.flight
+                .update(|w| w.add(Counter::Notices, notices.len() as u64));
+        }
+        notices
+    }
+
+    pub(crate) fn key(&mut self, more_waiting: bool) {
+        let polls = std::mem::take(&mut self.polls);
+        self.flight.update(|w| {
+            w.add(Counter::Keys, 1);
+            w.add(Counter::TypeAheadKeys, u64::from(more_waiting));
+            w.add(Counter::GetcPolls, polls);
+        });
+    }
+
+    pub(crate) fn polled(&mut self) {
+        self.polls += 1;
+    }
+
+    /// The screen is up to date; `key_at` is when the key arrived, 0 if no key was the cause.
+    pub(crate) fn painted(&mut self, key_at: u64, bytes: usize, line: &[u8], hidden: bool, suggested: bool) {
+        let now = clock::now();
+        self.flight.update(|w| {
+            w.add(Counter::Paints, 1);
+            w.add(Counter::PaintBytes, bytes as u64);
+            w.time(Timer::PaintBytes, bytes as u64);
+            w.add(Counter::SuggestionsShown, u64::from(suggested));
+            if key_at != 0 {
+                w.time(Timer::KeyToPaint, now.saturating_sub(key_at));
+            }
+            w.draft(line, if hidden { Draft::Hidden } else { Draft::Kept });
+        });
+    }
+
+    pub(crate) fn highlighted(&mut self, began: u64, path_searches: u64, gave_up: bool) {
+        let spent = clock::now().saturating_sub(began);
+        let newly_slow = gave_up && !std::mem::replace(&mut self.path_was_slow, gave_up);
+        self.flight.update(|w| {
+            w.time(Timer::Highlight, spent);
+            w.add(Counter::HighlightPathLookups, path_searches);
+            if newly_slow {
+                w.add(Counter::PathLookupTooSlow, 1);
+                w.event(
+                    EventKind::SlowPath,
+                    0,
+                    spent.cast_signed(),
+                    b"command names are no longer checked",
+                );
+            }
+        });
+    }
+
+    /// Finds the newest command that goes on from `line`; what is to be shown grey goes into `rest`.
+    pub(crate) fn suggest(&mut self, line: &[u8], rest: &mut Vec<u8>) {
+        let Some(history) = &self.history else { return };
+        let began = clock::now();
+        if let Some(found) = self.search.find(history, line) {
+            rest.extend_from_slice(found.get(line.len()..).unwrap_or_default());
+        }
+        let spent = clock::now().saturating_sub(began);
+        self.flight.update(|w| {
+            w.time(Timer::Suggestion, spent);
+            w.time(Timer::HistorySearch, spent);
+        });
+    }
+
+    pub(crate) fn suggestion_accepted(&mut self) {
+        self.flight.update(|w| w.add(Counter::SuggestionsAccepted, 1));
+    }
+
+    pub(crate) fn completed(&mut self, began: u64, late: bool, timed_out: bool) {
+        let spent = clock::now().saturating_sub(began);
+        self.flight.update(|w| {
+            w.add(Counter::Completions, 1);
+            w.time(Timer::Completion, spent);
+            w.add(Counter::CompletionsLate, u64::from(late || timed_out));
+            if timed_out {
+                w.event(EventKind::CompletionLate, 0, spent.cast_signed(), b"");
+            }
+        });
+    }
+
+    pub(crate) fn completion_failed(&mut self) {
+        self.flight.update(|w| {
+            w.add(Counter::CompletionsFailed, 1);
+            w.event(EventKind::CompletionFailed, 0, 0, b"");
+        });
+    }
+
+    pub(crate) fn menu_opened(&mut self) {
+        self.flight.update(|w| w.add(Counter::MenuOpened, 1));
+    }
+
+    pub(crate) fn fell_back(&mut self, why: &str) {
+        self.flight.update(|w| {
+            w.add(Counter::Fallbacks, 1);
+            w.event(EventKind::Fallback, 0, 0, why.as_bytes());
+        });
+    }
+
+    pub(crate) fn panicked(&mut self, at: &str) {
+        let message = crate::panics::last();
+        self.flight.update(|w| {
+            w.add(Counter::Panics, 1);
+            w.event(EventKind::Panic, 0, 0, message.as_bytes());
+        });
+        self.fell_back(at);
+        self.notice(format!(
+            "lusush: an error in LLE while {at}: {message}. Readline paints on; `lle on` revives LLE"
+        ));
+    }
+
+    pub(crate) fn switched(&mut self, on: bool) {
+        self.flight.update(|w| {
+            w.set(Gauge::On, i64::from(on));
+            if self.reached_prompt {
+                w.event(if on { EventKind::On } else { EventKind::Off }, 0, 0, b"");
+            }
+        });
+    }
+
+    /// Keeps what is switched where others can read it.
+    pub(crate) fn settings(&mut self, s: &crate::lle::Settings) {
+        self.flight.update(|w| {
+            w.set(Gauge::SuggestOn, i64::from(s.suggest));
+            w.set(Gauge::MultilineOn, i64::from(s.multiline));
+            w.set(Gauge::HighlightOn, i64::from(s.highlight));
+            w.set(Gauge::PrivateMode, i64::from(s.private));
+        });
+    }
+
+    pub(crate) fn resized(&mut self, size: (usize, usize)) {
+        self.flight.update(|w| w.add(Counter::Resizes, 1));
+        self.size(size);
+    }
+
+    pub(crate) fn size(&mut self, size: (usize, usize)) {
+        self.flight.update(|w| {
+            w.set(Gauge::Columns, size.0 as i64);
+            w.set(Gauge::Rows, size.1 as i64);
+        });
+    }
+
+    /// A prompt is about to be shown: tells how the last command and the prompt went. True at the first.
+    pub(crate) fn prompt(&mut self, spent: Spent, status: i32, blame: &[u8]) -> bool {
+        self.keep_registered();
+        let first = !std::mem::replace(&mut self.reached_prompt, true);
+        let since_load = clock::now().saturating_sub(self.loaded_at);
+        let known = |ns: Option<u64>| ns.map_or(i64::MIN, u64::cast_signed);
+        self.flight.update(|w| {
+            if first {
+                w.time(Timer::Start, since_load);
+                w.event(EventKind::Started, 0, since_load.cast_signed(), b"");
+            }
+            for (timer, ns) in [
+                (Timer::Command, spent.command),
+                (Timer::Prompt, spent.prompt.filter(|_| !first)),
+                (Timer::PromptCommand, spent.prompt_command.filter(|_| !first)),
+                (Timer::PromptExpand, spent.expand.filter(|_| !first)),
+            ] {
+                if let Some(ns) = ns {
+                    w.time(timer, ns);
+                }
+            }
+            w.set(Gauge::PromptLastNs, known(spent.prompt));
+            w.set(Gauge::PromptCommandLastNs, known(spent.prompt_command));
+            w.set(Gauge::PromptExpandLastNs, known(spent.expand));
+            w.set(Gauge::LastStatus, i64::from(status));
+            w.set(Gauge::CommandRunning, 0);
+            w.prompt_blame(blame);
+            if let Some(ns) = spent.prompt.filter(|ns| *ns > SLOW_PROMPT_NS && !first) {
+                w.event(EventKind::SlowPrompt, 0, ns.cast_signed(), blame);
+            }
+        });
+        first
+    }
+
+    /// The flight file can vanish with its folder, or be closed by a script: then another is made.
+    fn keep_registered(&mut self) {
+        if self.flight.is_shared() && self.flight.still_registered() {
+            return;
+        }
+        if let Ok(dir) = self.places.sessions()
+            && self.flight.rehome(&dir).is_ok()
+        {
+            self.flight.update(|w| w.event(EventKind::Rehomed, 0, 0, b""));
+        }
+    }
+
+    /// A command was accepted and is about to run. `kept`: it may be seen by others.
+    pub(crate) fn command_begins(&mut self, line: &[u8], kept: bool) {
+        self.flight.update(|w| {
+            w.add(Counter::Commands, 1);
+            w.set(Gauge::CommandRunning, 1);
+            w.set(Gauge::CommandStartedWallNs, clock::wall());
+            w.last_command(if kept { line } else { b"" });
+            w.draft(b"", Draft::Kept);
+        });
+    }
+
+    /// The line was given up: Ctrl-C, end of file.
+    pub(crate) fn line_dropped(&mut self) {
+        self.flight.update(|w| w.draft(b"", Draft::Kept));
+    }
+
+    /// Times one record written to the history log.
+    pub(crate) fn appended(&mut self, began: u64, result: Result<(), lle_log::AppendError>) {
+        let spent = clock::now().saturating_sub(began);
+        match result {
+            Ok(()) => self.flight.update(|w| {
+                w.add(Counter::HistoryAppends, 1);
+                w.time(Timer::HistoryAppend, spent);
+            }),
+            Err(e) => {
+                let text = e.to_string();
+                self.flight.update(|w| {
+                    w.add(Counter::HistoryAppendFailures, 1);
+                    w.event(EventKind::HistoryFailed, 0, 0, text.as_bytes());
+                });
+                self.memory_only("this command is kept by bash alone", &text);
+            }
+        }
+    }
+
+    /// The terminal is gone: what was being typed goes to the state folder.
+    pub(crate) fn hung_up(&mut self, line: &[u8], hidden: bool) {
+        if hidden || line.is_empty() || self.draft_file.is_some() {
+            return;
+        }
+        if let Ok(path) = self.places.draft(self.id)
+            && crate::drafts::keep(&path, line).is_ok()
+        {
+            self.draft_file = Some(path);
+        }
+    }
+
+    /// The shell ends by itself: nothing is left behind.
+    pub(crate) fn end(&mut self) {
+        self.flight.update(|w| w.event(EventKind::Ended, 0, 0, b""));
+        if let Some(path) = self.flight.path() {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Gives a random number, never 0.
+fn random_id() -> u64 {
+    let mut id = 0u64;
+    // SAFETY: eight bytes into eight bytes; GRND_NONBLOCK never waits.
+    let n = unsafe { libc::getrandom((&raw mut id).cast(), 8, libc::GRND_NONBLOCK) };
+    if n != 8 || id == 0 {
+        // Before the kernel has entropy, time and process are what tells sessions apart.
+        id = clock::now() ^ u64::from(std::process::id()) << 40 | 1;
+    }
+    id
+}
