@@ -1,0 +1,188 @@
+//! What is recorded, within one process, by a flight no other can see.
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use lle_metrics::{Counter, Draft, EventKind, Flight, Gauge, Snapshot, Timer};
+use proptest::prelude::*;
+use support::{SESSION, identity};
+
+/// Counts the allocations of each thread.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+#[allow(unsafe_code)]
+// SAFETY: everything is passed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promise, passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(run: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.get();
+    run();
+    ALLOCATIONS.get() - before
+}
+
+fn everything(flight: &Flight, line: &[u8]) {
+    flight.update(|w| {
+        w.add(Counter::Keys, 1);
+        w.set(Gauge::LastStatus, -1);
+        w.time(Timer::KeyToPaint, 180_000);
+        w.event(EventKind::Panic, 1, 2, line);
+        w.draft(line, Draft::Kept);
+        w.last_command(line);
+        w.prompt_blame(line);
+        w.draft(line, Draft::Hidden);
+    });
+}
+
+#[test]
+fn recording_allocates_nothing() {
+    let flight = Flight::private(&identity());
+    let line = vec![b'x'; 10_000];
+    assert_eq!(
+        allocations(|| (0..1_000).for_each(|_| everything(&flight, &line))),
+        0
+    );
+    assert_eq!(allocations(|| drop(vec![1])), 1, "the count counts");
+}
+
+#[test]
+fn a_health_sample_allocates_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let flight = Flight::create(dir.path(), &identity()).unwrap();
+    let path = dir.path().join(lle_metrics::file_name(SESSION));
+    let mut snapshot = Snapshot::read(&path).unwrap();
+    everything(&flight, b"line");
+    let mut p99 = None;
+    let allocated = allocations(|| {
+        snapshot.read_again(&path).unwrap();
+        p99 = snapshot.histogram(Timer::KeyToPaint).quantile(0.99);
+    });
+    assert_eq!((allocated, p99), (0, Some(180_000)));
+}
+
+#[test]
+fn drafts() {
+    fn check(line: &[u8], draft: Draft, kept: &[u8], bytes: usize, hidden: bool) {
+        let flight = Flight::private(&identity());
+        // An older, longer line lies below.
+        flight.update(|w| w.draft(&[b'o'; 4096], Draft::Kept));
+        flight.update(|w| w.draft(line, draft));
+        let snapshot = flight.snapshot().unwrap();
+        let seen = snapshot.draft();
+        assert_eq!((seen.text, seen.bytes, seen.hidden), (kept, bytes, hidden));
+    }
+    check(b"", Draft::Kept, b"", 0, false);
+    check(b"ls", Draft::Kept, b"ls", 2, false);
+    check(b"12345678", Draft::Kept, b"12345678", 8, false);
+    check(b"123456789", Draft::Kept, b"123456789", 9, false);
+    check(b"\xff\x00", Draft::Kept, b"\xff\x00", 2, false);
+    check(b" secret", Draft::Hidden, b"", 0, true);
+    check(&[b'l'; 5000], Draft::Kept, &[b'l'; 4096], 5000, false);
+}
+
+#[test]
+fn what_was_hidden_or_replaced_is_nowhere_in_the_file() {
+    fn check(draft: Draft, line: &[u8]) {
+        let dir = tempfile::tempdir().unwrap();
+        let flight = Flight::create(dir.path(), &identity()).unwrap();
+        flight.update(|w| w.draft(b"echo hunter2-hunter2", Draft::Kept));
+        let path = flight.path().unwrap().to_owned();
+        let holds_secret = || {
+            let bytes = std::fs::read(&path).unwrap();
+            bytes.windows(7).any(|window| window == b"hunter2")
+        };
+        assert!(holds_secret());
+        flight.update(|w| w.draft(line, draft));
+        assert!(!holds_secret());
+    }
+    check(Draft::Hidden, b"");
+    check(Draft::Kept, b"");
+    check(Draft::Kept, b"ls");
+}
+
+#[test]
+fn gauges_hold_what_an_i64_holds_but_one() {
+    fn check(value: i64, expect: Option<i64>) {
+        let flight = Flight::private(&identity());
+        flight.update(|w| w.set(Gauge::LastStatus, value));
+        assert_eq!(flight.snapshot().unwrap().gauge(Gauge::LastStatus), expect);
+    }
+    check(0, Some(0));
+    check(-1, Some(-1));
+    check(i64::MAX, Some(i64::MAX));
+    check(i64::MIN + 1, Some(i64::MIN + 1));
+    check(i64::MIN, None);
+}
+
+#[test]
+fn bytes_are_told_apart_from_one_upwards() {
+    let flight = Flight::private(&identity());
+    flight.update(|w| (1..=15).for_each(|bytes| w.time(Timer::PaintBytes, bytes)));
+    let histogram = flight.snapshot().unwrap().histogram(Timer::PaintBytes);
+    assert_eq!(
+        (histogram.quantile(0.0), histogram.quantile(0.5)),
+        (Some(1), Some(8))
+    );
+    assert_eq!((histogram.quantile(1.0), histogram.sum), (Some(15), 120));
+}
+
+#[test]
+fn the_ring_keeps_the_last_events_in_order() {
+    let flight = Flight::private(&identity());
+    for code in 0..300 {
+        flight.update(|w| w.event(EventKind::Notice, code, 0, b""));
+    }
+    let snapshot = flight.snapshot().unwrap();
+    let codes: Vec<i64> = snapshot.events().map(|event| event.code).collect();
+    assert_eq!(codes, (300 - 128..300).collect::<Vec<_>>());
+    assert!(
+        snapshot
+            .events()
+            .all(|event| event.number == event.code as u64 && event.wall_ns > 0)
+    );
+}
+
+#[test]
+fn a_batch_that_panics_is_closed() {
+    let flight = Flight::private(&identity());
+    let outcome = std::panic::catch_unwind(|| flight.update(|_| panic!("inside the batch")));
+    assert!(outcome.is_err());
+    assert!(!flight.snapshot().unwrap().torn());
+}
+
+proptest! {
+    /// The law of the histogram: a quantile is the bucket's end, at most an eighth above the true one.
+    #[test]
+    fn a_quantile_is_within_one_bucket_of_the_true_one(
+        mut samples in prop::collection::vec((64u64..1 << 36, 0u32..30), 1..200)
+            .prop_map(|raw| raw.into_iter().map(|(value, bits)| (value >> bits).max(64)).collect::<Vec<_>>()),
+        q in 0.0f64..=1.0,
+    ) {
+        let flight = Flight::private(&identity());
+        flight.update(|w| samples.iter().for_each(|&sample| w.time(Timer::Highlight, sample)));
+        let told = flight.snapshot().unwrap().histogram(Timer::Highlight).quantile(q).unwrap();
+        samples.sort_unstable();
+        let rank = (q * samples.len() as f64).ceil() as usize;
+        let exact = samples[rank.max(1) - 1];
+        prop_assert!(told >= exact && told <= exact + exact / 8, "{told} for {exact}");
+    }
+}
