@@ -38,7 +38,11 @@ pub(crate) struct Setup {
 const HISTORY: &str = "echo one\n: a much longer line that wraps in narrow windows, and then goes on to wrap once more\n\
     echo 漢字と日本語のテキスト\necho two\t tab\n: e\u{301}a\u{308}\u{323} marks\necho three four five\n";
 /// Options that change what is shown, each tried now and then.
-const OPTIONS: &[&str] = &["set show-mode-in-prompt on", "set mark-modified-lines on", "set enable-bracketed-paste off"];
+const OPTIONS: &[&str] = &[
+    "set show-mode-in-prompt on",
+    "set mark-modified-lines on",
+    "set enable-bracketed-paste off",
+];
 
 impl Setup {
     pub(crate) fn new(random: &mut Random, alphabet: Alphabet, bashes: &[Shell]) -> Self {
@@ -57,7 +61,11 @@ impl Setup {
             String::new(),
         ];
         let inputrc = OPTIONS.iter().copied().filter(|_| random.percent(10)).collect();
-        let rows_above = if random.percent(50) { 0 } else { random.below(usize::from(rows)) as u16 };
+        let rows_above = if random.percent(50) {
+            0
+        } else {
+            random.below(usize::from(rows)) as u16
+        };
         Self {
             bash: program.clone(),
             version: version.clone(),
@@ -71,28 +79,53 @@ impl Setup {
     }
 
     fn start(&self, lle: bool) -> (Home, Terminal) {
-        let mode = if self.alphabet == Alphabet::Vi { "vi" } else { "emacs" };
+        let mode = if self.alphabet == Alphabet::Vi {
+            "vi"
+        } else {
+            "emacs"
+        };
         let load = if lle {
             format!("{}lle set suggest off; lle set multiline off\n", load_lle())
         } else {
             String::new()
         };
-        // C-s is a search only without flow control; no program can be found, so that no line typed by
-        // chance runs one.
+        // C-s is a search only without flow control. No program can be found, so no line typed by chance runs
+        // one, and nothing is said of it: the two sides of a pipe would say it in either order. What LLE says
+        // once at the first prompt is cleared away at the second.
         let rc = format!(
-            "stty -ixon\n{load}set -o {mode}\nPS1='{}'\nIGNOREEOF=1000\nPATH=/nonexistent\nset +m\n\
-             for ((i = 0; i < {}; i++)); do echo above $i; done\nunset i\n",
+            "stty -ixon\n{load}set -o {mode}\nPS1='{}'\nIGNOREEOF=1000\nset +m\n\
+             PATH=/nonexistent HOME=/nonexistent\n\
+             command_not_found_handle() {{ return 127; }}\n\
+             begin() {{ PROMPT_COMMAND=; printf '\\e[H\\e[2J'; for ((i = 0; i < {}; i++)); do echo above $i; done; }}\n\
+             PROMPT_COMMAND='PROMPT_COMMAND=begin'\n",
             self.prompt, self.rows_above
         );
         let home = Home::new(&rc).expect("a home can be made");
-        let inputrc = format!("set bell-style none\nset keyseq-timeout 5\n{}\n", self.inputrc.join("\n"));
+        let inputrc = format!(
+            "set bell-style none\nset keyseq-timeout 5\n{}\n",
+            self.inputrc.join("\n")
+        );
         std::fs::write(home.path().join(".inputrc"), inputrc).expect("a file in our home can be written");
         std::fs::write(home.history(), HISTORY).expect("a file in our home can be written");
-        let spawn = home.spawn(&self.bash).args(["--noprofile"]).size(self.rows, self.cols);
+        let spawn = home
+            .spawn(&self.bash)
+            .args(["--noprofile"])
+            .size(self.rows, self.cols);
         let mut terminal = Terminal::spawn(&spawn).expect("bash starts");
-        terminal.settle().unwrap_or_else(|error| panic!("no first prompt: {error}"));
+        terminal
+            .settle()
+            .unwrap_or_else(|error| panic!("no first prompt: {error}"));
+        terminal
+            .press("\r")
+            .unwrap_or_else(|error| panic!("no second prompt: {error}"));
         let loaded = home.path().join("lle-loaded").exists();
-        assert_eq!(loaded, lle, "LLE does not load in bash {}:\n{}", self.version, terminal.text());
+        assert_eq!(
+            loaded,
+            lle,
+            "LLE does not load in bash {}:\n{}",
+            self.version,
+            terminal.text()
+        );
         (home, terminal)
     }
 }
@@ -110,17 +143,30 @@ impl View {
         let (row, col) = terminal.cursor();
         let (_, cols) = terminal.screen().size();
         // A pending wrap is seen as a cursor on the last column.
-        Self { rows: terminal.rows(), cursor: (row, col.min(cols - 1)), ended: terminal.has_exited() }
+        Self {
+            rows: terminal.rows(),
+            cursor: (row, col.min(cols - 1)),
+            ended: terminal.has_exited(),
+        }
     }
 }
 
 impl fmt::Display for View {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let used = self.rows.iter().rposition(|row| !row.is_empty()).map_or(0, |at| at + 1);
+        let used = self
+            .rows
+            .iter()
+            .rposition(|row| !row.is_empty())
+            .map_or(0, |at| at + 1);
         for row in &self.rows[..used.max(usize::from(self.cursor.0) + 1)] {
             writeln!(f, "    |{row}|")?;
         }
-        write!(f, "    cursor {:?}{}", self.cursor, if self.ended { ", ended" } else { "" })
+        write!(
+            f,
+            "    cursor {:?}{}",
+            self.cursor,
+            if self.ended { ", ended" } else { "" }
+        )
     }
 }
 
@@ -150,22 +196,41 @@ pub(crate) fn fight(setup: &Setup, steps: &[Step], against: Against) -> Outcome 
     // The last keys submit the line, leave whatever mode the shell is in, and end it.
     let end = [b"\r".as_slice(), b"\x03"].map(|keys| Step::Keys(keys.to_vec()));
     let mut compared = 0;
-    for (at, step) in std::iter::once(None).chain(steps.iter().chain(&end).map(Some)).enumerate() {
+    for (at, step) in std::iter::once(None)
+        .chain(steps.iter().chain(&end).map(Some))
+        .enumerate()
+    {
         let ready = step.map_or(Ok(()), |step| take(step, &mut stock.1, &mut other.1));
         let (ours, theirs) = (View::of(&mut stock.1), View::of(&mut other.1));
         compared += 1;
         if ready.is_err() || ours != theirs {
             let what = ready.err().unwrap_or_else(|| "the screens differ".into());
-            let difference = Some(Difference { at, what, before, stock: ours, other: theirs });
+            let difference = Some(Difference {
+                at,
+                what,
+                before,
+                stock: ours,
+                other: theirs,
+            });
             return Outcome { compared, difference };
         }
         before = ours;
     }
     let (ours, theirs) = (submitted(&mut stock), submitted(&mut other));
     let difference = (ours != theirs).then(|| {
-        let view = |lines: &str| View { rows: lines.lines().map(String::from).collect(), cursor: (0, 0), ended: true };
+        let view = |lines: &str| View {
+            rows: lines.lines().map(String::from).collect(),
+            cursor: (0, 0),
+            ended: true,
+        };
         let what = "other lines were submitted".to_owned();
-        Difference { at: steps.len() + 2, what, before, stock: view(&ours), other: view(&theirs) }
+        Difference {
+            at: steps.len() + 2,
+            what,
+            before,
+            stock: view(&ours),
+            other: view(&theirs),
+        }
     });
     Outcome { compared, difference }
 }
@@ -179,13 +244,17 @@ fn take(step: &Step, stock: &mut Terminal, other: &mut Terminal) -> Result<(), S
         };
         taken.map_err(|error| error.to_string())?;
     }
-    stock.settle().unwrap_or_else(|error| panic!("stock bash does not come to rest: {error}"));
+    stock
+        .settle()
+        .unwrap_or_else(|error| panic!("stock bash does not come to rest: {error}"));
     other.settle().map_err(|error| error.to_string())
 }
 
 /// Ends the shell and returns the lines its history file then holds.
 fn submitted((home, terminal): &mut (Home, Terminal)) -> String {
     terminal.type_bytes(b"exit\r").expect("bash takes keys");
-    terminal.wait_exit(deadline()).unwrap_or_else(|error| panic!("bash does not end: {error}"));
+    terminal
+        .wait_exit(deadline())
+        .unwrap_or_else(|error| panic!("bash does not end: {error}"));
     String::from_utf8_lossy(&std::fs::read(home.history()).expect("bash writes its history")).into_owned()
 }

@@ -65,23 +65,46 @@ const WORDS: &[&str] = &[
     ")",
     "\\",
 ];
-const WIDE: &[&str] = &["漢字", "日本語テキスト", "한글", "ａｂｃ", "😀", "🚀🚀", "👩\u{200d}💻", "中"];
-const MARKS: &[&str] = &["e\u{301}", "n\u{303}o", "a\u{308}\u{323}", "\u{301}", "ñé", "ß", "→", "❤\u{fe0f}"];
-const LETTERS: &[&str] = &["a", "b", "c", "Z", "0", "7", " ", "  ", "_", "-", "/", ".", ",", "=", "'", "\"", "(", ")"];
-const EMACS: &[&str] = &[
-    "\x01", "\x05", "\x02", "\x06", "\x1bb", "\x1bf", "\x04", "\x08", "\x7f", "\x17", "\x1bd", "\x0b", "\x15", "\x19",
-    "\x1by", "\x14", "\x1bt", "\x1bu", "\x1bl", "\x1bc", "\x1f", "\x1b[D", "\x1b[C", "\x1b[H", "\x1b[F", "\x1b[3~",
-    "\x1bOD", "\x1bOC", "\x18\x15", "\x1b\x7f", "\x1b\\", "\x1b ", "\x18\x18", "\x1br", "\x1d", "\x1b\x1d", "\x00",
+const WIDE: &[&str] = &[
+    "漢字",
+    "日本語テキスト",
+    "한글",
+    "ａｂｃ",
+    "😀",
+    "🚀🚀",
+    "👩\u{200d}💻",
+    "中",
 ];
-const HISTORY: &[&str] = &["\x10", "\x0e", "\x1b[A", "\x1b[B", "\x1b<", "\x1b>", "\x1b.", "\x1b_", "\x1b\x19"];
+const MARKS: &[&str] = &[
+    "e\u{301}",
+    "n\u{303}o",
+    "a\u{308}\u{323}",
+    "\u{301}",
+    "ñé",
+    "ß",
+    "→",
+    "❤\u{fe0f}",
+];
+const LETTERS: &[&str] = &[
+    "a", "b", "c", "Z", "0", "7", " ", "  ", "_", "-", "/", ".", ",", "=", "'", "\"", "(", ")",
+];
+const EMACS: &[&str] = &[
+    "\x01", "\x05", "\x02", "\x06", "\x1bb", "\x1bf", "\x04", "\x08", "\x7f", "\x17", "\x1bd", "\x0b",
+    "\x15", "\x19", "\x1by", "\x14", "\x1bt", "\x1bu", "\x1bl", "\x1bc", "\x1f", "\x1b[D", "\x1b[C",
+    "\x1b[H", "\x1b[F", "\x1b[3~", "\x1bOD", "\x1bOC", "\x18\x15", "\x1b\x7f", "\x1b\\", "\x1b ", "\x18\x18",
+    "\x1br", "\x1d", "\x1b\x1d", "\x00",
+];
+const HISTORY: &[&str] = &[
+    "\x10", "\x0e", "\x1b[A", "\x1b[B", "\x1b<", "\x1b>", "\x1b.", "\x1b_", "\x1b\x19",
+];
 const ARGUMENTS: &[&str] = &["\x1b3", "\x1b1\x1b2", "\x1b-", "\x1b-2", "\x1b0"];
 const VI_MOTIONS: &[&str] = &[
-    "h", "l", "w", "b", "e", "W", "B", "E", "0", "$", "^", "fa", "te", "Fo", "T ", ";", ",", "3l", "2w", "%", "|", "5|",
-    "`x",
+    "h", "l", "w", "b", "e", "W", "B", "E", "0", "$", "^", "fa", "te", "Fo", "T ", ";", ",", "3l", "2w", "%",
+    "|", "5|", "`x",
 ];
 const VI_EDITS: &[&str] = &[
-    "x", "X", "dd", "D", "cc", "C", "S", "s", "rz", "r字", "~", "p", "P", "u", "U", ".", "i", "a", "I", "A", "R", "yy",
-    "Y", "3x", "2dw", "cw", "db", "d$", "d0", "ye", "yb", "mx", "c0", "5~", "2.", "_", "\x0c",
+    "x", "X", "dd", "D", "cc", "C", "S", "s", "rz", "r字", "~", "p", "P", "u", "U", ".", "i", "a", "I", "A",
+    "R", "yy", "Y", "3x", "2dw", "cw", "db", "d$", "d0", "ye", "yb", "mx", "c0", "5~", "2.", "_", "\x0c",
 ];
 const VI_HISTORY: &[&str] = &["k", "j", "+", "-", "G", "1G", "n", "N", "/o\r", "?a\r", "/zzz\r"];
 
@@ -149,10 +172,15 @@ fn search(random: &mut Random, steps: &mut Vec<Step>) {
     }
     key(random.pick(&["\x12", "\x12", "\x13"]), steps);
     for _ in 0..1 + random.below(6) {
-        let next = ["e", "o", "a", "t", " ", "字", "\x12", "\x13", "\x7f", "\x17", "zq", "\x16\x01"];
+        let next = [
+            "e", "o", "a", "t", " ", "字", "\x12", "\x13", "\x7f", "\x17", "zq", "\x16\x01",
+        ];
         key(random.pick(&next), steps);
     }
-    key(random.pick(&["\x07", "\x1b", "\r", "\x01", "\x05", "\x06", "\x03", "\x0a"]), steps);
+    key(
+        random.pick(&["\x07", "\x1b", "\r", "\x01", "\x05", "\x06", "\x03", "\x0a"]),
+        steps,
+    );
 }
 
 fn text(random: &mut Random, steps: &mut Vec<Step>) {
@@ -174,11 +202,22 @@ fn text(random: &mut Random, steps: &mut Vec<Step>) {
 
 fn quoted(random: &mut Random, steps: &mut Vec<Step>) {
     key(random.pick(&["\x16", "\x11"]), steps);
-    key(random.pick(&["\t", "\x01", "\x1b", "\x7f", "\x1f", "\x0a", "\x0d", "x", "字"]), steps);
+    key(
+        random.pick(&["\t", "\x01", "\x1b", "\x7f", "\x1f", "\x0a", "\x0d", "x", "字"]),
+        steps,
+    );
 }
 
 fn paste(random: &mut Random, steps: &mut Vec<Step>) {
-    let lines = ["echo pasted", "漢字 wide\nsecond line", ": tab\there", "a\nb\nc\n", "x \x01\x02 control", "\n", ""];
+    let lines = [
+        "echo pasted",
+        "漢字 wide\nsecond line",
+        ": tab\there",
+        "a\nb\nc\n",
+        "x \x01\x02 control",
+        "\n",
+        "",
+    ];
     key(&format!("\x1b[200~{}\x1b[201~", random.pick(&lines)), steps);
 }
 
@@ -187,7 +226,10 @@ fn submit(random: &mut Random, steps: &mut Vec<Step>) {
 }
 
 fn resize(random: &mut Random, steps: &mut Vec<Step>) {
-    steps.push(Step::Resize { rows: ROWS[random.below(2)], cols: COLS[random.below(4)] });
+    steps.push(Step::Resize {
+        rows: ROWS[random.below(2)],
+        cols: COLS[random.below(4)],
+    });
 }
 
 /// Types a command of `table` at once or one by one.

@@ -26,7 +26,11 @@ const SHORTENING_MAX: usize = 150;
 #[test]
 fn harness_sees_no_difference_between_two_stock_bashes() {
     for alphabet in [Alphabet::Emacs, Alphabet::Search, Alphabet::Vi] {
-        play(alphabet, Against::Stock, number("LUSUSH_PARITY", SEQUENCES).div_ceil(10));
+        play(
+            alphabet,
+            Against::Stock,
+            number("LUSUSH_PARITY", SEQUENCES).div_ceil(10),
+        );
     }
 }
 
@@ -58,10 +62,14 @@ fn play(alphabet: Alphabet, against: Against, count: usize) {
         let steps = sequence(&mut random, alphabet);
         let outcome = fight(&setup, &steps, against);
         compared += outcome.compared;
-        let Some(difference) = outcome.difference else { continue };
+        let Some(difference) = outcome.difference else {
+            continue;
+        };
         match exception(&setup, &steps, &difference) {
             Some(name) => *excepted.entry(name).or_default() += 1,
-            None if failures.len() < SHOWN_MAX => failures.push(shown(seed, &setup, &steps, difference, against)),
+            None if failures.len() < SHOWN_MAX => {
+                failures.push(shown(seed, &setup, &steps, difference, against))
+            }
             None => failures.push(String::new()),
         }
     }
@@ -73,13 +81,24 @@ fn play(alphabet: Alphabet, against: Against, count: usize) {
     );
     for exception in EXCEPTIONS {
         let count = excepted.get(exception.name).copied().unwrap_or(0);
-        println!("  excepted {count} times: {} ({})", exception.name, exception.reason);
+        println!(
+            "  excepted {count} times: {} ({})",
+            exception.name, exception.reason
+        );
     }
-    assert!(failures.is_empty(), "{} of {count} sequences differ:\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} of {count} sequences differ:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
 
 fn exception(setup: &Setup, steps: &[Step], difference: &Difference) -> Option<&'static str> {
-    EXCEPTIONS.iter().find(|exception| (exception.matches)(setup, steps, difference)).map(|exception| exception.name)
+    EXCEPTIONS
+        .iter()
+        .find(|exception| (exception.matches)(setup, steps, difference))
+        .map(|exception| exception.name)
 }
 
 /// Shortens a failing sequence and describes what is left.
@@ -93,14 +112,22 @@ fn shown(seed: usize, setup: &Setup, steps: &[Step], first: Difference, against:
         let mut fewer = steps.clone();
         fewer.remove(at);
         duels += 1;
-        let Some(smaller) = fight(setup, &fewer, against).difference else { continue };
+        let Some(smaller) = fight(setup, &fewer, against).difference else {
+            continue;
+        };
         if exception(setup, &fewer, &smaller).is_none() {
             fewer.truncate(smaller.at);
             at = at.min(fewer.len());
             (steps, difference) = (fewer, smaller);
         }
     }
-    let Difference { at, what, before, stock, other } = difference;
+    let Difference {
+        at,
+        what,
+        before,
+        stock,
+        other,
+    } = difference;
     format!(
         "seed {seed}: {what} at step {at} of {steps:?}\n  {setup:?}\n  before:\n{before}\n  stock:\n{stock}\n  {against:?}:\n{other}\n"
     )

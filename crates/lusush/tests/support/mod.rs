@@ -21,7 +21,10 @@ pub(crate) fn shared_object() -> PathBuf {
 
 /// Returns the lines of an rc file that load LLE; the session then proves it by the file `lle-loaded`.
 pub(crate) fn load_lle() -> String {
-    format!("enable -f '{}' lle && lle status >/dev/null && : >\"$HOME/lle-loaded\"\n", shared_object().display())
+    format!(
+        "enable -f '{}' lle && lle status >/dev/null && : >\"$HOME/lle-loaded\"\n",
+        shared_object().display()
+    )
 }
 
 /// Starts `bash` with LLE loaded by its `~/.bashrc`, which then runs `rc`, and waits for its prompt.
@@ -31,8 +34,15 @@ pub(crate) fn load_lle() -> String {
 pub(crate) fn bash_with_lle(bash: &Path, rc: &str) -> (Home, Terminal) {
     let home = Home::new(&format!("{}{rc}", load_lle())).expect("a home can be made");
     let mut terminal = Terminal::spawn(&home.spawn(bash)).expect("bash starts");
-    terminal.settle().unwrap_or_else(|error| panic!("no prompt: {error}"));
-    assert!(home.path().join("lle-loaded").exists(), "LLE does not load in {}:\n{}", bash.display(), terminal.text());
+    terminal
+        .settle()
+        .unwrap_or_else(|error| panic!("no prompt: {error}"));
+    assert!(
+        home.path().join("lle-loaded").exists(),
+        "LLE does not load in {}:\n{}",
+        bash.display(),
+        terminal.text()
+    );
     (home, terminal)
 }
 
@@ -69,5 +79,7 @@ impl Random {
 
 /// Returns the number in environment variable `name`, or `default`.
 pub(crate) fn number(name: &str, default: usize) -> usize {
-    std::env::var(name).ok().map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+    std::env::var(name).ok().map_or(default, |text| {
+        text.parse().unwrap_or_else(|_| panic!("{name} is no number"))
+    })
 }
