@@ -20,7 +20,6 @@ fn main() {
     let identity = Identity::of_this_process(1, "", "", "");
     let flight = Flight::create(dir.path(), &identity).expect("a bench needs 32 KiB");
     let path = flight.path().expect("just created").to_owned();
-    let line = b"git commit --amend --no-edit && git push";
 
     println!("machine: {}", machine());
     println!("directory: {}", dir.path().display());
@@ -28,26 +27,14 @@ fn main() {
     row(
         "record one key (40-byte draft)",
         Some(50),
-        batches(|n| {
-            flight.update(|w| {
-                w.add(Counter::Keys, 1);
-                w.time(Timer::KeyToPaint, 100_000 + u64::from(n));
-                w.set(Gauge::LastStatus, i64::from(n));
-                w.draft(black_box(line), Draft::Kept);
-            });
-        }),
+        batches(|n| record_key(&flight, n)),
     );
-    row("record in a shell without a file", Some(50), {
-        let private = Flight::private(&identity);
-        batches(|n| {
-            private.update(|w| {
-                w.add(Counter::Keys, 1);
-                w.time(Timer::KeyToPaint, 100_000 + u64::from(n));
-                w.set(Gauge::LastStatus, i64::from(n));
-                w.draft(black_box(line), Draft::Kept);
-            })
-        })
-    });
+    let private = Flight::private(&identity);
+    row(
+        "record one key in a shell without a file",
+        Some(50),
+        batches(|n| record_key(&private, n)),
+    );
     row("empty batch", None, batches(|_| flight.update(|_| {})));
 
     let mut snapshot = Snapshot::read(&path).expect("just written");
@@ -75,6 +62,19 @@ fn main() {
         }),
     );
     flight.remove();
+}
+
+/// A counter, a timer, a gauge and the line being typed.
+fn record_key(flight: &Flight, n: u32) {
+    flight.update(|w| {
+        w.add(Counter::Keys, 1);
+        w.time(Timer::KeyToPaint, 100_000 + u64::from(n));
+        w.set(Gauge::LastStatus, i64::from(n));
+        w.draft(
+            black_box(b"git commit --amend --no-edit && git push"),
+            Draft::Kept,
+        );
+    });
 }
 
 fn row(name: &str, budget_ns: Option<u64>, mut ns: Vec<f64>) {

@@ -1,9 +1,11 @@
 //! A flight seen from another process: registration, liveness, forks, crashes, a vanished directory.
 #![allow(unsafe_code, reason = "fork, setrlimit and dup2 are what is tested")]
+#![allow(clippy::unwrap_used, reason = "a panic here is the report")]
 
 mod support;
 
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use lle_metrics::flight::CreateStep;
@@ -197,10 +199,7 @@ fn role_homeless() {
     let own = descriptor_of(&path);
     let other = fs::File::create(dir.join("other")).unwrap();
     // SAFETY: makes `own` a copy of `other`, as a redirection would.
-    assert_eq!(
-        unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&other), own) },
-        own
-    );
+    assert_eq!(unsafe { libc::dup2(other.as_raw_fd(), own) }, own);
     assert!(!flight.still_registered());
     flight.rehome(&second).unwrap();
     assert!(flight.still_registered());
