@@ -13,7 +13,6 @@
 use crate::abi::{GetcFn, VoidFn, state as bits};
 use crate::frame::Place;
 use crate::lle::{Lle, state, write_all};
-use crate::symbols::Bash;
 use libc::{FILE, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -23,29 +22,26 @@ pub(crate) struct Hooks {
     redisplay: Option<VoidFn>,
     getc: Option<GetcFn>,
     deprep: Option<VoidFn>,
-    /// Bytes known to wait in the terminal's queue.
-    waiting: usize,
+    /// Bytes that wait in the terminal's queue, if that was asked since the last key: a command may have read some.
+    waiting: Option<usize>,
     /// The last key, and whether the line was empty then: how 5.1 ends a line at end of file.
     last_key: c_int,
     line_was_empty: bool,
     /// `lle panic`: the next key panics, to try the way back.
     pub(crate) panic_next: bool,
-    /// `accept-line` was pressed on a line not yet painted.
-    pub(crate) echoing_seen: bool,
 }
 
 impl Hooks {
-    pub(crate) fn new(_: &Bash) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             armed: false,
             redisplay: None,
             getc: None,
             deprep: None,
-            waiting: 0,
+            waiting: None,
             last_key: 0,
             line_was_empty: false,
             panic_next: false,
-            echoing_seen: false,
         }
     }
 
@@ -71,7 +67,7 @@ pub(crate) fn arm() {
         *bash.deprep_term_function = Some(deprep);
     }
     lle.hooks.armed = true;
-    lle.hooks.waiting = 0;
+    lle.hooks.waiting = None;
     lle.painter.forget();
     lle.session.switched(true);
 }
@@ -152,12 +148,9 @@ pub(crate) unsafe extern "C-unwind" fn redisplay() {
                 return;
             }
         }
-        lle.hooks.echoing_seen = true;
-        let first = !lle.painter.is_valid();
-        if first {
+        if !lle.painter.is_valid() {
             lle.line_begins();
-        }
-        if lle.hooks.waiting > 0 && !first {
+        } else if !lle.starts_fresh_row() && lle.keys_wait() {
             lle.owed = true;
             return;
         }
@@ -250,7 +243,7 @@ impl Lle {
             self.before_signal(signal);
             return Wait::Signal;
         }
-        if self.hooks.waiting > 0 {
+        if self.keys_wait() {
             return self.read_key();
         }
         if self.owed {
@@ -299,30 +292,38 @@ impl Lle {
                 return Wait::Again;
             }
         }
-        let mut waiting: c_int = 0;
-        // SAFETY: FIONREAD stores an int.
-        let ok = unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut waiting) } == 0;
-        match usize::try_from(waiting) {
-            Ok(n) if ok && n > 0 => {
-                self.hooks.waiting = n;
-                self.read_key()
-            }
-            _ => Wait::Stock,
+        self.hooks.waiting = None;
+        if self.keys_wait() {
+            self.read_key()
+        } else {
+            Wait::Stock
         }
+    }
+
+    /// True if the terminal has bytes for us right now.
+    fn keys_wait(&mut self) -> bool {
+        let fd = self.bash.in_fd();
+        let n = *self.hooks.waiting.get_or_insert_with(|| {
+            let mut n: c_int = 0;
+            // SAFETY: FIONREAD stores an int.
+            let ok = unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut n) } == 0;
+            if ok { usize::try_from(n).unwrap_or(0) } else { 0 }
+        });
+        n > 0
     }
 
     /// Takes one byte that is known to wait. One at a time: what follows the line belongs to the next program.
     fn read_key(&mut self) -> Wait {
         let mut byte = 0u8;
-        self.hooks.waiting -= 1;
+        let waiting = self.hooks.waiting.take().unwrap_or(0);
         // SAFETY: one byte into one byte.
         let n = unsafe { libc::read(self.bash.in_fd(), (&raw mut byte).cast(), 1) };
         if n != 1 {
-            self.hooks.waiting = 0;
             return Wait::Stock;
         }
         let key = c_int::from(byte);
         self.took_key(key);
+        self.session.key(waiting > 1);
         Wait::Key(key)
     }
 
@@ -330,7 +331,6 @@ impl Lle {
         self.key_at = crate::clock::now();
         self.hooks.last_key = key;
         self.hooks.line_was_empty = self.bash.line().is_empty() && self.bash.is(bits::READCMD);
-        self.session.key(self.hooks.waiting > 0);
         if key != c_int::from(b'\t')
             && let Some(job) = self.job.as_mut()
         {
@@ -352,7 +352,7 @@ impl Lle {
             let hidden = self.settings.private || line.first() == Some(&b' ');
             self.session.hung_up(line, hidden);
         }
-        self.hooks.waiting = 0;
+        self.hooks.waiting = None;
     }
 
     /// The end of a `readline()` call, by any road: suggestion and menu off, the cursor below the text, the line told.

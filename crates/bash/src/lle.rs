@@ -87,7 +87,7 @@ pub(crate) fn install(lle: Lle) {
 impl Lle {
     pub(crate) fn new(bash: Bash, session: Session, theme: &'static Theme, utf8: bool) -> Self {
         Self {
-            hooks: Hooks::new(&bash),
+            hooks: Hooks::new(),
             commands: Commands::default(),
             painter: Painter::new(theme),
             settings: Settings {
@@ -218,16 +218,20 @@ impl Lle {
         }
     }
 
+    /// True if the cursor was put on a fresh row by somebody else: LLE always leaves readline's column at 1 or more.
+    pub(crate) fn starts_fresh_row(&self) -> bool {
+        // SAFETY: a plain read; see readline.rs.
+        unsafe { *self.bash.last_c_pos == 0 }
+    }
+
     /// Decides whether the painter starts on a row of its own; wipes the old picture after a resize.
     fn begin_fresh(&mut self, size: (usize, usize)) -> bool {
-        // SAFETY: a plain read; see readline.rs.
-        let moved = unsafe { *self.bash.last_c_pos } == 0;
         if self.painter.is_valid() && self.painter.width() != size.0 {
             self.painter.wipe_resized(size.0, self.session.terminal_reflows());
             self.session.resized(size);
             return true;
         }
-        !self.painter.is_valid() || moved
+        !self.painter.is_valid() || self.starts_fresh_row()
     }
 
     /// Prints the prompt as it is, escape sequences and all, and takes it as the picture on the screen.

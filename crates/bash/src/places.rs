@@ -5,6 +5,7 @@
 use crate::symbols::Bash;
 use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 /// The folders, each with the reason if there is none.
@@ -38,7 +39,13 @@ impl Places {
 
     /// The folder of flight files.
     pub(crate) fn sessions(&self) -> Result<PathBuf, String> {
-        self.run.clone().map(|d| d.join("sessions"))
+        let dir = self.run.clone()?.join("sessions");
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&dir)
+            .map_err(|e| format!("{}: {e}", dir.display()))?;
+        Ok(dir)
     }
 
     /// The history log: one per machine, since a home may be shared.

@@ -6,8 +6,7 @@
 //! Invariant: a [`Bash`] exists only if every required symbol was found; optional ones are `Option`.
 
 use crate::abi::{
-    CommandFn, CompletionFn, DisplayMatchesFn, Function, GetcFn, HistEntry, HookFn, KeymapEntry, QuoteFn,
-    ShellVar, VoidFn,
+    CommandFn, DisplayMatchesFn, Function, GetcFn, HistEntry, HookFn, KeymapEntry, QuoteFn, ShellVar, VoidFn,
 };
 use libc::{FILE, c_char, c_int, c_ulong, c_void};
 
@@ -86,7 +85,6 @@ required {
     begin_undo c"rl_begin_undo_group": unsafe extern "C-unwind" fn() -> c_int = "one undo for one completion";
     end_undo c"rl_end_undo_group": unsafe extern "C-unwind" fn() -> c_int = "one undo for one completion";
     ding c"rl_ding": unsafe extern "C-unwind" fn() -> c_int = "no completion";
-    newline c"rl_newline": CommandFn = "accept-line";
     variable_value c"rl_variable_value": unsafe extern "C-unwind" fn(*const c_char) -> *mut c_char = "readline's settings";
     get_keymap c"rl_get_keymap": unsafe extern "C-unwind" fn() -> *mut KeymapEntry = "the keymap in force";
     editing_mode c"rl_editing_mode": *mut c_int = "emacs or vi";
@@ -107,10 +105,8 @@ optional {
     emacs_ctlx_keymap c"emacs_ctlx_keymap": *mut KeymapEntry = "the keys bound to those commands";
     vi_insertion_keymap c"vi_insertion_keymap": *mut KeymapEntry = "the keys bound to those commands";
     vi_insertion_mode c"rl_vi_insertion_mode": CommandFn = "Enter in vi command mode on an incomplete command";
-    initialize_readline c"initialize_readline": VoidFn = "commands exist before the first prompt";
     orig_sigset c"_rl_orig_sigset": *const libc::sigset_t = "signals let through while waiting";
     timeout_remaining c"rl_timeout_remaining": unsafe extern "C-unwind" fn(*mut libc::c_uint, *mut libc::c_uint) -> c_int = "read -e -t";
-    output_meta c"_rl_output_meta_chars": *mut c_int = "bytes above 127 in a single-byte locale";
     readline_version c"rl_readline_version": *mut c_int = "how an empty line ends";
     explicit_arg c"rl_explicit_arg": *mut c_int = "M-5 C-f is not an acceptance";
     complete_internal c"rl_complete_internal": unsafe extern "C-unwind" fn(c_int) -> c_int = "completion in the child";
@@ -123,7 +119,6 @@ optional {
     filename_quoting c"rl_filename_quoting_function": *mut Option<QuoteFn> = "completion in the child";
     filename_quote_chars c"rl_filename_quote_characters": *mut *const c_char = "completion in the child";
     quote_character c"rl_completion_quote_character": *mut c_int = "completion in the child";
-    attempted_completion c"rl_attempted_completion_function": *mut Option<CompletionFn> = "bash's programmable completion";
     restore_signals c"restore_original_signals": VoidFn = "completion in the child";
     reset_terminating_signals c"reset_terminating_signals": VoidFn = "completion in the child";
     without_job_control c"without_job_control": VoidFn = "completion in the child";
@@ -141,7 +136,6 @@ optional {
     hist_verify c"hist_verify": *mut c_int = "shopt -s histverify";
     history_list c"history_list": unsafe extern "C-unwind" fn() -> *mut *mut HistEntry = "other sessions' commands in bash's list";
     history_length c"history_length": *mut c_int = "other sessions' commands in bash's list";
-    history_base c"history_base": *mut c_int = "other sessions' commands in bash's list";
     history_lines c"history_lines_this_session": *mut c_int = "own commands stay last in bash's list";
     history_stifled c"history_is_stifled": unsafe extern "C-unwind" fn() -> c_int = "bash's list stays capped";
     history_max c"history_max_entries": *mut c_int = "bash's list stays capped";
