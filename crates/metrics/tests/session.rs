@@ -204,10 +204,8 @@ fn role_homeless() {
     flight.rehome(&second).unwrap();
     assert!(flight.still_registered());
     // SAFETY: only asks.
-    assert!(
-        unsafe { libc::fcntl(own, libc::F_GETFD) } >= 0,
-        "the script's descriptor was left open"
-    );
+    let flags = unsafe { libc::fcntl(own, libc::F_GETFD) };
+    assert!(flags >= 0, "the script's descriptor was left open");
 
     // Reading the file inside the session drops the lock; the next look takes it again.
     Snapshot::read(&path).unwrap();
