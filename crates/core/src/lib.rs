@@ -1,1 +1,5 @@
 //! core
+
+pub mod budget;
+pub mod report;
+pub mod severity;

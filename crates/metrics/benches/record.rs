@@ -6,7 +6,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use lle_metrics::{Counter, Draft, Flight, Gauge, Identity, Snapshot, Timer, Window};
+use lle_core::budget::{Budget, Percentile, Verdict};
+use lle_metrics::{Counter, Draft, FILE_BYTES, Flight, Gauge, Identity, Snapshot, Timer, Window};
 
 /// Measurements of each row.
 const ROUNDS: usize = 2_000;
@@ -18,48 +19,44 @@ fn main() {
     let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
     let dir = dir.expect("a bench needs a directory to write to");
     let identity = Identity::of_this_process(1, "", "", "");
-    let flight = Flight::create(dir.path(), &identity).expect("a bench needs 32 KiB");
+    let mut flight = Flight::create(dir.path(), &identity).expect("a bench needs 32 KiB");
     let path = flight.path().expect("just created").to_owned();
 
     println!("machine: {}", machine());
     println!("directory: {}", dir.path().display());
-    println!("{:44} {:>10} {:>10} {:>10}", "", "budget", "p50", "p99");
+    println!("{:40} {:>10} {:>10} {:>14} {:>8}", "", "p50", "p99", "budget", "");
     row(
-        "record one key (40-byte draft)",
-        Some(50),
+        "record_key",
+        "record one key",
         batches(|n| record_key(&flight, n)),
     );
     let private = Flight::private(&identity);
     row(
-        "record one key in a shell without a file",
-        Some(50),
+        "record_key",
+        "the same without a file",
         batches(|n| record_key(&private, n)),
     );
-    row("empty batch", None, batches(|_| flight.update(|_| {})));
+    row("", "an empty batch", batches(|_| flight.update(|_| {})));
 
     let mut snapshot = Snapshot::read(&path).expect("just written");
-    row(
-        "health sample from the flight file",
-        Some(10_000),
-        singles(|| {
-            snapshot.read_again(&path).expect("still there");
-            black_box(snapshot.histogram(Timer::KeyToPaint).quantile(0.99));
-        }),
-    );
+    let sample = singles(|| {
+        snapshot.read_again(&path).expect("still there");
+        black_box(snapshot.histogram(Timer::KeyToPaint).quantile(0.99));
+    });
+    row("health_sample", "health sample from the flight file", sample);
     let window = Window::open(&path).expect("still there");
+    let collect = batches(|_| {
+        black_box(window.counter(Counter::Keys));
+    });
+    row("collect_metric", "collect one metric from shared memory", collect);
+    let registered = singles(|| {
+        black_box(flight.still_registered());
+    });
+    row("", "still registered, at each prompt", registered);
     row(
-        "collect one metric from shared memory",
-        Some(100),
-        batches(|_| {
-            black_box(window.counter(Counter::Keys));
-        }),
-    );
-    row(
-        "still registered, at each prompt",
-        None,
-        singles(|| {
-            black_box(flight.still_registered());
-        }),
+        "session_bytes",
+        "monitoring data of a session",
+        vec![FILE_BYTES as f64],
     );
     flight.remove();
 }
@@ -77,15 +74,29 @@ fn record_key(flight: &Flight, n: u32) {
     });
 }
 
-fn row(name: &str, budget_ns: Option<u64>, mut ns: Vec<f64>) {
-    ns.sort_unstable_by(f64::total_cmp);
-    let at = |q: f64| {
-        ns.get((ns.len() as f64 * q) as usize)
-            .copied()
-            .unwrap_or(f64::NAN)
+/// Prints a row, with the budget of that name and whether it was met.
+fn row(name: &str, operation: &str, mut measured: Vec<f64>) {
+    measured.sort_unstable_by(f64::total_cmp);
+    let at = |q: f64| measured.get((measured.len() as f64 * q) as usize).copied();
+    let (p50, p99) = (at(0.5).unwrap_or(f64::NAN), at(0.99).unwrap_or(f64::NAN));
+    let Some(budget) = Budget::named(name) else {
+        return println!(
+            "{operation:40} {p50:>7.1} ns {p99:>7.1} ns {:>14} {:>8}",
+            "-", "-"
+        );
     };
-    let budget = budget_ns.map_or("-".to_owned(), |budget| format!("{budget} ns"));
-    println!("{name:44} {budget:>10} {:>7.1} ns {:>7.1} ns", at(0.5), at(0.99));
+    let judged = if budget.percentile == Percentile::P50 {
+        p50
+    } else {
+        p99
+    };
+    let verdict: Verdict = budget.judge(Some(judged));
+    let limit = format!("{} {}", budget.percentile, budget.show(budget.at_most));
+    println!(
+        "{operation:40} {:>10} {:>10} {limit:>14} {verdict:>8}",
+        budget.show(p50),
+        budget.show(p99)
+    );
 }
 
 fn batches(mut run: impl FnMut(u32)) -> Vec<f64> {

@@ -196,8 +196,9 @@ impl Flight {
         Ok(())
     }
 
-    /// Removes the file at a clean exit. In a forked child the file stays.
-    pub fn remove(mut self) {
+    /// Removes the file at a clean exit; what is recorded after that nobody sees. In a forked child the
+    /// file stays.
+    pub fn remove(&mut self) {
         if let Some(registered) = self.registered.take().filter(|_| self.memory.is_owner()) {
             registered.unlink();
         }

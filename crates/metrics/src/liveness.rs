@@ -27,7 +27,7 @@ pub enum Liveness {
 /// Never call it in the process that writes that flight: it would find no lock but its own, and drop
 /// that one.
 pub fn liveness(path: &Path) -> Liveness {
-    let Ok(file) = open(path) else {
+    let Ok((file, _)) = open(path) else {
         return Liveness::Unknown;
     };
     let mut magic = [0; 8];

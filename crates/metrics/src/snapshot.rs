@@ -97,12 +97,13 @@ pub struct Event<'a> {
 impl Snapshot {
     /// Reads the flight file at `path`, which this process itself must not be writing.
     pub fn read(path: &Path) -> Result<Snapshot, ReadError> {
-        Snapshot::read_file(&open(path)?)
+        let (file, length) = open(path)?;
+        Snapshot::read_file(&file, length)
     }
 
-    pub(crate) fn read_file(file: &File) -> Result<Snapshot, ReadError> {
+    pub(crate) fn read_file(file: &File, length: usize) -> Result<Snapshot, ReadError> {
         let mut bytes = Vec::new();
-        let (sections, torn) = load(file, &mut bytes)?;
+        let (sections, torn) = load(file, length, &mut bytes)?;
         Ok(Snapshot {
             bytes,
             sections,
@@ -113,7 +114,7 @@ impl Snapshot {
     /// Reads a flight file over this snapshot; allocates nothing. On error the snapshot stays as it is
     /// or becomes empty.
     pub fn read_again(&mut self, path: &Path) -> Result<(), ReadError> {
-        match open(path).and_then(|file| load(&file, &mut self.bytes)) {
+        match open(path).and_then(|(file, length)| load(&file, length, &mut self.bytes)) {
             Ok((sections, torn)) => {
                 (self.sections, self.torn) = (sections, torn);
                 Ok(())
@@ -350,18 +351,19 @@ const SHAPES: [(&str, usize, usize); layout::SECTIONS] = [
     ("events", 64, 8),
 ];
 
-/// Opens a file that may be anything: follows no link, waits for no FIFO.
-pub(crate) fn open(path: &Path) -> Result<File, ReadError> {
+/// Opens a file that may be anything, and says how long it is: follows no link, waits for no FIFO.
+pub(crate) fn open(path: &Path) -> Result<(File, usize), ReadError> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(ReadError::Foreign)
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(ReadError::Foreign);
     }
+    Ok((file, usize::try_from(metadata.len()).unwrap_or(usize::MAX)))
 }
 
-fn load(file: &File, bytes: &mut Vec<u8>) -> Result<(Sections, bool), ReadError> {
+fn load(file: &File, length: usize, bytes: &mut Vec<u8>) -> Result<(Sections, bool), ReadError> {
+    bytes.resize(length.min(BYTES_MAX), 0);
     let mut torn = true;
     for _ in 0..READ_ATTEMPTS {
         let before = sequence(file)?;
@@ -387,17 +389,16 @@ fn sequence(file: &File) -> io::Result<u64> {
     }
 }
 
-/// One read into a buffer larger than the file, so that it needs no second to find the end.
+/// One read; what a file that shrank meanwhile no longer has is cut off.
 fn read_whole(file: &File, bytes: &mut Vec<u8>) -> io::Result<()> {
-    bytes.resize(BYTES_MAX, 0);
     let found = loop {
         match file.read_at(bytes, 0) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            outcome => break outcome,
+            outcome => break outcome?,
         }
     };
-    bytes.truncate(*found.as_ref().unwrap_or(&0));
-    found.map(drop)
+    bytes.truncate(found);
+    Ok(())
 }
 
 fn word_at(bytes: &[u8], offset: usize) -> Option<u64> {

@@ -24,8 +24,7 @@ pub struct Window {
 impl Window {
     /// Maps the flight at `path`, which this process itself must not be writing.
     pub fn open(path: &Path) -> Result<Window, ReadError> {
-        let file = open(path)?;
-        let found = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        let (file, found) = open(path)?;
         if found < FILE_BYTES {
             return Err(ReadError::Short {
                 found,
@@ -33,7 +32,7 @@ impl Window {
             });
         }
         let memory = LookMapping::of_file(file.as_fd(), FILE_BYTES)?;
-        let sections = Snapshot::read_file(&file)?.sections();
+        let sections = Snapshot::read_file(&file, found)?.sections();
         Ok(Window { memory, sections })
     }
 

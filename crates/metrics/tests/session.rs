@@ -20,7 +20,7 @@ fn role_session() {
     let Some(dir) = playing("role_session") else {
         return;
     };
-    let flight = Flight::create(&dir, &identity()).unwrap();
+    let mut flight = Flight::create(&dir, &identity()).unwrap();
     flight.update(|w| {
         w.add(Counter::Keys, 3);
         w.set(Gauge::Columns, 80);

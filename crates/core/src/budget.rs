@@ -1,0 +1,366 @@
+//! The one table of budgets: what each operation may cost, and how that is measured.
+//!
+//! Benches print their numbers beside these rows, and validation judges by them. A row appears with the
+//! probe that measures it, never before.
+
+use std::fmt;
+
+/// Which of many measurements a budget holds for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Percentile {
+    /// The median.
+    P50,
+    /// The 99th percentile.
+    P99,
+    /// All there is: a size, a count.
+    Every,
+}
+
+/// What is warm when the measurement starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cache {
+    /// Nothing in memory that was not there by itself.
+    Cold,
+    /// Everything in memory.
+    Warm,
+}
+
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Nanoseconds.
+    Nanoseconds,
+    /// Nanoseconds more than bash without LLE, measured in the same interleaved run.
+    NanosecondsOverBash,
+    /// Times what bash without LLE takes, measured in the same interleaved run.
+    TimesBash,
+    /// Bytes.
+    Bytes,
+    /// Bytes more than bash without LLE has.
+    BytesOverBash,
+    /// A number of things.
+    Count,
+}
+
+/// One budget.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Budget {
+    /// The stable name, by which probes find it.
+    pub name: &'static str,
+    /// What is measured, for people.
+    pub operation: &'static str,
+    /// Which measurement counts.
+    pub percentile: Percentile,
+    /// What it is measured on.
+    pub corpus: &'static str,
+    /// Cold or warm.
+    pub cache: Cache,
+    /// The most it may be.
+    pub at_most: f64,
+    /// What `at_most` counts.
+    pub unit: Unit,
+    /// A critical operation: also below 1 ms at every single measurement.
+    pub critical: bool,
+    /// What measures it.
+    pub probe: &'static str,
+}
+
+/// What a measurement says about a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Within the budget.
+    Met,
+    /// Over the budget.
+    Missed,
+    /// Not measured.
+    Unknown,
+}
+
+const US: f64 = 1e3;
+const MS: f64 = 1e6;
+const KIB: f64 = 1024.0;
+const MIB: f64 = 1024.0 * KIB;
+
+/// Every budget whose probe exists.
+pub const BUDGETS: &[Budget] = &[
+    Budget {
+        name: "record_key",
+        operation: "record one key",
+        percentile: Percentile::P99,
+        corpus: "counter, timer, gauge, draft of 40 bytes",
+        cache: Cache::Warm,
+        at_most: 50.0,
+        unit: Unit::Nanoseconds,
+        critical: true,
+        probe: RECORD,
+    },
+    Budget {
+        name: "health_sample",
+        operation: "health sample from the flight file",
+        percentile: Percentile::P99,
+        corpus: "one flight file in memory",
+        cache: Cache::Warm,
+        at_most: 10.0 * US,
+        unit: Unit::Nanoseconds,
+        critical: true,
+        probe: RECORD,
+    },
+    Budget {
+        name: "collect_metric",
+        operation: "collect one metric from shared memory",
+        percentile: Percentile::P99,
+        corpus: "one counter",
+        cache: Cache::Warm,
+        at_most: 100.0,
+        unit: Unit::Nanoseconds,
+        critical: true,
+        probe: RECORD,
+    },
+    Budget {
+        name: "session_bytes",
+        operation: "monitoring data of a session",
+        percentile: Percentile::Every,
+        corpus: "one flight file",
+        cache: Cache::Warm,
+        at_most: 64.0 * KIB,
+        unit: Unit::Bytes,
+        critical: false,
+        probe: RECORD,
+    },
+    Budget {
+        name: "history_append",
+        operation: "append to the history log, acknowledged",
+        percentile: Percentile::P50,
+        corpus: "commands of a typical history",
+        cache: Cache::Warm,
+        at_most: 20.0 * US,
+        unit: Unit::Nanoseconds,
+        critical: true,
+        probe: LOG,
+    },
+    Budget {
+        name: "history_search_1m",
+        operation: "history search as you type, 1 M entries",
+        percentile: Percentile::P99,
+        corpus: "present and absent patterns",
+        cache: Cache::Warm,
+        at_most: 5.0 * MS,
+        unit: Unit::Nanoseconds,
+        critical: false,
+        probe: LOG,
+    },
+    Budget {
+        name: "key_to_echo",
+        operation: "key to echo",
+        percentile: Percentile::P50,
+        corpus: "typing into an idle prompt",
+        cache: Cache::Warm,
+        at_most: 1.1,
+        unit: Unit::TimesBash,
+        critical: false,
+        probe: PTY,
+    },
+    Budget {
+        name: "input_lag",
+        operation: "key to echo",
+        percentile: Percentile::P99,
+        corpus: "typing into an idle prompt",
+        cache: Cache::Warm,
+        at_most: 10.0 * MS,
+        unit: Unit::Nanoseconds,
+        critical: false,
+        probe: PTY,
+    },
+    Budget {
+        name: "long_line_key",
+        operation: "a key in a line of 100 kB",
+        percentile: Percentile::P50,
+        corpus: "a line of 100 kB",
+        cache: Cache::Warm,
+        at_most: 16.0 * MS,
+        unit: Unit::Nanoseconds,
+        critical: false,
+        probe: PTY,
+    },
+    Budget {
+        name: "first_prompt",
+        operation: "first prompt",
+        percentile: Percentile::P50,
+        corpus: "an empty rc file",
+        cache: Cache::Warm,
+        at_most: 3.0 * MS,
+        unit: Unit::NanosecondsOverBash,
+        critical: false,
+        probe: PTY,
+    },
+    Budget {
+        name: "type_ahead",
+        operation: "type-ahead echoed",
+        percentile: Percentile::P50,
+        corpus: "keys sent before the prompt",
+        cache: Cache::Warm,
+        at_most: 5.0 * MS,
+        unit: Unit::NanosecondsOverBash,
+        critical: false,
+        probe: PTY,
+    },
+    Budget {
+        name: "command_string",
+        operation: "lusush -c true",
+        percentile: Percentile::P50,
+        corpus: "no rc file",
+        cache: Cache::Warm,
+        at_most: 2.0 * MS,
+        unit: Unit::NanosecondsOverBash,
+        critical: false,
+        probe: PTY,
+    },
+    Budget {
+        name: "idle_wakeups",
+        operation: "wakeups of an idle session",
+        percentile: Percentile::Every,
+        corpus: "an idle prompt",
+        cache: Cache::Warm,
+        at_most: 0.0,
+        unit: Unit::Count,
+        critical: false,
+        probe: PTY,
+    },
+    Budget {
+        name: "private_memory",
+        operation: "private memory of a session (RssAnon)",
+        percentile: Percentile::P50,
+        corpus: "an idle prompt",
+        cache: Cache::Warm,
+        at_most: 2.0 * MIB,
+        unit: Unit::BytesOverBash,
+        critical: false,
+        probe: PTY,
+    },
+];
+
+/// The probes.
+const RECORD: &str = "cargo bench -p lle-metrics --bench record";
+const LOG: &str = "cargo bench -p lle-log";
+const PTY: &str = "cargo bench -p lusush";
+
+impl Budget {
+    /// Finds a budget by its name.
+    pub fn named(name: &str) -> Option<&'static Budget> {
+        BUDGETS.iter().find(|budget| budget.name == name)
+    }
+
+    /// Judges a measurement in the budget's unit; none is unknown, and so is what is no number.
+    pub fn judge(&self, measured: Option<f64>) -> Verdict {
+        match measured {
+            Some(measured) if measured <= self.at_most => Verdict::Met,
+            Some(measured) if measured > self.at_most => Verdict::Missed,
+            _ => Verdict::Unknown,
+        }
+    }
+
+    /// Writes a measurement in the budget's unit as people read it.
+    pub fn show(&self, value: f64) -> String {
+        match self.unit {
+            Unit::Nanoseconds => duration(value),
+            Unit::NanosecondsOverBash => format!("bash + {}", duration(value)),
+            Unit::TimesBash => format!("{value:.2} x bash"),
+            Unit::Bytes => bytes(value),
+            Unit::BytesOverBash => format!("bash + {}", bytes(value)),
+            Unit::Count => format!("{value:.0}"),
+        }
+    }
+}
+
+impl fmt::Display for Percentile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Percentile::P50 => "p50",
+            Percentile::P99 => "p99",
+            Percentile::Every => "all",
+        })
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Verdict::Met => "met",
+            Verdict::Missed => "missed",
+            Verdict::Unknown => "unknown",
+        })
+    }
+}
+
+fn duration(ns: f64) -> String {
+    scaled(ns, &[(1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns")])
+}
+
+fn bytes(bytes: f64) -> String {
+    scaled(bytes, &[(MIB, "MiB"), (KIB, "KiB"), (1.0, "B")])
+}
+
+/// Three significant digits in the largest unit the value reaches.
+fn scaled(value: f64, units: &[(f64, &str)]) -> String {
+    let reached = units
+        .iter()
+        .find(|(size, _)| value.abs() >= *size)
+        .or(units.last());
+    let (size, name) = reached.copied().unwrap_or((1.0, ""));
+    let value = value / size;
+    let digits = if value.abs() >= 100.0 || value.fract() == 0.0 {
+        0
+    } else {
+        1
+    };
+    format!("{value:.digits$} {name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_distinct_and_critical_operations_stay_below_a_millisecond() {
+        for budget in BUDGETS {
+            assert_eq!(
+                BUDGETS.iter().filter(|other| other.name == budget.name).count(),
+                1,
+                "{}",
+                budget.name
+            );
+            assert!(!budget.critical || (budget.unit == Unit::Nanoseconds && budget.at_most < MS));
+            assert_eq!(Budget::named(budget.name), Some(budget));
+        }
+        assert_eq!(Budget::named("none"), None);
+    }
+
+    #[test]
+    fn verdicts() {
+        fn check(measured: Option<f64>, expect: Verdict) {
+            let budget = Budget::named("record_key").unwrap();
+            assert_eq!(budget.judge(measured), expect, "{measured:?}");
+        }
+        check(Some(49.0), Verdict::Met);
+        check(Some(50.0), Verdict::Met);
+        check(Some(51.0), Verdict::Missed);
+        check(Some(f64::NAN), Verdict::Unknown);
+        check(None, Verdict::Unknown);
+    }
+
+    #[test]
+    fn measurements_as_people_read_them() {
+        fn check(name: &str, value: f64, expect: &str) {
+            assert_eq!(Budget::named(name).unwrap().show(value), expect);
+        }
+        check("record_key", 7.24, "7.2 ns");
+        check("record_key", 50.0, "50 ns");
+        check("health_sample", 10_000.0, "10 us");
+        check("first_prompt", 3e6, "bash + 3 ms");
+        check("first_prompt", -400_000.0, "bash + -400 us");
+        check("key_to_echo", 1.1, "1.10 x bash");
+        check("private_memory", 2.0 * MIB, "bash + 2 MiB");
+        check("session_bytes", 32_768.0, "32 KiB");
+        check("idle_wakeups", 0.0, "0");
+    }
+}
