@@ -10,6 +10,8 @@ pub(crate) type VoidFn = unsafe extern "C-unwind" fn();
 pub(crate) type HookFn = unsafe extern "C-unwind" fn() -> c_int;
 /// `rl_getc_func_t`.
 pub(crate) type GetcFn = unsafe extern "C-unwind" fn(*mut FILE) -> c_int;
+/// `rl_vintfunc_t`.
+pub(crate) type PrepFn = unsafe extern "C-unwind" fn(c_int);
 /// `rl_command_func_t`: numeric argument and key.
 pub(crate) type CommandFn = unsafe extern "C-unwind" fn(c_int, c_int) -> c_int;
 /// `rl_compdisp_func_t`: the matches (first entry the common prefix), how many, the longest.
@@ -92,6 +94,8 @@ pub(crate) mod state {
     pub(crate) const SEARCHING: c_ulong = 0x80 | 0x100 | 0x200;
     /// Reading a numeric argument.
     pub(crate) const NUMERICARG: c_ulong = 0x400;
+    /// In readline's signal handling.
+    pub(crate) const SIGHANDLER: c_ulong = 0x8000;
     /// Keys come from a macro.
     pub(crate) const MACROINPUT: c_ulong = 0x800;
     /// The line was accepted.

@@ -1,16 +1,19 @@
-//! The three hooks: a key is read, the text is shown, the line ends.
+//! The hooks: a line begins, a key is read, the text is shown, the line ends.
 //!
 //! ```text
 //!  terminal ▸ getc ▸ readline's command ▸ redisplay ▸ painter ▸ terminal
 //!               │ clock                        │ clock
 //!               └ waits for the terminal, the completion child
-//!  deprep: the line is over, by whatever road
+//!  prep: a line begins                       deprep: it is over, by whatever road
 //! ```
+//!
+//! `rl_redisplay_function` is LLE's only from prep to deprep. Readline takes a foreign one as a sign that it need not
+//! look at the terminal's capabilities, and it looks when it starts and whenever TERM is assigned.
 //!
 //! Invariants: a panic never leaves this module: readline gets its own functions back and keeps the text. Bash may
 //! `longjmp` out of [`stock_wait`], so nothing there owns anything.
 
-use crate::abi::{GetcFn, VoidFn, state as bits};
+use crate::abi::{GetcFn, PrepFn, VoidFn, state as bits};
 use crate::frame::Place;
 use crate::lle::{Lle, state, write_all};
 use libc::{FILE, c_int};
@@ -19,6 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// What was hooked before, and what is waiting.
 pub(crate) struct Hooks {
     armed: bool,
+    prep: Option<PrepFn>,
     redisplay: Option<VoidFn>,
     getc: Option<GetcFn>,
     deprep: Option<VoidFn>,
@@ -35,6 +39,7 @@ impl Hooks {
     pub(crate) fn new() -> Self {
         Self {
             armed: false,
+            prep: None,
             redisplay: None,
             getc: None,
             deprep: None,
@@ -61,8 +66,9 @@ pub(crate) fn arm() {
     unsafe {
         lle.hooks.redisplay = *bash.redisplay_function;
         lle.hooks.getc = *bash.getc_function;
+        lle.hooks.prep = *bash.prep_term_function;
         lle.hooks.deprep = *bash.deprep_term_function;
-        *bash.redisplay_function = Some(redisplay);
+        *bash.prep_term_function = Some(prep);
         *bash.getc_function = Some(getc);
         *bash.deprep_term_function = Some(deprep);
     }
@@ -83,6 +89,7 @@ pub(crate) fn disarm() {
     unsafe {
         *bash.redisplay_function = lle.hooks.redisplay.or(Some(bash.stock_redisplay));
         *bash.getc_function = lle.hooks.getc.or(Some(bash.stock_getc));
+        *bash.prep_term_function = lle.hooks.prep;
         *bash.deprep_term_function = lle.hooks.deprep;
     }
     lle.hooks.armed = false;
@@ -132,8 +139,21 @@ fn hand_back(what: &str) {
     }
 }
 
+/// `rl_prep_term_function`: a line begins, and readline knows the terminal.
+unsafe extern "C-unwind" fn prep(meta: c_int) {
+    let Some(lle) = state() else { return };
+    let (bash, old) = (lle.bash, lle.hooks.prep);
+    // SAFETY: what stood in the hook before; then a plain write as in arm().
+    unsafe {
+        if let Some(old) = old {
+            old(meta);
+        }
+        *bash.redisplay_function = Some(redisplay);
+    }
+}
+
 /// `rl_redisplay_function`.
-pub(crate) unsafe extern "C-unwind" fn redisplay() {
+unsafe extern "C-unwind" fn redisplay() {
     guarded("painting", |lle| {
         let bash = lle.bash;
         // SAFETY: plain reads and writes of readline's display variables.
@@ -148,9 +168,14 @@ pub(crate) unsafe extern "C-unwind" fn redisplay() {
                 return;
             }
         }
+        let fresh = !lle.painter.is_valid() || lle.starts_fresh_row();
+        if !fresh && bash.is(bits::SIGHANDLER) && bash.is(bits::SEARCHING) {
+            // A signal ends a search: its message stays on the screen, as readline leaves it.
+            return;
+        }
         if !lle.painter.is_valid() {
             lle.line_begins();
-        } else if !lle.starts_fresh_row() && lle.keys_wait() {
+        } else if !fresh && lle.keys_wait() {
             lle.owed = true;
             return;
         }
@@ -166,10 +191,14 @@ unsafe extern "C-unwind" fn deprep() {
             lle.finish();
         }
     });
-    let old = state().and_then(|lle| lle.hooks.deprep);
-    if let Some(old) = old {
-        // SAFETY: what stood in the hook before.
-        unsafe { old() }
+    let Some(lle) = state() else { return };
+    let (bash, redisplay, old) = (lle.bash, lle.hooks.redisplay, lle.hooks.deprep);
+    // SAFETY: a plain write as in arm(); what stood in the hook before.
+    unsafe {
+        *bash.redisplay_function = redisplay.or(Some(bash.stock_redisplay));
+        if let Some(old) = old {
+            old();
+        }
     }
 }
 

@@ -128,10 +128,7 @@ impl Lle {
         self.color(line);
         self.suggest(line);
         self.drop_stale_menu(line);
-        let fresh = self.begin_fresh(size);
-        if fresh {
-            self.print_prompt(size);
-        }
+        self.begin(size);
         let picture = Picture {
             prompt: &self.prompt_row(),
             line,
@@ -224,29 +221,32 @@ impl Lle {
         unsafe { *self.bash.last_c_pos == 0 }
     }
 
-    /// Decides whether the painter starts on a row of its own; wipes the old picture after a resize.
-    fn begin_fresh(&mut self, size: (usize, usize)) -> bool {
-        if self.painter.is_valid() && self.painter.width() != size.0 {
+    /// Makes sure there is a prompt to paint behind: prints it on a fresh row, or again after a resize.
+    fn begin(&mut self, size: (usize, usize)) {
+        if self.painter.is_of_other_size(size) {
             self.painter.wipe_resized(size.0, self.session.terminal_reflows());
             self.session.resized(size);
-            return true;
+            // As readline does it, the rows above the prompt's last one stay as they are.
+            self.print_prompt(size, false);
+        } else if !self.painter.is_valid() || self.starts_fresh_row() {
+            self.print_prompt(size, true);
         }
-        !self.painter.is_valid() || self.starts_fresh_row()
     }
 
     /// Prints the prompt as it is, escape sequences and all, and takes it as the picture on the screen.
-    fn print_prompt(&mut self, size: (usize, usize)) {
-        let prefix_wanted = !self.painter.is_valid() && self.painter.width() == 0 || !self.was_wiped(size);
+    fn print_prompt(&mut self, size: (usize, usize), whole: bool) {
         let full = self.bash.shown_prompt();
-        let cut = self.prompt_cut(full);
+        let above = if whole {
+            &full[..self.prompt_cut(full)]
+        } else {
+            b""
+        };
         let row = self.prompt_row();
-        for part in [if prefix_wanted { &full[..cut] } else { b"" }, &row] {
-            for b in part {
-                match b {
-                    1 | 2 => {}
-                    b'\n' => self.painter.out.extend(b"\r\n"),
-                    b => self.painter.out.push(*b),
-                }
+        for b in above.iter().chain(&row) {
+            match b {
+                1 | 2 => {}
+                b'\n' => self.painter.out.extend(b"\r\n"),
+                b => self.painter.out.push(*b),
             }
         }
         self.frame.begin(size.0);
@@ -257,12 +257,7 @@ impl Lle {
             &mut self.painter.prompt_sgr,
             &mut self.painter.marks,
         );
-        self.painter.assume(&mut self.frame, size.0);
-    }
-
-    /// True if the picture was just wiped after a resize: then only the prompt's last row is printed again.
-    fn was_wiped(&self, size: (usize, usize)) -> bool {
-        self.painter.width() != 0 && self.painter.width() != size.0 && !self.painter.out.is_empty()
+        self.painter.assume(&mut self.frame, size);
     }
 
     /// Where the last row of a prompt of several rows begins; 0 for a message.
@@ -283,7 +278,8 @@ impl Lle {
         if modified && bash.setting(c"mark-modified-lines") == b"on" {
             row.push(b'*');
         }
-        if bash.prompt_is_own() && bash.setting(c"show-mode-in-prompt") == b"on" {
+        // Readline adds the mode to a prompt, not to none.
+        if bash.prompt_is_own() && !full.is_empty() && bash.setting(c"show-mode-in-prompt") == b"on" {
             // SAFETY: a plain read.
             let emacs = unsafe { *bash.editing_mode } == 1;
             row.extend_from_slice(bash.setting(match (emacs, bash.in_vi_command_mode()) {

@@ -20,6 +20,8 @@ pub(crate) struct Painter {
     /// Rows that exist on the terminal below and with the first: going further down needs a line feed.
     rows_made: usize,
     width: usize,
+    /// The terminal's size when the picture was painted.
+    size: (usize, usize),
     /// Bytes for the terminal; the caller writes and clears them.
     pub(crate) out: Vec<u8>,
     /// SGR sequences of the prompt, each the sum of what the prompt had set by then.
@@ -37,6 +39,7 @@ impl Painter {
             pos: Place::default(),
             rows_made: 1,
             width: 0,
+            size: (0, 0),
             out: Vec::with_capacity(1024),
             prompt_sgr: Vec::new(),
             marks: Marks::default(),
@@ -49,8 +52,9 @@ impl Painter {
         self.valid
     }
 
-    pub(crate) fn width(&self) -> usize {
-        self.width
+    /// True if the picture was painted for a terminal of another size.
+    pub(crate) fn is_of_other_size(&self, size: (usize, usize)) -> bool {
+        self.valid && self.size != size
     }
 
     pub(crate) fn pos(&self) -> Place {
@@ -67,8 +71,10 @@ impl Painter {
     }
 
     /// Takes `frame` as what was just printed by other means, the cursor after its last cell.
-    pub(crate) fn assume(&mut self, frame: &mut Frame, width: usize) {
+    pub(crate) fn assume(&mut self, frame: &mut Frame, size: (usize, usize)) {
+        let width = size.0;
         self.width = width;
+        self.size = size;
         let end = frame.place();
         if end.col == 0 && end.row > 0 && frame.rows()[end.row - 1].wrapped {
             frame.drop_empty_last();

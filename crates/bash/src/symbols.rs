@@ -6,7 +6,8 @@
 //! Invariant: a [`Bash`] exists only if every required symbol was found; optional ones are `Option`.
 
 use crate::abi::{
-    CommandFn, DisplayMatchesFn, Function, GetcFn, HistEntry, HookFn, KeymapEntry, QuoteFn, ShellVar, VoidFn,
+    CommandFn, DisplayMatchesFn, Function, GetcFn, HistEntry, HookFn, KeymapEntry, PrepFn, QuoteFn, ShellVar,
+    VoidFn,
 };
 use libc::{FILE, c_char, c_int, c_ulong, c_void};
 
@@ -56,6 +57,7 @@ symbols! {
 required {
     redisplay_function c"rl_redisplay_function": *mut Option<VoidFn> = "the painter's hook";
     getc_function c"rl_getc_function": *mut Option<GetcFn> = "the clock's hook";
+    prep_term_function c"rl_prep_term_function": *mut Option<PrepFn> = "the beginning of every line";
     deprep_term_function c"rl_deprep_term_function": *mut Option<VoidFn> = "the end of every line";
     stock_redisplay c"rl_redisplay": VoidFn = "what paints when LLE does not";
     stock_getc c"rl_getc": GetcFn = "what reads when LLE does not";

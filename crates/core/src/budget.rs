@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::quantity::{bytes, duration};
+
 /// Which of many measurements a budget holds for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Percentile {
@@ -292,30 +294,6 @@ impl fmt::Display for Verdict {
     }
 }
 
-fn duration(ns: f64) -> String {
-    scaled(ns, &[(1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns")])
-}
-
-fn bytes(bytes: f64) -> String {
-    scaled(bytes, &[(MIB, "MiB"), (KIB, "KiB"), (1.0, "B")])
-}
-
-/// Three significant digits in the largest unit the value reaches.
-fn scaled(value: f64, units: &[(f64, &str)]) -> String {
-    let reached = units
-        .iter()
-        .find(|(size, _)| value.abs() >= *size)
-        .or(units.last());
-    let (size, name) = reached.copied().unwrap_or((1.0, ""));
-    let value = value / size;
-    let digits = if value.abs() >= 100.0 || value.fract() == 0.0 {
-        0
-    } else {
-        1
-    };
-    format!("{value:.digits$} {name}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -355,9 +333,9 @@ mod tests {
         }
         check("record_key", 7.24, "7.2 ns");
         check("record_key", 50.0, "50 ns");
-        check("health_sample", 10_000.0, "10 us");
+        check("health_sample", 10_000.0, "10 µs");
         check("first_prompt", 3e6, "bash + 3 ms");
-        check("first_prompt", -400_000.0, "bash + -400 us");
+        check("first_prompt", -400_000.0, "bash + -400 µs");
         check("key_to_echo", 1.1, "1.10 x bash");
         check("private_memory", 2.0 * MIB, "bash + 2 MiB");
         check("session_bytes", 32_768.0, "32 KiB");

@@ -1,5 +1,7 @@
-//! core
+//! Pure decisions: what to do, from plain inputs.
+//!
+//! Invariant: reads no clock, disk, environment or randomness; whatever it needs of these is an argument.
+#![forbid(unsafe_code)]
 
-pub mod budget;
-pub mod report;
-pub mod severity;
+pub mod paths;
+pub mod start;
