@@ -95,6 +95,8 @@ fn every_command_that_ran_is_in_the_log_once() {
 }
 
 fn start(home: &Home) -> Terminal {
+    let loaded = home.path().join("lle-loaded");
+    let _ = std::fs::remove_file(&loaded);
     let mut terminal = Terminal::spawn(&home.spawn("bash")).unwrap();
     terminal
         .settle()
