@@ -243,6 +243,7 @@ mod tests {
     use super::*;
 
     fn frame(width: usize, text: &str) -> Frame {
+        crate::width::utf8_locale();
         let (mut f, mut m) = (Frame::default(), Marks::default());
         f.begin(width);
         for ch in text.chars() {

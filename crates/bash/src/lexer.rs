@@ -71,6 +71,10 @@ enum At {
     Command,
     /// After `|`, `&&`, `then` and the like: one must come.
     Needed,
+    /// After an assignment or a redirection: a command word may come, but no reserved word.
+    Simple,
+    /// Right after the command word: `()` would make it a function.
+    Named,
     /// Its arguments.
     Args,
     /// After `fi`, `}`, `)` and the like: only an operator, a redirection or a closing word.
@@ -389,6 +393,9 @@ impl Lexer {
             }
             b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')' => {
                 self.end_word(line, i, roles, known);
+                if open != Array && self.top().open == Array {
+                    return i + 1; // `name=(` has just opened it.
+                }
                 if open == Cond || open == Array && !matches!(b, b')' | b'<' | b'>') {
                     roles[i] = Role::Operator;
                     return i + 1;
@@ -403,7 +410,7 @@ impl Lexer {
     }
 
     fn in_args(&mut self) -> bool {
-        matches!(self.top().at, At::Args | At::Target) || matches!(self.top().open, Cond | Array)
+        matches!(self.top().at, At::Named | At::Args | At::Target) || matches!(self.top().open, Cond | Array)
     }
 
     fn single_quote(&mut self, line: &[u8], i: usize, roles: &mut [Role]) -> usize {
@@ -559,7 +566,7 @@ impl Lexer {
             (Case, 2, _) => return i + 1,
             (For, 0, _) if arith => {}
             (_, _, At::Command | At::Needed | At::Body) if top.open != For => {}
-            (_, _, At::Args) => {
+            (_, _, At::Named) => {
                 // `name()`: anything else here is an error of the user's.
                 let close = line[i + 1..].iter().position(|b| !matches!(b, b' ' | b'\t'));
                 match close.map(|n| (n, line[i + 1 + n])) {
@@ -709,7 +716,7 @@ impl Lexer {
         match top.at {
             At::Target => {
                 top.at = match top.after_target {
-                    At::Needed | At::Command => At::Command,
+                    At::Needed | At::Command => At::Simple,
                     other => other,
                 };
                 if std::mem::take(&mut top.heredoc)
@@ -734,7 +741,7 @@ impl Lexer {
         }
         let top = self.top();
         match top.at {
-            At::Command | At::Needed => {
+            At::Command | At::Needed | At::Simple => {
                 if let Some(n) = assignment(word) {
                     paint_plain(roles, start, start + n, Role::Variable);
                     if word.ends_with(b"=") && line.get(end) == Some(&b'(') && n == word.len() {
@@ -744,10 +751,10 @@ impl Lexer {
                         roles[end] = Role::Plain;
                         return;
                     }
-                    top.at = At::Command;
+                    top.at = At::Simple;
                     return;
                 }
-                top.at = At::Args;
+                top.at = At::Named;
                 if quoted {
                     return;
                 }
@@ -763,8 +770,12 @@ impl Lexer {
                 paint(roles, start, end, Role::Error);
                 self.invalid = true;
             }
-            _ if word.first() == Some(&b'-') => paint_plain(roles, start, end, Role::Option),
-            _ => {}
+            _ => {
+                top.at = At::Args;
+                if word.first() == Some(&b'-') {
+                    paint_plain(roles, start, end, Role::Option);
+                }
+            }
         }
     }
 
@@ -862,9 +873,12 @@ impl Lexer {
         match word {
             b"!" | b"time" | b"coproc" if matches!(top.at, At::Command | At::Needed) => {
                 paint(roles, start, end, Role::Keyword);
-                if word != b"time" {
-                    self.top().at = At::Needed;
-                }
+                // `!` and `time` may stand alone; a coprocess needs its command.
+                self.top().at = if word == b"coproc" {
+                    At::Needed
+                } else {
+                    At::Command
+                };
                 return true;
             }
             b"function" if matches!(top.at, At::Command | At::Needed) => {

@@ -15,3 +15,11 @@ pub(crate) fn of(ch: char) -> usize {
     let n = unsafe { wcwidth(ch as libc::wchar_t) };
     usize::try_from(n).unwrap_or(1)
 }
+
+/// Gives tests the character widths that a UTF-8 terminal has.
+#[cfg(test)]
+pub(crate) fn utf8_locale() {
+    // SAFETY: the name is nul-terminated; every test sets the same locale.
+    let set = unsafe { libc::setlocale(libc::LC_CTYPE, c"C.UTF-8".as_ptr()) };
+    assert!(!set.is_null(), "the C library has C.UTF-8");
+}
