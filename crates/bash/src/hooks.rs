@@ -116,12 +116,17 @@ fn hand_back(what: &str) {
         return;
     };
     let recorded = catch_unwind(AssertUnwindSafe(|| {
+        let mut message = String::new();
         if let Some(lle) = state() {
-            lle.session.panicked(what);
+            message = lle.session.panicked(what);
             lle.painter.out.clear();
             lle.painter.forget();
         }
         disarm();
+        write_all(
+            bash.out_fd(),
+            format!("\x1b[0m\r\n\x1b[J{message}\r\n").as_bytes(),
+        );
     }));
     if recorded.is_err() {
         // Even recording failed: the hooks are what matters.
@@ -131,7 +136,6 @@ fn hand_back(what: &str) {
             *bash.getc_function = Some(bash.stock_getc);
         }
     }
-    write_all(bash.out_fd(), b"\x1b[0m\r\n\x1b[J");
     // SAFETY: readline's display is idle here: every hook is called between its commands.
     unsafe {
         (bash.on_new_line)();

@@ -229,16 +229,15 @@ impl Session {
         });
     }
 
-    pub(crate) fn panicked(&mut self, at: &str) {
+    /// Records a panic; gives what to say of it.
+    pub(crate) fn panicked(&mut self, at: &str) -> String {
         let message = crate::panics::last();
         self.flight.update(|w| {
             w.add(Counter::Panics, 1);
             w.event(EventKind::Panic, 0, 0, message.as_bytes());
         });
         self.fell_back(at);
-        self.notice(format!(
-            "lusush: an error in LLE while {at}: {message}. Readline paints on; `lle on` revives LLE"
-        ));
+        format!("lusush: an error in LLE while {at}: {message}. Readline paints on; `lle on` revives LLE")
     }
 
     pub(crate) fn switched(&mut self, on: bool) {
