@@ -26,6 +26,8 @@ const SESSIONS: usize = 4;
 const COMMANDS_MAX: usize = 8;
 /// The last moment in a round at which a session is ended: some of its commands have run by then.
 const MOMENT_MAX: Duration = Duration::from_millis(20);
+/// How long after a SIGHUP the next one is sent.
+const SECOND_HUP: Duration = Duration::from_millis(200);
 
 /// What ends a session.
 #[derive(Clone, Copy, Debug)]
@@ -110,10 +112,14 @@ fn end(session: &mut Terminal, how: End) -> bool {
     match how {
         End::Kill => session.signal(Signal::KILL).unwrap(),
         End::Hup => {
-            session.signal(Signal::HUP).unwrap();
-            // Stock bash acts at the next key on a SIGHUP that came between its check for signals and its wait
-            // for a key. It may be gone already.
-            let _ = session.type_bytes(b" ");
+            // Stock bash forgets a SIGHUP that comes between its check for signals and its wait for a key, until
+            // the next signal.
+            let started = Instant::now();
+            while !session.has_exited() && started.elapsed() < deadline() {
+                // It may be gone already.
+                let _ = session.signal(Signal::HUP);
+                let _ = session.wait_exit(SECOND_HUP);
+            }
         }
         End::CloseTerminal => session.hang_up(),
         End::Term => {
