@@ -1,3 +1,76 @@
-//! lusush
+//! `lusush`: bash with LLE, and the verbs around it.
+//!
+//! Without a verb it becomes bash. Whatever happens, there is a prompt: see [`launch`] and [`start`].
 
-fn main() {}
+mod failure;
+mod launch;
+mod launch_args;
+mod launch_script;
+mod paths;
+mod start;
+mod start_record;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use failure::Failure;
+
+/// What `lusush NAME …` can be besides bash.
+struct Verb {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&[OsString]) -> Result<ExitCode, Failure>,
+}
+
+const fn verb(
+    name: &'static str,
+    about: &'static str,
+    run: fn(&[OsString]) -> Result<ExitCode, Failure>,
+) -> Verb {
+    Verb { name, about, run }
+}
+
+/// All verbs, in the order in which `help` lists them. A new one is its file and its line here.
+const VERBS: &[Verb] = &[
+    verb("help", "this list", help),
+    verb("version", "the version of Lusush", version),
+];
+
+fn main() -> ExitCode {
+    let mut words = std::env::args_os();
+    let name = words.next().unwrap_or_default();
+    let arguments: Vec<OsString> = words.collect();
+    let result = match arguments.first().and_then(find) {
+        Some(verb) => (verb.run)(&arguments[1..]),
+        None => launch::run(&name, arguments),
+    };
+    result.unwrap_or_else(|failure| failure.report())
+}
+
+fn find(word: &OsString) -> Option<&'static Verb> {
+    let word = word.to_str()?;
+    // The options that every program has; bash's own are asked of bash.
+    let name = match word {
+        "--help" => "help",
+        "--version" => "version",
+        word => word,
+    };
+    VERBS.iter().find(|verb| verb.name == name)
+}
+
+fn help(_: &[OsString]) -> Result<ExitCode, Failure> {
+    println!("lusush starts bash with LLE, a line editor that maintains itself.\n");
+    println!("Usage: lusush [--safe | --retry] [bash's own arguments]");
+    println!("       lusush VERB …\n");
+    println!("  --safe     read no start-up file of yours");
+    println!("  --retry    read ~/.bashrc again although it failed before\n");
+    for verb in VERBS {
+        println!("  {:<10} {}", verb.name, verb.about);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn version(_: &[OsString]) -> Result<ExitCode, Failure> {
+    println!("lusush {}", env!("CARGO_PKG_VERSION"));
+    Ok(ExitCode::SUCCESS)
+}

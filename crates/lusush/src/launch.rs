@@ -1,0 +1,208 @@
+//! Becomes bash: plain for commands and scripts, with LLE where a person types.
+//!
+//! ```text
+//!  arguments ─▸ launch_args ─┬─▸ plain ──────────────────────────────────▸ exec bash
+//!                            └─▸ interactive ─▸ start (which rc files?) ─▸ script in a memfd ─▸ exec bash --rcfile
+//! ```
+//!
+//! Invariant: the only error is that there is no bash. Everything else that fails costs a sentence on standard
+//! error and a part of what LLE adds.
+
+use std::convert::Infallible;
+use std::ffi::{OsStr, OsString};
+use std::io::{IsTerminal, Write};
+use std::os::fd::{AsRawFd, IntoRawFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use crate::failure::Failure;
+use crate::launch_args::{self, Interactive, Request};
+use crate::launch_script::{self, Script, Source};
+use crate::{paths, start};
+
+/// Exit status of a shell that could not be run, as shells have it.
+const NOT_FOUND: u8 = 127;
+
+/// Becomes bash. `name` is `argv[0]`.
+pub(crate) fn run(name: &OsStr, arguments: Vec<OsString>) -> Result<ExitCode, Failure> {
+    let login = name.as_bytes().starts_with(b"-");
+    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    let bash = Bash::find()?;
+    let ended = match launch_args::read(arguments, login, terminal) {
+        Request::Plain(arguments) => bash.exec(login, &arguments, None),
+        Request::Interactive(asked) => bash.interactive(&asked, login, terminal),
+    };
+    ended.map(|never| match never {})
+}
+
+/// Returns the shared object, or every place where it was looked for.
+pub(crate) fn library() -> Result<PathBuf, Vec<PathBuf>> {
+    if let Some(named) = std::env::var_os("LUSUSH_LIB").filter(|named| !named.is_empty()) {
+        let named = PathBuf::from(named);
+        return if named.is_file() {
+            Ok(named)
+        } else {
+            Err(vec![named])
+        };
+    }
+    let program = std::env::current_exe().and_then(|program| program.canonicalize());
+    let folder = program
+        .ok()
+        .and_then(|program| program.parent().map(Path::to_owned))
+        .unwrap_or_default();
+    // Cargo leaves it in `deps` when it builds `lusush`, and beside it when it builds the library: the newer is
+    // the one this program was built with.
+    let built = [folder.join("liblle_bash.so"), folder.join("deps/liblle_bash.so")];
+    let newest = built
+        .iter()
+        .filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)))
+        .max();
+    if let Some((_, path)) = newest {
+        return Ok(path.clone());
+    }
+    let name = concat!("../lib/lusush/liblle_bash-", env!("CARGO_PKG_VERSION"), ".so");
+    let installed = folder.join(name);
+    if installed.is_file() {
+        Ok(installed)
+    } else {
+        Err(built.into_iter().chain([installed]).collect())
+    }
+}
+
+/// The bash to become.
+pub(crate) struct Bash {
+    program: PathBuf,
+    /// What it takes for its name: it finds `$BASH` by it.
+    name: OsString,
+}
+
+impl Bash {
+    /// Finds `$LUSUSH_BASH`, or else `bash` in `PATH`.
+    pub(crate) fn find() -> Result<Self, Failure> {
+        if let Some(named) = std::env::var_os("LUSUSH_BASH").filter(|named| !named.is_empty()) {
+            return Ok(Self {
+                program: PathBuf::from(&named),
+                name: named,
+            });
+        }
+        // Someone may have linked lusush as bash: that one would start itself for ever.
+        let identity = |path: &Path| path.metadata().ok().map(|found| (found.dev(), found.ino()));
+        let own = identity(Path::new("/proc/self/exe"));
+        let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+        let mut programs = std::env::split_paths(&path).map(|folder| folder.join("bash"));
+        let found = programs.find(|program| program.is_file() && identity(program) != own);
+        found
+            .map(|program| Self {
+                program,
+                name: "bash".into(),
+            })
+            .ok_or_else(|| {
+                Failure::new("there is no bash to start")
+                    .because(format!("none of the folders in PATH has one: {}", path.display()))
+                    .hint("install bash, or name it: LUSUSH_BASH=/path/to/bash lusush")
+                    .code(NOT_FOUND)
+            })
+    }
+
+    /// Returns the program.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    fn interactive(&self, asked: &Interactive, login: bool, terminal: bool) -> Result<Infallible, Failure> {
+        let library = match library() {
+            Ok(library) => library,
+            Err(places) => {
+                let place = places
+                    .first()
+                    .map(|place| place.display().to_string())
+                    .unwrap_or_default();
+                eprintln!("lusush: LLE is not installed ({place} is missing); this is plain bash.");
+                return self.exec(login, &asked.all, None);
+            }
+        };
+        if asked.noediting {
+            return self.exec(login, &asked.all, None);
+        }
+        let posix = asked.posix || std::env::var_os("POSIXLY_CORRECT").is_some();
+        if posix || (asked.norc && !asked.login && !asked.safe) {
+            // Such a bash reads no --rcfile.
+            let former = std::env::var_os("PROMPT_COMMAND");
+            let command = launch_script::prompt_command(&library, former.as_deref());
+            return self.exec(login, &asked.all, Some(OsString::from_vec(command)));
+        }
+        let files = files(asked, terminal, self);
+        let script = |descriptor| {
+            Script {
+                descriptor,
+                library: &library,
+                login: asked.login,
+                start_dir: files.start_dir.as_deref(),
+                sources: &files.sources,
+            }
+            .text()
+        };
+        let Some(descriptor) = in_memory(script) else {
+            eprintln!("lusush: this system has no memfd or no /proc; this is plain bash.");
+            return self.exec(login, &asked.all, None);
+        };
+        let mut arguments = vec!["--rcfile".into(), format!("/proc/self/fd/{descriptor}").into()];
+        arguments.extend_from_slice(&asked.rest);
+        if let Some(message) = &files.message {
+            eprint!("{message}");
+        }
+        self.exec(false, &arguments, None)
+    }
+
+    fn exec(
+        &self,
+        login: bool,
+        arguments: &[OsString],
+        prompt_command: Option<OsString>,
+    ) -> Result<Infallible, Failure> {
+        let mut command = Command::new(&self.program);
+        command
+            .arg0(if login { OsStr::new("-bash") } else { &self.name })
+            .args(arguments);
+        if let Some(text) = prompt_command {
+            command.env("PROMPT_COMMAND", text);
+        }
+        let error = command.exec();
+        Err(Failure::new(format!("cannot start {}", self.program.display()))
+            .because(error)
+            .hint("LUSUSH_BASH names the bash to start; without it, it is the first in PATH")
+            .code(NOT_FOUND))
+    }
+}
+
+/// Decides which start-up files are read.
+fn files(asked: &Interactive, terminal: bool, bash: &Bash) -> start::Files {
+    let profile = || Source::At("/etc/profile".into());
+    let unguarded = |sources| start::Files {
+        sources,
+        start_dir: None,
+        message: None,
+    };
+    match (asked.login, &asked.rcfile) {
+        (true, _) if asked.noprofile => unguarded(Vec::new()),
+        (true, _) if asked.safe => unguarded(vec![profile()]),
+        (false, _) if asked.safe => unguarded(Vec::new()),
+        (false, Some(file)) => unguarded(vec![Source::At(PathBuf::from(file))]),
+        // Without a terminal LLE sees no prompt, and every start would look like a failure.
+        _ => start::begin(asked.login, asked.retry, terminal, bash.program(), paths::home()),
+    }
+}
+
+/// Puts a text where bash can read it although the disk is full, and returns the descriptor it must close.
+fn in_memory(text: impl FnOnce(i32) -> Vec<u8>) -> Option<i32> {
+    let file = rustix::fs::memfd_create("lusush-rc", rustix::fs::MemfdFlags::empty()).ok()?;
+    let mut file = std::fs::File::from(file);
+    let descriptor = file.as_raw_fd();
+    file.write_all(&text(descriptor)).ok()?;
+    // Bash opens it by this name.
+    std::fs::metadata(format!("/proc/self/fd/{descriptor}")).ok()?;
+    Some(file.into_raw_fd())
+}

@@ -1,0 +1,175 @@
+//! What bash reads instead of `~/.bashrc`, and reads that in turn.
+//!
+//! LLE comes first, so that a start-up file that is interrupted, returns early or errors still leaves LLE. The
+//! last line tells LLE that all of it ran. Nothing stays behind: no variable, no function, no descriptor; `$?` is
+//! what the user's file left.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// A file to read, if it is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// In the home folder, by the name bash itself would use.
+    Home(&'static str),
+    /// Anywhere.
+    At(PathBuf),
+}
+
+/// What the script does.
+pub(crate) struct Script<'a> {
+    /// The descriptor bash reads it from.
+    pub(crate) descriptor: i32,
+    /// The shared object.
+    pub(crate) library: &'a Path,
+    /// Behave as a login shell.
+    pub(crate) login: bool,
+    /// Where to say that a prompt was reached.
+    pub(crate) start_dir: Option<&'a Path>,
+    /// What to read, in order.
+    pub(crate) sources: &'a [Source],
+}
+
+impl Script<'_> {
+    /// Writes it as shell text.
+    pub(crate) fn text(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        out.extend_from_slice(format!("exec {}<&-\n", self.descriptor).as_bytes());
+        if self.login {
+            out.extend_from_slice(b"BASH_ARGV0=-bash\n");
+        }
+        out.extend_from_slice(b"if enable -f ");
+        quote(&mut out, self.library.as_os_str());
+        out.extend_from_slice(b" lle; then\n");
+        if let Some(dir) = self.start_dir {
+            out.extend_from_slice(b"lle start ");
+            quote(&mut out, dir.as_os_str());
+            // LLE will not see the prompt: then nothing is guarded, rather than everything taken for a failure.
+            out.extend_from_slice(b" || ");
+            unguard(&mut out, dir);
+        }
+        if self.login {
+            out.extend_from_slice(b"lle login\n");
+        }
+        out.extend_from_slice(b"else\nprintf '%s\\n' ");
+        quote(&mut out, OsStr::new(NOT_LOADED));
+        out.extend_from_slice(b" >&2\n");
+        if let Some(dir) = self.start_dir {
+            unguard(&mut out, dir);
+        }
+        out.extend_from_slice(b"fi\n");
+        for source in self.sources {
+            let mut file = Vec::new();
+            match source {
+                Source::Home(name) => file.extend_from_slice(format!("~/{name}").as_bytes()),
+                Source::At(path) => quote(&mut file, path.as_os_str()),
+            }
+            out.extend_from_slice(&[b"if [ -r ", &file[..], b" ]; then . ", &file, b"; fi\n"].concat());
+        }
+        // `$?` is expanded before `lle ready` runs.
+        out.extend_from_slice(b"eval \"type lle && lle ready; return $?\" >/dev/null 2>&1\n");
+        out
+    }
+}
+
+const NOT_LOADED: &str = "lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.";
+
+/// Writes the value of a `PROMPT_COMMAND` that loads LLE at the first prompt and leaves `former`.
+///
+/// For a bash that reads no `--rcfile`: `--norc`, `--posix`.
+pub(crate) fn prompt_command(library: &Path, former: Option<&OsStr>) -> Vec<u8> {
+    let mut out = Vec::new();
+    match former {
+        Some(former) => {
+            out.extend_from_slice(b"PROMPT_COMMAND=");
+            quote(&mut out, former);
+        }
+        None => out.extend_from_slice(b"unset PROMPT_COMMAND"),
+    }
+    out.extend_from_slice(b"; enable -f ");
+    quote(&mut out, library.as_os_str());
+    out.extend_from_slice(b" lle");
+    if former.is_some() {
+        out.extend_from_slice(b"; eval \"$PROMPT_COMMAND\"");
+    }
+    out
+}
+
+fn unguard(out: &mut Vec<u8>, dir: &Path) {
+    out.extend_from_slice(b"printf 'partial\\n' >");
+    quote(out, dir.join("reached").as_os_str());
+    out.push(b'\n');
+}
+
+/// Writes one shell word that means exactly `text`.
+fn quote(out: &mut Vec<u8>, text: &OsStr) {
+    out.push(b'\'');
+    for &byte in text.as_bytes() {
+        match byte {
+            b'\'' => out.extend_from_slice(b"'\\''"),
+            byte => out.push(byte),
+        }
+    }
+    out.push(b'\'');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(login: bool, start_dir: Option<&Path>, sources: &[Source]) -> String {
+        let library = Path::new("/opt/it's/liblle_bash.so");
+        let script = Script {
+            descriptor: 3,
+            library,
+            login,
+            start_dir,
+            sources,
+        };
+        String::from_utf8(script.text()).unwrap()
+    }
+
+    #[test]
+    fn the_script_of_an_interactive_start() {
+        insta::assert_snapshot!(text(false, Some(Path::new("/s/1")), &[Source::Home(".bashrc")]), @r#"
+        exec 3<&-
+        if enable -f '/opt/it'\''s/liblle_bash.so' lle; then
+        lle start '/s/1' || printf 'partial\n' >'/s/1/reached'
+        else
+        printf '%s\n' 'lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.' >&2
+        printf 'partial\n' >'/s/1/reached'
+        fi
+        if [ -r ~/.bashrc ]; then . ~/.bashrc; fi
+        eval "type lle && lle ready; return $?" >/dev/null 2>&1
+        "#);
+    }
+
+    #[test]
+    fn the_script_of_a_safe_login() {
+        insta::assert_snapshot!(text(true, None, &[Source::At("/etc/profile".into())]), @r#"
+        exec 3<&-
+        BASH_ARGV0=-bash
+        if enable -f '/opt/it'\''s/liblle_bash.so' lle; then
+        lle login
+        else
+        printf '%s\n' 'lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.' >&2
+        fi
+        if [ -r '/etc/profile' ]; then . '/etc/profile'; fi
+        eval "type lle && lle ready; return $?" >/dev/null 2>&1
+        "#);
+    }
+
+    #[test]
+    fn a_prompt_command_gives_way_to_the_former_one() {
+        let check = |former: Option<&str>, expect: &str| {
+            let text = prompt_command(Path::new("/l.so"), former.map(OsStr::new));
+            assert_eq!(String::from_utf8(text).unwrap(), expect);
+        };
+        check(None, "unset PROMPT_COMMAND; enable -f '/l.so' lle");
+        check(
+            Some("echo 'x'"),
+            "PROMPT_COMMAND='echo '\\''x'\\'''; enable -f '/l.so' lle; eval \"$PROMPT_COMMAND\"",
+        );
+    }
+}

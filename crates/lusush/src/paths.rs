@@ -1,0 +1,44 @@
+//! Looks at the environment and the disk for [`lle_core::paths`], which decides.
+
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use lle_core::paths::{Folders, Found, Values};
+
+/// Returns where Lusush keeps things in this environment.
+pub(crate) fn folders() -> Folders {
+    lle_core::paths::folders(&values(), look)
+}
+
+/// Returns the home folder, from `HOME` or the user database.
+pub(crate) fn home() -> Option<PathBuf> {
+    values().home
+}
+
+fn values() -> Values {
+    let euid = rustix::process::geteuid().as_raw();
+    let mut values = Values::read(euid, |name| std::env::var_os(name));
+    values.home = values
+        .home
+        .or_else(|| std::env::home_dir().filter(|home| home.is_absolute()));
+    values
+}
+
+fn look(path: &Path) -> Option<Found> {
+    let symlink = std::fs::symlink_metadata(path).ok()?.is_symlink();
+    let target = std::fs::metadata(path).ok()?;
+    Some(Found {
+        owner: target.uid(),
+        mode: target.mode() & 0o7777,
+        symlink,
+    })
+}
+
+/// Makes a folder and those it is in, for this user alone.
+pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+}

@@ -1,0 +1,204 @@
+//! The start guard: a broken `~/.bashrc` costs one shell, never the next.
+//!
+//! Before bash starts, what it is going to read is recorded with a copy; at its first prompt LLE adds that
+//! it got there. [`lle_core::start`] decides from the earlier records; here is the disk.
+//!
+//! Invariant: whatever the disk does, there is an answer. Without a place for records the files on disk are
+//! read as bash would, and the user is told.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use lle_core::start::{self, Decision, Start, Use};
+
+use crate::launch_script::Source;
+use crate::paths::{self, create_folder};
+use crate::start_record::{self, DRAFT, File, Record};
+
+/// The files of a login shell, of which bash reads the first that it can.
+const PROFILES: [&str; 3] = [".bash_profile", ".bash_login", ".profile"];
+const RC: &str = ".bashrc";
+const GOOD: &str = "good";
+/// An unfinished record older than this is a start that was killed while writing it, in nanoseconds.
+const DRAFT_AGE_MAX_NS: i64 = 60 * 1_000_000_000;
+
+/// What a shell is to read.
+pub(crate) struct Files {
+    /// The files, in order.
+    pub(crate) sources: Vec<Source>,
+    /// Where LLE says that a prompt was reached.
+    pub(crate) start_dir: Option<PathBuf>,
+    /// What to tell the user first, with its newline.
+    pub(crate) message: Option<String>,
+}
+
+/// Decides what an interactive shell reads, and records that it is starting.
+///
+/// `watched` says that LLE will see the prompt: otherwise nothing is recorded.
+pub(crate) fn begin(login: bool, retry: bool, watched: bool, shell: &Path, home: Option<PathBuf>) -> Files {
+    let home = home.unwrap_or_default();
+    let profile = PROFILES
+        .into_iter()
+        .find(|name| std::fs::File::open(home.join(name)).is_ok());
+    let current = || match (login, profile) {
+        (false, _) => vec![Source::Home(RC)],
+        (true, None) => vec![system_profile()],
+        (true, Some(profile)) => vec![system_profile(), Source::Home(profile)],
+    };
+    let unguarded = |message| Files {
+        sources: current(),
+        start_dir: None,
+        message,
+    };
+    if !watched {
+        return unguarded(None);
+    }
+    let names: Vec<_> = if login {
+        profile.into_iter().chain([RC]).collect()
+    } else {
+        vec![RC]
+    };
+    let guarded = (|| {
+        let files: io::Result<Vec<_>> = names
+            .iter()
+            .filter_map(|name| File::read(&home, name).transpose())
+            .collect();
+        let files = files?;
+        if files.is_empty() {
+            return Ok(unguarded(None));
+        }
+        let state = paths::folders().state.map_err(io::Error::other)?;
+        let starts = state
+            .join("start")
+            .join(if login { "login" } else { "interactive" });
+        Guard { starts, files, login }.begin(retry, shell, &current)
+    })();
+    guarded.unwrap_or_else(|error: io::Error| {
+        unguarded(Some(format!(
+            "lusush: start-up files are not guarded: {error}.\n"
+        )))
+    })
+}
+
+fn system_profile() -> Source {
+    Source::At("/etc/profile".into())
+}
+
+struct Guard {
+    starts: PathBuf,
+    files: Vec<File>,
+    login: bool,
+}
+
+impl Guard {
+    fn begin(self, retry: bool, shell: &Path, current: &dyn Fn() -> Vec<Source>) -> io::Result<Files> {
+        let now_ns = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_nanos() as i64);
+        create_folder(&self.starts)?;
+        let records = self.records(now_ns)?;
+        let starts: Vec<Start> = records.iter().map(Record::look).collect();
+        let version = start_record::version(&self.files);
+        let good = Record::read(self.starts.join(GOOD)).ok();
+        let decision = start::decide(&starts, version, good.map(|good| good.ran()), retry, now_ns);
+        self.tidy(&records, &decision);
+        let good = Record::read(self.starts.join(GOOD)).ok();
+
+        let (sources, start_dir) = match (decision.use_, good) {
+            (Use::Current, _) => {
+                let dir = start_record::write(&self.starts, shell, now_ns, version, &self.files)?;
+                (current(), Some(dir))
+            }
+            (Use::LastGood, Some(good)) => {
+                let dir = start_record::write(&self.starts, shell, now_ns, good.ran(), &[]).ok();
+                (self.good_sources(&good), dir)
+            }
+            (Use::LastGood | Use::Nothing, _) if self.login => (vec![system_profile()], None),
+            (Use::LastGood | Use::Nothing, _) => (Vec::new(), None),
+        };
+        let names: Vec<_> = self.files.iter().map(|file| format!("~/{}", file.name)).collect();
+        let message = start::message(&decision, &names.join(" and "), now_ns);
+        Ok(Files {
+            sources,
+            start_dir,
+            message,
+        })
+    }
+
+    /// Reads the earlier starts, oldest first; what cannot be read is removed.
+    fn records(&self, now_ns: i64) -> io::Result<Vec<Record>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.starts)? {
+            names.extend(entry?.file_name().into_string());
+        }
+        // An id begins with the time, at a fixed width.
+        names.sort_unstable();
+        let mut records = Vec::new();
+        for name in names.iter().filter(|name| *name != GOOD) {
+            let dir = self.starts.join(name);
+            let began_ns = |id: &str| {
+                id.split('-')
+                    .next()
+                    .and_then(|ns| ns.parse::<i64>().ok())
+                    .unwrap_or(0)
+            };
+            match name.strip_prefix(DRAFT) {
+                Some(id) if now_ns.saturating_sub(began_ns(id)) <= DRAFT_AGE_MAX_NS => {}
+                Some(_) => remove(&dir),
+                None => match Record::read(dir.clone()) {
+                    Ok(record) => records.push(record),
+                    Err(_) => remove(&dir),
+                },
+            }
+        }
+        Ok(records)
+    }
+
+    /// Carries out what was decided about the records.
+    fn tidy(&self, records: &[Record], decision: &Decision) {
+        for &index in &decision.discard {
+            remove(&records[index].dir);
+        }
+        let Some(index) = decision.promote else { return };
+        let (new, good) = (&records[index].dir, self.starts.join(GOOD));
+        let here = rustix::fs::CWD;
+        // In one step, so that no other start finds no good copy.
+        match rustix::fs::renameat_with(here, new, here, &good, rustix::fs::RenameFlags::EXCHANGE) {
+            Ok(()) => remove(new),
+            // There was none, or the file system cannot exchange.
+            Err(_) => {
+                remove(&good);
+                // If that fails, the record is still there for the next start.
+                let _ = std::fs::rename(new, &good);
+            }
+        }
+    }
+
+    /// What to read of the last good copy.
+    ///
+    /// A profile usually reads `~/.bashrc`, by name: if that one has changed, the copy of the profile would read
+    /// the very file that is to be avoided. Then only the copy of `~/.bashrc` is read.
+    fn good_sources(&self, good: &Record) -> Vec<Source> {
+        let rc = good.copy(RC, &self.files);
+        if !self.login {
+            return rc.map(|(copy, _)| Source::At(copy)).into_iter().collect();
+        }
+        let profile = PROFILES.iter().find_map(|name| good.copy(name, &self.files));
+        let rc_added = rc.is_none() && self.files.iter().any(|file| file.name == RC);
+        let from = match (profile, rc) {
+            (_, Some((copy, false))) => Some(copy),
+            (Some((copy, _)), _) if !rc_added => Some(copy),
+            _ => None,
+        };
+        [system_profile()]
+            .into_iter()
+            .chain(from.map(Source::At))
+            .collect()
+    }
+}
+
+/// Removes a record. One that stays is looked at again by the next start.
+fn remove(dir: &Path) {
+    let _ = std::fs::remove_dir_all(dir);
+}
