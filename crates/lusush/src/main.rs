@@ -2,10 +2,12 @@
 //!
 //! Without a verb it becomes bash. Whatever happens, there is a prompt: see [`launch`] and [`start`].
 
+mod answer;
 mod failure;
 mod launch;
 mod launch_args;
 mod launch_script;
+mod maint;
 mod paths;
 mod start;
 mod start_record;
@@ -32,6 +34,11 @@ const fn verb(
 
 /// All verbs, in the order in which `help` lists them. A new one is its file and its line here.
 const VERBS: &[Verb] = &[
+    verb(
+        "maint",
+        "what the sessions do and cost, and their upkeep",
+        maint::run,
+    ),
     verb("help", "this list", help),
     verb("version", "the version of Lusush", version),
 ];

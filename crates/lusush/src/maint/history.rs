@@ -1,0 +1,132 @@
+//! `lusush maint history check`: reads the whole history log and says what is in it.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use lle_core::quantity::{bytes, count};
+use lle_log::history::{History, Report};
+use serde::Serialize;
+
+/// The version of the schema of `--json`.
+const SCHEMA_VERSION: u32 = 1;
+
+/// What a history log holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct HistoryCheck {
+    /// The version of this schema.
+    pub(crate) version: u32,
+    /// The log.
+    pub(crate) path: PathBuf,
+    /// Its size.
+    pub(crate) bytes: u64,
+    /// Undamaged records of all kinds.
+    pub(crate) records: u64,
+    /// Commands typed in sessions.
+    pub(crate) commands: u64,
+    /// Of these, commands whose end is recorded.
+    pub(crate) finished: u64,
+    /// Commands imported from bash's own history file.
+    pub(crate) imported: u64,
+    /// Records overwritten on purpose.
+    pub(crate) redacted: u64,
+    /// Damaged stretches, which readers skip.
+    pub(crate) damaged_runs: u64,
+    /// Bytes in them.
+    pub(crate) damaged_bytes: u64,
+    /// Bytes after the last whole record.
+    pub(crate) torn_tail_bytes: u64,
+}
+
+/// Why a log could not be checked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CheckError {
+    /// No session with LLE has run yet.
+    #[error("there is no history log yet: {}", path.display())]
+    None { path: PathBuf },
+    /// It is there, but cannot be opened.
+    #[error("the history log cannot be opened: {}", path.display())]
+    Open {
+        path: PathBuf,
+        source: lle_log::OpenError,
+    },
+}
+
+/// Finds this machine's log below the state folder.
+pub(crate) fn log_in(state: &Path) -> PathBuf {
+    let machine_id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    lle_core::paths::history_log(state, &machine_id)
+}
+
+/// Reads the whole log at `path`; creates nothing.
+pub(crate) fn check(path: &Path) -> Result<HistoryCheck, CheckError> {
+    let path_owned = || path.to_owned();
+    let Ok(metadata) = path.metadata() else {
+        return Err(CheckError::None { path: path_owned() });
+    };
+    // The session number is for appending only, which this never does.
+    let opened = History::open(path, 1, 0, None).map_err(|source| CheckError::Open {
+        path: path_owned(),
+        source,
+    })?;
+    Ok(describe(path_owned(), metadata.len(), opened.history.check()))
+}
+
+fn describe(path: PathBuf, bytes: u64, report: Report) -> HistoryCheck {
+    HistoryCheck {
+        version: SCHEMA_VERSION,
+        path,
+        bytes,
+        records: report.records,
+        commands: report.commands,
+        finished: report.finished,
+        imported: report.imported,
+        redacted: report.redacted,
+        damaged_runs: report.damaged_runs,
+        damaged_bytes: report.damaged_bytes,
+        torn_tail_bytes: report.torn_tail_bytes,
+    }
+}
+
+impl HistoryCheck {
+    /// Says in one sentence what is in it.
+    pub(crate) fn summary(&self) -> String {
+        let commands = self.commands + self.imported;
+        let mut said = format!("{} commands in {}", count(commands), bytes(self.bytes as f64));
+        if self.redacted > 0 {
+            let _ = write!(said, ", {} records redacted", count(self.redacted));
+        }
+        said
+    }
+
+    /// Says in one sentence what is wrong with it; none if nothing is.
+    pub(crate) fn damage(&self) -> Option<String> {
+        (self.damaged_runs > 0).then(|| {
+            let (runs, size) = (count(self.damaged_runs), bytes(self.damaged_bytes as f64));
+            format!("{runs} damaged stretches, {size} in all, which are skipped")
+        })
+    }
+
+    /// Writes the check for people.
+    pub(crate) fn text(&self) -> String {
+        let mut out = format!("{}\n  {}\n", self.path.display(), self.summary());
+        let _ = writeln!(
+            out,
+            "  {} typed, of these {} with their end; {} imported",
+            count(self.commands),
+            count(self.finished),
+            count(self.imported)
+        );
+        match self.damage() {
+            Some(damage) => out.push_str(&format!("  {damage}\n")),
+            None => out.push_str("  no damage\n"),
+        }
+        if self.torn_tail_bytes > 0 {
+            let _ = writeln!(
+                out,
+                "  {} after the last record: being written, or cut off by a crash",
+                bytes(self.torn_tail_bytes as f64)
+            );
+        }
+        out
+    }
+}
