@@ -15,9 +15,10 @@ mod home;
 mod process;
 mod shells;
 mod terminal;
+mod wire;
 
 pub use emulator::Emulator;
 pub use home::Home;
-pub use process::{foreground_pid, voluntary_switches, waits_for_input};
+pub use process::{foreground_pid, rss_anon, waits_for_input, wakeups};
 pub use shells::{Shell, installed, required, shared_object, test_bashes};
 pub use terminal::{Spawn, Terminal, Timeout, deadline};

@@ -4,6 +4,7 @@
 //! call that waits for input.
 
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use rustix::process::Pid;
 
@@ -84,12 +85,28 @@ fn timeout_argument(number: libc::c_long) -> Option<Wait> {
     }
 }
 
-/// Returns how often process `pid` has gone to sleep by its own will, or nothing if it is gone.
+/// Returns how often the threads of `pid` went to sleep by their own will, or nothing if it is gone.
 #[must_use]
-pub fn voluntary_switches(pid: Pid) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
-    line.trim().parse().ok()
+pub fn wakeups(pid: Pid) -> Option<u64> {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).ok()?;
+    threads
+        .flatten()
+        .map(|thread| status_number(&thread.path().join("status"), "voluntary_ctxt_switches:"))
+        .sum()
+}
+
+/// Returns the private memory of `pid` in bytes (`RssAnon`), or nothing if it is gone.
+#[must_use]
+pub fn rss_anon(pid: Pid) -> Option<u64> {
+    let kib = status_number(
+        Path::new(&format!("/proc/{}/status", pid.as_raw_nonzero())),
+        "RssAnon:",
+    )?;
+    Some(kib * 1024)
+}
+
+fn status_number(path: &Path, name: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(path).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
 }

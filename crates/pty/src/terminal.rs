@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal};
 use rustix::pty::OpenptFlags;
@@ -20,6 +20,7 @@ use rustix::termios::Winsize;
 
 use crate::emulator::Emulator;
 use crate::process::{foreground_pid, waits_for_input};
+use crate::wire::timespec;
 
 /// Longest wait for anything on a machine of usual speed: far above what a shell needs, short enough that a
 /// hanging test is reported soon.
@@ -442,9 +443,6 @@ fn set_size(master: impl AsFd, rows: u16, cols: u16) -> io::Result<()> {
 
 fn is_readable(fd: BorrowedFd<'_>, timeout: Duration) -> bool {
     let mut fds = [PollFd::new(&fd, PollFlags::IN)];
-    let timeout = Timespec {
-        tv_sec: timeout.as_secs().cast_signed(),
-        tv_nsec: timeout.subsec_nanos().into(),
-    };
-    poll(&mut fds, Some(&timeout)).is_ok_and(|ready| ready > 0) && fds[0].revents().contains(PollFlags::IN)
+    poll(&mut fds, Some(&timespec(timeout))).is_ok_and(|ready| ready > 0)
+        && fds[0].revents().contains(PollFlags::IN)
 }
