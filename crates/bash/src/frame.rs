@@ -114,6 +114,14 @@ impl Frame {
         self.cursor = Place::default();
     }
 
+    /// Starts with a picture laid out before, typically the prompt's.
+    pub(crate) fn begin_with(&mut self, other: &Self) {
+        self.cells.clone_from(&other.cells);
+        self.rows.clone_from(&other.rows);
+        self.width = other.width;
+        self.cursor = other.cursor;
+    }
+
     pub(crate) fn rows(&self) -> &[Row] {
         &self.rows
     }

@@ -282,6 +282,7 @@ impl Lle {
         if self.owed {
             self.paint();
         }
+        self.enrich();
         if self.has_time_limit() {
             return Wait::Stock;
         }
@@ -391,7 +392,7 @@ impl Lle {
     /// The end of a `readline()` call, by any road: suggestion and menu off, the cursor below the text, the line told.
     fn finish(&mut self) {
         let bash = self.bash;
-        let owed = std::mem::take(&mut self.owed);
+        let owed = std::mem::take(&mut self.owed) || self.names_open;
         let grey = !self.suggestion.is_empty() || self.menu.is_some();
         self.drop_line_state();
         if !self.painter.is_valid() {

@@ -59,6 +59,15 @@ pub(crate) struct Lle {
     /// The locale's characters are UTF-8.
     pub(crate) utf8: bool,
     frame: Frame,
+    /// The prompt's last row as it was laid out, its bytes, and those of the time before.
+    prompt_frame: Frame,
+    prompt_row: Vec<u8>,
+    prompt_row_before: Vec<u8>,
+    /// The newest command that goes on from what was typed when it was searched for.
+    suggested: Vec<u8>,
+    /// A name in the line has not been looked for on PATH, or the suggestion not been searched.
+    pub(crate) names_open: bool,
+    search_open: bool,
     lexer: Lexer,
     roles: Vec<Role>,
     /// The line begins with a blank: it is kept out of the draft.
@@ -110,6 +119,12 @@ impl Lle {
             key_at: 0,
             utf8,
             frame: Frame::default(),
+            prompt_frame: Frame::default(),
+            prompt_row: Vec::new(),
+            prompt_row_before: Vec::new(),
+            suggested: Vec::new(),
+            names_open: false,
+            search_open: false,
             lexer: Lexer::default(),
             roles: Vec::new(),
             line_is_hidden: false,
@@ -120,76 +135,115 @@ impl Lle {
     }
 
     /// Brings the screen up to date with readline's text. Calls nothing that comes back.
+    ///
+    /// Only what is known at once is shown; [`Lle::enrich`] adds what has to be looked up, while no key waits.
     pub(crate) fn paint(&mut self) {
         self.owed = false;
+        let line = self.bash.line();
+        self.color(line, false);
+        self.keep_suggestion(line);
+        self.drop_stale_menu(line);
+        let written = self.show(line, self.bash.point());
+        let hidden = self.settings.private || self.line_is_hidden;
+        let suggested = !self.suggestion.is_empty();
+        self.session
+            .painted(self.key_at, written, line, hidden, suggested);
+        self.key_at = 0;
+    }
+
+    /// Looks up what the last paint left open, names on PATH and the suggestion, and paints again if that changes
+    /// anything. Called when no key waits.
+    pub(crate) fn enrich(&mut self) {
+        let (names, search) = (
+            std::mem::take(&mut self.names_open),
+            std::mem::take(&mut self.search_open),
+        );
+        if !(names || search) || !self.painter.is_valid() {
+            return;
+        }
+        let line = self.bash.line();
+        if names {
+            self.color(line, true);
+        }
+        if search {
+            self.session.suggest(line, &mut self.suggested);
+            self.keep_suggestion(line);
+            self.search_open = false;
+        }
+        self.show(line, self.bash.point());
+    }
+
+    /// Shows a line as the state says; gives the bytes written.
+    fn show(&mut self, line: &[u8], point: usize) -> usize {
         let bash = self.bash;
         let size = bash.size();
-        let line = bash.line();
-        self.color(line);
-        self.suggest(line);
-        self.drop_stale_menu(line);
+        self.lay_prompt(size);
         self.begin(size);
         let picture = Picture {
-            prompt: &self.prompt_row(),
+            prompt: &self.prompt_frame,
             line,
             roles: &self.roles,
-            point: bash.point(),
+            point,
             region: bash.region(),
             suggestion: &self.suggestion,
             menu: self.menu.as_ref(),
             size,
             utf8: self.utf8,
         };
-        self.extent = view::compose(
-            &mut self.frame,
-            &picture,
-            &mut self.painter.prompt_sgr,
-            &mut self.painter.marks,
-        );
+        self.extent = view::compose(&mut self.frame, &picture, &mut self.painter.marks);
         self.painter.paint(&mut self.frame);
         let written = self.flush();
         self.tell_readline();
-        let hidden = self.settings.private || self.line_is_hidden;
-        self.session
-            .painted(self.key_at, written, line, hidden, !self.suggestion.is_empty());
-        self.key_at = 0;
+        written
     }
 
-    /// Colours the line, or leaves it plain where it is no command.
-    fn color(&mut self, line: &[u8]) {
+    /// Colours the line, or leaves it plain where it is no command. A name that only the disk knows is shown as
+    /// unknown until `look` allows to look.
+    fn color(&mut self, line: &[u8], look: bool) {
         self.line_is_hidden = line.first() == Some(&b' ');
         self.roles.clear();
         if !self.settings.highlight || !self.bash.reads_commands() {
             return;
         }
         let began = crate::clock::now();
-        let (bash, names) = (self.bash, &mut self.names);
+        let (bash, names, open) = (self.bash, &mut self.names, &mut self.names_open);
         let look_up = line.len() <= LONG_LINE;
-        self.lexer.lex(line, &mut self.roles, |word| {
-            if look_up {
-                names.lookup(&bash, word)
-            } else {
-                Known::Unasked
-            }
-        });
+        self.lexer
+            .lex(line, &mut self.roles, |word| match names.recall(&bash, word) {
+                _ if !look_up => Known::Unasked,
+                Some(known) => known,
+                None if look => names.lookup(&bash, word),
+                None => {
+                    *open = true;
+                    Known::No
+                }
+            });
         let searches = names.take_searches();
         self.session.highlighted(began, searches, names.gave_up());
     }
 
     /// Says whether Enter may submit the line.
     pub(crate) fn line_end(&mut self, line: &[u8]) -> End {
-        let mut roles = std::mem::take(&mut self.roles);
-        let end = self.lexer.lex(line, &mut roles, |_| Known::Unasked);
-        self.roles = roles;
-        end
+        self.lexer.lex(line, &mut self.roles, |_| Known::Unasked)
     }
 
-    /// Looks for a history entry that goes on from the text.
-    fn suggest(&mut self, line: &[u8]) {
-        use crate::abi::state::{NUMERICARG, SEARCHING};
+    /// Keeps the suggestion if it still goes on from the text; otherwise leaves the search open.
+    fn keep_suggestion(&mut self, line: &[u8]) {
         self.suggestion.clear();
+        self.search_open = false;
+        if !self.wants_suggestion(line) {
+            return;
+        }
+        match self.suggested.strip_prefix(line) {
+            Some(rest) if !rest.is_empty() => self.suggestion.extend_from_slice(rest),
+            _ => self.search_open = true,
+        }
+    }
+
+    fn wants_suggestion(&self, line: &[u8]) -> bool {
+        use crate::abi::state::{NUMERICARG, SEARCHING};
         let bash = &self.bash;
-        let wanted = self.settings.suggest
+        self.settings.suggest
             && !line.is_empty()
             && line.len() <= LONG_LINE
             && bash.point() == line.len()
@@ -198,10 +252,7 @@ impl Lle {
             && self.menu.is_none()
             && !bash.is_done()
             && !bash.is(SEARCHING | NUMERICARG)
-            && !bash.in_vi_command_mode();
-        if wanted {
-            self.session.suggest(line, &mut self.suggestion);
-        }
+            && !bash.in_vi_command_mode()
     }
 
     fn drop_stale_menu(&mut self, line: &[u8]) {
@@ -241,23 +292,27 @@ impl Lle {
         } else {
             b""
         };
-        let row = self.prompt_row();
-        for b in above.iter().chain(&row) {
+        for b in above.iter().chain(&self.prompt_row) {
             match b {
                 1 | 2 => {}
                 b'\n' => self.painter.out.extend(b"\r\n"),
                 b => self.painter.out.push(*b),
             }
         }
-        self.frame.begin(size.0);
-        view::lay_prompt(
-            &mut self.frame,
-            &row,
-            self.utf8,
-            &mut self.painter.prompt_sgr,
-            &mut self.painter.marks,
-        );
+        self.frame.begin_with(&self.prompt_frame);
         self.painter.assume(&mut self.frame, size);
+    }
+
+    /// Lays the prompt's last row out, if it is not the one laid out before.
+    fn lay_prompt(&mut self, size: (usize, usize)) {
+        std::mem::swap(&mut self.prompt_row, &mut self.prompt_row_before);
+        self.write_prompt_row();
+        if self.prompt_row == self.prompt_row_before && self.prompt_frame.width() == size.0 {
+            return;
+        }
+        self.prompt_frame.begin(size.0);
+        let (sgr, marks) = (&mut self.painter.prompt_sgr, &mut self.painter.marks);
+        view::lay_prompt(&mut self.prompt_frame, &self.prompt_row, self.utf8, sgr, marks);
     }
 
     /// Where the last row of a prompt of several rows begins; 0 for a message.
@@ -268,18 +323,19 @@ impl Lle {
         full.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1)
     }
 
-    /// The last row of the prompt, with readline's marks for a modified line and the editing mode.
-    fn prompt_row(&self) -> Vec<u8> {
-        let bash = &self.bash;
+    /// Writes the last row of the prompt, with readline's marks for a modified line and the editing mode.
+    fn write_prompt_row(&mut self) {
+        let bash = self.bash;
         let full = bash.shown_prompt();
-        let mut row = Vec::with_capacity(full.len() + 8);
+        let row = &mut self.prompt_row;
+        row.clear();
         // SAFETY: plain reads, and a function that only reads.
         let modified = unsafe { !(*bash.undo_list).is_null() && !(bash.current_history)().is_null() };
-        if modified && bash.setting(c"mark-modified-lines") == b"on" {
+        if modified && bash.flag(bash.mark_modified_lines) {
             row.push(b'*');
         }
         // Readline adds the mode to a prompt, not to none.
-        if bash.prompt_is_own() && !full.is_empty() && bash.setting(c"show-mode-in-prompt") == b"on" {
+        if bash.prompt_is_own() && !full.is_empty() && bash.flag(bash.show_mode_in_prompt) {
             // SAFETY: a plain read.
             let emacs = unsafe { *bash.editing_mode } == 1;
             row.extend_from_slice(bash.setting(match (emacs, bash.in_vi_command_mode()) {
@@ -288,8 +344,8 @@ impl Lle {
                 (false, false) => c"vi-ins-mode-string",
             }));
         }
-        row.extend_from_slice(&full[self.prompt_cut(full)..]);
-        row
+        let cut = self.prompt_cut(full);
+        self.prompt_row.extend_from_slice(&full[cut..]);
     }
 
     /// Writes what the painter has; gives the bytes.
@@ -315,26 +371,8 @@ impl Lle {
 
     /// Shows the line once more as it was accepted: without suggestion or menu, the cursor at its end.
     pub(crate) fn paint_last(&mut self, line: &[u8]) {
-        let size = self.bash.size();
-        self.color(line);
-        let picture = Picture {
-            prompt: &self.prompt_row(),
-            line,
-            roles: &self.roles,
-            point: line.len(),
-            region: 0..0,
-            suggestion: b"",
-            menu: None,
-            size,
-            utf8: self.utf8,
-        };
-        self.extent = view::compose(
-            &mut self.frame,
-            &picture,
-            &mut self.painter.prompt_sgr,
-            &mut self.painter.marks,
-        );
-        self.painter.paint(&mut self.frame);
+        self.color(line, true);
+        self.show(line, line.len());
     }
 
     /// Switches private mode: neither the log nor bash's own list nor the draft keeps what is typed.
@@ -364,6 +402,8 @@ impl Lle {
     pub(crate) fn drop_line_state(&mut self) {
         self.menu = None;
         self.suggestion.clear();
+        self.suggested.clear();
+        (self.names_open, self.search_open) = (false, false);
         if let Some(job) = self.job.take() {
             job.cancel();
         }

@@ -7,11 +7,13 @@ use crate::clock;
 use crate::lexer::Known;
 use crate::symbols::Bash;
 use std::collections::HashMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::time::Duration;
 
 /// A key must be painted within 16 ms; a third of that on one name is too much.
 const SEARCH_MAX: Duration = Duration::from_millis(5);
+/// Longer names are not looked up: no file system has them.
+const NAME_MAX: usize = 256;
 /// Names kept between two prompts; typing one line meets a few dozen.
 const KEPT_MAX: usize = 512;
 
@@ -39,7 +41,25 @@ impl Names {
         std::mem::take(&mut self.searches)
     }
 
-    /// Says whether `word` would run something.
+    /// Says whether `word` would run something, as far as that is known without looking at the disk.
+    pub(crate) fn recall(&mut self, bash: &Bash, word: &[u8]) -> Option<Known> {
+        if let Some(known) = self.kept.get(word) {
+            return Some(*known);
+        }
+        if word.len() >= NAME_MAX {
+            return Some(Known::Unasked);
+        }
+        let mut name = [0u8; NAME_MAX];
+        name[..word.len()].copy_from_slice(word);
+        let in_shell = CStr::from_bytes_until_nul(&name).is_ok_and(|name| in_shell(bash, name));
+        if in_shell {
+            Some(Known::Yes)
+        } else {
+            self.too_slow.then_some(Known::Unasked)
+        }
+    }
+
+    /// Says whether `word` would run something; looks at the disk if need be.
     pub(crate) fn lookup(&mut self, bash: &Bash, word: &[u8]) -> Known {
         if let Some(known) = self.kept.get(word) {
             return *known;
@@ -66,7 +86,7 @@ impl Names {
     }
 }
 
-fn in_shell(bash: &Bash, name: &CString) -> bool {
+fn in_shell(bash: &Bash, name: &CStr) -> bool {
     let p = name.as_ptr();
     // SAFETY: the three look a nul-terminated name up in bash's tables and change nothing.
     unsafe {

@@ -96,6 +96,12 @@ impl Bash {
         unsafe { text((self.variable_value)(name.as_ptr())) }
     }
 
+    /// A flag of readline's; off if this readline has none.
+    pub(crate) fn flag(&self, flag: Option<*mut c_int>) -> bool {
+        // SAFETY: as above.
+        flag.is_some_and(|p| unsafe { *p } != 0)
+    }
+
     /// A shell variable's value, or nothing if unset. Calls `get_string_value`.
     pub(crate) fn variable<'a>(&self, name: &CStr) -> Option<&'a [u8]> {
         // SAFETY: as above, owned by bash; the borrow ends before bash can assign to the variable.

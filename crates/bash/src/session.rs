@@ -181,12 +181,13 @@ impl Session {
         });
     }
 
-    /// Finds the newest command that goes on from `line`; what is to be shown grey goes into `rest`.
-    pub(crate) fn suggest(&mut self, line: &[u8], rest: &mut Vec<u8>) {
+    /// Finds the newest command that goes on from `line` and puts it into `whole`; leaves it empty if there is none.
+    pub(crate) fn suggest(&mut self, line: &[u8], whole: &mut Vec<u8>) {
+        whole.clear();
         let Some(history) = &self.history else { return };
         let began = clock::now();
         if let Some(found) = self.search.find(history, line) {
-            rest.extend_from_slice(found.get(line.len()..).unwrap_or_default());
+            whole.extend_from_slice(found);
         }
         let spent = clock::now().saturating_sub(began);
         self.flight.update(|w| {

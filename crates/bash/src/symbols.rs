@@ -110,6 +110,8 @@ optional {
     orig_sigset c"_rl_orig_sigset": *const libc::sigset_t = "signals let through while waiting";
     timeout_remaining c"rl_timeout_remaining": unsafe extern "C-unwind" fn(*mut libc::c_uint, *mut libc::c_uint) -> c_int = "read -e -t";
     readline_version c"rl_readline_version": *mut c_int = "how an empty line ends";
+    mark_modified_lines c"_rl_mark_modified_lines": *mut c_int = "mark-modified-lines";
+    show_mode_in_prompt c"_rl_show_mode_in_prompt": *mut c_int = "show-mode-in-prompt";
     explicit_arg c"rl_explicit_arg": *mut c_int = "M-5 C-f is not an acceptance";
     complete_internal c"rl_complete_internal": unsafe extern "C-unwind" fn(c_int) -> c_int = "completion in the child";
     find_completion_word c"_rl_find_completion_word": unsafe extern "C-unwind" fn(*mut c_int, *mut c_int) -> c_char = "completion in the child";

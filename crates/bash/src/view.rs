@@ -10,8 +10,8 @@ use crate::width;
 
 /// What is to be shown.
 pub(crate) struct Picture<'a> {
-    /// The last row of the prompt, with `\001` and `\002` around what takes no room.
-    pub(crate) prompt: &'a [u8],
+    /// The last row of the prompt, laid out by [`lay_prompt`].
+    pub(crate) prompt: &'a Frame,
     pub(crate) line: &'a [u8],
     /// A role a byte; shorter than the line means the rest is plain.
     pub(crate) roles: &'a [Role],
@@ -35,7 +35,7 @@ pub(crate) struct Extent {
     pub(crate) text_rows: usize,
 }
 
-/// Lays the prompt out and collects its SGR sequences.
+/// Lays a prompt row out, with `\001` and `\002` around what takes no room, and collects its SGR sequences.
 pub(crate) fn lay_prompt(
     frame: &mut Frame,
     prompt: &[u8],
@@ -116,14 +116,8 @@ fn sgr_sequences(b: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Lays the whole picture out into `frame`.
-pub(crate) fn compose(
-    frame: &mut Frame,
-    p: &Picture<'_>,
-    sgr: &mut Vec<Vec<u8>>,
-    marks: &mut Marks,
-) -> Extent {
-    frame.begin(p.size.0);
-    lay_prompt(frame, p.prompt, p.utf8, sgr, marks);
+pub(crate) fn compose(frame: &mut Frame, p: &Picture<'_>, marks: &mut Marks) -> Extent {
+    frame.begin_with(p.prompt);
     let mut cursor = None;
     each_char(p.line, p.utf8, |i, ch| {
         let role = p.roles.get(i).copied().unwrap_or(Role::Plain);
