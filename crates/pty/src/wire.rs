@@ -13,7 +13,9 @@ use crate::terminal::Terminal;
 const READ_BYTES: usize = 65536;
 
 impl Terminal {
-    /// Types `bytes` and reads until the child has written `needle`; returns how long that took.
+    /// Types `bytes` and reads until the child has written the text `needle`; returns how long that took.
+    ///
+    /// Only text counts: a `K` in an erasing sequence is not the letter.
     ///
     /// # Errors
     /// `TimedOut` after `limit`, and the system's.
@@ -22,6 +24,7 @@ impl Terminal {
         let mut buffer = vec![0; READ_BYTES];
         // The end of what came before, in which the needle may begin.
         let mut tail = Vec::new();
+        let mut text = Text::default();
         loop {
             let left = limit
                 .checked_sub(started.elapsed())
@@ -38,7 +41,7 @@ impl Terminal {
             if ready.contains(PollFlags::IN) {
                 let read = rustix::io::read(master, &mut buffer[..])?;
                 let now = started.elapsed();
-                tail.extend_from_slice(&buffer[..read]);
+                tail.extend(buffer[..read].iter().filter(|&&byte| text.contains(byte)));
                 if bytes.is_empty() && tail.windows(needle.len()).any(|window| window == needle) {
                     return Ok(now);
                 }
@@ -74,10 +77,58 @@ impl Terminal {
     }
 }
 
+/// Tells text from control sequences, byte by byte.
+#[derive(Default)]
+enum Text {
+    #[default]
+    Plain,
+    /// After an escape.
+    Escape,
+    /// In a control sequence, which a letter or one of ``@[\]^_`{|}~`` ends.
+    Control,
+    /// In a string such as a title, which BEL or the escape of `ESC \` ends.
+    String,
+}
+
+impl Text {
+    /// Whether the next byte of the stream is text.
+    fn contains(&mut self, byte: u8) -> bool {
+        let was_plain = matches!(self, Self::Plain);
+        *self = match (&self, byte) {
+            (_, 0x1b) => Self::Escape,
+            (Self::Escape, b'[') => Self::Control,
+            (Self::Escape, b']' | b'P') => Self::String,
+            (Self::Control, 0x40..=0x7e) | (Self::String, 0x07) | (Self::Escape | Self::Plain, _) => {
+                Self::Plain
+            }
+            (Self::Control, _) => Self::Control,
+            (Self::String, _) => Self::String,
+        };
+        was_plain && byte >= b' '
+    }
+}
+
 /// Converts a duration for the kernel.
 pub(crate) fn timespec(duration: Duration) -> Timespec {
     Timespec {
         tv_sec: duration.as_secs().cast_signed(),
         tv_nsec: duration.subsec_nanos().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_text_counts() {
+        let mut text = Text::default();
+        let bytes = b"a\x1b[Kb\x1b[1;31mc\x1b]0;title\x07d\x1b]0;t\x1b\\e\r\nf";
+        let found: Vec<u8> = bytes
+            .iter()
+            .copied()
+            .filter(|&byte| text.contains(byte))
+            .collect();
+        assert_eq!(found, b"abcdef");
     }
 }
