@@ -23,7 +23,7 @@ impl Terminal {
         let started = Instant::now();
         let mut buffer = vec![0; READ_BYTES];
         // The end of what came before, in which the needle may begin.
-        let mut tail = Vec::new();
+        let mut tail: Vec<u8> = Vec::new();
         let mut text = Text::default();
         loop {
             let left = limit
