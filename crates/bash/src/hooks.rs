@@ -303,14 +303,25 @@ impl Lle {
             tv_sec: t.as_secs().cast_signed(),
             tv_nsec: i64::from(t.subsec_nanos()),
         });
-        // SAFETY: the array and the optional time outlive the call; readline's own mask, as its own reader uses it.
+        let time = limit.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+        // Blocked from the last look at what was caught until the wait itself: no signal is lost between the two.
+        // SAFETY: all pointers outlive the calls; the mask is put back before anything else can happen.
         let n = unsafe {
-            libc::ppoll(
-                fds.as_mut_ptr(),
-                fds.len() as libc::nfds_t,
-                limit.as_ref().map_or(std::ptr::null(), std::ptr::from_ref),
-                bash.orig_sigset.unwrap_or(std::ptr::null()),
-            )
+            let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+            libc::sigfillset(&raw mut all);
+            libc::sigprocmask(libc::SIG_BLOCK, &raw const all, &raw mut before);
+            let n = if (bash.pending_signal)() == 0 {
+                libc::ppoll(
+                    fds.as_mut_ptr(),
+                    fds.len() as libc::nfds_t,
+                    time,
+                    &raw const before,
+                )
+            } else {
+                -1
+            };
+            libc::sigprocmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
+            n
         };
         self.session.polled();
         if n < 0 {

@@ -107,7 +107,6 @@ optional {
     emacs_ctlx_keymap c"emacs_ctlx_keymap": *mut KeymapEntry = "the keys bound to those commands";
     vi_insertion_keymap c"vi_insertion_keymap": *mut KeymapEntry = "the keys bound to those commands";
     vi_insertion_mode c"rl_vi_insertion_mode": CommandFn = "Enter in vi command mode on an incomplete command";
-    orig_sigset c"_rl_orig_sigset": *const libc::sigset_t = "signals let through while waiting";
     timeout_remaining c"rl_timeout_remaining": unsafe extern "C-unwind" fn(*mut libc::c_uint, *mut libc::c_uint) -> c_int = "read -e -t";
     readline_version c"rl_readline_version": *mut c_int = "how an empty line ends";
     mark_modified_lines c"_rl_mark_modified_lines": *mut c_int = "mark-modified-lines";
