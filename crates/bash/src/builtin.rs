@@ -157,9 +157,13 @@ fn dispatch(args: &[String]) -> (c_int, String) {
     };
     let rest = args.get(1..).unwrap_or_default();
     let status = (found.run)(lle, rest, &mut out);
-    match verb {
-        "on" => arm(),
-        "off" => disarm(),
+    match (verb, &lle.declined) {
+        ("on", Some(why)) => {
+            let _ = writeln!(out, "lle: {why}");
+            return (FAILED, out);
+        }
+        ("on", None) => arm(),
+        ("off", _) => disarm(),
         _ => {}
     }
     if let Some(lle) = state() {
@@ -321,19 +325,13 @@ fn draft(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
 }
 
 fn symbols_verb(_: &mut Lle, _: &[String], out: &mut String) -> c_int {
-    out.push_str(&symbols_text());
-    OK
-}
-
-/// One row a symbol: name, whether it was found, whether it is required, what for.
-pub(crate) fn symbols_text() -> String {
-    let mut out = String::new();
+    // One row a symbol: name, whether it was found, whether it is required, what for.
     for (name, about, required, found) in symbols::listing() {
         let found = if found { "found" } else { "missing" };
         let required = if required { "required" } else { "optional" };
         let _ = writeln!(out, "{name}\t{found}\t{required}\t{about}");
     }
-    out
+    OK
 }
 
 fn panic_verb(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {

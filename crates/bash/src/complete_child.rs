@@ -76,7 +76,7 @@ unsafe fn set(variable: Option<*mut c_int>, value: c_int) {
 unsafe extern "C-unwind" fn show_nothing() {}
 
 /// A copy in bash's own memory, which bash will free.
-fn copied(bash: &Bash, bytes: &[u8]) -> *mut c_char {
+pub(crate) fn copied(bash: &Bash, bytes: &[u8]) -> *mut c_char {
     // SAFETY: xmalloc gives that many bytes or ends the process.
     unsafe {
         let p = (bash.xmalloc)(bytes.len() + 1).cast::<u8>();

@@ -72,6 +72,8 @@ pub(crate) struct Lle {
     roles: Vec<Role>,
     /// The line begins with a blank: it is kept out of the draft.
     line_is_hidden: bool,
+    /// Why LLE leaves this terminal to readline.
+    pub(crate) declined: Option<&'static str>,
     /// The process this session is; forked children are not.
     pub(crate) owner: u32,
     /// What private mode found switched on, to be switched on again.
@@ -128,6 +130,7 @@ impl Lle {
             lexer: Lexer::default(),
             roles: Vec::new(),
             line_is_hidden: false,
+            declined: None,
             owner: std::process::id(),
             recorded_before: (1, 1),
             bash,
@@ -139,11 +142,13 @@ impl Lle {
     /// Only what is known at once is shown; [`Lle::enrich`] adds what has to be looked up, while no key waits.
     pub(crate) fn paint(&mut self) {
         self.owed = false;
+        let instructions = self.session.instructions();
         let line = self.bash.line();
         self.color(line, false);
         self.keep_suggestion(line);
         self.drop_stale_menu(line);
         let written = self.show(line, self.bash.point());
+        self.session.added_instructions(instructions);
         let hidden = self.settings.private || self.line_is_hidden;
         let suggested = !self.suggestion.is_empty();
         self.session

@@ -7,7 +7,7 @@ use crate::lle::{self, Lle};
 use crate::places::Places;
 use crate::session::Session;
 use crate::symbols::Bash;
-use crate::{builtin, hooks, panics, rounds};
+use crate::{hooks, panics, rounds};
 use libc::{c_char, c_int};
 use std::ffi::CStr;
 
@@ -33,7 +33,7 @@ const LOADED: &CStr = c"LLE_VERSION";
 #[derive(Debug, PartialEq, Eq)]
 enum Decline {
     /// Readline alone is right here.
-    Quietly,
+    Quietly(&'static str),
     /// Something is not as it should be.
     Saying(&'static str),
 }
@@ -91,15 +91,17 @@ fn load() {
     unsafe { libc::atexit(rounds::at_exit) };
     if let Some(lle) = lle::state() {
         lle.session.settings(&lle.settings);
+        lle.declined = decline.as_ref().map(|d| match d {
+            Decline::Quietly(why) | Decline::Saying(why) => *why,
+        });
     }
     match decline {
         None => hooks::arm(),
-        Some(Decline::Quietly) => {}
+        Some(Decline::Quietly(_)) => {}
         Some(Decline::Saying(why)) => {
             lle::write_all(2, format!("lusush: {why}; readline paints\n").as_bytes())
         }
     }
-    let _ = builtin::symbols_text;
 }
 
 const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
@@ -115,8 +117,11 @@ fn decline(bash: &Bash, codeset: &str) -> Option<Decline> {
     let emacs = bash
         .variable(c"INSIDE_EMACS")
         .is_some_and(|v| !v.ends_with(b"vterm") && v != b"vterm");
-    if !terminal || term.is_empty() || term == "dumb" || emacs {
-        return Some(Decline::Quietly);
+    if !terminal {
+        return Some(Decline::Quietly("this is no terminal"));
+    }
+    if term.is_empty() || term == "dumb" || emacs {
+        return Some(Decline::Quietly("this terminal cannot move its cursor"));
     }
     match codeset {
         "UTF-8" | "ANSI_X3.4-1968" => None,

@@ -111,6 +111,69 @@ fn spent(accepted: u64, command_looked_up: u64, ps1_looked_up: u64, now: u64) ->
     }
 }
 
+/// What a prompt's time is likely spent in.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Blame {
+    /// The functions and programs of the slower part, separated by commas.
+    pub(crate) names: Vec<u8>,
+    /// What they took together, in ns: the slower part's time.
+    pub(crate) ns: Option<u64>,
+}
+
+/// Names what the slower of `PROMPT_COMMAND` and `PS1` runs, as far as their text tells. Which of several names took
+/// the time is not known: then all are named, and the time is that of all.
+pub(crate) fn blame(bash: &Bash, spent: &Spent) -> Blame {
+    let in_ps1 = spent.expand.unwrap_or(0) >= spent.prompt_command.unwrap_or(0);
+    let text = bash
+        .variable(if in_ps1 { c"PS1" } else { c"PROMPT_COMMAND" })
+        .unwrap_or_default();
+    let names = if in_ps1 {
+        substitutions(text)
+    } else {
+        text.iter().copied().take(BLAME_MAX).collect()
+    };
+    let ns = if in_ps1 {
+        spent.expand
+    } else {
+        spent.prompt_command
+    };
+    Blame {
+        ns: ns.filter(|_| !names.is_empty()),
+        names,
+    }
+}
+
+/// Bytes kept of the names blamed.
+const BLAME_MAX: usize = 64;
+
+/// The commands run by `$(…)` and `` `…` `` in a prompt, separated by commas.
+fn substitutions(prompt: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut i = 0;
+    let mut in_backtick = false;
+    while i < prompt.len() {
+        let opens = prompt[i..].starts_with(b"$(") && !prompt[i..].starts_with(b"$((");
+        let backtick = prompt[i] == b'`';
+        if opens || backtick && !in_backtick {
+            let name: Vec<u8> = prompt[i + if opens { 2 } else { 1 }..]
+                .iter()
+                .copied()
+                .skip_while(u8::is_ascii_whitespace)
+                .take_while(|b| b.is_ascii_alphanumeric() || b"_-./:".contains(b))
+                .collect();
+            if !name.is_empty() && out.len() + name.len() < BLAME_MAX {
+                if !out.is_empty() {
+                    out.push(b',');
+                }
+                out.extend(name);
+            }
+        }
+        in_backtick ^= backtick;
+        i += if prompt[i] == b'\\' { 2 } else { 1 };
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,5 +193,21 @@ mod tests {
         check((100, 0, 0, 200), [None; 4]);
         check((100, 90, 180, 200), [Some(80), Some(20), None, Some(20)]);
         check((0, 0, 180, 200), [None, Some(20), None, Some(20)]);
+    }
+
+    #[test]
+    fn names_what_a_prompt_runs() {
+        let check = |prompt: &str, expect: &str| {
+            assert_eq!(
+                String::from_utf8_lossy(&substitutions(prompt.as_bytes())),
+                expect,
+                "{prompt}"
+            );
+        };
+        check(r"\u@\h:\w$(__git_ps1 ' (%s)')\$ ", "__git_ps1");
+        check("`date` $(kube-ps1)> ", "date,kube-ps1");
+        check("$((1+2)) \\$(no) ", "");
+        check("$ ", "");
+        check("$( ", "");
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::clock;
 use crate::drafts;
+use crate::file_size::as_error;
 use crate::lle::{Lle, state};
 use crate::prompt_clock;
 use crate::rules::{self, Expanded};
@@ -46,7 +47,7 @@ impl Lle {
         let spent = self.prompt_clock.prompt(clock::now());
         // SAFETY: a plain read.
         let status = unsafe { *bash.last_status };
-        let blame = blame(&bash, spent.prompt_command, spent.expand);
+        let blame = prompt_clock::blame(&bash, &spent);
         self.names.forget();
         let first = self.session.prompt(spent, status, &blame);
         if first {
@@ -75,7 +76,7 @@ impl Lle {
         }
         if let Some(dir) = &self.round.start_dir {
             let text = if self.round.ready { "ready\n" } else { "partial\n" };
-            if let Err(e) = std::fs::write(dir.join("reached"), text) {
+            if let Err(e) = as_error(|| std::fs::write(dir.join("reached"), text)) {
                 self.session.notice(format!(
                     "lusush: cannot record that your start-up files work: {e}"
                 ));
@@ -104,7 +105,7 @@ impl Lle {
         let duration = duration.unwrap_or_else(|| clock::now().saturating_sub(began));
         if let Some(history) = self.session.history.as_mut() {
             let at = clock::now();
-            let result = history.finished(seq, clock::wall(), status, duration);
+            let result = as_error(|| history.finished(seq, clock::wall(), status, duration));
             self.session.appended(at, result);
         }
     }
@@ -195,7 +196,7 @@ impl Lle {
         self.round.previous.extend_from_slice(runs);
         if let Some(history) = self.session.history.as_mut() {
             let cwd = bash.variable(c"PWD").unwrap_or_default();
-            let result = history.started(clock::wall(), cwd, runs);
+            let result = as_error(|| history.started(clock::wall(), cwd, runs));
             if let Ok(seq) = &result {
                 self.round.running = Some((*seq, now));
             }
@@ -212,54 +213,9 @@ impl Lle {
             return;
         };
         let at = clock::now();
-        let result = history.continued(seq, clock::wall(), line);
+        let result = as_error(|| history.continued(seq, clock::wall(), line));
         self.session.appended(at, result);
     }
-}
-
-/// Names what most of a slow prompt is likely spent in: the function called by `PROMPT_COMMAND` or in `PS1`, as far as
-/// the text of the two tells. Which of several it is, is not known: then all are named.
-fn blame(bash: &crate::symbols::Bash, command: Option<u64>, expand: Option<u64>) -> Vec<u8> {
-    let in_ps1 = expand.unwrap_or(0) >= command.unwrap_or(0);
-    let text = bash
-        .variable(if in_ps1 { c"PS1" } else { c"PROMPT_COMMAND" })
-        .unwrap_or_default();
-    if in_ps1 {
-        substitutions(text)
-    } else {
-        text.iter().copied().take(BLAME_MAX).collect()
-    }
-}
-
-/// Bytes kept of the names blamed.
-const BLAME_MAX: usize = 64;
-
-/// The commands run by `$(…)` and `` `…` `` in a prompt, separated by commas.
-fn substitutions(prompt: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut i = 0;
-    let mut in_backtick = false;
-    while i < prompt.len() {
-        let opens = prompt[i..].starts_with(b"$(") && !prompt[i..].starts_with(b"$((");
-        let backtick = prompt[i] == b'`';
-        if opens || backtick && !in_backtick {
-            let name: Vec<u8> = prompt[i + if opens { 2 } else { 1 }..]
-                .iter()
-                .copied()
-                .skip_while(u8::is_ascii_whitespace)
-                .take_while(|b| b.is_ascii_alphanumeric() || b"_-./:".contains(b))
-                .collect();
-            if !name.is_empty() && out.len() + name.len() < BLAME_MAX {
-                if !out.is_empty() {
-                    out.push(b',');
-                }
-                out.extend(name);
-            }
-        }
-        in_backtick ^= backtick;
-        i += if prompt[i] == b'\\' { 2 } else { 1 };
-    }
-    out
 }
 
 /// The process ends by `exit(3)`: bash's own end, or a child's, whose session this is not.
@@ -268,26 +224,5 @@ pub(crate) extern "C" fn at_exit() {
         && lle.owner == std::process::id()
     {
         lle.session.end();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_what_a_prompt_runs() {
-        let check = |prompt: &str, expect: &str| {
-            assert_eq!(
-                String::from_utf8_lossy(&substitutions(prompt.as_bytes())),
-                expect,
-                "{prompt}"
-            );
-        };
-        check(r"\u@\h:\w$(__git_ps1 ' (%s)')\$ ", "__git_ps1");
-        check("`date` $(kube-ps1)> ", "date,kube-ps1");
-        check("$((1+2)) \\$(no) ", "");
-        check("$ ", "");
-        check("$( ", "");
     }
 }

@@ -4,13 +4,17 @@
 //! prompt, and tried again with the next command.
 
 use crate::clock;
+use crate::file_size::as_error;
+use crate::instructions::Instructions;
 use crate::places::Places;
-use crate::prompt_clock::Spent;
+use crate::prompt_clock::{Blame, Spent};
 use lle_log::history::History;
 use lle_log::search::PrefixSearch;
 use lle_metrics::{Counter, Draft, EventKind, Flight, Gauge, Identity, Timer};
 use std::path::{Path, PathBuf};
 
+/// One key in so many is measured twice over: what recording it costs, and what LLE's painting adds to it.
+const SAMPLE_EVERY: u64 = 64;
 /// Messages kept for the next prompt; more in one round are counted only.
 const NOTICES_MAX: usize = 6;
 /// A prompt slower than this is an event: a person notices 100 ms.
@@ -32,6 +36,8 @@ pub(crate) struct Session {
     draft_file: Option<PathBuf>,
     reflows: bool,
     path_was_slow: bool,
+    instructions: Option<Instructions>,
+    keys: u64,
 }
 
 impl Session {
@@ -60,6 +66,8 @@ impl Session {
             draft_file: None,
             reflows,
             path_was_slow: false,
+            instructions: Instructions::open(),
+            keys: 0,
         };
         if let Some(problem) = problem {
             session.memory_only("nobody else can read how fast this session is", &problem);
@@ -89,7 +97,7 @@ impl Session {
                 return;
             }
         };
-        match History::open(&path, self.id, clock::wall(), bash_file) {
+        match as_error(|| History::open(&path, self.id, clock::wall(), bash_file)) {
             Ok(opened) => {
                 if opened.created && opened.imported > 0 {
                     self.notice(format!(
@@ -136,6 +144,7 @@ impl Session {
     }
 
     pub(crate) fn key(&mut self, more_waiting: bool) {
+        self.keys += 1;
         let polls = std::mem::take(&mut self.polls);
         self.flight.update(|w| {
             w.add(Counter::Keys, 1);
@@ -151,6 +160,41 @@ impl Session {
     /// The screen is up to date; `key_at` is when the key arrived, 0 if no key was the cause.
     pub(crate) fn painted(&mut self, key_at: u64, bytes: usize, line: &[u8], hidden: bool, suggested: bool) {
         let now = clock::now();
+        self.record_paint(now, key_at, bytes, line, hidden, suggested);
+        if self.keys.is_multiple_of(SAMPLE_EVERY) {
+            let spent = clock::now().saturating_sub(now);
+            self.flight.update(|w| w.time(Timer::Record, spent));
+        }
+    }
+
+    /// The count of instructions so far, for the keys that are sampled.
+    pub(crate) fn instructions(&self) -> Option<u64> {
+        self.instructions
+            .as_ref()
+            .filter(|_| self.keys.is_multiple_of(SAMPLE_EVERY))?
+            .count()
+    }
+
+    /// Painting one key took the instructions since `before`.
+    pub(crate) fn added_instructions(&mut self, before: Option<u64>) {
+        if let Some(n) = before
+            .zip(self.instructions())
+            .map(|(before, now)| now.saturating_sub(before))
+        {
+            self.flight
+                .update(|w| w.set(Gauge::InstructionsPerKey, n.cast_signed()));
+        }
+    }
+
+    fn record_paint(
+        &mut self,
+        now: u64,
+        key_at: u64,
+        bytes: usize,
+        line: &[u8],
+        hidden: bool,
+        suggested: bool,
+    ) {
         self.flight.update(|w| {
             w.add(Counter::Paints, 1);
             w.add(Counter::PaintBytes, bytes as u64);
@@ -273,7 +317,7 @@ impl Session {
     }
 
     /// A prompt is about to be shown: tells how the last command and the prompt went. True at the first.
-    pub(crate) fn prompt(&mut self, spent: Spent, status: i32, blame: &[u8]) -> bool {
+    pub(crate) fn prompt(&mut self, spent: Spent, status: i32, blame: &Blame) -> bool {
         self.keep_registered();
         let first = !std::mem::replace(&mut self.reached_prompt, true);
         let since_load = clock::now().saturating_sub(self.loaded_at);
@@ -298,9 +342,10 @@ impl Session {
             w.set(Gauge::PromptExpandLastNs, known(spent.expand));
             w.set(Gauge::LastStatus, i64::from(status));
             w.set(Gauge::CommandRunning, 0);
-            w.prompt_blame(blame);
+            w.prompt_blame(&blame.names);
+            w.set(Gauge::PromptBlameNs, known(blame.ns));
             if let Some(ns) = spent.prompt.filter(|ns| *ns > SLOW_PROMPT_NS && !first) {
-                w.event(EventKind::SlowPrompt, 0, ns.cast_signed(), blame);
+                w.event(EventKind::SlowPrompt, 0, ns.cast_signed(), &blame.names);
             }
         });
         first
@@ -312,7 +357,7 @@ impl Session {
             return;
         }
         if let Ok(dir) = self.places.sessions()
-            && self.flight.rehome(&dir).is_ok()
+            && as_error(|| self.flight.rehome(&dir)).is_ok()
         {
             self.flight.update(|w| w.event(EventKind::Rehomed, 0, 0, b""));
         }
@@ -359,7 +404,7 @@ impl Session {
             return;
         }
         if let Ok(path) = self.places.draft(self.id)
-            && crate::drafts::keep(&path, line).is_ok()
+            && as_error(|| crate::drafts::keep(&path, line)).is_ok()
         {
             self.draft_file = Some(path);
         }
