@@ -347,20 +347,24 @@ impl Lle {
 
     /// True if the terminal has bytes for us right now.
     fn keys_wait(&mut self) -> bool {
+        self.keys_waiting() > 0
+    }
+
+    /// How many bytes the terminal has for us right now.
+    pub(crate) fn keys_waiting(&mut self) -> usize {
         let fd = self.bash.in_fd();
-        let n = *self.hooks.waiting.get_or_insert_with(|| {
+        *self.hooks.waiting.get_or_insert_with(|| {
             let mut n: c_int = 0;
             // SAFETY: FIONREAD stores an int.
             let ok = unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut n) } == 0;
             if ok { usize::try_from(n).unwrap_or(0) } else { 0 }
-        });
-        n > 0
+        })
     }
 
     /// Takes one byte that is known to wait. One at a time: what follows the line belongs to the next program.
     fn read_key(&mut self) -> Wait {
         let mut byte = 0u8;
-        let waiting = self.hooks.waiting.take().unwrap_or(0);
+        self.hooks.waiting = None;
         // SAFETY: one byte into one byte.
         let n = unsafe { libc::read(self.bash.in_fd(), (&raw mut byte).cast(), 1) };
         if n != 1 {
@@ -368,7 +372,7 @@ impl Lle {
         }
         let key = c_int::from(byte);
         self.took_key(key);
-        self.session.key(waiting > 1);
+        self.session.key();
         Wait::Key(key)
     }
 

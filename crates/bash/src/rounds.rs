@@ -49,6 +49,10 @@ impl Lle {
         let status = unsafe { *bash.last_status };
         let blame = prompt_clock::blame(&bash, &spent);
         self.names.forget();
+        let ahead = self.keys_waiting();
+        if ahead > 0 {
+            self.session.typed_ahead(ahead);
+        }
         let first = self.session.prompt(spent, status, &blame);
         if first {
             self.first_prompt();

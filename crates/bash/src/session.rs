@@ -45,9 +45,10 @@ impl Session {
     pub(crate) fn begin(places: Places, tty: &str, bash_version: &str, reflows: bool) -> Self {
         let id = random_id();
         let identity = Identity::of_this_process(id, tty, bash_version, env!("CARGO_PKG_VERSION"));
-        let made = places
-            .sessions()
-            .and_then(|dir| Flight::create(&dir, &identity).map_err(|e| e.to_string()));
+        let made = as_error(|| {
+            let dir = places.sessions()?;
+            Flight::create(&dir, &identity).map_err(|e| with_causes(&e))
+        });
         let (flight, problem) = match made {
             Ok(flight) => (flight, None),
             Err(e) => (Flight::private(&identity), Some(e)),
@@ -110,7 +111,7 @@ impl Session {
                 }
                 self.history = Some(opened.history);
             }
-            Err(e) => self.memory_only("history is kept by bash alone", &e.to_string()),
+            Err(e) => self.memory_only("history is kept by bash alone", &with_causes(&e)),
         }
     }
 
@@ -143,12 +144,16 @@ impl Session {
         notices
     }
 
-    pub(crate) fn key(&mut self, more_waiting: bool) {
+    /// Keys were typed before the prompt was there.
+    pub(crate) fn typed_ahead(&mut self, keys: usize) {
+        self.flight.update(|w| w.add(Counter::TypeAheadKeys, keys as u64));
+    }
+
+    pub(crate) fn key(&mut self) {
         self.keys += 1;
         let polls = std::mem::take(&mut self.polls);
         self.flight.update(|w| {
             w.add(Counter::Keys, 1);
-            w.add(Counter::TypeAheadKeys, u64::from(more_waiting));
             w.add(Counter::GetcPolls, polls);
         });
     }
@@ -388,7 +393,7 @@ impl Session {
                 w.time(Timer::HistoryAppend, spent);
             }),
             Err(e) => {
-                let text = e.to_string();
+                let text = with_causes(&e);
                 self.flight.update(|w| {
                     w.add(Counter::HistoryAppendFailures, 1);
                     w.event(EventKind::HistoryFailed, 0, 0, text.as_bytes());
@@ -417,6 +422,17 @@ impl Session {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+/// An error and what caused it, on one row.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(e) = cause {
+        text = format!("{text}: {e}");
+        cause = e.source();
+    }
+    text
 }
 
 /// Gives a random number, never 0.
