@@ -41,7 +41,7 @@ impl Script<'_> {
         }
         out.extend_from_slice(b"if enable -f ");
         quote(&mut out, self.library.as_os_str());
-        out.extend_from_slice(b" lle; then\n");
+        out.extend_from_slice(b" lle; then :\n");
         if let Some(dir) = self.start_dir {
             out.extend_from_slice(b"lle start ");
             quote(&mut out, dir.as_os_str());
@@ -50,7 +50,7 @@ impl Script<'_> {
             unguard(&mut out, dir);
         }
         if self.login {
-            out.extend_from_slice(b"lle login\n");
+            out.extend_from_slice(b"lle login && shopt -s login_shell\n");
         }
         out.extend_from_slice(b"else\nprintf '%s\\n' ");
         quote(&mut out, OsStr::new(NOT_LOADED));
@@ -67,11 +67,19 @@ impl Script<'_> {
             }
             out.extend_from_slice(&[b"if [ -r ", &file[..], b" ]; then . ", &file, b"; fi\n"].concat());
         }
-        // `$?` is expanded before `lle ready` runs.
-        out.extend_from_slice(b"eval \"type lle && lle ready; return $?\" >/dev/null 2>&1\n");
+        out.extend_from_slice(READY.as_bytes());
         out
     }
 }
+
+/// Tells LLE that all was read, and leaves `$?` as it was: inside `eval` it is expanded before anything runs. Only
+/// a subshell can set it to any number; a start-up file that ends well needs none.
+const READY: &str = "\
+case $? in
+0) if type lle; then lle ready; fi >/dev/null 2>&1 ;;
+*) eval \"if type lle; then lle ready; fi >/dev/null 2>&1; (exit $?)\" ;;
+esac
+";
 
 const NOT_LOADED: &str = "lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.";
 
@@ -134,14 +142,17 @@ mod tests {
     fn the_script_of_an_interactive_start() {
         insta::assert_snapshot!(text(false, Some(Path::new("/s/1")), &[Source::Home(".bashrc")]), @r#"
         exec 3<&-
-        if enable -f '/opt/it'\''s/liblle_bash.so' lle; then
+        if enable -f '/opt/it'\''s/liblle_bash.so' lle; then :
         lle start '/s/1' || printf 'partial\n' >'/s/1/reached'
         else
         printf '%s\n' 'lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.' >&2
         printf 'partial\n' >'/s/1/reached'
         fi
         if [ -r ~/.bashrc ]; then . ~/.bashrc; fi
-        eval "type lle && lle ready; return $?" >/dev/null 2>&1
+        case $? in
+        0) if type lle; then lle ready; fi >/dev/null 2>&1 ;;
+        *) eval "if type lle; then lle ready; fi >/dev/null 2>&1; (exit $?)" ;;
+        esac
         "#);
     }
 
@@ -150,14 +161,33 @@ mod tests {
         insta::assert_snapshot!(text(true, None, &[Source::At("/etc/profile".into())]), @r#"
         exec 3<&-
         BASH_ARGV0=-bash
-        if enable -f '/opt/it'\''s/liblle_bash.so' lle; then
-        lle login
+        if enable -f '/opt/it'\''s/liblle_bash.so' lle; then :
+        lle login && shopt -s login_shell
         else
         printf '%s\n' 'lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.' >&2
         fi
         if [ -r '/etc/profile' ]; then . '/etc/profile'; fi
-        eval "type lle && lle ready; return $?" >/dev/null 2>&1
+        case $? in
+        0) if type lle; then lle ready; fi >/dev/null 2>&1 ;;
+        *) eval "if type lle; then lle ready; fi >/dev/null 2>&1; (exit $?)" ;;
+        esac
         "#);
+    }
+
+    #[test]
+    fn every_script_parses() {
+        for login in [false, true] {
+            for start_dir in [None, Some(Path::new("/a b/'s"))] {
+                for sources in [&[][..], &[Source::Home(".bashrc"), Source::At("/a 'b".into())]] {
+                    let text = text(login, start_dir, sources);
+                    let checked = std::process::Command::new("bash")
+                        .args(["-n", "-c", &text])
+                        .output()
+                        .unwrap();
+                    assert!(checked.status.success(), "{checked:?}\n{text}");
+                }
+            }
+        }
     }
 
     #[test]

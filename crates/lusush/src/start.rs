@@ -60,19 +60,14 @@ pub(crate) fn begin(login: bool, retry: bool, watched: bool, shell: &Path, home:
         vec![RC]
     };
     let guarded = (|| {
-        let files: io::Result<Vec<_>> = names
+        let files = names
             .iter()
-            .filter_map(|name| File::read(&home, name).transpose())
-            .collect();
-        let files = files?;
+            .filter_map(|name| File::read(&home, name).transpose());
+        let files: Vec<_> = files.collect::<io::Result<_>>()?;
         if files.is_empty() {
             return Ok(unguarded(None));
         }
-        let state = paths::folders().state.map_err(io::Error::other)?;
-        let starts = state
-            .join("start")
-            .join(if login { "login" } else { "interactive" });
-        Guard { starts, files, login }.begin(retry, shell, &current)
+        Guard::of(files, login)?.begin(retry, shell, &current)
     })();
     guarded.unwrap_or_else(|error: io::Error| {
         unguarded(Some(format!(
@@ -85,29 +80,47 @@ fn system_profile() -> Source {
     Source::At("/etc/profile".into())
 }
 
+fn now_ns() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos() as i64)
+}
+
+/// The records of one kind of start, and the files it would read now.
 struct Guard {
     starts: PathBuf,
     files: Vec<File>,
     login: bool,
 }
 
-impl Guard {
-    fn begin(self, retry: bool, shell: &Path, current: &dyn Fn() -> Vec<Source>) -> io::Result<Files> {
-        let now_ns = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_nanos() as i64);
-        create_folder(&self.starts)?;
-        let records = self.records(now_ns)?;
-        let starts: Vec<Start> = records.iter().map(Record::look).collect();
-        let version = start_record::version(&self.files);
-        let good = Record::read(self.starts.join(GOOD)).ok();
-        let decision = start::decide(&starts, version, good.map(|good| good.ran()), retry, now_ns);
-        self.tidy(&records, &decision);
-        let good = Record::read(self.starts.join(GOOD)).ok();
+/// What lies among the records.
+struct Found {
+    /// The earlier starts, oldest first.
+    records: Vec<Record>,
+    /// What is no record.
+    rubbish: Vec<PathBuf>,
+}
 
-        let (sources, start_dir) = match (decision.use_, good) {
+impl Guard {
+    fn of(files: Vec<File>, login: bool) -> io::Result<Self> {
+        let state = paths::folders().state.map_err(io::Error::other)?;
+        let starts = state
+            .join("start")
+            .join(if login { "login" } else { "interactive" });
+        Ok(Self { starts, files, login })
+    }
+
+    fn begin(self, retry: bool, shell: &Path, current: &dyn Fn() -> Vec<Source>) -> io::Result<Files> {
+        let now_ns = now_ns();
+        create_folder(&self.starts)?;
+        let found = self.look(now_ns)?;
+        let decision = self.decide(&found, retry, now_ns);
+        self.tidy(&found, &decision);
+
+        let (sources, start_dir) = match (decision.use_, self.good()) {
             (Use::Current, _) => {
-                let dir = start_record::write(&self.starts, shell, now_ns, version, &self.files)?;
+                let ran = start_record::version(&self.files);
+                let dir = start_record::write(&self.starts, shell, now_ns, ran, &self.files)?;
                 (current(), Some(dir))
             }
             (Use::LastGood, Some(good)) => {
@@ -117,24 +130,45 @@ impl Guard {
             (Use::LastGood | Use::Nothing, _) if self.login => (vec![system_profile()], None),
             (Use::LastGood | Use::Nothing, _) => (Vec::new(), None),
         };
-        let names: Vec<_> = self.files.iter().map(|file| format!("~/{}", file.name)).collect();
-        let message = start::message(&decision, &names.join(" and "), now_ns);
         Ok(Files {
             sources,
             start_dir,
-            message,
+            message: self.message(&decision, now_ns),
         })
     }
 
-    /// Reads the earlier starts, oldest first; what cannot be read is removed.
-    fn records(&self, now_ns: i64) -> io::Result<Vec<Record>> {
+    fn good(&self) -> Option<Record> {
+        Record::read(self.starts.join(GOOD)).ok()
+    }
+
+    fn decide(&self, found: &Found, retry: bool, now_ns: i64) -> Decision {
+        let starts: Vec<Start> = found.records.iter().map(Record::look).collect();
+        let current = start_record::version(&self.files);
+        start::decide(
+            &starts,
+            current,
+            self.good().map(|good| good.ran()),
+            retry,
+            now_ns,
+        )
+    }
+
+    fn message(&self, decision: &Decision, now_ns: i64) -> Option<String> {
+        let names: Vec<_> = self.files.iter().map(|file| format!("~/{}", file.name)).collect();
+        start::message(decision, &names.join(" and "), now_ns)
+    }
+
+    fn look(&self, now_ns: i64) -> io::Result<Found> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.starts)? {
             names.extend(entry?.file_name().into_string());
         }
         // An id begins with the time, at a fixed width.
         names.sort_unstable();
-        let mut records = Vec::new();
+        let mut found = Found {
+            records: Vec::new(),
+            rubbish: Vec::new(),
+        };
         for name in names.iter().filter(|name| *name != GOOD) {
             let dir = self.starts.join(name);
             let began_ns = |id: &str| {
@@ -145,23 +179,22 @@ impl Guard {
             };
             match name.strip_prefix(DRAFT) {
                 Some(id) if now_ns.saturating_sub(began_ns(id)) <= DRAFT_AGE_MAX_NS => {}
-                Some(_) => remove(&dir),
+                Some(_) => found.rubbish.push(dir),
                 None => match Record::read(dir.clone()) {
-                    Ok(record) => records.push(record),
-                    Err(_) => remove(&dir),
+                    Ok(record) => found.records.push(record),
+                    Err(_) => found.rubbish.push(dir),
                 },
             }
         }
-        Ok(records)
+        Ok(found)
     }
 
     /// Carries out what was decided about the records.
-    fn tidy(&self, records: &[Record], decision: &Decision) {
-        for &index in &decision.discard {
-            remove(&records[index].dir);
-        }
+    fn tidy(&self, found: &Found, decision: &Decision) {
+        let discarded = decision.discard.iter().map(|&index| &found.records[index].dir);
+        discarded.chain(&found.rubbish).for_each(|dir| remove(dir));
         let Some(index) = decision.promote else { return };
-        let (new, good) = (&records[index].dir, self.starts.join(GOOD));
+        let (new, good) = (&found.records[index].dir, self.starts.join(GOOD));
         let here = rustix::fs::CWD;
         // In one step, so that no other start finds no good copy.
         match rustix::fs::renameat_with(here, new, here, &good, rustix::fs::RenameFlags::EXCHANGE) {
