@@ -16,7 +16,7 @@ use lle_log::history::History;
 use lle_pty::{Home, Terminal, deadline};
 use rustix::process::Signal;
 
-use support::{Random, load_lle, number};
+use support::{Random, lusush, number};
 
 /// Rounds by default: some seconds.
 const ROUNDS: usize = 40;
@@ -46,7 +46,7 @@ fn every_command_that_ran_is_in_the_log_once() {
     let rounds = number("LUSUSH_DURABILITY", ROUNDS);
     let seed = number("LUSUSH_DURABILITY_SEED", 1);
     let mut random = Random::new(seed as u64);
-    let home = Home::new(&load_lle()).unwrap();
+    let home = Home::new("").unwrap();
     let witness = home.path().join("witness");
     std::fs::write(&witness, "").unwrap();
     let mut sessions: Vec<Terminal> = (0..SESSIONS).map(|_| start(&home)).collect();
@@ -97,13 +97,10 @@ fn every_command_that_ran_is_in_the_log_once() {
 }
 
 fn start(home: &Home) -> Terminal {
-    let loaded = home.path().join("lle-loaded");
-    let _ = std::fs::remove_file(&loaded);
-    let mut terminal = Terminal::spawn(&home.spawn("bash")).unwrap();
+    let mut terminal = Terminal::spawn(&home.spawn(lusush())).unwrap();
     terminal
         .settle()
         .unwrap_or_else(|error| panic!("no prompt: {error}"));
-    assert!(loaded.exists(), "LLE does not load:\n{}", terminal.text());
     terminal
 }
 

@@ -14,6 +14,8 @@ pub struct Emulator {
     parser: vt100::Parser,
     /// The head of a control sequence whose end has not been read yet.
     held: Vec<u8>,
+    /// What the terminal answers, not yet taken.
+    answers: Vec<u8>,
 }
 
 impl Emulator {
@@ -23,6 +25,7 @@ impl Emulator {
         Self {
             parser: vt100::Parser::new(rows, cols, 0),
             held: Vec::new(),
+            answers: Vec::new(),
         }
     }
 
@@ -52,9 +55,16 @@ impl Emulator {
                 self.end_pending_wrap();
             }
             self.parser.process(sequence);
+            self.answer(sequence);
             rest = tail;
         }
         self.parser.process(rest);
+    }
+
+    /// Takes what the terminal answers to questions in what was shown; it is to be typed to the child.
+    #[must_use]
+    pub fn take_answers(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.answers)
     }
 
     /// Changes the size; rows are cut or padded, never reflowed.
@@ -98,6 +108,20 @@ impl Emulator {
                 let blank = format!("\x1b7\x1b[{};{cols}H \x1b8", row + 1);
                 self.parser.process(blank.as_bytes());
             }
+        }
+    }
+
+    /// Answers the questions programs ask before they draw (ECMA-48 DSR, DA).
+    fn answer(&mut self, sequence: &[u8]) {
+        match sequence {
+            b"\x1b[6n" => {
+                let ((row, col), (_, cols)) = (self.cursor(), self.screen().size());
+                let answer = format!("\x1b[{};{}R", row + 1, col.min(cols - 1) + 1);
+                self.answers.extend_from_slice(answer.as_bytes());
+            }
+            b"\x1b[5n" => self.answers.extend_from_slice(b"\x1b[0n"),
+            b"\x1b[c" | b"\x1b[0c" => self.answers.extend_from_slice(b"\x1b[?62;22c"),
+            _ => {}
         }
     }
 
@@ -181,6 +205,14 @@ mod tests {
         check(b"abcd\rX", ["Xbcd", ""], (0, 1));
         check(b"\x1b]0;abcd\x07X", ["X", ""], (0, 1));
         check(b"\x1b]0;abcd\x1b\\X", ["X", ""], (0, 1));
+    }
+
+    #[test]
+    fn questions_are_answered() {
+        let mut emulator = Emulator::new(2, 4);
+        emulator.process(b"ab\x1b[6n\ncd\x1b[6n\x1b[c");
+        assert_eq!(emulator.take_answers(), b"\x1b[1;3R\x1b[2;4R\x1b[?62;22c");
+        assert!(emulator.take_answers().is_empty());
     }
 
     #[test]

@@ -398,6 +398,13 @@ impl Terminal {
         let read = rustix::io::read(master, &mut buffer[..]).unwrap_or(0);
         self.bytes_out += read as u64;
         self.emulator.process(&buffer[..read]);
+        let answers = self.emulator.take_answers();
+        // A terminal that cannot answer at once does not: the child then waits for it in vain, which shows.
+        let _ = if answers.is_empty() {
+            Ok(0)
+        } else {
+            rustix::io::write(master, &answers)
+        };
         read
     }
 

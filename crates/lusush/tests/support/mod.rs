@@ -46,6 +46,21 @@ pub(crate) fn bash_with_lle(bash: &Path, rc: &str) -> (Home, Terminal) {
     (home, terminal)
 }
 
+/// Types `keys`, waits until all is done about them, and demands that the screen shows `expected`.
+///
+/// # Panics
+/// If it does not, with the screen.
+pub(crate) fn press(terminal: &mut Terminal, keys: &str, expected: &str) {
+    terminal
+        .press(keys)
+        .unwrap_or_else(|error| panic!("after {keys:?}: {error}"));
+    let text = terminal.text();
+    assert!(
+        text.contains(expected),
+        "{keys:?} does not lead to {expected:?}:\n{text}"
+    );
+}
+
 /// Splitmix64 (Steele, Lea, Flood 2014): a test that fails prints its seed and can be run again.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
