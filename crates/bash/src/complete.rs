@@ -16,6 +16,7 @@
 use crate::complete_child;
 use crate::lle::Lle;
 use crate::menu::{ITEMS_MAX, Item, Menu, split_description};
+use crate::symbols::Bash;
 use libc::c_int;
 use std::time::Duration;
 
@@ -34,8 +35,6 @@ pub(crate) struct Job {
     began: u64,
     answer: Vec<u8>,
     state: Progress,
-    /// Keys came since Tab.
-    typed_on: bool,
     /// The line and the cursor it was asked for.
     line: Vec<u8>,
     point: usize,
@@ -79,7 +78,6 @@ impl Job {
             began: crate::clock::now(),
             answer: Vec::new(),
             state: Progress::Running,
-            typed_on: false,
             line,
             point,
         })
@@ -97,8 +95,9 @@ impl Job {
         self.state != Progress::Running
     }
 
-    pub(crate) fn typed_on(&mut self) {
-        self.typed_on = true;
+    /// True if the line is still the one it was asked for.
+    fn fits(&self, bash: &Bash) -> bool {
+        bash.line() == self.line && bash.point() == self.point
     }
 
     pub(crate) fn time_left(&self) -> Duration {
@@ -181,7 +180,7 @@ impl Lle {
     /// Enter on a line whose completion was asked for and is not there yet: it comes first, as in bash.
     pub(crate) fn await_completion(&mut self) {
         if let Some(job) = self.job.as_mut()
-            && !job.typed_on
+            && job.fits(&self.bash)
         {
             let left = job.time_left();
             job.wait(left);
@@ -194,7 +193,7 @@ impl Lle {
         let Some(job) = self.job.take_if(|job| job.is_done()) else {
             return;
         };
-        let late = job.typed_on;
+        let late = !job.fits(&self.bash);
         let timed_out = job.state == Progress::TimedOut;
         self.session.completed(job.began, late, timed_out);
         if timed_out {
@@ -206,11 +205,10 @@ impl Lle {
             self.bash.bell();
             return;
         };
-        let (line, point) = (self.bash.line(), self.bash.point());
-        if line == job.line && point == job.point {
-            self.apply(answer);
-        } else {
+        if late {
             self.offer_late(answer, &job);
+        } else {
+            self.apply(answer);
         }
     }
 

@@ -30,6 +30,21 @@ pub(crate) fn keep(path: &Path, line: &[u8]) -> std::io::Result<()> {
     file.write_all(line)
 }
 
+/// Gives how many drafts came since the user was last told, and takes them as told.
+pub(crate) fn take_news(dir: &Path) -> usize {
+    let told = dir.join("told");
+    let since = fs::metadata(&told).and_then(|m| m.modified()).ok();
+    let new = list(dir)
+        .iter()
+        .filter(|(at, _)| since.is_none_or(|since| *at > since))
+        .count();
+    if new > 0 {
+        // Without the mark the user is told again, which is the lesser harm.
+        let _ = fs::write(&told, b"");
+    }
+    new
+}
+
 /// Gives the drafts in `dir`, oldest first.
 pub(crate) fn list(dir: &Path) -> Vec<(std::time::SystemTime, PathBuf)> {
     let Ok(entries) = fs::read_dir(dir) else {

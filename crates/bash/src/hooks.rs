@@ -377,14 +377,12 @@ impl Lle {
     }
 
     fn took_key(&mut self, key: c_int) {
+        if key < 0 {
+            self.terminal_lost();
+        }
         self.key_at = crate::clock::now();
         self.hooks.last_key = key;
         self.hooks.line_was_empty = self.bash.line().is_empty() && self.bash.is(bits::READCMD);
-        if key != c_int::from(b'\t')
-            && let Some(job) = self.job.as_mut()
-        {
-            job.typed_on();
-        }
     }
 
     /// `read -e -t` and the like: readline's own reader keeps the time.
@@ -396,12 +394,17 @@ impl Lle {
     }
 
     fn before_signal(&mut self, signal: c_int) {
-        if matches!(signal, libc::SIGHUP | libc::SIGTERM) {
-            let line = self.bash.line();
-            let hidden = self.settings.private || line.first() == Some(&b' ');
-            self.session.hung_up(line, hidden);
+        if signal == libc::SIGHUP {
+            self.terminal_lost();
         }
         self.hooks.waiting = None;
+    }
+
+    /// What was being typed is kept, unless it is nobody's business.
+    fn terminal_lost(&mut self) {
+        let line = self.bash.line();
+        let hidden = self.settings.private || line.first() == Some(&b' ') || !self.bash.reads_commands();
+        self.session.hung_up(line, hidden);
     }
 
     /// The end of a `readline()` call, by any road: suggestion and menu off, the cursor below the text, the line told.

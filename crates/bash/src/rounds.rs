@@ -90,8 +90,7 @@ impl Lle {
             .session
             .places
             .drafts()
-            .map(|d| drafts::list(&d).len())
-            .unwrap_or(0);
+            .map_or(0, |d| as_error(|| drafts::take_news(&d)));
         if kept > 0 {
             let lines = if kept == 1 { "a line was" } else { "lines were" };
             self.session.notice(format!(
