@@ -35,6 +35,11 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// Writes a number with what it counts: `1 panic`, `1,234 panics`.
+pub fn several(n: u64, one: &str, more: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { more })
+}
+
 /// Writes how long something has been going on, in its two largest units: `2 h 5 min`, `3 s`.
 pub fn age(ns: u64) -> String {
     let s = ns / 1_000_000_000;
@@ -106,6 +111,13 @@ mod tests {
         check(999, "999");
         check(1_000, "1,000");
         check(12_345_678, "12,345,678");
+    }
+
+    #[test]
+    fn what_is_counted() {
+        assert_eq!(several(0, "panic", "panics"), "0 panics");
+        assert_eq!(several(1, "panic", "panics"), "1 panic");
+        assert_eq!(several(1_234, "panic", "panics"), "1,234 panics");
     }
 
     #[test]

@@ -27,7 +27,12 @@ pub(crate) fn parse<Arguments: Parser>(name: &str, arguments: &[OsString]) -> Re
 
 /// Answers with text.
 pub(crate) fn text(text: &str) -> Result<ExitCode, Failure> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
+    bytes(text.as_bytes())
+}
+
+/// Answers with text that names files, which may be in any encoding.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<ExitCode, Failure> {
+    match io::stdout().lock().write_all(bytes) {
         // `lusush maint status | head -1` is no failure.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::new("cannot write the answer").because(error))

@@ -21,7 +21,7 @@ use std::process::{Command, ExitCode};
 use crate::failure::Failure;
 use crate::launch_args::{self, Interactive, Request};
 use crate::launch_script::{self, Script, Source};
-use crate::{paths, start};
+use crate::{install, paths, start};
 
 /// Exit status of a shell that could not be run, as shells have it.
 const NOT_FOUND: u8 = 127;
@@ -63,13 +63,9 @@ pub(crate) fn library() -> Result<PathBuf, Vec<PathBuf>> {
     if let Some((_, path)) = newest {
         return Ok(path.clone());
     }
-    let name = concat!("../lib/lusush/liblle_bash-", env!("CARGO_PKG_VERSION"), ".so");
-    let installed = folder.join(name);
-    if installed.is_file() {
-        Ok(installed)
-    } else {
-        Err(built.into_iter().chain([installed]).collect())
-    }
+    let installed = folder.with_file_name("lib").join("lusush");
+    install::installed_library(&installed, env!("CARGO_PKG_VERSION"))
+        .ok_or_else(|| built.into_iter().chain([installed]).collect())
 }
 
 /// The bash to become.

@@ -3,7 +3,10 @@
 //! Without a verb it becomes bash. Whatever happens, there is a prompt: see [`launch`] and [`start`].
 
 mod answer;
+mod doctor;
 mod failure;
+mod init;
+mod install;
 mod launch;
 mod launch_args;
 mod launch_script;
@@ -11,6 +14,7 @@ mod maint;
 mod paths;
 mod start;
 mod start_record;
+mod text;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -34,11 +38,10 @@ const fn verb(
 
 /// All verbs, in the order in which `help` lists them. A new one is its file and its line here.
 const VERBS: &[Verb] = &[
-    verb(
-        "maint",
-        "what the sessions do and cost, and their upkeep",
-        maint::run,
-    ),
+    verb("maint", "what the sessions do and cost, their upkeep", maint::run),
+    verb("init", "the lines that load LLE from ~/.bashrc", init::run),
+    verb("doctor", "what is wrong, and what to do about it", doctor::run),
+    verb("install", "put Lusush where it lasts", install::run),
     verb("help", "this list", help),
     verb("version", "the version of Lusush", version),
 ];

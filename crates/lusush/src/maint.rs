@@ -3,11 +3,10 @@
 pub(crate) mod history;
 mod process;
 mod render;
-mod session;
-mod status;
+pub(crate) mod session;
+pub(crate) mod status;
 #[cfg(test)]
 mod tests;
-pub(crate) mod text;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -15,8 +14,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::failure::Failure;
+use crate::text::Ink;
 use crate::{answer, paths};
-use text::Ink;
 
 /// Shows and maintains the sessions of this user
 #[derive(Debug, Parser)]

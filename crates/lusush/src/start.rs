@@ -80,6 +80,24 @@ fn system_profile() -> Source {
     Source::At("/etc/profile".into())
 }
 
+/// Says what the next interactive start will tell the user, changing nothing: none if it reads `~/.bashrc`.
+///
+/// # Errors
+/// The records cannot be read.
+pub(crate) fn told() -> io::Result<Option<String>> {
+    let home = paths::home().ok_or_else(|| io::Error::other("there is no home folder"))?;
+    let Some(file) = File::read(&home, RC)? else {
+        return Ok(None);
+    };
+    let guard = Guard::of(vec![file], false)?;
+    if !guard.starts.exists() {
+        return Ok(None);
+    }
+    let now_ns = now_ns();
+    let found = guard.look(now_ns)?;
+    Ok(guard.message(&guard.decide(&found, false, now_ns), now_ns))
+}
+
 fn now_ns() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

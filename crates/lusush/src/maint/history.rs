@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use lle_core::quantity::{bytes, count};
+use lle_core::quantity::{bytes, count, several};
 use lle_log::history::{History, Report};
 use serde::Serialize;
 
@@ -91,9 +91,13 @@ impl HistoryCheck {
     /// Says in one sentence what is in it.
     pub(crate) fn summary(&self) -> String {
         let commands = self.commands + self.imported;
-        let mut said = format!("{} commands in {}", count(commands), bytes(self.bytes as f64));
+        let mut said = format!(
+            "{} in {}",
+            several(commands, "command", "commands"),
+            bytes(self.bytes as f64)
+        );
         if self.redacted > 0 {
-            let _ = write!(said, ", {} records redacted", count(self.redacted));
+            let _ = write!(said, ", {} redacted", several(self.redacted, "record", "records"));
         }
         said
     }
@@ -101,8 +105,8 @@ impl HistoryCheck {
     /// Says in one sentence what is wrong with it; none if nothing is.
     pub(crate) fn damage(&self) -> Option<String> {
         (self.damaged_runs > 0).then(|| {
-            let (runs, size) = (count(self.damaged_runs), bytes(self.damaged_bytes as f64));
-            format!("{runs} damaged stretches, {size} in all, which are skipped")
+            let runs = several(self.damaged_runs, "damaged stretch", "damaged stretches");
+            format!("{runs}, {} in all, skipped", bytes(self.damaged_bytes as f64))
         })
     }
 

@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use lle_core::quantity::{age, bytes, count, duration};
+use lle_core::quantity::{age, bytes, count, duration, several};
 use lle_metrics::{Counter, Gauge, Timer};
 
 use super::session::{Distribution, Session, State, Status};
-use super::text::{COLUMNS, Ink, printable, wrapped};
+use crate::text::{COLUMNS, Ink, printable, wrapped};
 
 /// Columns of the words in front of each line.
 const LABEL: usize = 16;
@@ -287,11 +287,11 @@ fn troubles(out: &mut String, session: &Session, ink: Ink) {
         let _ = writeln!(out, "  {:LABEL$} {}", "trouble", paint(ink, told));
     };
     if let n @ 1.. = session.counter(Counter::Panics) {
-        tell(&format!("{} in LLE", many(n, "panic", "panics")), Ink::bad);
+        tell(&format!("{} in LLE", several(n, "panic", "panics")), Ink::bad);
     }
     if let n @ 1.. = session.counter(Counter::Fallbacks) {
         tell(
-            &format!("{} handed back to readline", many(n, "time", "times")),
+            &format!("{} handed back to readline", several(n, "time", "times")),
             Ink::bad,
         );
     }
@@ -327,13 +327,9 @@ fn troubles(out: &mut String, session: &Session, ink: Ink) {
     ];
     for (counter, one, more) in troubles {
         if let n @ 1.. = session.counter(counter) {
-            tell(&many(n, one, more), Ink::warn);
+            tell(&several(n, one, more), Ink::warn);
         }
     }
-}
-
-fn many(n: u64, one: &str, more: &str) -> String {
-    format!("{} {}", count(n), if n == 1 { one } else { more })
 }
 
 fn line(out: &mut String, label: &str, text: &str) {

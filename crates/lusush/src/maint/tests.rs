@@ -5,7 +5,7 @@ use lle_metrics::{Counter, Draft, EventKind, Flight, Gauge, Identity, Liveness, 
 use super::process::Cost;
 use super::render;
 use super::session::{SCHEMA_VERSION, Session, Status, Unreadable};
-use super::text::{COLUMNS, Ink};
+use crate::text::{COLUMNS, Ink};
 
 const S: u64 = 1_000_000_000;
 
