@@ -243,8 +243,8 @@ pub const BUDGETS: &[Budget] = &[
 
 /// The probes.
 const RECORD: &str = "cargo bench -p lle-metrics --bench record";
-const LOG: &str = "cargo bench -p lle-log";
-const PTY: &str = "cargo bench -p lusush";
+const LOG: &str = "cargo bench -p lle-log --bench history";
+const PTY: &str = "cargo bench -p lusush --bench compare";
 
 impl Budget {
     /// Finds a budget by its name.

@@ -23,6 +23,9 @@ fn main() {
     let path = flight.path().expect("just created").to_owned();
 
     println!("machine: {}", machine());
+    // Whatever else runs shows in the last percent.
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("load: {}", load.split(' ').next().unwrap_or("unknown"));
     println!("directory: {}", dir.path().display());
     println!("{:40} {:>10} {:>10} {:>14} {:>8}", "", "p50", "p99", "budget", "");
     row(

@@ -79,10 +79,10 @@ fn live(out: &mut String, session: &Session, now: u64, ink: Ink) {
     }
     line(out, "line editor", &in_force(session));
     let keys = format!(
-        "{}, of them {} before the prompt; {} commands",
+        "{}, of them {} before the prompt; {}",
         count(session.counter(Counter::Keys)),
         count(session.counter(Counter::TypeAheadKeys)),
-        count(session.counter(Counter::Commands)),
+        several(session.counter(Counter::Commands), "command", "commands"),
     );
     line(out, "keys", &keys);
     timers(out, session);
