@@ -38,9 +38,12 @@ pub(crate) struct Files {
 /// `watched` says that LLE will see the prompt: otherwise nothing is recorded.
 pub(crate) fn begin(login: bool, retry: bool, watched: bool, shell: &Path, home: Option<PathBuf>) -> Files {
     let home = home.unwrap_or_default();
-    let profile = PROFILES
-        .into_iter()
-        .find(|name| std::fs::File::open(home.join(name)).is_ok());
+    let readable = |name: &&str| std::fs::File::open(home.join(name)).is_ok();
+    let profile = if login {
+        PROFILES.into_iter().find(readable)
+    } else {
+        None
+    };
     let current = || match (login, profile) {
         (false, _) => vec![Source::Home(RC)],
         (true, None) => vec![system_profile()],
@@ -135,7 +138,12 @@ impl Guard {
         let decision = self.decide(&found, retry, now_ns);
         self.tidy(&found, &decision);
 
-        let (sources, start_dir) = match (decision.use_, self.good()) {
+        let good = if decision.use_ == Use::LastGood {
+            self.good()
+        } else {
+            None
+        };
+        let (sources, start_dir) = match (decision.use_, good) {
             (Use::Current, _) => {
                 let ran = start_record::version(&self.files);
                 let dir = start_record::write(&self.starts, shell, now_ns, ran, &self.files)?;
