@@ -41,8 +41,8 @@ fn works(terminal: &mut Terminal, version: &str) {
     press(terminal, "\x10", "\n$ echo one two");
     press(terminal, "\x03", "^C\n$");
     press(terminal, "echo $BASH_VERSION\r", &format!("\n{version}\n$"));
-    press(terminal, "for n in 1 2; do\r", "do\n");
-    press(terminal, "echo n=$n; done\r", "\nn=1\nn=2\n$");
+    press(terminal, "for n in 1 2; do\r", "$ for n in 1 2; do");
+    press(terminal, "echo n=$n; done\r", "done\nn=1\nn=2\n$");
     press(terminal, "lle status\r", " on in session ");
     terminal.resize(10, 40).unwrap();
     press(terminal, "stty size\r", "\n10 40\n$");

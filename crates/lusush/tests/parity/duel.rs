@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use lle_pty::{Home, Shell, Terminal, deadline};
 
+use crate::exceptions;
 use crate::keys::{Alphabet, COLS, ROWS, Step};
 use crate::support::{Random, load_lle};
 
@@ -135,19 +136,58 @@ impl Setup {
 pub(crate) struct View {
     pub(crate) rows: Vec<String>,
     pub(crate) cursor: (u16, u16),
+    /// The cell after the last that is not blank, counted row by row.
+    end: usize,
+    cols: usize,
     pub(crate) ended: bool,
 }
 
 impl View {
     fn of(terminal: &mut Terminal) -> Self {
         let (row, col) = terminal.cursor();
-        let (_, cols) = terminal.screen().size();
+        let (rows, cols) = terminal.screen().size();
+        let blank = |row, col| {
+            let cell = terminal.screen().cell(row, col);
+            cell.is_none_or(|cell| !cell.is_wide_continuation() && cell.contents().trim().is_empty())
+        };
+        let cells = (0..rows).flat_map(|row| (0..cols).map(move |col| (row, col)));
+        let end = cells.rev().position(|(row, col)| !blank(row, col));
+        let (total, cols) = (usize::from(rows) * usize::from(cols), usize::from(cols));
+        let end = end.map_or(0, |blanks| total - blanks);
         // A pending wrap is seen as a cursor on the last column.
+        let cursor = (row, col.min(cols as u16 - 1));
         Self {
             rows: terminal.rows(),
-            cursor: (row, col.min(cols - 1)),
+            cursor,
+            end,
+            cols,
             ended: terminal.has_exited(),
         }
+    }
+
+    fn of_lines(lines: &str) -> Self {
+        Self {
+            rows: lines.lines().map(String::from).collect(),
+            cursor: (0, 0),
+            end: 0,
+            cols: 0,
+            ended: true,
+        }
+    }
+
+    /// Returns how many cells the cursor is before the end of what is shown.
+    pub(crate) fn cells_to_end(&self) -> isize {
+        let cursor = usize::from(self.cursor.0) * self.cols + usize::from(self.cursor.1);
+        self.end.cast_signed() - cursor.cast_signed()
+    }
+
+    /// Returns by how many rows this is lower than `fresh` and else alike, what is above not counted.
+    pub(crate) fn rows_below(&self, fresh: &Self) -> Option<usize> {
+        let down = usize::from(self.cursor.0.checked_sub(fresh.cursor.0)?);
+        let alike = self.rows[down..]
+            .iter()
+            .eq(fresh.rows[..fresh.rows.len() - down].iter());
+        (alike && self.cursor.1 == fresh.cursor.1).then_some(down)
     }
 }
 
@@ -176,26 +216,34 @@ pub(crate) struct Difference {
     /// How many steps were taken, the one that shows it included; one more than there are for the end.
     pub(crate) at: usize,
     pub(crate) what: String,
+    /// Both, before the step.
     pub(crate) before: View,
     pub(crate) stock: View,
     pub(crate) other: View,
+    /// What both draw when told to clear the screen and start over, if they agree on that.
+    pub(crate) fresh: Option<View>,
 }
 
 /// What a duel came to.
 pub(crate) struct Outcome {
     /// How many times the screens were compared.
     pub(crate) compared: usize,
+    /// The exceptions that were made, by name.
+    pub(crate) excepted: Vec<&'static str>,
     pub(crate) difference: Option<Difference>,
 }
 
-/// Types `steps` into both shells and ends at the first difference; after the last step compares what was
-/// submitted.
+/// Clears the screen and draws anew, in every mode; leaves a search.
+const START_OVER: &[u8] = b"\x0c";
+
+/// Types `steps` into both shells and ends at the first difference that is no exception; after the last step
+/// compares what was submitted.
 pub(crate) fn fight(setup: &Setup, steps: &[Step], against: Against) -> Outcome {
     let (mut stock, mut other) = (setup.start(false), setup.start(against == Against::Lle));
     let mut before = View::of(&mut stock.1);
     // The last keys submit the line, leave whatever mode the shell is in, and end it.
     let end = [b"\r".as_slice(), b"\x03"].map(|keys| Step::Keys(keys.to_vec()));
-    let mut compared = 0;
+    let (mut compared, mut excepted) = (0, Vec::new());
     for (at, step) in std::iter::once(None)
         .chain(steps.iter().chain(&end).map(Some))
         .enumerate()
@@ -203,36 +251,59 @@ pub(crate) fn fight(setup: &Setup, steps: &[Step], against: Against) -> Outcome 
         let ready = step.map_or(Ok(()), |step| take(step, &mut stock.1, &mut other.1));
         let (ours, theirs) = (View::of(&mut stock.1), View::of(&mut other.1));
         compared += 1;
-        if ready.is_err() || ours != theirs {
-            let what = ready.err().unwrap_or_else(|| "the screens differ".into());
-            let difference = Some(Difference {
-                at,
-                what,
-                before,
-                stock: ours,
-                other: theirs,
-            });
-            return Outcome { compared, difference };
+        if ready.is_ok() && ours == theirs {
+            before = ours;
+            continue;
         }
-        before = ours;
+        let redrawn = ready.clone().and_then(|()| {
+            take(&Step::Keys(START_OVER.to_vec()), &mut stock.1, &mut other.1)?;
+            Ok((View::of(&mut stock.1), View::of(&mut other.1)))
+        });
+        let fresh = redrawn
+            .ok()
+            .and_then(|(ours, theirs)| (ours == theirs).then_some(ours));
+        let what = ready.err().unwrap_or_else(|| "the screens differ".into());
+        let difference = Difference {
+            at,
+            what,
+            before,
+            stock: ours,
+            other: theirs,
+            fresh: fresh.clone(),
+        };
+        match (exceptions::name(step, &difference), fresh) {
+            // Both are alike again: go on from there.
+            (Some(name), Some(fresh)) => {
+                excepted.push(name);
+                before = fresh;
+            }
+            _ => {
+                return Outcome {
+                    compared,
+                    excepted,
+                    difference: Some(difference),
+                };
+            }
+        }
     }
     let (ours, theirs) = (submitted(&mut stock), submitted(&mut other));
     let difference = (ours != theirs).then(|| {
-        let view = |lines: &str| View {
-            rows: lines.lines().map(String::from).collect(),
-            cursor: (0, 0),
-            ended: true,
-        };
+        let (stock, other) = (View::of_lines(&ours), View::of_lines(&theirs));
         let what = "other lines were submitted".to_owned();
         Difference {
             at: steps.len() + 2,
             what,
             before,
-            stock: view(&ours),
-            other: view(&theirs),
+            stock,
+            other,
+            fresh: None,
         }
     });
-    Outcome { compared, difference }
+    Outcome {
+        compared,
+        excepted,
+        difference,
+    }
 }
 
 /// Takes one step in both shells and waits until both have done all they do about it.

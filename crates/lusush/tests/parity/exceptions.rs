@@ -1,8 +1,12 @@
-//! The differences from stock bash that are meant, each with its reason.
+//! The differences from stock bash that are no fault of LLE, each with its proof.
+//!
+//! Stock readline updates its screen by difference and sometimes loses track of it; its own drawing from
+//! scratch then shows what it meant. So the proof of an exception is what both shells draw when told to start
+//! over: they agree, LLE had shown that already, and stock had not.
 //!
 //! Invariant: an exception matches as little as can be, and how often it did is printed with the result.
 
-use crate::duel::{Difference, Setup};
+use crate::duel::{Difference, View};
 use crate::keys::Step;
 
 /// A difference that is no fault of LLE.
@@ -10,8 +14,82 @@ pub(crate) struct Exception {
     pub(crate) name: &'static str,
     /// Why LLE shows something else; printed with the count.
     pub(crate) reason: &'static str,
-    pub(crate) matches: fn(&Setup, &[Step], &Difference) -> bool,
+    matches: fn(&Step, &Difference, fresh: &View) -> bool,
 }
 
 /// All of them.
-pub(crate) const EXCEPTIONS: &[Exception] = &[];
+pub(crate) const EXCEPTIONS: &[Exception] = &[
+    Exception {
+        name: "stale",
+        reason: "stock draws something else when it starts over, and that is what LLE had shown",
+        matches: |step, difference, fresh| {
+            matches!(step, Step::Keys(_))
+                && shows_fresh_below_old(difference, fresh)
+                && !shows(&difference.stock, fresh)
+        },
+    },
+    Exception {
+        name: "stale after a resize",
+        reason: "as above, and what scrolled or was cut above the prompt depends on where stock thought it was",
+        matches: |step, difference, fresh| {
+            matches!(step, Step::Resize { .. })
+                && shows(&difference.other, fresh)
+                && !shows(&difference.stock, fresh)
+        },
+    },
+    Exception {
+        name: "cursor in a search",
+        reason: "stock misplaces the cursor behind a search prompt in lines with other than ASCII characters",
+        matches: |_, Difference { stock, other, .. }, fresh| {
+            let finding = found(other).is_some_and(|text| !text.is_ascii() && ends_with(fresh, &text));
+            finding && stock.rows == other.rows && other.cells_to_end() == fresh.cells_to_end()
+        },
+    },
+    Exception {
+        name: "torn search",
+        reason: "stock leaves remains of the former line in a search; LLE shows the line that was found",
+        matches: |_, Difference { stock, other, .. }, fresh| {
+            stock.rows != other.rows
+                && found(other).is_some_and(|text| ends_with(fresh, &text))
+                && other.cells_to_end() == fresh.cells_to_end()
+        },
+    },
+];
+
+/// Returns the name of the exception that holds for what `step` led to.
+pub(crate) fn name(step: Option<&Step>, difference: &Difference) -> Option<&'static str> {
+    let (step, fresh) = (step?, difference.fresh.as_ref()?);
+    EXCEPTIONS
+        .iter()
+        .find(|exception| (exception.matches)(step, difference, fresh))
+        .map(|exception| exception.name)
+}
+
+fn shows(view: &View, fresh: &View) -> bool {
+    view.rows_below(fresh).is_some()
+}
+
+/// Whether LLE shows the fresh screen, and above it only what was there or what stock shows too.
+fn shows_fresh_below_old(difference: &Difference, fresh: &View) -> bool {
+    let known = |row| difference.before.rows.contains(row) || difference.stock.rows.contains(row);
+    difference
+        .other
+        .rows_below(fresh)
+        .is_some_and(|down| difference.other.rows[..down].iter().all(known))
+}
+
+/// Returns the line that an incremental search shows, if `view` shows a whole search prompt.
+fn found(view: &View) -> Option<String> {
+    let text = view.rows.concat();
+    let (before, rest) = text.rsplit_once("i-search)`")?;
+    before
+        .rsplit_once('(')
+        .filter(|(_, kind)| ["", "reverse-", "failed ", "failed reverse-"].contains(kind))?;
+    rest.split_once("': ")
+        .map(|(_, found)| found.to_owned())
+        .or_else(|| rest.ends_with("':").then(String::new))
+}
+
+fn ends_with(fresh: &View, text: &str) -> bool {
+    fresh.rows.concat().ends_with(text)
+}
