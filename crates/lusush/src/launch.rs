@@ -187,9 +187,22 @@ fn files(asked: &Interactive, terminal: bool, bash: &Bash) -> start::Files {
         (true, _) if asked.safe => unguarded(vec![profile()]),
         (false, _) if asked.safe => unguarded(Vec::new()),
         (false, Some(file)) => unguarded(vec![Source::At(PathBuf::from(file))]),
-        // Without a terminal LLE sees no prompt, and every start would look like a failure.
-        _ => start::begin(asked.login, asked.retry, terminal, bash.program(), paths::home()),
+        _ => start::begin(
+            asked.login,
+            asked.retry,
+            terminal && edits(),
+            bash.program(),
+            paths::home(),
+        ),
     }
+}
+
+/// Whether LLE takes part on this terminal. Where it leaves the prompt to readline it sees none, and every start
+/// would look like a failure.
+fn edits() -> bool {
+    let value = |name| std::env::var_os(name).unwrap_or_default();
+    let (term, emacs) = (value("TERM"), value("INSIDE_EMACS"));
+    !term.is_empty() && term != "dumb" && (emacs.is_empty() || emacs.as_bytes().ends_with(b"vterm"))
 }
 
 /// Puts a text where bash can read it although the disk is full, and returns the descriptor it must close.

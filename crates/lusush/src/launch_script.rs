@@ -67,19 +67,10 @@ impl Script<'_> {
             }
             out.extend_from_slice(&[b"if [ -r ", &file[..], b" ]; then . ", &file, b"; fi\n"].concat());
         }
-        out.extend_from_slice(READY.as_bytes());
+        ready(&mut out, self.start_dir);
         out
     }
 }
-
-/// Tells LLE that all was read, and leaves `$?` as it was: inside `eval` it is expanded before anything runs. Only
-/// a subshell can set it to any number; a start-up file that ends well needs none.
-const READY: &str = "\
-case $? in
-0) if type lle; then lle ready; fi >/dev/null 2>&1 ;;
-*) eval \"if type lle; then lle ready; fi >/dev/null 2>&1; (exit $?)\" ;;
-esac
-";
 
 const NOT_LOADED: &str = "lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.";
 
@@ -102,6 +93,21 @@ pub(crate) fn prompt_command(library: &Path, former: Option<&OsStr>) -> Vec<u8> 
         out.extend_from_slice(b"; eval \"$PROMPT_COMMAND\"");
     }
     out
+}
+
+/// Tells LLE that all was read, and leaves `$?` as it was: in the words of `eval` it is expanded before anything
+/// runs. Only a subshell can set it to any number; a start-up file that ends well needs none.
+fn ready(out: &mut Vec<u8>, start_dir: Option<&Path>) {
+    let mut text = b"if type lle; then lle ready; fi >/dev/null 2>&1".to_vec();
+    if let Some(dir) = start_dir {
+        // Without readline LLE sees no prompt.
+        text.extend_from_slice(b"\ncase :$SHELLOPTS: in *:emacs:* | *:vi:*) ;; *) printf 'ready\\n' >");
+        quote(&mut text, dir.join("reached").as_os_str());
+        text.extend_from_slice(b" ;; esac");
+    }
+    out.extend_from_slice(b"eval ");
+    quote(out, OsStr::from_bytes(&text));
+    out.extend_from_slice(b" \"; case $? in 0) ;; *) (exit $?) ;; esac\"\n");
 }
 
 fn unguard(out: &mut Vec<u8>, dir: &Path) {
@@ -149,10 +155,8 @@ mod tests {
         printf 'partial\n' >'/s/1/reached'
         fi
         if [ -r ~/.bashrc ]; then . ~/.bashrc; fi
-        case $? in
-        0) if type lle; then lle ready; fi >/dev/null 2>&1 ;;
-        *) eval "if type lle; then lle ready; fi >/dev/null 2>&1; (exit $?)" ;;
-        esac
+        eval 'if type lle; then lle ready; fi >/dev/null 2>&1
+        case :$SHELLOPTS: in *:emacs:* | *:vi:*) ;; *) printf '\''ready\n'\'' >'\''/s/1/reached'\'' ;; esac' "; case $? in 0) ;; *) (exit $?) ;; esac"
         "#);
     }
 
@@ -167,10 +171,7 @@ mod tests {
         printf '%s\n' 'lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.' >&2
         fi
         if [ -r '/etc/profile' ]; then . '/etc/profile'; fi
-        case $? in
-        0) if type lle; then lle ready; fi >/dev/null 2>&1 ;;
-        *) eval "if type lle; then lle ready; fi >/dev/null 2>&1; (exit $?)" ;;
-        esac
+        eval 'if type lle; then lle ready; fi >/dev/null 2>&1' "; case $? in 0) ;; *) (exit $?) ;; esac"
         "#);
     }
 

@@ -234,6 +234,23 @@ fn an_interrupted_start_has_lle_and_is_not_taken_for_a_good_one() {
 }
 
 #[test]
+fn where_lle_sees_no_prompt_a_start_is_no_failure() {
+    let check = |name: &str, value: &str, rc: &str| {
+        let home = Home::new("").unwrap();
+        write_rc(&home, &format!("here=rc\n{rc}"));
+        for _ in 0..3 {
+            let mut terminal = spawn(&home.spawn(lusush()).env(name, value));
+            assert_eq!(ask(&mut terminal, "$here"), "rc", "{name}={value} {rc}");
+            assert!(!terminal.text().contains("--retry"), "{}", terminal.text());
+            leave(terminal);
+        }
+    };
+    check("TERM", "dumb", "");
+    check("INSIDE_EMACS", "29.4,comint", "");
+    check("TERM", "xterm", "set +o emacs");
+}
+
+#[test]
 fn safe_reads_nothing_of_the_users() {
     let home = Home::new("").unwrap();
     write_rc(&home, "exit 9");
