@@ -19,6 +19,9 @@ use crate::lle::{Lle, state, write_all};
 use libc::{FILE, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+/// Keys closer together than this were pasted or typed ahead: the fastest typists leave 40 ms, key repeat 20.
+const BURST_NS: u64 = 10_000_000;
+
 /// What was hooked before, and what is waiting.
 pub(crate) struct Hooks {
     armed: bool,
@@ -28,6 +31,10 @@ pub(crate) struct Hooks {
     deprep: Option<VoidFn>,
     /// Bytes that wait in the terminal's queue, if that was asked since the last key: a command may have read some.
     waiting: Option<usize>,
+    /// The last key came right behind the one before: then it is worth asking whether more wait before painting.
+    in_burst: bool,
+    /// When it came.
+    last_key_at: u64,
     /// The last key, and whether the line was empty then: how 5.1 ends a line at end of file.
     last_key: c_int,
     line_was_empty: bool,
@@ -44,6 +51,8 @@ impl Hooks {
             getc: None,
             deprep: None,
             waiting: None,
+            in_burst: false,
+            last_key_at: 0,
             last_key: 0,
             line_was_empty: false,
             panic_next: false,
@@ -179,7 +188,7 @@ unsafe extern "C-unwind" fn redisplay() {
         }
         if !lle.painter.is_valid() {
             lle.line_begins();
-        } else if !fresh && lle.keys_wait() {
+        } else if !fresh && lle.hooks.in_burst && lle.keys_wait() {
             lle.owed = true;
             return;
         }
@@ -337,12 +346,7 @@ impl Lle {
                 return Wait::Again;
             }
         }
-        self.hooks.waiting = None;
-        if self.keys_wait() {
-            self.read_key()
-        } else {
-            Wait::Stock
-        }
+        self.read_key()
     }
 
     /// True if the terminal has bytes for us right now.
@@ -381,6 +385,8 @@ impl Lle {
             self.terminal_lost();
         }
         self.key_at = crate::clock::now();
+        self.hooks.in_burst = self.key_at - self.hooks.last_key_at < BURST_NS;
+        self.hooks.last_key_at = self.key_at;
         self.hooks.last_key = key;
         self.hooks.line_was_empty = self.bash.line().is_empty() && self.bash.is(bits::READCMD);
     }
