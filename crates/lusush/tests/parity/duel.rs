@@ -33,6 +33,8 @@ pub(crate) struct Setup {
     /// Rows above the first prompt: at the bottom every new row scrolls.
     pub(crate) rows_above: u16,
     pub(crate) inputrc: Vec<&'static str>,
+    /// Whether the window changes its size.
+    pub(crate) resizes: bool,
 }
 
 /// The history both begin with: short, long, wide, with a control character.
@@ -50,17 +52,25 @@ impl Setup {
         let Shell { program, version } = &bashes[random.below(bashes.len())];
         let (rows, cols) = (ROWS[random.below(ROWS.len())], COLS[random.below(COLS.len())]);
         let wide = usize::from(cols);
-        let prompts = [
+        // Bash 5.1 measures a prompt that wraps once and for all, and is lost after a resize even when it starts
+        // over; with an empty prompt it leaves that of a search standing.
+        let lost = version.starts_with("5.1");
+        let mut prompts = vec![
             "$ ".to_owned(),
             r"\[\e[1;32m\]user\[\e[0m\]:\[\e[34m\]dir\[\e[0m\]$ ".to_owned(),
             r"first row\n> ".to_owned(),
             r"\[\e[31m\]first\[\e[0m\] row\n\[\e[1m\]>\[\e[0m\] ".to_owned(),
             "漢字 ❯ ".to_owned(),
+            String::new(),
             "x".repeat(wide),
             "y".repeat(wide - 1),
             format!("{}$ ", "z".repeat(wide + 3)),
-            String::new(),
         ];
+        if lost && alphabet == Alphabet::Search {
+            prompts.retain(|prompt| !prompt.is_empty());
+        }
+        let prompt = prompts[random.below(prompts.len())].clone();
+        let resizes = !lost || prompt.len() < wide - 1;
         let inputrc = OPTIONS.iter().copied().filter(|_| random.percent(10)).collect();
         let rows_above = if random.percent(50) {
             0
@@ -73,9 +83,10 @@ impl Setup {
             alphabet,
             rows,
             cols,
-            prompt: prompts[random.below(prompts.len())].clone(),
+            prompt,
             rows_above,
             inputrc,
+            resizes,
         }
     }
 
@@ -103,7 +114,8 @@ impl Setup {
         );
         let home = Home::new(&rc).expect("a home can be made");
         let inputrc = format!(
-            "set bell-style none\nset keyseq-timeout 5\n{}\n",
+            "set bell-style none\nset keyseq-timeout 5\n{}\n\
+             set keymap vi-insert\n\"\\C-l\": clear-screen\nset keymap emacs\n",
             self.inputrc.join("\n")
         );
         std::fs::write(home.path().join(".inputrc"), inputrc).expect("a file in our home can be written");
@@ -136,9 +148,8 @@ impl Setup {
 pub(crate) struct View {
     pub(crate) rows: Vec<String>,
     pub(crate) cursor: (u16, u16),
-    /// The cell after the last that is not blank, counted row by row.
-    end: usize,
-    cols: usize,
+    /// What is shown from the cursor on.
+    pub(crate) after_cursor: String,
     pub(crate) ended: bool,
 }
 
@@ -146,21 +157,23 @@ impl View {
     fn of(terminal: &mut Terminal) -> Self {
         let (row, col) = terminal.cursor();
         let (rows, cols) = terminal.screen().size();
-        let blank = |row, col| {
-            let cell = terminal.screen().cell(row, col);
-            cell.is_none_or(|cell| !cell.is_wide_continuation() && cell.contents().trim().is_empty())
-        };
-        let cells = (0..rows).flat_map(|row| (0..cols).map(move |col| (row, col)));
-        let end = cells.rev().position(|(row, col)| !blank(row, col));
-        let (total, cols) = (usize::from(rows) * usize::from(cols), usize::from(cols));
-        let end = end.map_or(0, |blanks| total - blanks);
         // A pending wrap is seen as a cursor on the last column.
-        let cursor = (row, col.min(cols as u16 - 1));
+        let cursor = (row, col.min(cols - 1));
+        let cells = (0..rows)
+            .flat_map(|row| (0..cols).map(move |col| (row, col)))
+            .filter(|&at| at >= cursor);
+        let cells = cells.filter_map(|(row, col)| terminal.screen().cell(row, col));
+        let shown = cells
+            .filter(|cell| !cell.is_wide_continuation())
+            .map(|cell| match cell.contents() {
+                "" => " ",
+                contents => contents,
+            });
+        let after_cursor = shown.collect::<String>().trim_end().to_owned();
         Self {
             rows: terminal.rows(),
             cursor,
-            end,
-            cols,
+            after_cursor,
             ended: terminal.has_exited(),
         }
     }
@@ -169,16 +182,9 @@ impl View {
         Self {
             rows: lines.lines().map(String::from).collect(),
             cursor: (0, 0),
-            end: 0,
-            cols: 0,
+            after_cursor: String::new(),
             ended: true,
         }
-    }
-
-    /// Returns how many cells the cursor is before the end of what is shown.
-    pub(crate) fn cells_to_end(&self) -> isize {
-        let cursor = usize::from(self.cursor.0) * self.cols + usize::from(self.cursor.1);
-        self.end.cast_signed() - cursor.cast_signed()
     }
 
     /// Returns by how many rows this is lower than `fresh` and else alike, what is above not counted.
@@ -220,8 +226,8 @@ pub(crate) struct Difference {
     pub(crate) before: View,
     pub(crate) stock: View,
     pub(crate) other: View,
-    /// What both draw when told to clear the screen and start over, if they agree on that.
-    pub(crate) fresh: Option<View>,
+    /// What each draws when told to clear the screen and start over.
+    pub(crate) fresh: Option<(View, View)>,
 }
 
 /// What a duel came to.
@@ -259,9 +265,7 @@ pub(crate) fn fight(setup: &Setup, steps: &[Step], against: Against) -> Outcome 
             take(&Step::Keys(START_OVER.to_vec()), &mut stock.1, &mut other.1)?;
             Ok((View::of(&mut stock.1), View::of(&mut other.1)))
         });
-        let fresh = redrawn
-            .ok()
-            .and_then(|(ours, theirs)| (ours == theirs).then_some(ours));
+        let fresh = redrawn.ok();
         let what = ready.err().unwrap_or_else(|| "the screens differ".into());
         let difference = Difference {
             at,
@@ -273,7 +277,7 @@ pub(crate) fn fight(setup: &Setup, steps: &[Step], against: Against) -> Outcome 
         };
         match (exceptions::name(step, &difference), fresh) {
             // Both are alike again: go on from there.
-            (Some(name), Some(fresh)) => {
+            (Some(name), Some((fresh, _))) => {
                 excepted.push(name);
                 before = fresh;
             }

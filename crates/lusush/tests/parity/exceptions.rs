@@ -42,23 +42,26 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         reason: "stock misplaces the cursor behind a search prompt in lines with other than ASCII characters",
         matches: |_, Difference { stock, other, .. }, fresh| {
             let finding = found(other).is_some_and(|text| !text.is_ascii() && ends_with(fresh, &text));
-            finding && stock.rows == other.rows && other.cells_to_end() == fresh.cells_to_end()
+            finding && stock.rows == other.rows && other.after_cursor == fresh.after_cursor
         },
     },
     Exception {
-        name: "torn search",
-        reason: "stock leaves remains of the former line in a search; LLE shows the line that was found",
+        name: "torn message",
+        reason: "stock leaves remains of the former line behind the prompt of a search or an argument; LLE shows the whole line",
         matches: |_, Difference { stock, other, .. }, fresh| {
             stock.rows != other.rows
                 && found(other).is_some_and(|text| ends_with(fresh, &text))
-                && other.cells_to_end() == fresh.cells_to_end()
+                && other.after_cursor == fresh.after_cursor
         },
     },
 ];
 
 /// Returns the name of the exception that holds for what `step` led to.
 pub(crate) fn name(step: Option<&Step>, difference: &Difference) -> Option<&'static str> {
-    let (step, fresh) = (step?, difference.fresh.as_ref()?);
+    let (step, (fresh, same)) = (step?, difference.fresh.as_ref()?);
+    if fresh != same {
+        return None;
+    }
     EXCEPTIONS
         .iter()
         .find(|exception| (exception.matches)(step, difference, fresh))
@@ -78,15 +81,18 @@ fn shows_fresh_below_old(difference: &Difference, fresh: &View) -> bool {
         .is_some_and(|down| difference.other.rows[..down].iter().all(known))
 }
 
-/// Returns the line that an incremental search shows, if `view` shows a whole search prompt.
+/// Returns the line behind the prompt of a search or an argument, if `view` shows a whole one.
 fn found(view: &View) -> Option<String> {
     let text = view.rows.concat();
+    if let Some((_, rest)) = text.rsplit_once("(arg: ") {
+        return rest.split_once(") ").map(|(_, line)| line.to_owned());
+    }
     let (before, rest) = text.rsplit_once("i-search)`")?;
     before
         .rsplit_once('(')
         .filter(|(_, kind)| ["", "reverse-", "failed ", "failed reverse-"].contains(kind))?;
     rest.split_once("': ")
-        .map(|(_, found)| found.to_owned())
+        .map(|(_, line)| line.to_owned())
         .or_else(|| rest.ends_with("':").then(String::new))
 }
 

@@ -109,7 +109,7 @@ const VI_EDITS: &[&str] = &[
 const VI_HISTORY: &[&str] = &["k", "j", "+", "-", "G", "1G", "n", "N", "/o\r", "?a\r", "/zzz\r"];
 
 /// Makes a sequence.
-pub(crate) fn sequence(random: &mut Random, alphabet: Alphabet) -> Vec<Step> {
+pub(crate) fn sequence(random: &mut Random, alphabet: Alphabet, resizes: bool) -> Vec<Step> {
     let len = 10 + random.below(30);
     let mut steps = Vec::new();
     while steps.len() < len {
@@ -119,6 +119,7 @@ pub(crate) fn sequence(random: &mut Random, alphabet: Alphabet) -> Vec<Step> {
             Alphabet::Emacs | Alphabet::Search => emacs(random, &mut steps),
         }
     }
+    steps.retain(|step| resizes || !matches!(step, Step::Resize { .. }));
     steps
 }
 

@@ -59,7 +59,7 @@ fn play(alphabet: Alphabet, against: Against, count: usize) {
     for seed in seed..seed + count {
         let mut random = Random::new(seed as u64);
         let setup = Setup::new(&mut random, alphabet, &bashes);
-        let steps = sequence(&mut random, alphabet);
+        let steps = sequence(&mut random, alphabet, setup.resizes);
         let outcome = fight(&setup, &steps, against);
         compared += outcome.compared;
         outcome
@@ -122,7 +122,12 @@ fn shown(seed: usize, setup: &Setup, steps: &[Step], first: Difference, against:
         other,
         fresh,
     } = difference;
-    let fresh = fresh.map_or("    they differ".to_owned(), |view| view.to_string());
+    let fresh = fresh.map_or("    neither can".to_owned(), |(stock, other)| {
+        match stock == other {
+            true => stock.to_string(),
+            false => format!("{stock}\n  {against:?}, starting over:\n{other}"),
+        }
+    });
     format!(
         "seed {seed}: {what} at step {at} of {steps:?}\n  {setup:?}\n  before:\n{before}\n  stock:\n{stock}\n  {against:?}:\n{other}\n  starting over:\n{fresh}\n"
     )
