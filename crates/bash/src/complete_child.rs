@@ -157,12 +157,9 @@ impl Choice {
         });
         let start = WORD_START.load(Ordering::Relaxed);
         let directory = files && is_directory(bash, word);
-        // SAFETY: as above.
-        let mut replacement = if files {
-            unsafe { quoted(bash, item) }
-        } else {
-            word.to_vec()
-        };
+        // SAFETY: the caller's promise.
+        let as_file = || unsafe { quoted(bash, item) };
+        let mut replacement = if files { as_file() } else { word.to_vec() };
         // A word that begins with a quote replaces the quote that stands before it.
         let line = bash.line();
         let quote = start

@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn wraps_as_readline_does() {
         let check = |width, text, expect: &[&str]| {
-            assert_eq!(shown(&frame(width, text)), expect, "{text:?} in {width}")
+            assert_eq!(shown(&frame(width, text)), expect, "{text:?} in {width}");
         };
         check(4, "abc", &["abc"]);
         check(4, "abcd", &["abcd", ""]);

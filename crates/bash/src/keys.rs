@@ -389,7 +389,7 @@ mod tests {
     #[test]
     fn steps_between_rows() {
         let check = |line: &str, point, down, expect| {
-            assert_eq!(row_step(line.as_bytes(), point, down), expect, "{line:?}")
+            assert_eq!(row_step(line.as_bytes(), point, down), expect, "{line:?}");
         };
         check("abc\ndef", 1, true, Some(5));
         check("abc\ndef", 5, false, Some(1));

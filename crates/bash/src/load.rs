@@ -99,7 +99,7 @@ fn load() {
         None => hooks::arm(),
         Some(Decline::Quietly(_)) => {}
         Some(Decline::Saying(why)) => {
-            lle::write_all(2, format!("lusush: {why}; readline paints\n").as_bytes())
+            lle::write_all(2, format!("lusush: {why}; readline paints\n").as_bytes());
         }
     }
 }

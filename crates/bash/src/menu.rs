@@ -139,7 +139,7 @@ impl Menu {
             .skip(first)
             .take(rows * grid.per_row)
         {
-            if (i - first) % grid.per_row == 0 {
+            if (i - first).is_multiple_of(grid.per_row) {
                 frame.newline_below();
             }
             self.lay_item(frame, item, &grid, self.selected == Some(i));

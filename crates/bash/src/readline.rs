@@ -193,12 +193,11 @@ impl Bash {
 /// # Safety
 /// `p` is null or points to a nul-terminated string that outlives the borrow.
 pub(crate) unsafe fn text<'a>(p: *const c_char) -> &'a [u8] {
-    // SAFETY: the caller's promise.
     if p.is_null() {
-        b""
-    } else {
-        unsafe { CStr::from_ptr(p) }.to_bytes()
+        return b"";
     }
+    // SAFETY: the caller's promise.
+    unsafe { CStr::from_ptr(p) }.to_bytes()
 }
 
 /// Borrows `n` bytes, nothing for null.
@@ -206,10 +205,9 @@ pub(crate) unsafe fn text<'a>(p: *const c_char) -> &'a [u8] {
 /// # Safety
 /// `p` is null or points to `n` readable bytes that outlive the borrow.
 unsafe fn bytes<'a>(p: *const c_char, n: usize) -> &'a [u8] {
-    // SAFETY: the caller's promise.
     if p.is_null() {
-        b""
-    } else {
-        unsafe { std::slice::from_raw_parts(p.cast(), n) }
+        return b"";
     }
+    // SAFETY: the caller's promise.
+    unsafe { std::slice::from_raw_parts(p.cast(), n) }
 }

@@ -418,9 +418,7 @@ impl Session {
     /// The shell ends by itself: nothing is left behind.
     pub(crate) fn end(&mut self) {
         self.flight.update(|w| w.event(EventKind::Ended, 0, 0, b""));
-        if let Some(path) = self.flight.path() {
-            let _ = std::fs::remove_file(path);
-        }
+        self.flight.remove();
     }
 }
 

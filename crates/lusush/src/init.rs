@@ -45,7 +45,7 @@ fn lines(library: &Path) -> Vec<u8> {
         &library,
         b" ]]; then\n    enable -f ",
         &library,
-        b" lle\nfi\n",
+        b" lle maint\nfi\n",
     ]
     .concat()
 }
@@ -74,7 +74,10 @@ mod tests {
         fn check(library: &str, expect: &str) {
             let lines = String::from_utf8(lines(Path::new(library))).unwrap();
             assert!(lines.contains(&format!("-r {expect} ]]")), "{lines}");
-            assert!(lines.contains(&format!("enable -f {expect} lle\n")), "{lines}");
+            assert!(
+                lines.contains(&format!("enable -f {expect} lle maint\n")),
+                "{lines}"
+            );
         }
         check(
             "/usr/lib/lusush/liblle_bash.so",

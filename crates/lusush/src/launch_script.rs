@@ -41,7 +41,7 @@ impl Script<'_> {
         }
         out.extend_from_slice(b"if enable -f ");
         quote(&mut out, self.library.as_os_str());
-        out.extend_from_slice(b" lle; then :\n");
+        out.extend_from_slice(b" lle maint; then :\n");
         if let Some(dir) = self.start_dir {
             out.extend_from_slice(b"lle start ");
             quote(&mut out, dir.as_os_str());
@@ -88,7 +88,7 @@ pub(crate) fn prompt_command(library: &Path, former: Option<&OsStr>) -> Vec<u8> 
     }
     out.extend_from_slice(b"; enable -f ");
     quote(&mut out, library.as_os_str());
-    out.extend_from_slice(b" lle");
+    out.extend_from_slice(b" lle maint");
     if former.is_some() {
         out.extend_from_slice(b"; eval \"$PROMPT_COMMAND\"");
     }
@@ -148,7 +148,7 @@ mod tests {
     fn the_script_of_an_interactive_start() {
         insta::assert_snapshot!(text(false, Some(Path::new("/s/1")), &[Source::Home(".bashrc")]), @r#"
         exec 3<&-
-        if enable -f '/opt/it'\''s/liblle_bash.so' lle; then :
+        if enable -f '/opt/it'\''s/liblle_bash.so' lle maint; then :
         lle start '/s/1' || printf 'partial\n' >'/s/1/reached'
         else
         printf '%s\n' 'lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.' >&2
@@ -165,7 +165,7 @@ mod tests {
         insta::assert_snapshot!(text(true, None, &[Source::At("/etc/profile".into())]), @r#"
         exec 3<&-
         BASH_ARGV0=-bash
-        if enable -f '/opt/it'\''s/liblle_bash.so' lle; then :
+        if enable -f '/opt/it'\''s/liblle_bash.so' lle maint; then :
         lle login && shopt -s login_shell
         else
         printf '%s\n' 'lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.' >&2
@@ -197,10 +197,10 @@ mod tests {
             let text = prompt_command(Path::new("/l.so"), former.map(OsStr::new));
             assert_eq!(String::from_utf8(text).unwrap(), expect);
         };
-        check(None, "unset PROMPT_COMMAND; enable -f '/l.so' lle");
+        check(None, "unset PROMPT_COMMAND; enable -f '/l.so' lle maint");
         check(
             Some("echo 'x'"),
-            "PROMPT_COMMAND='echo '\\''x'\\'''; enable -f '/l.so' lle; eval \"$PROMPT_COMMAND\"",
+            "PROMPT_COMMAND='echo '\\''x'\\'''; enable -f '/l.so' lle maint; eval \"$PROMPT_COMMAND\"",
         );
     }
 }
