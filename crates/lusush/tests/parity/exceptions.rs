@@ -54,7 +54,39 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
                 && other.after_cursor == fresh.after_cursor
         },
     },
+    Exception {
+        name: "torn message, submitted",
+        reason: "the same remains stay behind when the line is submitted right from the search",
+        matches: |_,
+                  Difference {
+                      before, stock, other, ..
+                  },
+                  _| {
+            let whole = |view: &View, line: &str| view.rows.iter().any(|row| row.ends_with(line));
+            found(before).is_some_and(|line| whole(other, &line) && !whole(stock, &line))
+                && stock.cursor == other.cursor
+        },
+    },
+    Exception {
+        name: "mark without a letter",
+        reason: "a combining mark at the start of the line joins the prompt; stock overwrites it by halves",
+        matches: |_, Difference { stock, other, .. }, _| {
+            let bare = |view: &View| {
+                view.rows
+                    .iter()
+                    .map(|row| row.replace(is_mark, ""))
+                    .collect::<Vec<_>>()
+            };
+            let leads = |row: &String| row.contains([' ', '#']) && row.contains(is_mark);
+            other.rows.iter().any(leads) && bare(stock) == bare(other) && stock.cursor == other.cursor
+        },
+    },
 ];
+
+/// Whether `c` is one of the combining marks that are typed here.
+fn is_mark(c: char) -> bool {
+    ('\u{300}'..='\u{36f}').contains(&c)
+}
 
 /// Returns the name of the exception that holds for what `step` led to.
 pub(crate) fn name(step: Option<&Step>, difference: &Difference) -> Option<&'static str> {
