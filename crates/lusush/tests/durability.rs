@@ -66,13 +66,13 @@ fn every_command_that_ran_is_in_the_log_once() {
                 .iter_mut()
                 .for_each(|session| session.pump(Duration::ZERO));
         }
-        for at in 0..SESSIONS {
+        for (at, session) in sessions.iter_mut().enumerate() {
             if at != round % SESSIONS && !random.percent(25) {
                 continue;
             }
             let how = ENDS[random.below(ENDS.len())];
-            if end(&mut sessions[at], how) {
-                sessions[at] = start(&home);
+            if end(session, how) {
+                *session = start(&home);
                 ended += 1;
             }
         }
