@@ -46,6 +46,15 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         },
     },
     Exception {
+        name: "room below a full row",
+        reason: "stock scrolls for an empty row below a line that ends at the margin, LLE once the cursor goes there",
+        matches: |_, Difference { stock, other, .. }, fresh| {
+            let last = other.rows.len() - 1;
+            let scrolled = other.rows[1..] == stock.rows[..last] && stock.rows[last].is_empty();
+            scrolled && shows(other, fresh) && shows(stock, fresh)
+        },
+    },
+    Exception {
         name: "torn message",
         reason: "stock leaves remains of the former line behind the prompt of a search or an argument; LLE shows the whole line",
         matches: |_, Difference { stock, other, .. }, fresh| {
