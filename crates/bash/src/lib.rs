@@ -31,6 +31,8 @@ mod builtin;
 mod clock;
 mod complete;
 mod complete_child;
+#[cfg(test)]
+mod counted;
 mod drafts;
 mod file_size;
 mod frame;

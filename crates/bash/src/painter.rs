@@ -329,3 +329,6 @@ impl Theme {
         self.by_index(role).unwrap_or(self.sgr(Role::Plain))
     }
 }
+
+#[cfg(test)]
+mod tests;
