@@ -85,7 +85,7 @@ fn a_key_allocates_nothing() {
     let mut b = Bench::new(b"\x01\x1b[1;32m\x02user\x01\x1b[0m\x02$ ", (80, 24));
     let text =
         "git commit -m \"a message\" && ls -la | grep foo > out # done; for i in 1 2; do echo $i; done";
-    let mut keys = |b: &mut Bench| {
+    let keys = |b: &mut Bench| {
         for n in (1..=text.len()).chain((0..text.len()).rev()) {
             b.show(&text.as_bytes()[..n], n, b" suggested");
         }
@@ -105,12 +105,14 @@ fn on_screen(cols: usize, lines: &[String]) -> Result<(), TestCaseError> {
         screen.process(&b.painter.out);
         let mut expect = vt100::Parser::new(rows as u16, cols as u16, 0);
         expect.process(format!("$ {line}").as_bytes());
-        prop_assert_eq!(
-            screen.screen().contents(),
-            expect.screen().contents(),
-            "after {:?}",
-            line
-        );
+        // The blank that ends a pending wrap cannot be seen.
+        let text = |p: &vt100::Parser| -> Vec<String> {
+            p.screen()
+                .rows(0, cols as u16)
+                .map(|r| r.trim_end().to_owned())
+                .collect()
+        };
+        prop_assert_eq!(text(&screen), text(&expect), "after {:?}", line);
     }
     Ok(())
 }
