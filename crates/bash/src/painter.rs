@@ -142,8 +142,11 @@ impl Painter {
             self.out.extend(b"\r\n");
             self.pos = to;
         } else if to.row != self.pos.row {
-            // A vertical move at a pending wrap ends it in the last column.
-            self.pos.col = self.pos.col.min(self.width - 1);
+            if self.pos.col >= self.width {
+                // Terminals disagree on where a vertical move at a pending wrap leaves the cursor.
+                self.out.push(b'\r');
+                self.pos.col = 0;
+            }
             let (n, dir) = if to.row < self.pos.row {
                 (self.pos.row - to.row, 'A')
             } else {

@@ -96,7 +96,7 @@ fn a_key_allocates_nothing() {
 
 /// Runs the painter's bytes through an emulated terminal and compares with the text laid out directly.
 fn on_screen(cols: usize, lines: &[String]) -> Result<(), TestCaseError> {
-    let rows = 12;
+    let rows = 30; // More than forty wide characters need in the narrowest.
     let mut b = Bench::new(b"$ ", (cols, rows));
     let mut screen = vt100::Parser::new(rows as u16, cols as u16, 0);
     screen.process(b"$ ");
