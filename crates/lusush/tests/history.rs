@@ -1,0 +1,243 @@
+//! What is kept of what one types, by whom it is seen, and what is kept from everybody.
+
+// Helpers of tests panic as tests do.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use lle_log::history::History;
+use lle_pty::{Home, Terminal, deadline};
+
+#[path = "support/mod.rs"]
+mod support;
+
+use support::{load_lle, press};
+
+fn home(rc: &str) -> Home {
+    let home =
+        Home::new(&format!("{}HISTFILE=~/.bash_history\n{rc}", load_lle())).expect("a home can be made");
+    std::fs::write(home.history(), "echo from the file\n").expect("a file in our home can be written");
+    home
+}
+
+fn start(home: &Home) -> Terminal {
+    let mut terminal = Terminal::spawn(&home.spawn("bash")).expect("bash starts");
+    terminal
+        .settle()
+        .unwrap_or_else(|error| panic!("no prompt: {error}"));
+    terminal
+}
+
+/// Runs a line and waits for the next prompt.
+fn run(terminal: &mut Terminal, line: &str) {
+    terminal
+        .press(format!("{line}\r"))
+        .unwrap_or_else(|error| panic!("{line}: {error}"));
+}
+
+fn logged(home: &Home) -> Vec<String> {
+    let folder = home.lusush().join("state/history");
+    let log = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let opened = History::open(&log, 1, 0, None).unwrap();
+    opened
+        .history
+        .commands()
+        .map(|c| String::from_utf8_lossy(&c.command).into_owned())
+        .collect()
+}
+
+fn file(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn sessions_see_each_other_s_commands_and_keep_their_own_last() {
+    let home = home("");
+    let (mut a, mut b) = (start(&home), start(&home));
+    run(&mut b, "echo own");
+    run(&mut a, "echo from-a");
+    run(&mut b, "");
+    press(&mut b, "echo f", "echo from-a"); // Suggested.
+    press(&mut b, "\x15\x10", "$ echo own"); // The first key up is one's own …
+    press(&mut b, "\x10", "$ echo from-a"); // … the next another's.
+    press(&mut b, "\x15", "$");
+    run(&mut b, "clear");
+    press(&mut b, "!-2\r", "echo own\nown");
+    // What bash appends to its file at exit is what this session ran, and nothing else.
+    b.type_bytes(b"exit\r").unwrap();
+    b.wait_exit(deadline()).unwrap();
+    assert_eq!(
+        file(&home.history()),
+        "echo from the file\necho own\nclear\necho own\nexit\n"
+    );
+}
+
+#[test]
+fn what_a_killed_session_ran_is_there_in_the_next_one() {
+    let home = home("");
+    let mut killed = start(&home);
+    run(&mut killed, "echo before the kill");
+    killed.signal(rustix::process::Signal::KILL).unwrap();
+    killed.wait_exit(deadline()).unwrap();
+    assert_eq!(file(&home.history()), "echo from the file\n");
+    let mut next = start(&home);
+    press(&mut next, "\x10", "$ echo before the kill");
+    press(&mut next, "\x10", "$ echo from the file");
+}
+
+#[test]
+fn the_file_is_imported_once() {
+    let home = home("");
+    let mut first = start(&home);
+    run(&mut first, "true");
+    let mut second = start(&home);
+    run(&mut second, "");
+    assert_eq!(logged(&home), ["echo from the file", "true"]);
+    assert!(first.text().contains("imported") && !second.text().contains("imported"));
+}
+
+#[test]
+fn what_bash_would_not_keep_is_not_logged() {
+    let home = home("HISTCONTROL=ignoredups HISTIGNORE='ls*:&'\n");
+    let mut t = start(&home);
+    for line in [
+        "echo a",
+        "echo a",
+        " echo blank",
+        "lsof",
+        "echo b",
+        "set +o history",
+        "echo off",
+        "set -o history",
+    ] {
+        run(&mut t, line);
+    }
+    assert_eq!(
+        logged(&home),
+        ["echo from the file", "echo a", "echo b", "set +o history"]
+    );
+}
+
+#[test]
+fn what_ran_is_logged_and_not_what_referred_to_it() {
+    let home = home("");
+    let mut t = start(&home);
+    for line in [
+        "echo one",
+        "!!",
+        "!ec:s/one/two/",
+        "!nothing-like-this",
+        "echo 'it!s' \"$?!\"",
+        "^it^at^",
+    ] {
+        run(&mut t, line);
+    }
+    assert_eq!(
+        logged(&home)[1..],
+        [
+            "echo one",
+            "echo one",
+            "echo two",
+            "echo 'it!s' \"$?!\"",
+            "echo 'at!s' \"$?!\""
+        ]
+    );
+}
+
+#[test]
+fn a_command_of_several_rows_is_one_entry() {
+    let home = home("");
+    let mut t = start(&home);
+    run(&mut t, "for i in 1 2; do\recho $i\rdone");
+    run(&mut t, "lle set multiline off");
+    run(&mut t, "if true; then\recho yes\rfi"); // By bash's own second prompt.
+    let log = logged(&home);
+    assert_eq!(log[1], "for i in 1 2; do\necho $i\ndone");
+    assert_eq!(log[3], "if true; then\necho yes\nfi");
+}
+
+#[test]
+fn the_end_of_a_command_is_logged() {
+    let home = home("");
+    let mut t = start(&home);
+    run(&mut t, "(exit 3)");
+    run(&mut t, "if fi");
+    let folder = home.lusush().join("state/history");
+    let log = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let opened = History::open(&log, 1, 0, None).unwrap();
+    let ends: Vec<_> = opened
+        .history
+        .commands()
+        .skip(1)
+        .map(|c| (c.status, c.duration_ns.is_some()))
+        .collect();
+    assert_eq!(ends, [(Some(3), true), (Some(2), true)]);
+}
+
+#[test]
+fn a_line_being_typed_survives_its_terminal() {
+    let home = home("");
+    for (line, kept) in [(" echo a blank before it", false), ("echo half a li", true)] {
+        let mut t = start(&home);
+        press(&mut t, line, line.trim());
+        t.hang_up();
+        t.wait_exit(deadline()).unwrap();
+        let drafts = std::fs::read_dir(home.lusush().join("state/drafts")).map_or(vec![], |dir| {
+            dir.flatten()
+                .filter_map(|e| std::fs::read_to_string(e.path()).ok())
+                .collect()
+        });
+        assert_eq!(drafts.iter().any(|d| d == line), kept, "{line:?} in {drafts:?}");
+    }
+    let mut next = start(&home);
+    assert!(next.text().contains("was being typed"), "{}", next.text());
+    run(&mut next, "lle draft");
+    assert!(next.text().contains("\necho half a li"), "{}", next.text());
+    run(&mut next, "lle draft clear; clear");
+    run(&mut next, "lle draft");
+    assert!(next.text().contains("no unfinished lines"), "{}", next.text());
+}
+
+#[test]
+fn a_limit_of_file_size_ends_no_shell() {
+    let home = home("");
+    let mut t = start(&home);
+    run(&mut t, "ulimit -f 0");
+    run(&mut t, "echo still $((6*7))");
+    run(&mut t, "echo here $((7*6))");
+    let text = t.text();
+    assert!(
+        text.contains("\nstill 42\n") && text.contains("\nhere 42\n"),
+        "{text}"
+    );
+    assert_eq!(text.matches("memory only").count(), 1, "said once:\n{text}");
+}
+
+#[test]
+fn a_damaged_log_is_read_around_and_left_as_it_is() {
+    let home = home("");
+    let mut first = start(&home);
+    for line in ["echo first", "echo second", "echo third"] {
+        run(&mut first, line);
+    }
+    drop(first);
+    let folder = home.lusush().join("state/history");
+    let log = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&log).unwrap();
+    let at = bytes.windows(6).position(|w| w == b"second").unwrap();
+    bytes[at] ^= 1;
+    bytes.extend_from_slice(b"a torn tail");
+    std::fs::write(&log, &bytes).unwrap();
+    let mut next = start(&home);
+    run(&mut next, "echo fourth");
+    press(&mut next, "echo fi", "echo first");
+    let found = logged(&home);
+    assert!(
+        found.contains(&"echo third".into()) && found.contains(&"echo fourth".into()),
+        "{found:?}"
+    );
+    assert!(
+        std::fs::read(&log).unwrap().starts_with(&bytes),
+        "what was there stays"
+    );
+}
