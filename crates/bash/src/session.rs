@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 /// One key in so many is measured twice over: what recording it costs, and what LLE's painting adds to it.
 const SAMPLE_EVERY: u64 = 64;
+/// Flight files in the folder before the dead among the oldest are removed: last words of more are read by nobody.
+const FLIGHTS_KEPT: usize = 32;
 /// Messages kept for the next prompt; more in one round are counted only.
 const NOTICES_MAX: usize = 6;
 /// A prompt slower than this is an event: a person notices 100 ms.
@@ -47,6 +49,7 @@ impl Session {
         let identity = Identity::of_this_process(id, tty, bash_version, env!("CARGO_PKG_VERSION"));
         let made = as_error(|| {
             let dir = places.sessions()?;
+            prune(&dir);
             Flight::create(&dir, &identity).map_err(|e| with_causes(&e))
         });
         let (flight, problem) = match made {
@@ -419,6 +422,27 @@ impl Session {
     pub(crate) fn end(&mut self) {
         self.flight.update(|w| w.event(EventKind::Ended, 0, 0, b""));
         self.flight.remove();
+    }
+}
+
+/// Removes the flight files of the longest dead, once there are more than [`FLIGHTS_KEPT`].
+///
+/// Done before this session has a file of its own there: closing that one would drop its lock.
+fn prune(dir: &Path) {
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return;
+    };
+    let mut files: Vec<_> = entries
+        .flatten()
+        .filter_map(|e| Some((e.metadata().ok()?.modified().ok()?, e.path())))
+        .filter(|(_, path)| path.extension().is_some_and(|x| x == lle_metrics::EXTENSION))
+        .collect();
+    files.sort();
+    let too_many = files.len().saturating_sub(FLIGHTS_KEPT);
+    for (_, path) in files.into_iter().take(too_many) {
+        if lle_metrics::liveness(&path) == lle_metrics::Liveness::Dead {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 

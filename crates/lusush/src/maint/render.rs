@@ -103,8 +103,9 @@ fn live(out: &mut String, session: &Session, now: u64, ink: Ink) {
 fn dead(out: &mut String, session: &Session, now: u64, ink: Ink) {
     heading(out, session, now, ink);
     let seen = session.seen_wall_ns();
-    let why = match session.another_boot {
-        Some(true) => "the machine was started anew",
+    let why = match (session.another_boot, session.replaced) {
+        (Some(true), _) => "the machine was started anew",
+        (_, Some(true)) => "it became another program (exec)",
         _ => "its process is gone",
     };
     line(out, "last seen", &format!("{} ago; {why}", since(seen, now)));

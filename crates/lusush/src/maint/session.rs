@@ -67,6 +67,8 @@ pub(crate) struct Session {
     pub(crate) state: State,
     /// From another boot of the machine; null if that cannot be told.
     pub(crate) another_boot: Option<bool>,
+    /// The process lives on as another program (`exec`); null if that was not asked.
+    pub(crate) replaced: Option<bool>,
     /// The writer died inside a batch: single values are right, sums may be one off.
     pub(crate) torn: bool,
     pub(crate) pid: u32,
@@ -153,6 +155,7 @@ impl Session {
             id: format!("{:016x}", identity.session_id),
             state,
             another_boot,
+            replaced: None,
             torn: snapshot.torn(),
             pid: identity.pid,
             tty: identity.tty,

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use lle_metrics::identity::start_ticks;
 use lle_metrics::liveness::{from_another_boot, liveness};
 use lle_metrics::{EXTENSION, Snapshot};
 
@@ -95,12 +96,13 @@ fn session(path: &Path) -> Result<Option<Session>, String> {
         Err(error) => return Err(error.to_string()),
     };
     let cost = process::cost(&snapshot.identity());
-    Ok(Some(Session::of(
-        &snapshot,
-        alive,
-        from_another_boot(&snapshot),
-        cost,
-    )))
+    let mut session = Session::of(&snapshot, alive, from_another_boot(&snapshot), cost);
+    if session.state == State::Dead {
+        let identity = snapshot.identity();
+        let known = identity.start_ticks != 0;
+        session.replaced = known.then(|| start_ticks(identity.pid) == Some(identity.start_ticks));
+    }
+    Ok(Some(session))
 }
 
 fn now_wall_ns() -> u64 {
