@@ -348,7 +348,7 @@ fn ready(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {
 fn start(lle: &mut Lle, args: &[String], _: &mut String) -> c_int {
     lle.round.start_dir = args.first().map(std::path::PathBuf::from);
     // Without hooks LLE sees no prompt and cannot tell of one: then the launcher must not wait for it.
-    if lle.hooks.armed() { OK } else { FAILED }
+    if lle.hooks.hooked() { OK } else { FAILED }
 }
 
 fn login(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {

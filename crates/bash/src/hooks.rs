@@ -10,6 +10,9 @@
 //! `rl_redisplay_function` is LLE's only from prep to deprep. Readline takes a foreign one as a sign that it need not
 //! look at the terminal's capabilities, and it looks when it starts and whenever TERM is assigned.
 //!
+//! Prep and deprep stay when LLE is off, by the user or after a panic: readline then paints and reads by itself, and every
+//! command still reaches the log.
+//!
 //! Invariants: a panic never leaves this module: readline gets its own functions back and keeps the text. Bash may
 //! `longjmp` out of [`stock_wait`], so nothing there owns anything.
 
@@ -24,7 +27,12 @@ const BURST_NS: u64 = 10_000_000;
 
 /// What was hooked before, and what is waiting.
 pub(crate) struct Hooks {
+    /// Prep and deprep are in: lines are seen to begin and end.
+    hooked: bool,
+    /// LLE paints and reads.
     armed: bool,
+    /// A line has begun and has not ended.
+    line_open: bool,
     prep: Option<PrepFn>,
     redisplay: Option<VoidFn>,
     getc: Option<GetcFn>,
@@ -45,7 +53,9 @@ pub(crate) struct Hooks {
 impl Hooks {
     pub(crate) fn new() -> Self {
         Self {
+            hooked: false,
             armed: false,
+            line_open: false,
             prep: None,
             redisplay: None,
             getc: None,
@@ -62,10 +72,47 @@ impl Hooks {
     pub(crate) fn armed(&self) -> bool {
         self.armed
     }
+
+    /// True if LLE sees lines begin and end, whoever paints them.
+    pub(crate) fn hooked(&self) -> bool {
+        self.hooked
+    }
 }
 
-/// Puts LLE's hooks in; does nothing if they are.
+/// Sees lines begin and end from now on; does nothing if LLE does.
+pub(crate) fn hook() {
+    let Some(lle) = state() else { return };
+    if lle.hooks.hooked {
+        return;
+    }
+    let bash = lle.bash;
+    // SAFETY: plain writes to readline's hook variables, of functions of the declared types.
+    unsafe {
+        lle.hooks.prep = *bash.prep_term_function;
+        lle.hooks.deprep = *bash.deprep_term_function;
+        *bash.prep_term_function = Some(prep);
+        *bash.deprep_term_function = Some(deprep);
+    }
+    lle.hooks.hooked = true;
+}
+
+/// Takes everything out.
+pub(crate) fn unhook() {
+    disarm();
+    let Some(lle) = state() else { return };
+    if std::mem::take(&mut lle.hooks.hooked) {
+        let bash = lle.bash;
+        // SAFETY: as in hook(); what stood there before.
+        unsafe {
+            *bash.prep_term_function = lle.hooks.prep;
+            *bash.deprep_term_function = lle.hooks.deprep;
+        }
+    }
+}
+
+/// Lets LLE paint and read; does nothing if it does.
 pub(crate) fn arm() {
+    hook();
     let Some(lle) = state() else { return };
     if lle.hooks.armed {
         return;
@@ -75,11 +122,7 @@ pub(crate) fn arm() {
     unsafe {
         lle.hooks.redisplay = *bash.redisplay_function;
         lle.hooks.getc = *bash.getc_function;
-        lle.hooks.prep = *bash.prep_term_function;
-        lle.hooks.deprep = *bash.deprep_term_function;
-        *bash.prep_term_function = Some(prep);
         *bash.getc_function = Some(getc);
-        *bash.deprep_term_function = Some(deprep);
     }
     lle.hooks.armed = true;
     lle.hooks.waiting = None;
@@ -87,7 +130,7 @@ pub(crate) fn arm() {
     lle.session.switched(true);
 }
 
-/// Gives readline its own functions back; the text stays.
+/// Gives readline its painting and reading back; the text stays.
 pub(crate) fn disarm() {
     let Some(lle) = state() else { return };
     if !lle.hooks.armed {
@@ -98,8 +141,6 @@ pub(crate) fn disarm() {
     unsafe {
         *bash.redisplay_function = lle.hooks.redisplay.or(Some(bash.stock_redisplay));
         *bash.getc_function = lle.hooks.getc.or(Some(bash.stock_getc));
-        *bash.prep_term_function = lle.hooks.prep;
-        *bash.deprep_term_function = lle.hooks.deprep;
     }
     lle.hooks.armed = false;
     lle.commands.unwrap(&bash);
@@ -131,7 +172,12 @@ fn hand_back(what: &str) {
             lle.painter.out.clear();
             lle.painter.forget();
         }
-        disarm();
+        if state().is_some_and(|lle| lle.hooks.armed) {
+            disarm();
+        } else {
+            // It was the little that is left when LLE is off.
+            unhook();
+        }
         write_all(
             bash.out_fd(),
             format!("\x1b[0m\r\n\x1b[J{message}\r\n").as_bytes(),
@@ -156,12 +202,20 @@ fn hand_back(what: &str) {
 unsafe extern "C-unwind" fn prep(meta: c_int) {
     let Some(lle) = state() else { return };
     let (bash, old) = (lle.bash, lle.hooks.prep);
-    // SAFETY: what stood in the hook before; then a plain write as in arm().
+    // SAFETY: what stood in the hook before.
     unsafe {
         if let Some(old) = old {
             old(meta);
         }
-        *bash.redisplay_function = Some(redisplay);
+    }
+    if state().is_some_and(|lle| lle.hooks.armed) {
+        // SAFETY: a plain write as in arm().
+        unsafe { *bash.redisplay_function = Some(redisplay) }
+    } else {
+        guarded("beginning a line", |lle| {
+            lle.open_line();
+            lle.flush();
+        });
     }
 }
 
@@ -169,9 +223,11 @@ unsafe extern "C-unwind" fn prep(meta: c_int) {
 unsafe extern "C-unwind" fn redisplay() {
     guarded("painting", |lle| {
         let bash = lle.bash;
+        lle.open_line();
         // SAFETY: plain reads and writes of readline's display variables.
         unsafe {
             if *bash.echoing == 0 {
+                lle.flush();
                 // A silent read: readline leaves even the prompt to whoever paints.
                 if *bash.last_c_pos == 0 {
                     let prompt: Vec<u8> = bash.shown_prompt().iter().copied().filter(|b| *b > 2).collect();
@@ -186,9 +242,7 @@ unsafe extern "C-unwind" fn redisplay() {
             // A signal ends a search: its message stays on the screen, as readline leaves it.
             return;
         }
-        if !lle.painter.is_valid() {
-            lle.line_begins();
-        } else if !fresh && lle.hooks.in_burst && lle.keys_wait() {
+        if !fresh && lle.hooks.in_burst && lle.keys_wait() {
             lle.owed = true;
             return;
         }
@@ -199,9 +253,15 @@ unsafe extern "C-unwind" fn redisplay() {
 /// `rl_deprep_term_function`: the line is over.
 unsafe extern "C-unwind" fn deprep() {
     guarded("ending a line", |lle| {
-        // SAFETY: a plain read.
-        if unsafe { *lle.bash.echoing } != 0 {
-            lle.finish();
+        lle.hooks.line_open = false;
+        let accepted = lle.is_accepted();
+        if lle.hooks.armed {
+            lle.finish(accepted);
+        }
+        if accepted && lle.bash.reads_commands() {
+            lle.accepted(lle.bash.accepted_line());
+        } else {
+            lle.session.line_dropped();
         }
     });
     let Some(lle) = state() else { return };
@@ -414,17 +474,15 @@ impl Lle {
     }
 
     /// The end of a `readline()` call, by any road: suggestion and menu off, the cursor below the text, the line told.
-    fn finish(&mut self) {
+    fn finish(&mut self, accepted: bool) {
         let bash = self.bash;
         let owed = std::mem::take(&mut self.owed) || self.names_open;
         let grey = !self.suggestion.is_empty() || self.menu.is_some();
         self.drop_line_state();
-        if !self.painter.is_valid() {
+        // SAFETY: a plain read.
+        if !self.painter.is_valid() || unsafe { *bash.echoing } == 0 {
             return;
         }
-        // Release 5.1 has no state for end of file.
-        let at_eof = bash.is(bits::EOF) || self.hooks.line_was_empty && matches!(self.hooks.last_key, 4 | -1);
-        let accepted = bash.is_done() && !at_eof;
         // SAFETY: plain reads.
         let (by_readline, version) = unsafe {
             (
@@ -453,10 +511,20 @@ impl Lle {
         }
         self.flush();
         self.painter.forget();
-        if accepted && bash.reads_commands() {
-            self.accepted(line);
-        } else {
-            self.session.line_dropped();
+    }
+
+    /// True if the line was accepted, not given up and not ended by end of file.
+    fn is_accepted(&self) -> bool {
+        // Release 5.1 has no state for end of file.
+        let at_eof = self.hooks.line_was_empty && matches!(self.hooks.last_key, 4 | -1);
+        self.bash.is_done() && !self.bash.is(bits::EOF) && !at_eof
+    }
+
+    /// The first thing that is done for a line, whoever paints it.
+    fn open_line(&mut self) {
+        if !std::mem::replace(&mut self.hooks.line_open, true) {
+            self.hooks.last_key = 0;
+            self.line_begins();
         }
     }
 

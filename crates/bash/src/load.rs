@@ -51,7 +51,7 @@ pub(crate) extern "C-unwind" fn lle_builtin_load(_: *const c_char) -> c_int {
 /// Bash calls this at `enable -d lle`; the code stays mapped (`-z nodelete`).
 #[unsafe(no_mangle)]
 pub(crate) extern "C-unwind" fn lle_builtin_unload(_: *const c_char) {
-    let _ = std::panic::catch_unwind(hooks::disarm);
+    let _ = std::panic::catch_unwind(hooks::unhook);
 }
 
 fn load() {
@@ -100,6 +100,7 @@ fn load() {
         Some(Decline::Quietly(_)) => {}
         Some(Decline::Saying(why)) => {
             lle::write_all(2, format!("lusush: {why}; readline paints\n").as_bytes());
+            hooks::hook();
         }
     }
 }

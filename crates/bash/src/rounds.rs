@@ -40,7 +40,9 @@ impl Lle {
     /// A `readline()` call has begun.
     pub(crate) fn line_begins(&mut self) {
         let bash = self.bash;
-        self.commands.wrap(&bash);
+        if self.hooks.armed() {
+            self.commands.wrap(&bash);
+        }
         if !bash.at_first_prompt() {
             return;
         }

@@ -214,6 +214,34 @@ fn a_limit_of_file_size_ends_no_shell() {
 }
 
 #[test]
+fn history_is_kept_whoever_paints() {
+    let home = home("");
+    let mut t = start(&home);
+    for line in [
+        "lle off",
+        "echo off",
+        "lle on",
+        "lle panic",
+        "echo after",
+        "echo more",
+    ] {
+        run(&mut t, line);
+    }
+    assert!(t.text().contains("an error in LLE"), "{}", t.text());
+    assert_eq!(
+        logged(&home)[1..],
+        [
+            "lle off",
+            "echo off",
+            "lle on",
+            "lle panic",
+            "echo after",
+            "echo more"
+        ]
+    );
+}
+
+#[test]
 fn a_damaged_log_is_read_around_and_left_as_it_is() {
     let home = home("");
     let mut first = start(&home);
