@@ -238,8 +238,10 @@ unsafe extern "C-unwind" fn redisplay() {
             }
         }
         let fresh = !lle.painter.is_valid() || lle.starts_fresh_row();
-        if !fresh && bash.is(bits::SIGHANDLER) && bash.is(bits::SEARCHING) {
-            // A signal ends a search: its message stays on the screen, as readline leaves it.
+        let message = bash.is(bits::SEARCHING | bits::NUMERICARG);
+        if !fresh && bash.is(bits::SIGHANDLER) && message && bash.has_prompt() {
+            // A signal ends a search or an argument: its message stays on the screen, as readline leaves it. Without a
+            // prompt there is nothing readline saved for the message's time, and it clears the message.
             return;
         }
         if !fresh && lle.hooks.in_burst && lle.keys_wait() {
@@ -531,6 +533,10 @@ impl Lle {
     fn end_row(&mut self, accepted: bool, version: c_int) {
         let end = self.extent.text_end;
         if !accepted {
+            // SAFETY: a plain read. Cleaning up for a signal, readline went to the last row and took note of it so.
+            if unsafe { *self.bash.vis_botlin } == 0 && self.extent.text_rows > 1 {
+                self.painter.moved_to(end.row);
+            }
             if self.painter.pos().row != end.row {
                 self.painter.go(end);
             }

@@ -157,8 +157,12 @@ impl Lle {
     }
 
     /// Looks up what the last paint left open, names on PATH and the suggestion, and paints again if that changes
-    /// anything. Called when no key waits.
+    /// anything. Called when no key waits; in the middle of a command of several keys it waits for its end, since the
+    /// text may be half changed.
     pub(crate) fn enrich(&mut self) {
+        if !self.bash.is(crate::abi::state::READCMD) {
+            return;
+        }
         let (names, search) = (
             std::mem::take(&mut self.names_open),
             std::mem::take(&mut self.search_open),

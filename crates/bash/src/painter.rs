@@ -320,6 +320,11 @@ impl Painter {
         self.rows_made = self.rows_made.max(row + 2);
     }
 
+    /// Readline moved the cursor down to the start of `row`.
+    pub(crate) fn moved_to(&mut self, row: usize) {
+        self.pos = Place { row, col: 0 };
+    }
+
     /// Erases from `place` to the end of the screen.
     pub(crate) fn erase_from(&mut self, place: Place) {
         self.go(place);

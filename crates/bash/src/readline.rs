@@ -55,6 +55,12 @@ impl Bash {
         unsafe { *self.display_prompt == *self.prompt }
     }
 
+    /// True if there is a prompt at all.
+    pub(crate) fn has_prompt(&self) -> bool {
+        // SAFETY: null or nul-terminated.
+        !unsafe { text(*self.prompt) }.is_empty()
+    }
+
     /// True while a command line is read: PS1 or PS2, and no `read -e`.
     pub(crate) fn reads_commands(&self) -> bool {
         // SAFETY: as above.

@@ -131,7 +131,7 @@ pub(crate) fn compose(frame: &mut Frame, p: &Picture<'_>, marks: &mut Marks) -> 
             Shown::Char(c) if c >= ' ' => width::of(c),
             _ => 1,
         };
-        if i >= p.point && cursor.is_none() {
+        if i == p.point {
             cursor = Some(if cols > 1 {
                 frame.place_for(cols)
             } else {

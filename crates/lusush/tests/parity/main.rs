@@ -19,7 +19,7 @@ use support::{Random, number};
 /// Sequences for each alphabet by default: about a minute on two cores.
 const SEQUENCES: usize = 500;
 /// Failures shortened and shown; the rest are counted.
-const SHOWN_MAX: usize = 3;
+const SHOWN_MAX: usize = 30;
 /// Duels spent on shortening one failure.
 const SHORTENING_MAX: usize = 150;
 
