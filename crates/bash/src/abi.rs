@@ -94,6 +94,10 @@ pub(crate) mod state {
     pub(crate) const SEARCHING: c_ulong = 0x80 | 0x100 | 0x200;
     /// Reading a numeric argument.
     pub(crate) const NUMERICARG: c_ulong = 0x400;
+    /// Any state in which readline shows a message in place of the prompt: searches, arguments, `execute-named-command`.
+    pub(crate) const MESSAGES: c_ulong = SEARCHING | NUMERICARG | 0x1000_0000;
+    /// In a command, among them those that end the line by themselves.
+    pub(crate) const DISPATCHING: c_ulong = 0x20;
     /// In readline's signal handling.
     pub(crate) const SIGHANDLER: c_ulong = 0x8000;
     /// Keys come from a macro.

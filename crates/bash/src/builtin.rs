@@ -120,6 +120,21 @@ const INTERNAL: &[Verb] = &[
 
 /// The builtin's function.
 pub(crate) unsafe extern "C-unwind" fn run(mut words: *mut WordList) -> c_int {
+    // SAFETY: bash passes a list of words, each nul-terminated.
+    let first = unsafe {
+        if words.is_null() {
+            b""
+        } else {
+            text((*(*words).word).word)
+        }
+    };
+    if first == b"__complete" {
+        // Completion functions may leave by `longjmp`: nothing is owned here.
+        if let Some(bash) = state().map(|lle| lle.bash) {
+            complete_child::complete(&bash);
+        }
+        return OK;
+    }
     let mut args = Vec::new();
     while !words.is_null() {
         // SAFETY: bash passes a list of words, each nul-terminated.
@@ -147,10 +162,6 @@ fn dispatch(args: &[String]) -> (c_int, String) {
         return (FAILED, "lle: not loaded\n".into());
     };
     let verb = args.first().map_or("status", String::as_str);
-    if verb == "__complete" {
-        complete_child::complete(&lle.bash);
-        return (OK, out);
-    }
     let Some(found) = VERBS.iter().chain(INTERNAL).find(|v| v.name == verb) else {
         let _ = writeln!(out, "lle: no verb `{verb}`; `lle help` lists them");
         return (USAGE, out);
@@ -162,8 +173,14 @@ fn dispatch(args: &[String]) -> (c_int, String) {
             let _ = writeln!(out, "lle: {why}");
             return (FAILED, out);
         }
-        ("on", None) => arm(),
-        ("off", _) => disarm(),
+        ("on", None) => {
+            lle.switched_off = false;
+            arm();
+        }
+        ("off", _) => {
+            lle.switched_off = true;
+            disarm();
+        }
         _ => {}
     }
     if let Some(lle) = state() {

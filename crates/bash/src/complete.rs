@@ -95,11 +95,6 @@ impl Job {
         self.state != Progress::Running
     }
 
-    /// True if the line is still the one it was asked for.
-    fn fits(&self, bash: &Bash) -> bool {
-        bash.line() == self.line && bash.point() == self.point
-    }
-
     pub(crate) fn time_left(&self) -> Duration {
         DEADLINE.saturating_sub(crate::clock::since(self.began))
     }
@@ -114,8 +109,18 @@ impl Job {
                 Ok(0) => self.state = Progress::Answered,
                 Ok(n) if self.answer.len() + n <= ANSWER_MAX => self.answer.extend_from_slice(&buffer[..n]),
                 Ok(_) => self.state = Progress::Answered,
-                Err(_) => break,
+                Err(_) => match std::io::Error::last_os_error().raw_os_error() {
+                    Some(libc::EAGAIN | libc::EINTR) => break,
+                    _ => self.state = Progress::Answered,
+                },
             }
+        }
+        // The end of the answer is the end, even if something the completion started keeps the pipe open.
+        if self.state == Progress::Running
+            && self.answer.ends_with(&MAGIC.to_le_bytes())
+            && self.answer().is_some()
+        {
+            self.state = Progress::Answered;
         }
         if self.state == Progress::Running && self.time_left().is_zero() {
             self.state = Progress::TimedOut;
@@ -123,23 +128,54 @@ impl Job {
     }
 
     /// Waits for the child, at most `limit`; keys wait in the terminal's queue meanwhile.
-    fn wait(&mut self, limit: Duration) {
+    ///
+    /// A signal that readline has caught ends the wait: true then, and the caller lets it be handled.
+    fn wait(&mut self, bash: &Bash, limit: Duration) -> bool {
         let began = crate::clock::now();
         while self.state == Progress::Running {
             let left = limit.saturating_sub(crate::clock::since(began));
+            if left.is_zero() || self.is_stopped() {
+                break;
+            }
             let mut poll = libc::pollfd {
                 fd: self.fd,
                 events: libc::POLLIN,
                 revents: 0,
             };
-            let ms = c_int::try_from(left.as_millis()).unwrap_or(c_int::MAX);
-            // SAFETY: one valid pollfd.
-            let n = unsafe { libc::poll(&raw mut poll, 1, ms) };
-            self.pump();
-            if n <= 0 {
-                return;
+            let ms = c_int::try_from(left.as_millis())
+                .unwrap_or(c_int::MAX)
+                .saturating_add(1);
+            // SAFETY: one valid pollfd; then only a look at which signal was caught.
+            unsafe {
+                libc::poll(&raw mut poll, 1, ms);
+                if (bash.pending_signal)() != 0 {
+                    return true;
+                }
             }
+            self.pump();
         }
+        false
+    }
+
+    /// True if the child wants the terminal, which it cannot have: its group is stopped.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)) else {
+            return false;
+        };
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('T'))
+    }
+
+    fn answer(&self) -> Option<Answer> {
+        Answer::parse(&self.answer)
+    }
+
+    /// What was typed at the cursor since it was asked for, if nothing else changed.
+    fn typed_since<'a>(&self, bash: &Bash) -> Option<&'a [u8]> {
+        let (line, point) = (bash.line(), bash.point());
+        let (before, after) = self.line.split_at(self.point);
+        let typed = line.get(before.len()..point)?;
+        (line.starts_with(before) && line[point..] == *after).then_some(typed)
     }
 
     /// Ends the child, whatever it is doing, and what it started.
@@ -168,7 +204,11 @@ impl Lle {
             self.session.fell_back("completion: cannot fork");
             return false;
         };
-        job.wait(GRACE);
+        job.wait(&self.bash, GRACE);
+        if job.is_stopped() {
+            // It wants the terminal, as fzf does: then readline completes in the shell itself.
+            return false;
+        }
         let done = job.is_done();
         self.job = Some(job);
         if done {
@@ -177,15 +217,21 @@ impl Lle {
         true
     }
 
-    /// Enter on a line whose completion was asked for and is not there yet: it comes first, as in bash.
-    pub(crate) fn await_completion(&mut self) {
-        if let Some(job) = self.job.as_mut()
-            && job.fits(&self.bash)
-        {
-            let left = job.time_left();
-            job.wait(left);
-            self.apply_completion();
+    /// Enter on a line whose completion was asked for and is not there yet: it comes first, as in bash. False if it did
+    /// not come, by a signal or the deadline; then the line is not what the user meant and must not run.
+    pub(crate) fn await_completion(&mut self) -> bool {
+        let bash = self.bash;
+        let Some(job) = self.job.as_mut().filter(|job| job.typed_since(&bash).is_some()) else {
+            return true;
+        };
+        let left = job.time_left();
+        if job.wait(&bash, left) || !job.is_done() || job.state == Progress::TimedOut {
+            self.job = None;
+            bash.bell();
+            return false;
         }
+        self.apply_completion();
+        true
     }
 
     /// Puts a finished completion into the line, or opens the menu.
@@ -193,23 +239,41 @@ impl Lle {
         let Some(job) = self.job.take_if(|job| job.is_done()) else {
             return;
         };
-        let late = !job.fits(&self.bash);
+        let typed = job.typed_since(&self.bash).map(<[u8]>::to_vec);
+        let late = typed.as_ref().is_none_or(|typed| !typed.is_empty());
         let timed_out = job.state == Progress::TimedOut;
         self.session.completed(job.began, late, timed_out);
         if timed_out {
             self.bash.bell();
             return;
         }
-        let Some(answer) = Answer::parse(&job.answer) else {
+        let Some(answer) = job.answer() else {
             self.session.completion_failed();
             self.bash.bell();
             return;
         };
-        if late {
-            self.offer_late(answer, &job);
-        } else {
-            self.apply(answer);
+        match typed {
+            Some(typed) if typed.is_empty() => self.apply(answer),
+            Some(typed) => self.apply_late(answer, &job, &typed),
+            None => {}
         }
+    }
+
+    /// Something was typed behind the word meanwhile. What the completion would have put in comes before it, as if the
+    /// keys had waited; unless the user has typed just that.
+    fn apply_late(&mut self, answer: Answer, job: &Job, typed: &[u8]) {
+        let added = answer
+            .line
+            .get(job.point..answer.point)
+            .filter(|_| answer.line.starts_with(&job.line[..job.point]) && answer.total == 0)
+            .unwrap_or_default()
+            .to_vec();
+        if added.is_empty() || typed.starts_with(added.trim_ascii_end()) || added.starts_with(typed) {
+            self.offer_late(answer, job);
+            return;
+        }
+        self.bash.replace(job.point..job.point, &added);
+        self.bash.set_point(job.point + added.len() + typed.len());
     }
 
     fn apply(&mut self, answer: Answer) {

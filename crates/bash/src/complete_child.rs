@@ -1,7 +1,8 @@
 //! The child's side of a completion: from fork to `_exit`, nothing returns from here.
 //!
-//! Invariants: the child cannot reach the terminal, bash's history or its own parent's files: its first three
-//! descriptors are /dev/null, it is its own process group, `EXIT` traps are reset, and it ends by `_exit`.
+//! Invariants: the child's first three descriptors are /dev/null, it is its own process group, in the background, so that
+//! reading the terminal stops it; `EXIT` traps are reset, nothing it does reaches bash's history, and it ends by
+//! `_exit`. A completion function that opens /dev/tty and writes can still do so, as it can in bash.
 
 use crate::complete::MAGIC;
 use crate::menu::ITEMS_MAX;
@@ -17,8 +18,8 @@ const EVAL_FLAGS: c_int = 0x4 | 0x1;
 const SUBSHELL_COMSUB: c_int = 0x4;
 /// Readline's name for "insert what is common, list the rest", its `show-all-if-ambiguous`.
 const INSERT_AND_LIST: c_int = b'!' as c_int;
-/// Descriptors from here on are out of the way of scripts.
-const HIGH_FD: c_int = 200;
+/// Descriptors from here on are out of the way of most scripts; flock(1) shows 200, bash itself has 255.
+const HIGH_FD: c_int = 220;
 /// `SINGLE_MATCH`, the quoting function's second argument.
 const SINGLE_MATCH: c_int = 1;
 
@@ -167,9 +168,9 @@ impl Choice {
             .and_then(|i| line.get(i))
             .filter(|b| matches!(b, b'"' | b'\''));
         let start = start - usize::from(quote.is_some_and(|q| replacement.first() == Some(q)));
-        if directory {
+        if directory && bash.setting(c"mark-directories") != b"off" {
             replacement.push(b'/');
-        } else {
+        } else if !directory {
             close(bash, &mut replacement, quote.copied());
         }
         let mut shown = if files { base(word).to_vec() } else { word.to_vec() };

@@ -46,6 +46,8 @@ pub(crate) struct Hooks {
     /// The last key, and whether the line was empty then: how 5.1 ends a line at end of file.
     last_key: c_int,
     line_was_empty: bool,
+    /// The last wait ended by a signal: perhaps a child's.
+    interrupted: bool,
     /// `lle panic`: the next key panics, to try the way back.
     pub(crate) panic_next: bool,
 }
@@ -65,6 +67,7 @@ impl Hooks {
             last_key_at: 0,
             last_key: 0,
             line_was_empty: false,
+            interrupted: false,
             panic_next: false,
         }
     }
@@ -169,6 +172,7 @@ fn hand_back(what: &str) {
         let mut message = String::new();
         if let Some(lle) = state() {
             message = lle.session.panicked(what);
+            lle.switched_off = true;
             lle.painter.out.clear();
             lle.painter.forget();
         }
@@ -208,10 +212,12 @@ unsafe extern "C-unwind" fn prep(meta: c_int) {
             old(meta);
         }
     }
-    if state().is_some_and(|lle| lle.hooks.armed) {
+    if guarded("beginning a line", Lle::paints_from_now).unwrap_or(false) {
+        arm();
         // SAFETY: a plain write as in arm().
         unsafe { *bash.redisplay_function = Some(redisplay) }
     } else {
+        disarm();
         guarded("beginning a line", |lle| {
             lle.open_line();
             lle.flush();
@@ -255,12 +261,16 @@ unsafe extern "C-unwind" fn redisplay() {
 /// `rl_deprep_term_function`: the line is over.
 unsafe extern "C-unwind" fn deprep() {
     guarded("ending a line", |lle| {
-        lle.hooks.line_open = false;
         let accepted = lle.is_accepted();
+        // `read -e` in the middle of a line, from `bind -x`, does not end it.
+        lle.hooks.line_open &= !lle.bash.reads_commands();
         if lle.hooks.armed {
             lle.finish(accepted);
         }
-        if accepted && lle.bash.reads_commands() {
+        if accepted && lle.bash.is(bits::DISPATCHING) {
+            // A command of readline's runs what it makes of the line, an editor's text: bash's list tells afterwards.
+            lle.round.edited = true;
+        } else if accepted && lle.bash.reads_commands() {
             lle.accepted(lle.bash.accepted_line());
         } else {
             lle.session.line_dropped();
@@ -337,10 +347,19 @@ impl Lle {
             panic!("lle panic: asked for");
         }
         let bash = self.bash;
-        if self.job.as_ref().is_some_and(|job| job.is_done()) && bash.is(bits::READCMD) {
-            self.apply_completion();
-            self.paint();
+        if bash.is(bits::READCMD)
+            && let Some(job) = &self.job
+        {
+            if job.is_done() {
+                self.apply_completion();
+                self.paint();
+            } else if self.hooks.interrupted && job.is_stopped() {
+                self.job = None;
+                self.complete_in_shell = true;
+                return Wait::Key(c_int::from(b'\t'));
+            }
         }
+        self.hooks.interrupted = false;
         // SAFETY: only reads which signal was caught.
         let signal = unsafe { (bash.pending_signal)() };
         if signal != 0 {
@@ -396,6 +415,7 @@ impl Lle {
         };
         self.session.polled();
         if n < 0 {
+            self.hooks.interrupted = true;
             // SAFETY: only reads which signal was caught.
             self.before_signal(unsafe { (bash.pending_signal)() });
             return Wait::Signal;
@@ -471,8 +491,7 @@ impl Lle {
     /// What was being typed is kept, unless it is nobody's business.
     fn terminal_lost(&mut self) {
         let line = self.bash.line();
-        let hidden = self.settings.private || line.first() == Some(&b' ') || !self.bash.reads_commands();
-        self.session.hung_up(line, hidden);
+        self.session.hung_up(line, self.draft_is_hidden(line));
     }
 
     /// The end of a `readline()` call, by any road: suggestion and menu off, the cursor below the text, the line told.
@@ -515,6 +534,12 @@ impl Lle {
         self.painter.forget();
     }
 
+    /// Looks at the terminal and the locale as they are now; true if LLE paints the line that begins.
+    fn paints_from_now(&mut self) -> bool {
+        self.follow_environment();
+        self.declined.is_none() && !self.switched_off
+    }
+
     /// True if the line was accepted, not given up and not ended by end of file.
     fn is_accepted(&self) -> bool {
         // Release 5.1 has no state for end of file.
@@ -524,6 +549,9 @@ impl Lle {
 
     /// The first thing that is done for a line, whoever paints it.
     fn open_line(&mut self) {
+        if !self.bash.reads_commands() {
+            return;
+        }
         if !std::mem::replace(&mut self.hooks.line_open, true) {
             self.hooks.last_key = 0;
             self.line_begins();

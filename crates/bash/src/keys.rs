@@ -175,7 +175,19 @@ fn go_before(which: Command, count: c_int, key: c_int, ours: impl FnOnce(&mut Ll
     if done {
         return 0;
     }
-    match state().and_then(|lle| lle.commands.originals[which as usize]) {
+    let original = state().and_then(|lle| lle.commands.originals[which as usize].map(|f| (lle.bash, f)));
+    match original.map(|(bash, original)| {
+        if let Some(last) = bash.last_func {
+            // Some commands behave otherwise when repeated, and go by the function that was called last.
+            // SAFETY: a plain read and write of readline's variable.
+            unsafe {
+                if (*last).is_some_and(|f| same(f, NAMES[which as usize].1)) {
+                    *last = Some(original);
+                }
+            }
+        }
+        original
+    }) {
         // SAFETY: a command of readline's, called as readline would; nothing here owns anything.
         Some(original) => unsafe { original(count, key) },
         None => 0,
@@ -198,7 +210,7 @@ unsafe extern "C-unwind" fn forward_char(count: c_int, key: c_int) -> c_int {
 
 unsafe extern "C-unwind" fn backward_char(count: c_int, key: c_int) -> c_int {
     go_before(Command::BackwardChar, count, key, |lle| {
-        lle.menu_step(Step::Previous)
+        lle.menu_arrow(Step::Previous)
     })
 }
 
@@ -214,13 +226,13 @@ unsafe extern "C-unwind" fn end_of_line(count: c_int, key: c_int) -> c_int {
 
 unsafe extern "C-unwind" fn previous_history(count: c_int, key: c_int) -> c_int {
     go_before(Command::PreviousHistory, count, key, |lle| {
-        lle.menu_step(Step::RowUp) || lle.row_step(false)
+        lle.menu_arrow(Step::RowUp) || lle.row_step(false)
     })
 }
 
 unsafe extern "C-unwind" fn next_history(count: c_int, key: c_int) -> c_int {
     go_before(Command::NextHistory, count, key, |lle| {
-        lle.menu_step(Step::RowDown) || lle.row_step(true)
+        lle.menu_arrow(Step::RowDown) || lle.row_step(true)
     })
 }
 
@@ -237,7 +249,9 @@ unsafe extern "C-unwind" fn abort(count: c_int, key: c_int) -> c_int {
 impl Lle {
     /// Enter. True if LLE used it up.
     fn enter(&mut self) -> bool {
-        self.await_completion();
+        if !self.await_completion() {
+            return true;
+        }
         if let Some(menu) = self.menu.take()
             && let Some(item) = menu.chosen()
         {
@@ -276,6 +290,9 @@ impl Lle {
         if self.menu_step(Step::Next) {
             return true;
         }
+        if std::mem::take(&mut self.complete_in_shell) {
+            return false;
+        }
         let bash = self.bash;
         if !self.settings.complete
             || !bash.reads_commands()
@@ -285,6 +302,19 @@ impl Lle {
             return false;
         }
         self.start_completion()
+    }
+
+    /// An arrow moves in the menu once something is chosen there, or down into it; otherwise it means what it always
+    /// does, and the menu goes.
+    fn menu_arrow(&mut self, step: Step) -> bool {
+        let in_menu = self
+            .menu
+            .as_ref()
+            .is_some_and(|m| m.chosen().is_some() || step == Step::RowDown);
+        if !in_menu {
+            self.menu = None;
+        }
+        in_menu && self.menu_step(step)
     }
 
     /// Moves in the menu, if one is open. The menu knows the line it is for, so it stays open.

@@ -70,10 +70,14 @@ pub(crate) struct Lle {
     search_open: bool,
     lexer: Lexer,
     roles: Vec<Role>,
-    /// The line begins with a blank: it is kept out of the draft.
-    line_is_hidden: bool,
     /// Why LLE leaves this terminal to readline.
     pub(crate) declined: Option<&'static str>,
+    /// The user, or a panic, switched LLE off.
+    pub(crate) switched_off: bool,
+    /// The user chose the theme by `lle theme`.
+    theme_chosen: bool,
+    /// The next Tab is for readline's own completion: LLE's wants the terminal.
+    pub(crate) complete_in_shell: bool,
     /// The process this session is; forked children are not.
     pub(crate) owner: u32,
     /// What private mode found switched on, to be switched on again.
@@ -129,8 +133,10 @@ impl Lle {
             search_open: false,
             lexer: Lexer::default(),
             roles: Vec::new(),
-            line_is_hidden: false,
             declined: None,
+            switched_off: false,
+            theme_chosen: false,
+            complete_in_shell: false,
             owner: std::process::id(),
             recorded_before: (1, 1),
             bash,
@@ -149,11 +155,17 @@ impl Lle {
         self.drop_stale_menu(line);
         let written = self.show(line, self.bash.point());
         self.session.added_instructions(instructions);
-        let hidden = self.settings.private || self.line_is_hidden;
+        let hidden = self.draft_is_hidden(line);
         let suggested = !self.suggestion.is_empty();
         self.session
             .painted(self.key_at, written, line, hidden, suggested);
         self.key_at = 0;
+    }
+
+    /// True if nobody else may see the line: private mode, a leading blank, or no command at all but an answer to
+    /// `read -e`.
+    pub(crate) fn draft_is_hidden(&self, line: &[u8]) -> bool {
+        self.settings.private || line.first() == Some(&b' ') || !self.bash.reads_commands()
     }
 
     /// Looks up what the last paint left open, names on PATH and the suggestion, and paints again if that changes
@@ -209,7 +221,6 @@ impl Lle {
     /// Colours the line, or leaves it plain where it is no command. A name that only the disk knows is shown as
     /// unknown until `look` allows to look.
     fn color(&mut self, line: &[u8], look: bool) {
-        self.line_is_hidden = line.first() == Some(&b' ');
         self.roles.clear();
         if !self.settings.highlight || !self.bash.reads_commands() {
             return;
@@ -404,7 +415,18 @@ impl Lle {
 
     /// Switches the look.
     pub(crate) fn set_theme(&mut self, theme: &'static Theme) {
+        self.theme_chosen = true;
         self.painter.theme = theme;
+    }
+
+    /// Takes over what the shell's variables say now: start-up files and users set them after LLE was loaded.
+    pub(crate) fn follow_environment(&mut self) {
+        let (declined, utf8) = crate::load::environment(&self.bash);
+        self.declined = declined;
+        self.utf8 = utf8;
+        if !self.theme_chosen {
+            self.painter.theme = theme_from_environment(&self.bash);
+        }
     }
 
     /// Closes whatever hangs on the line being typed: menu, completion, suggestion.

@@ -9,7 +9,7 @@ use crate::session::Session;
 use crate::symbols::Bash;
 use crate::{hooks, panics, rounds};
 use libc::{c_char, c_int};
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 /// Terminals that rewrap what they show when their width changes, by the variable they set. The others keep rows as
 /// they are, and wiping by the wrong rule would take the user's output.
@@ -26,17 +26,11 @@ const REFLOWING: &[&CStr] = &[
     c"GHOSTTY_RESOURCES_DIR",
 ];
 
-/// Set in the shell, not in its children: another copy of LLE is loaded already.
-const LOADED: &CStr = c"LLE_VERSION";
+/// Said once, where the locale's characters are neither UTF-8 nor ASCII.
+pub(crate) const OTHER_LOCALE: &str = "LLE paints UTF-8 and ASCII locales only";
 
-/// Why LLE leaves the terminal to readline.
-#[derive(Debug, PartialEq, Eq)]
-enum Decline {
-    /// Readline alone is right here.
-    Quietly(&'static str),
-    /// Something is not as it should be.
-    Saying(&'static str),
-}
+/// Holds the process id of the shell in which a copy of LLE is loaded.
+const LOADED: &CStr = c"LLE_LOADED";
 
 /// Bash calls this after `enable -f`; 1 means success.
 #[unsafe(no_mangle)]
@@ -56,7 +50,7 @@ pub(crate) extern "C-unwind" fn lle_builtin_unload(_: *const c_char) {
 
 fn load() {
     if lle::state().is_some() {
-        hooks::arm();
+        hooks::hook();
         return;
     }
     let bash = match Bash::find() {
@@ -70,63 +64,62 @@ fn load() {
             return;
         }
     };
-    if bash.variable(LOADED).is_some() {
+    let pid = std::process::id().to_string();
+    if bash.variable(LOADED) == Some(pid.as_bytes()) {
         return;
     }
     panics::keep();
-    let codeset = codeset();
-    let decline = decline(&bash, &codeset);
     let version = text_of(bash.variable(c"BASH_VERSION"));
     let reflows = REFLOWING
         .iter()
         .any(|name| bash.variable(name).is_some_and(|v| !v.is_empty()));
     let session = Session::begin(Places::of(&bash), &tty_name(), &version, reflows);
     let theme = lle::theme_from_environment(&bash);
-    lle::install(Lle::new(bash, session, theme, codeset == "UTF-8"));
-    if let Some(bind) = bash.bind_variable {
+    lle::install(Lle::new(bash, session, theme, codeset() == "UTF-8"));
+    if let (Some(bind), Ok(pid)) = (bash.bind_variable, CString::new(pid)) {
         // SAFETY: bash copies both strings.
-        unsafe { bind(LOADED.as_ptr(), VERSION.as_ptr().cast_mut(), 0) };
+        unsafe { bind(LOADED.as_ptr(), pid.as_ptr().cast_mut(), 0) };
     }
     // SAFETY: registers a function that lives as long as the process.
     unsafe { libc::atexit(rounds::at_exit) };
     if let Some(lle) = lle::state() {
         lle.session.settings(&lle.settings);
-        lle.declined = decline.as_ref().map(|d| match d {
-            Decline::Quietly(why) | Decline::Saying(why) => *why,
-        });
-    }
-    match decline {
-        None => hooks::arm(),
-        Some(Decline::Quietly(_)) => {}
-        Some(Decline::Saying(why)) => {
-            lle::write_all(2, format!("lusush: {why}; readline paints\n").as_bytes());
-            hooks::hook();
+        lle.follow_environment();
+        if !has_terminal() {
+            return;
+        }
+        // Whether LLE paints is decided when a line begins: the start-up files have not spoken yet.
+        hooks::hook();
+        if lle.declined.is_none() {
+            hooks::arm();
         }
     }
 }
 
-const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
-    Ok(v) => v,
-    Err(_) => c"unknown",
-};
-
-fn decline(bash: &Bash, codeset: &str) -> Option<Decline> {
+fn has_terminal() -> bool {
     // SAFETY: isatty only asks.
-    let terminal = unsafe { libc::isatty(0) == 1 && libc::isatty(2) == 1 };
-    // TERM is read from bash: the start-up files may just have set it.
-    let term = text_of(bash.variable(c"TERM"));
+    unsafe { libc::isatty(0) == 1 && libc::isatty(2) == 1 }
+}
+
+/// Gives why LLE leaves the terminal to readline, if it does, and whether the locale is UTF-8.
+pub(crate) fn environment(bash: &Bash) -> (Option<&'static str>, bool) {
+    let codeset = codeset();
+    (decline(bash, &codeset), codeset == "UTF-8")
+}
+
+fn decline(bash: &Bash, codeset: &str) -> Option<&'static str> {
+    let term = bash.variable(c"TERM").unwrap_or_default();
     let emacs = bash
         .variable(c"INSIDE_EMACS")
-        .is_some_and(|v| !v.ends_with(b"vterm") && v != b"vterm");
-    if !terminal {
-        return Some(Decline::Quietly("this is no terminal"));
-    }
-    if term.is_empty() || term == "dumb" || emacs {
-        return Some(Decline::Quietly("this terminal cannot move its cursor"));
-    }
-    match codeset {
-        "UTF-8" | "ANSI_X3.4-1968" => None,
-        _ => Some(Decline::Saying("LLE paints UTF-8 and ASCII locales only")),
+        .is_some_and(|v| !v.ends_with(b"vterm"));
+    if !has_terminal() {
+        Some("this is no terminal")
+    } else if term.is_empty() || term == b"dumb" || emacs {
+        Some("this terminal cannot move its cursor")
+    } else if !matches!(codeset, "UTF-8" | "ANSI_X3.4-1968") {
+        Some(OTHER_LOCALE)
+    } else {
+        None
     }
 }
 

@@ -46,13 +46,25 @@ impl Bash {
     /// The prompt that is shown: the command prompt, or a search's or an argument's message.
     pub(crate) fn shown_prompt<'a>(&self) -> &'a [u8] {
         // SAFETY: null or nul-terminated.
-        unsafe { text(*self.display_prompt) }
+        unsafe {
+            text(if self.prompt_is_own() {
+                *self.prompt
+            } else {
+                *self.display_prompt
+            })
+        }
     }
 
     /// True while the prompt shown is the prompt itself and no message.
+    ///
+    /// A search that is over can leave readline's pointer at its message; readline then shows the prompt all the same.
     pub(crate) fn prompt_is_own(&self) -> bool {
+        // SAFETY: as above; the addresses are compared.
+        let (shown, own) = unsafe { (*self.display_prompt, *self.prompt) };
         // SAFETY: as above.
-        unsafe { *self.display_prompt == *self.prompt }
+        let end = own as usize + unsafe { text(own) }.len();
+        let is_tail = (own as usize..=end).contains(&(shown as usize));
+        shown == own || !is_tail && !self.is(state::MESSAGES)
     }
 
     /// True if there is a prompt at all.
@@ -70,7 +82,13 @@ impl Bash {
     /// True at PS1, false at PS2 and `read -e`.
     pub(crate) fn at_first_prompt(&self) -> bool {
         // SAFETY: as above; only the addresses are compared.
-        self.reads_commands() && unsafe { *self.current_prompt_string == *self.ps1_prompt }
+        let (shown, first) = unsafe { (*self.current_prompt_string, *self.ps1_prompt) };
+        if shown.is_null() {
+            // Without prompts, the rows read so far tell.
+            // SAFETY: as above.
+            return self.reads_commands() && self.command_line_count.is_none_or(|p| unsafe { *p } == 0);
+        }
+        self.reads_commands() && shown == first
     }
 
     /// The active region, empty for none. Calls `rl_mark_active_p`, which only reads.

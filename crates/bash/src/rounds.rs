@@ -29,6 +29,8 @@ pub(crate) struct Round {
     /// The first line of this command is private, so its further lines are.
     unlogged: bool,
     previous: Vec<u8>,
+    /// The line went to an editor, and what came of it ran.
+    pub(crate) edited: bool,
     cursor: Option<Cursor>,
     /// `lle ready` was called: the start-up files ran to their end.
     pub(crate) ready: bool,
@@ -60,6 +62,11 @@ impl Lle {
             self.first_prompt();
         }
         self.command_ended(status, spent.command);
+        self.log_what_ran_instead(status);
+        if self.declined == Some(crate::load::OTHER_LOCALE) {
+            self.session
+                .say_once(crate::load::OTHER_LOCALE, "readline paints");
+        }
         self.share();
         prompt_clock::hang(&bash);
         self.show_notices();
@@ -111,6 +118,31 @@ impl Lle {
         if let Some(history) = self.session.history.as_mut() {
             let at = clock::now();
             let result = as_error(|| history.finished(seq, clock::wall(), status, duration));
+            self.session.appended(at, result);
+        }
+    }
+
+    /// `C-x C-e` and `fc` run what an editor made of a command; bash's list has it as its newest entry. Logged after
+    /// the fact, since nobody tells before.
+    fn log_what_ran_instead(&mut self, status: i32) {
+        let by_fc = self.round.previous.trim_ascii_start().starts_with(b"fc");
+        if !(std::mem::take(&mut self.round.edited) || by_fc) || self.settings.private {
+            return;
+        }
+        let Some(ran) = shared_list::newest(&self.bash).filter(|ran| *ran != self.round.previous) else {
+            return;
+        };
+        if !rules::keeps(&self.bash, &ran, &self.round.previous) {
+            return;
+        }
+        self.round.previous.clone_from(&ran);
+        if let Some(history) = self.session.history.as_mut() {
+            let at = clock::now();
+            let cwd = self.bash.variable(c"PWD").unwrap_or_default();
+            let result = as_error(|| {
+                let seq = history.started(clock::wall(), cwd, &ran)?;
+                history.finished(seq, clock::wall(), status, 0)
+            });
             self.session.appended(at, result);
         }
     }
@@ -191,7 +223,9 @@ impl Lle {
                 return;
             }
         };
-        let keeps = !self.settings.private && rules::keeps(&bash, line, &self.round.previous);
+        let keeps = !self.settings.private
+            && line.first() != Some(&b' ')
+            && rules::keeps(&bash, runs, &self.round.previous);
         self.session.command_begins(runs, keeps);
         self.round.unlogged = !keeps;
         if !keeps {

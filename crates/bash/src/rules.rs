@@ -94,7 +94,14 @@ pub(crate) fn expand(bash: &Bash, line: &[u8]) -> Expanded {
     };
     let mut rows: Vec<Vec<u8>> = Vec::new();
     let mut changed = false;
+    let mut quote = 0u8;
     for row in line.split(|b| *b == b'\n') {
+        if let Some(state) = bash.history_quoting {
+            // What bash's parser would know of the rows before.
+            // SAFETY: a plain write; bash sets it anew for every row it reads.
+            unsafe { *state = c_int::from(quote) }
+        }
+        quote = open_quote(row, quote);
         let Ok(row_c) = CString::new(row) else {
             return Expanded::Same;
         };
@@ -113,14 +120,35 @@ pub(crate) fn expand(bash: &Bash, line: &[u8]) -> Expanded {
                 changed = true;
                 rows.push(expansion);
             }
-            _ => return Expanded::NotRun,
+            // A row after the first can stand where bash does not expand, in a here-document: then it is kept as typed.
+            _ if rows.is_empty() => return Expanded::NotRun,
+            _ => return Expanded::Same,
         }
+    }
+    if let Some(state) = bash.history_quoting {
+        // SAFETY: as above.
+        unsafe { *state = 0 }
     }
     match (changed, verify) {
         (false, _) => Expanded::Same,
         (true, true) => Expanded::NotRun,
         (true, false) => Expanded::Into(rows.join(&b'\n')),
     }
+}
+
+/// Gives the quote that is open after a row, 0 for none, if `quote` was open before it.
+fn open_quote(row: &[u8], mut quote: u8) -> u8 {
+    let mut i = 0;
+    while i < row.len() {
+        match (row[i], quote) {
+            (b'\\', 0 | b'"') => i += 1,
+            (b @ (b'\'' | b'"'), 0) => quote = b,
+            (b, q) if b == q => quote = 0,
+            _ => {}
+        }
+        i += 1;
+    }
+    quote
 }
 
 #[cfg(test)]
@@ -137,5 +165,16 @@ mod tests {
         assert_eq!(split("ls:cd*:&"), ["ls", "cd*", "&"]);
         assert_eq!(split("a\\:b:c"), ["a\\:b", "c"]);
         assert_eq!(split("::"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn quotes_stay_open_across_rows() {
+        let check = |row: &str, before, after| assert_eq!(open_quote(row.as_bytes(), before), after, "{row}");
+        check("echo 'a", 0, b'\'');
+        check("b' c", b'\'', 0);
+        check("echo \"it's", 0, b'"');
+        check("a \\\" b", b'"', b'"');
+        check("a \\' b", 0, 0);
+        check("a \\' b", b'\'', 0);
     }
 }

@@ -130,6 +130,14 @@ impl Session {
         }
     }
 
+    /// Keeps a message for above the next prompt, unless the same was said before.
+    pub(crate) fn say_once(&mut self, what: &'static str, detail: &str) {
+        if !self.said.contains(&what) {
+            self.said.push(what);
+            self.notice(format!("lusush: {what}; {detail}"));
+        }
+    }
+
     /// Keeps a message for above the next prompt.
     pub(crate) fn notice(&mut self, text: String) {
         if self.notices.len() < NOTICES_MAX {

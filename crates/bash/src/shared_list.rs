@@ -53,6 +53,14 @@ fn joined(command: &[u8]) -> Vec<u8> {
     rows.join(&b"; "[..])
 }
 
+/// The newest entry.
+pub(crate) fn newest(bash: &Bash) -> Option<Vec<u8>> {
+    // SAFETY: as in add_missing(); the text is copied.
+    entries(bash)
+        .last()
+        .map(|e| unsafe { crate::readline::text((**e).line) }.to_vec())
+}
+
 fn entries(bash: &Bash) -> &'static [*mut HistEntry] {
     let (Some(list), Some(length)) = (bash.history_list, bash.history_length) else {
         return &[];

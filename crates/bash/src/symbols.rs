@@ -111,6 +111,9 @@ optional {
     readline_version c"rl_readline_version": *mut c_int = "how an empty line ends";
     mark_modified_lines c"_rl_mark_modified_lines": *mut c_int = "mark-modified-lines";
     show_mode_in_prompt c"_rl_show_mode_in_prompt": *mut c_int = "show-mode-in-prompt";
+    last_func c"rl_last_func": *mut Option<CommandFn> = "commands that differ when repeated";
+    command_line_count c"current_command_line_count": *mut c_int = "PS1 or PS2, both unset";
+    history_quoting c"history_quoting_state": *mut c_int = "!! in a quote of several rows";
     explicit_arg c"rl_explicit_arg": *mut c_int = "M-5 C-f is not an acceptance";
     complete_internal c"rl_complete_internal": unsafe extern "C-unwind" fn(c_int) -> c_int = "completion in the child";
     find_completion_word c"_rl_find_completion_word": unsafe extern "C-unwind" fn(*mut c_int, *mut c_int) -> c_char = "completion in the child";

@@ -150,13 +150,7 @@ pub(crate) fn compose(frame: &mut Frame, p: &Picture<'_>, marks: &mut Marks) -> 
         text_rows: frame.rows().len(),
     };
     frame.cursor = cursor.unwrap_or(extent.text_end);
-    let grey = Style::role(Role::Suggestion);
-    each_char(p.suggestion, p.utf8, |_, ch| match ch {
-        Shown::Char('\n') => frame.newline(),
-        Shown::Char('\t') => tab(frame, grey),
-        Shown::Char(ch) => frame.put(ch, width::of(ch), grey, marks),
-        Shown::Byte(b) => octal(frame, b, grey),
-    });
+    lay_suggestion(frame, p, marks);
     if let Some(menu) = p.menu {
         menu.lay(frame, p.size);
     }
@@ -164,6 +158,39 @@ pub(crate) fn compose(frame: &mut Frame, p: &Picture<'_>, marks: &mut Marks) -> 
     extent.text_end.row = extent.text_end.row.saturating_sub(cut).min(p.size.1 - 1);
     extent.text_rows = extent.text_rows.saturating_sub(cut).clamp(1, p.size.1);
     extent
+}
+
+/// Lays as much of the suggestion out as fits on the row: grey text never makes rows, so it never scrolls the screen.
+fn lay_suggestion(frame: &mut Frame, p: &Picture<'_>, marks: &mut Marks) {
+    let grey = Style::role(Role::Suggestion);
+    let row = frame.place().row;
+    let room = p.size.0.saturating_sub(frame.place().col + 1);
+    let first = p.suggestion.split(|b| *b == b'\n').next().unwrap_or_default();
+    let mut cols = 0;
+    let mut whole = first.len() == p.suggestion.len();
+    let mut end = first.len();
+    each_char(first, p.utf8, |i, ch| {
+        cols += match ch {
+            Shown::Char(c) if c >= ' ' && c != '\x7f' => width::of(c),
+            Shown::Char(_) => 2,
+            Shown::Byte(_) => 4,
+        };
+        // A blank column is kept for the sign that there is more.
+        if cols >= room && end == first.len() && i < end {
+            end = i;
+            whole = false;
+        }
+    });
+    if room == 0 {
+        return;
+    }
+    each_char(&first[..end], p.utf8, |_, ch| match ch {
+        Shown::Char(ch) => frame.put(ch, width::of(ch), grey, marks),
+        Shown::Byte(b) => octal(frame, b, grey),
+    });
+    if !whole && p.utf8 && frame.place().row == row {
+        frame.text("…", grey);
+    }
 }
 
 fn tab(frame: &mut Frame, style: Style) {

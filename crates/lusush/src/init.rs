@@ -41,7 +41,7 @@ fn lines(library: &Path) -> Vec<u8> {
     [
         b"# LLE, the line editor of Lusush: for shells someone types into, quiet where it is gone.\n"
             .as_slice(),
-        b"if [[ $- == *i* && -z ${LLE_VERSION-} && -r ",
+        b"if [[ $- == *i* && ${LLE_LOADED-} != $$ && -r ",
         &library,
         b" ]]; then\n    enable -f ",
         &library,
