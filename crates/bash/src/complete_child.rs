@@ -34,10 +34,14 @@ pub(crate) fn run(bash: &Bash, pipe: c_int) -> ! {
     // becoming a subshell, in the order bash makes them.
     unsafe {
         libc::setpgid(0, 0);
-        ANSWER_FD.store(
-            libc::fcntl(pipe, libc::F_DUPFD_CLOEXEC, HIGH_FD),
-            Ordering::Relaxed,
-        );
+        let high = libc::fcntl(pipe, libc::F_DUPFD_CLOEXEC, HIGH_FD);
+        // Under a low limit of descriptors any one above the first three will do.
+        let fd = if high < 0 {
+            libc::fcntl(pipe, libc::F_DUPFD_CLOEXEC, 3)
+        } else {
+            high
+        };
+        ANSWER_FD.store(fd, Ordering::Relaxed);
         let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
         for fd in 0..3 {
             libc::dup2(null, fd);

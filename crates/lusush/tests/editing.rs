@@ -309,3 +309,17 @@ fn a_dumb_terminal_and_a_pipe_get_plain_bash() {
     assert!(text.contains("loaded="), "{text}");
     assert!(!text.contains('\x1b'), "escape sequences into a pipe: {text:?}");
 }
+
+#[test]
+fn what_start_up_files_say_after_lle_was_loaded_counts() {
+    let rc = format!("{}export LC_ALL=C.UTF-8 NO_COLOR=1\n", load_lle());
+    let home = Home::new(&rc).unwrap();
+    let mut terminal = Terminal::spawn(&home.spawn("bash").env("LC_ALL", "C").env("LANG", "C")).unwrap();
+    terminal.settle().unwrap();
+    press(&mut terminal, "echo äöü", "$ echo äöü");
+    assert_eq!(colour_of(&terminal, "echo"), vt100::Color::Default);
+    run(&mut terminal, "\x15TERM=dumb", "$");
+    run(&mut terminal, "lle status", "LLE 0.1.0 off");
+    run(&mut terminal, "TERM=xterm", "$");
+    run(&mut terminal, "clear; lle status", "LLE 0.1.0 on");
+}

@@ -242,6 +242,75 @@ fn history_is_kept_whoever_paints() {
 }
 
 #[test]
+fn an_exclamation_mark_in_a_quote_of_several_rows_is_none_to_expand() {
+    let home = home("");
+    let mut t = start(&home);
+    run(&mut t, "echo 'a\rx !zzz b'");
+    assert_eq!(logged(&home)[1..], ["echo 'a\nx !zzz b'"]);
+}
+
+#[test]
+fn what_an_editor_made_of_a_command_is_logged() {
+    let home = home(
+        "e() { echo 'echo edited' >\"$1\"; }; export -f e; export EDITOR='bash -c '\\''e \"$1\"'\\'' _'\n",
+    );
+    let mut t = start(&home);
+    t.press("echo typed\x18\x05").unwrap();
+    t.wait_for_text("\nedited\n").unwrap();
+    t.settle().unwrap();
+    assert_eq!(logged(&home)[1..], ["echo edited"]);
+}
+
+#[test]
+fn a_repeated_command_is_a_duplicate_also_by_reference() {
+    let home = home("HISTCONTROL=ignoredups\n");
+    let mut t = start(&home);
+    for line in ["echo one", "!!", "!!"] {
+        run(&mut t, line);
+    }
+    assert_eq!(logged(&home)[1..], ["echo one"]);
+}
+
+#[test]
+fn without_prompts_a_command_of_several_rows_is_still_one() {
+    let home = home("unset PS1 PS2; lle set multiline off\n");
+    let mut t = Terminal::spawn(&home.spawn("bash")).unwrap();
+    t.settle().unwrap();
+    run(&mut t, "for i in 1 2; do\recho $i\rdone");
+    assert_eq!(logged(&home)[1..], ["for i in 1 2; do\necho $i\ndone"]);
+}
+
+#[test]
+fn an_answer_to_read_is_nobody_s_business() {
+    let home = home("");
+    let mut t = start(&home);
+    press(
+        &mut t,
+        "read -e -p 'Token: ' x\rs3cret-t0ken",
+        "Token: s3cret-t0ken",
+    );
+    for entry in std::fs::read_dir(home.lusush().join("run/sessions"))
+        .unwrap()
+        .flatten()
+    {
+        let bytes = std::fs::read(entry.path()).unwrap();
+        assert!(!bytes.windows(12).any(|w| w == b"s3cret-t0ken"));
+    }
+}
+
+#[test]
+fn a_suggestion_of_several_rows_scrolls_nothing() {
+    let home = home("");
+    let mut first = start(&home);
+    run(&mut first, "f() {\rls 1\rls 2\rls 3\rls 4\r}");
+    let mut t = Terminal::spawn(&home.spawn("bash").size(4, 30)).unwrap();
+    t.settle().unwrap();
+    press(&mut t, "echo above\r", "above\n$");
+    press(&mut t, "f", "above\n$ f() {…");
+    press(&mut t, "\x05", "\n}");
+}
+
+#[test]
 fn a_damaged_log_is_read_around_and_left_as_it_is() {
     let home = home("");
     let mut first = start(&home);

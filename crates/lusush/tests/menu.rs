@@ -30,6 +30,10 @@ talks() { echo noise; echo noise >&2; echo noise >/dev/tty; history -c; cd /; CO
 complete -F talks talks
 many() { COMPREPLY=($(printf 'item-%03d ' {1..300})); }
 complete -F many many
+later() { sleep 0.3; COMPREPLY=(foobarbaz); }
+complete -F later later
+leaving() { (while :; do sleep 1; done) & COMPREPLY=(foobarbaz); }
+complete -F leaving leaving
 escapes() { COMPREPLY=($'a\e[31mred' $'a\e]0;title\a'); }
 complete -F escapes escapes
 "#;
@@ -154,4 +158,82 @@ fn a_menu_survives_a_resize_and_goes_with_the_next_key() {
         .unwrap();
     press(&mut t, "x", "$ many ");
     assert!(!t.text().contains("page"), "{}", t.text());
+}
+
+#[test]
+fn control_c_at_a_completion_runs_nothing() {
+    let (home, mut t) = bash();
+    // The cursor stands inside the line: what is behind it must not run by itself.
+    press(&mut t, "slow al; touch ran", "touch ran");
+    t.type_bytes(b"\x01\x1bf\x1bf\t\r").unwrap();
+    t.pump(std::time::Duration::from_millis(200));
+    t.type_bytes(b"\x03").unwrap();
+    t.wait_for("a new prompt", |t| {
+        t.rows().iter().filter(|r| r.starts_with("$")).count() == 2
+    })
+    .unwrap();
+    press(&mut t, "echo after\r", "\nafter\n");
+    assert!(!home.path().join("ran").exists());
+}
+
+#[test]
+fn other_signals_do_not_end_the_wait_for_a_completion() {
+    let (_home, mut t) = bash();
+    press(
+        &mut t,
+        "sleep 0.2 & later() { sleep 0.6; COMPREPLY=(foobarbaz); }\r",
+        "$",
+    );
+    t.type_bytes(b"later fo\t\r").unwrap();
+    t.wait_for_text("later foobarbaz").unwrap();
+}
+
+#[test]
+fn keys_typed_behind_tab_stay_behind_what_it_completes() {
+    let (_home, mut t) = bash();
+    press(
+        &mut t,
+        "later() { sleep 0.2; COMPREPLY=(foobarbaz); }; run() { echo \"<$*>\"; }; complete -F later run\r",
+        "$",
+    );
+    t.type_bytes(b"run fo\t--flag\r").unwrap();
+    t.wait_for_text("<foobarbaz --flag>").unwrap();
+    // Who types the word out meanwhile gets it once.
+    t.type_bytes(b"run fo\tobarbaz x\r").unwrap();
+    t.wait_for_text("<foobarbaz x>").unwrap();
+}
+
+#[test]
+fn what_a_completion_leaves_running_does_not_hold_its_answer() {
+    let (_home, mut t) = bash();
+    press(&mut t, "leaving fo\t", "leaving foobarbaz");
+}
+
+#[test]
+fn a_low_limit_of_descriptors_completes_as_well() {
+    let (_home, mut t) = bash();
+    press(&mut t, "ulimit -Sn 128\r", "$");
+    press(&mut t, "later() { COMPREPLY=(foobarbaz); }\r", "$");
+    press(&mut t, "later fo\t", "later foobarbaz");
+}
+
+#[test]
+fn where_readline_completes_a_second_tab_lists() {
+    let (home, mut t) = bash();
+    for name in ["twin-one", "twin-two"] {
+        std::fs::write(home.path().join(name), "").unwrap();
+    }
+    press(&mut t, "read -e x\r", "read -e x");
+    press(&mut t, "tw\t\t\t", "twin-one  twin-two");
+}
+
+#[test]
+fn arrows_belong_to_the_line_until_something_is_chosen() {
+    let (home, mut t) = bash();
+    for name in ["twin-one", "twin-two"] {
+        std::fs::write(home.path().join(name), "").unwrap();
+    }
+    press(&mut t, "ls tw\t", "twin-one  twin-two");
+    press(&mut t, "\x1b[DZ", "ls twinZ-");
+    press(&mut t, "\x15ls tw\t\x1b[B\x1b[C\r", "ls twin-two");
 }
