@@ -190,6 +190,11 @@ impl Frame {
             self.cell('^', 1, style);
             self.cell(char::from(code as u8 ^ 0x40), 1, style);
         } else if width == 0 {
+            // A mark that begins a row after a newline has no cell to ride on; one after a full row has.
+            let begins_row = self.place().col == 0 && self.rows.len() > 1;
+            if begins_row && !self.rows[self.rows.len() - 2].wrapped {
+                return;
+            }
             if let Some(cell) = self.cells.last_mut() {
                 cell.marks = marks.with(cell.marks, ch);
             }

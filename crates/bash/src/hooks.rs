@@ -360,6 +360,7 @@ impl Lle {
             }
         }
         self.hooks.interrupted = false;
+        self.note_message();
         // SAFETY: only reads which signal was caught.
         let signal = unsafe { (bash.pending_signal)() };
         if signal != 0 {

@@ -74,6 +74,8 @@ pub(crate) struct Lle {
     pub(crate) declined: Option<&'static str>,
     /// The user, or a panic, switched LLE off.
     pub(crate) switched_off: bool,
+    /// The prompt shown was a message while readline was in a state that has one.
+    in_message: bool,
     /// The user chose the theme by `lle theme`.
     theme_chosen: bool,
     /// The next Tab is for readline's own completion: LLE's wants the terminal.
@@ -135,6 +137,7 @@ impl Lle {
             roles: Vec::new(),
             declined: None,
             switched_off: false,
+            in_message: false,
             theme_chosen: false,
             complete_in_shell: false,
             owner: std::process::id(),
@@ -194,8 +197,26 @@ impl Lle {
         self.show(line, self.bash.point());
     }
 
+    /// Takes note that a key is read for the message that is shown.
+    pub(crate) fn note_message(&mut self) {
+        self.in_message |= self.bash.is(crate::abi::state::MESSAGES) && !self.bash.prompt_is_own();
+    }
+
+    /// After some searches readline's pointer stays at the message of what is over, while readline itself shows the
+    /// prompt again; LLE goes by the pointer, so it is set right.
+    fn end_stale_message(&mut self) {
+        if self.bash.prompt_is_own() {
+            self.in_message = false;
+        } else if self.bash.is(crate::abi::state::MESSAGES) {
+            self.in_message = true;
+        } else if std::mem::take(&mut self.in_message) {
+            self.bash.show_own_prompt();
+        }
+    }
+
     /// Shows a line as the state says; gives the bytes written.
     fn show(&mut self, line: &[u8], point: usize) -> usize {
+        self.end_stale_message();
         let bash = self.bash;
         let size = bash.size();
         self.lay_prompt(size);

@@ -46,25 +46,19 @@ impl Bash {
     /// The prompt that is shown: the command prompt, or a search's or an argument's message.
     pub(crate) fn shown_prompt<'a>(&self) -> &'a [u8] {
         // SAFETY: null or nul-terminated.
-        unsafe {
-            text(if self.prompt_is_own() {
-                *self.prompt
-            } else {
-                *self.display_prompt
-            })
-        }
+        unsafe { text(*self.display_prompt) }
     }
 
     /// True while the prompt shown is the prompt itself and no message.
-    ///
-    /// A search that is over can leave readline's pointer at its message; readline then shows the prompt all the same.
     pub(crate) fn prompt_is_own(&self) -> bool {
-        // SAFETY: as above; the addresses are compared.
-        let (shown, own) = unsafe { (*self.display_prompt, *self.prompt) };
-        // SAFETY: as above.
-        let end = own as usize + unsafe { text(own) }.len();
-        let is_tail = (own as usize..=end).contains(&(shown as usize));
-        shown == own || !is_tail && !self.is(state::MESSAGES)
+        // SAFETY: as above; only the addresses are compared.
+        unsafe { *self.display_prompt == *self.prompt }
+    }
+
+    /// Points readline back at its prompt.
+    pub(crate) fn show_own_prompt(&self) {
+        // SAFETY: what readline does itself when it clears a message.
+        unsafe { *self.display_prompt = *self.prompt }
     }
 
     /// True if there is a prompt at all.

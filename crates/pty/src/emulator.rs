@@ -18,6 +18,9 @@ pub struct Emulator {
     answers: Vec<u8>,
 }
 
+/// What is shown for a byte that is no character.
+const UNREADABLE: &str = "\u{25a1}";
+
 impl Emulator {
     /// Makes an empty screen of `rows` by `cols` cells.
     #[must_use]
@@ -39,7 +42,7 @@ impl Emulator {
             joined.as_slice()
         };
         while let Some(at) = rest.iter().position(|&b| b == 0x08 || b == 0x1b) {
-            self.parser.process(&rest[..at]);
+            self.show(&rest[..at]);
             rest = &rest[at..];
             let len = if rest[0] == 0x08 {
                 Some(1)
@@ -58,7 +61,29 @@ impl Emulator {
             self.answer(sequence);
             rest = tail;
         }
-        self.parser.process(rest);
+        let whole = match std::str::from_utf8(rest) {
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            _ => rest.len(),
+        };
+        self.show(&rest[..whole]);
+        // The beginning of a character waits for its end.
+        self.held = rest[whole..].to_vec();
+    }
+
+    /// Shows text. `vt100` drops bytes that are no character, and U+FFFD with them; a terminal shows something for each,
+    /// in a column, and so does this.
+    fn show(&mut self, bytes: &[u8]) {
+        for chunk in bytes.utf8_chunks() {
+            if chunk.valid().contains('\u{fffd}') {
+                self.parser
+                    .process(chunk.valid().replace('\u{fffd}', UNREADABLE).as_bytes());
+            } else {
+                self.parser.process(chunk.valid().as_bytes());
+            }
+            for _ in chunk.invalid() {
+                self.parser.process(UNREADABLE.as_bytes());
+            }
+        }
     }
 
     /// Takes what the terminal answers to questions in what was shown; it is to be typed to the child.

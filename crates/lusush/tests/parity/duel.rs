@@ -101,11 +101,12 @@ impl Setup {
         } else {
             String::new()
         };
-        // C-s is a search only without flow control. No program can be found, so no line typed by chance runs
+        // C-s is a search only without flow control. At Ctrl-C the kernel throws away output that is on its way, in
+        // either shell, now and then just the answer to it: not here. No program can be found, so no line typed by chance runs
         // one, and nothing is said of it: the two sides of a pipe would say it in either order. What LLE says
         // once at the first prompt is cleared away at the second.
         let rc = format!(
-            "stty -ixon\n{load}set -o {mode}\nPS1='{}'\nIGNOREEOF=1000\nset +m\n\
+            "stty -ixon noflsh\n{load}set -o {mode}\nPS1='{}'\nIGNOREEOF=1000\nset +m\n\
              PATH=/nonexistent HOME=/nonexistent\n\
              command_not_found_handle() {{ return 127; }}\n\
              begin() {{ PROMPT_COMMAND=; printf '\\e[H\\e[2J'; for ((i = 0; i < {}; i++)); do echo above $i; done; }}\n\

@@ -48,7 +48,7 @@ const WORDS: &[&str] = &[
     "beta gamma",
     ": one two three",
     "true",
-    "printf x",
+    "expr 1",
     "'single quoted'",
     "\"double quoted\"",
     "a-very-long-word-that-wraps-somewhere-in-a-narrow-window",
