@@ -79,12 +79,7 @@ impl Lle {
             .open_history(file.map(|f| Path::new(OsStr::from_bytes(f))));
         self.session.size(bash.size());
         if let Some(history) = &self.session.history {
-            let recovered: Vec<_> = history
-                .tail(RECOVERED_MAX)
-                .into_iter()
-                .filter(|c| !c.imported)
-                .collect();
-            shared_list::add_missing(&bash, &recovered);
+            shared_list::add_missing(&bash, &history.unsaved(RECOVERED_MAX));
             self.round.cursor = Some(history.cursor_at_end());
         }
         if let Some(dir) = &self.round.start_dir {

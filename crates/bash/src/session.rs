@@ -428,6 +428,10 @@ impl Session {
 
     /// The shell ends by itself: nothing is left behind.
     pub(crate) fn end(&mut self) {
+        if let Some(history) = self.history.as_mut() {
+            // Failing that, the next session lists this one's commands twice: the lesser harm.
+            let _ = as_error(|| history.ended(clock::wall()));
+        }
         self.flight.update(|w| w.event(EventKind::Ended, 0, 0, b""));
         self.flight.remove();
     }

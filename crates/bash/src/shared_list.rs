@@ -31,26 +31,35 @@ pub(crate) fn add_missing(bash: &Bash, commands: &[Command]) {
     if commands.is_empty() {
         return;
     }
-    let known: HashSet<&[u8]> = entries(bash)
+    let known: HashSet<Vec<u8>> = entries(bash)
         .iter()
         .rev()
         .take(LOOKED_AT_MAX)
         // SAFETY: the list's entries are valid while nothing is added to it.
-        .map(|e| unsafe { crate::readline::text((**e).line) })
+                .map(|e| squeezed(unsafe { crate::readline::text((**e).line) }))
         .collect();
     let missing: Vec<Command> = commands
         .iter()
-        .filter(|c| !known.contains(c.command.as_slice()) && !known.contains(joined(&c.command).as_slice()))
+        .filter(|c| !known.contains(&squeezed(&c.command)))
         .cloned()
         .collect();
-    drop(known);
     add(bash, &missing);
 }
 
-/// A command of several rows as HISTFILE shows it after a round trip is unknowable; one with `; ` is bash's usual form.
-fn joined(command: &[u8]) -> Vec<u8> {
-    let rows: Vec<&[u8]> = command.split(|b| *b == b'\n').collect();
-    rows.join(&b"; "[..])
+/// A command with its rows, blanks and semicolons squeezed: bash joins the rows of one in its own way.
+fn squeezed(command: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(command.len());
+    for b in command {
+        let b = if matches!(b, b' ' | b'\t' | b'\n' | b';') {
+            b' '
+        } else {
+            *b
+        };
+        if b != b' ' || out.last() != Some(&b' ') {
+            out.push(b);
+        }
+    }
+    out.trim_ascii().to_vec()
 }
 
 /// The newest entry.

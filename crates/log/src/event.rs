@@ -1,4 +1,4 @@
-//! What the records of the history log say: the payloads of its four kinds.
+//! What the records of the history log say: the payloads of its five kinds.
 
 use crate::frame::{u32_at, u64_at};
 
@@ -13,6 +13,8 @@ pub(crate) enum Event<'p> {
     Finished { of: u64, status: i32, duration_ns: u64 },
     /// A command from bash's own history file.
     Imported { command: &'p [u8] },
+    /// The session ended by itself: bash has written its own list.
+    Ended,
 }
 
 /// Kind byte of [`Event::Started`].
@@ -21,6 +23,7 @@ const CONTINUED: u8 = 2;
 const FINISHED: u8 = 3;
 /// Kind byte of [`Event::Imported`].
 pub(crate) const IMPORTED: u8 = 4;
+const ENDED: u8 = 5;
 
 impl<'p> Event<'p> {
     pub(crate) fn kind(&self) -> u8 {
@@ -29,6 +32,7 @@ impl<'p> Event<'p> {
             Self::Continued { .. } => CONTINUED,
             Self::Finished { .. } => FINISHED,
             Self::Imported { .. } => IMPORTED,
+            Self::Ended => ENDED,
         }
     }
 
@@ -38,6 +42,7 @@ impl<'p> Event<'p> {
             Self::Continued { more, .. } => 8 + more.len(),
             Self::Finished { .. } => 20,
             Self::Imported { command } => command.len(),
+            Self::Ended => 0,
         }
     }
 
@@ -62,6 +67,7 @@ impl<'p> Event<'p> {
                 out.extend_from_slice(&duration_ns.to_le_bytes());
             }
             Self::Imported { command } => out.extend_from_slice(command),
+            Self::Ended => {}
         }
     }
 
@@ -82,13 +88,14 @@ impl<'p> Event<'p> {
                 duration_ns: u64_at(payload, 12)?,
             }),
             IMPORTED => Some(Self::Imported { command: payload }),
+            ENDED if payload.is_empty() => Some(Self::Ended),
             _ => None,
         }
     }
 
     /// True if records of this kind are known, so that an unreadable payload is damage and not the future.
     pub(crate) fn is_known(kind: u8) -> bool {
-        (STARTED..=IMPORTED).contains(&kind)
+        (STARTED..=ENDED).contains(&kind)
     }
 }
 
@@ -96,7 +103,7 @@ impl<'p> Event<'p> {
 pub(crate) fn command_of(kind: u8, payload: &[u8]) -> Option<&[u8]> {
     match Event::read(kind, payload)? {
         Event::Started { command, .. } | Event::Imported { command } => Some(command),
-        Event::Continued { .. } | Event::Finished { .. } => None,
+        Event::Continued { .. } | Event::Finished { .. } | Event::Ended => None,
     }
 }
 
@@ -124,6 +131,7 @@ mod tests {
             round_trip(Event::Continued { of, more: &text });
             round_trip(Event::Finished { of, status, duration_ns });
             round_trip(Event::Imported { command: &text });
+            round_trip(Event::Ended);
         }
 
         #[test]

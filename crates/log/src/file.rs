@@ -9,6 +9,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::IntoRawFd;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -127,6 +128,8 @@ pub(crate) enum LogKind {
 /// A log open for reading and appending.
 pub(crate) struct LogFile {
     file: File,
+    /// Device and inode of the log, to know it by.
+    identity: (u64, u64),
     path: PathBuf,
     kind: LogKind,
     /// What this session writes if it has to begin the log anew.
@@ -187,6 +190,7 @@ impl LogFile {
         }
         let floor = recognise(&file, path, kind, end)?;
         let log = Self {
+            identity: identity(&file).map_err(open_error)?,
             file,
             path: path.to_owned(),
             kind,
@@ -241,6 +245,7 @@ impl LogFile {
         self.sequence += 1;
         self.record.clear();
         frame::encode(&mut self.record, kind, self.sequence, self.session, now_ns, fill);
+        self.own()?;
         let written = write_once(&self.file, &self.record);
         let bytes = self.record.len();
         self.record.shrink_to(RECORD_BYTES_KEPT);
@@ -257,6 +262,7 @@ impl LogFile {
 
     /// Looks at the file again; true if there is more to read, or other things to read, than before.
     pub(crate) fn refresh(&mut self) -> io::Result<bool> {
+        self.own()?;
         let ours = self.file.metadata()?;
         match std::fs::metadata(&self.path) {
             Ok(named) if (named.dev(), named.ino()) != (ours.dev(), ours.ino()) => {
@@ -295,6 +301,23 @@ impl LogFile {
     }
 
     /// Goes over to the file that has the name now.
+    /// Makes sure that the descriptor is still the log's: code in the same process, a script's `exec 3>file`, may have
+    /// closed it or put another file there. That file is left open, it is somebody else's, and the log opened anew.
+    fn own(&mut self) -> io::Result<()> {
+        if identity(&self.file).is_ok_and(|now| now == self.identity) {
+            return Ok(());
+        }
+        let file = open_existing(&self.path)?;
+        let found = identity(&file)?;
+        if found != self.identity {
+            self.disturbance = Some(Disturbance::Replaced);
+            self.invalidate();
+        }
+        self.identity = found;
+        let _ = std::mem::replace(&mut self.file, file).into_raw_fd();
+        Ok(())
+    }
+
     fn follow(&mut self, disturbance: Disturbance) -> bool {
         let reopened = open_existing(&self.path).ok().and_then(|file| {
             let end = file.metadata().ok()?.len();
@@ -305,6 +328,9 @@ impl LogFile {
             self.disturbance = Some(Disturbance::Lost);
             return false;
         };
+        if let Ok(found) = identity(&file) {
+            self.identity = found;
+        }
         (self.file, self.floor, self.end) = (file, floor, end);
         self.invalidate();
         self.disturbance = Some(disturbance);
@@ -346,7 +372,24 @@ fn write_once(mut file: &File, bytes: &[u8]) -> io::Result<usize> {
 }
 
 fn open_existing(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).append(true).open(path)
+    OpenOptions::new()
+        .read(true)
+        .append(true)
+        .open(path)
+        .map(out_of_the_way)
+}
+
+/// Descriptors from here on are not what a script redirects by number; flock(1) shows 200, bash itself has 255.
+const DESCRIPTOR_MIN: i32 = 221;
+
+/// Moves a file to a descriptor that users do not redirect, if the limit of descriptors allows.
+fn out_of_the_way(file: File) -> File {
+    rustix::io::fcntl_dupfd_cloexec(&file, DESCRIPTOR_MIN).map_or(file, File::from)
+}
+
+/// What makes an open file the same file.
+fn identity(file: &File) -> io::Result<(u64, u64)> {
+    file.metadata().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 fn create_folder(path: &Path) -> Result<(), OpenError> {

@@ -7,6 +7,7 @@
 //! The log is created with bash's own history file imported into it, or not at all: there is no moment
 //! at which it exists without what the user already had. That file is only ever read.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
@@ -19,6 +20,9 @@ use crate::join::{LooseEnds, join};
 use crate::walk::{Back, Forward, Place, step_back};
 use crate::window::Window;
 use crate::{AppendError, Disturbance, OpenError};
+
+/// Records looked at for commands that no file of bash's has: some 5,000 commands, 2 ms.
+const LOOKED_AT_MAX: u64 = 10_000;
 
 /// What a full read of the log found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -127,6 +131,14 @@ impl History {
         .map(drop)
     }
 
+    /// Records that this session ends by itself, so that bash has written its own list: see [`History::unsaved`].
+    ///
+    /// # Errors
+    /// As [`History::started`].
+    pub fn ended(&mut self, now_ns: i64) -> Result<(), AppendError> {
+        self.append(now_ns, Event::Ended).map(drop)
+    }
+
     fn append(&mut self, now_ns: i64, event: Event<'_>) -> Result<u64, AppendError> {
         self.log
             .append(event.kind(), now_ns, event.payload_bytes(), |out| {
@@ -154,11 +166,32 @@ impl History {
 
     /// Returns the newest `n` commands, oldest first.
     pub fn tail(&self, n: usize) -> Vec<Command> {
+        self.newest(n, u64::MAX, |_, _| true)
+    }
+
+    /// Returns the newest `n` commands, oldest first, of sessions that have not ended by themselves: what a killed session
+    /// never wrote to bash's history file, and what live ones have not yet. Looks at [`LOOKED_AT_MAX`] records.
+    pub fn unsaved(&self, n: usize) -> Vec<Command> {
+        self.newest(n, LOOKED_AT_MAX, |ended, command| {
+            !command.imported && !ended.contains(&command.session)
+        })
+    }
+
+    /// The newest commands that `wanted` accepts, given the sessions known to have ended later.
+    fn newest(
+        &self,
+        n: usize,
+        records_max: u64,
+        wanted: impl Fn(&BTreeSet<u64>, &Command) -> bool,
+    ) -> Vec<Command> {
         let mut window = Window::new();
         let mut place = Place::before(self.log.end());
         let mut loose = LooseEnds::default();
         let mut commands = Vec::new();
-        while commands.len() < n {
+        let mut ended = BTreeSet::new();
+        let mut records = 0;
+        while commands.len() < n && records < records_max {
+            records += 1;
             match self.step_back(&mut window, &mut place, usize::MAX, |_, _| true) {
                 Back::Start => break,
                 Back::Passed => {}
@@ -168,7 +201,12 @@ impl History {
                     match event.map(|event| (event, Command::begin(&record.header, event))) {
                         Some((_, Some(mut command))) => {
                             loose.tie(key, &mut command);
-                            commands.push(command);
+                            if wanted(&ended, &command) {
+                                commands.push(command);
+                            }
+                        }
+                        Some((Event::Ended, None)) => {
+                            ended.insert(record.header.session);
                         }
                         Some((event, None)) => loose.keep(record.header.session, event),
                         None => loose.drop_all(key),
@@ -244,7 +282,7 @@ impl History {
                 Some(Event::Started { .. }) => report.commands += 1,
                 Some(Event::Imported { .. }) => report.imported += 1,
                 Some(Event::Finished { .. }) => report.finished += 1,
-                Some(Event::Continued { .. }) => {}
+                Some(Event::Continued { .. } | Event::Ended) => {}
                 None if Event::is_known(record.header.kind) => {
                     report.damaged_runs += 1;
                     report.damaged_bytes += record.header.frame_bytes() as u64;
@@ -273,7 +311,7 @@ impl History {
             let hit = match Event::read(record.header.kind, record.payload) {
                 Some(Event::Started { .. } | Event::Imported { .. }) => record.header.sequence == seq,
                 Some(Event::Continued { of, .. }) => of == seq,
-                Some(Event::Finished { .. }) | None => false,
+                Some(Event::Finished { .. } | Event::Ended) | None => false,
             };
             if hit {
                 records.push((record.at, record.header.payload_bytes));

@@ -91,7 +91,7 @@ impl Command {
         let (cwd, command, imported) = match event {
             Event::Started { cwd, command } => (cwd, command, false),
             Event::Imported { command } => (&[][..], command, true),
-            Event::Continued { .. } | Event::Finished { .. } => return None,
+            Event::Continued { .. } | Event::Finished { .. } | Event::Ended => return None,
         };
         Some(Self {
             session: header.session,
@@ -131,7 +131,7 @@ pub(crate) fn join<'c>(mut commands: impl Iterator<Item = &'c mut Command>, sess
         Event::Finished {
             status, duration_ns, ..
         } => command.end(status, duration_ns),
-        Event::Started { .. } | Event::Imported { .. } => {}
+        Event::Started { .. } | Event::Imported { .. } | Event::Ended => {}
     }
 }
 
@@ -163,7 +163,7 @@ impl LooseEnds {
                 self.ends
                     .push_back(((session, of), LooseEnd::End { status, duration_ns }));
             }
-            Event::Started { .. } | Event::Imported { .. } => return,
+            Event::Started { .. } | Event::Imported { .. } | Event::Ended => return,
         }
         while self.ends.len() > LOOSE_ENDS_MAX || self.bytes > LOOSE_BYTES_MAX {
             let Some((_, oldest)) = self.ends.pop_front() else {

@@ -311,6 +311,48 @@ fn a_suggestion_of_several_rows_scrolls_nothing() {
 }
 
 #[test]
+fn a_session_that_ended_leaves_the_next_one_bash_s_own_list() {
+    let home = home("");
+    let mut t = start(&home);
+    for line in [
+        "echo kept",
+        "for i in 1 2; do\recho $i\rdone",
+        "echo not to be kept",
+        "history -d -2",
+    ] {
+        run(&mut t, line);
+    }
+    t.type_bytes(b"exit\r").unwrap();
+    t.wait_exit(deadline()).unwrap();
+    let mut next = start(&home);
+    press(&mut next, "history\r", "for i in 1 2; do echo $i; done");
+    let text = next.text();
+    assert_eq!(text.matches("for i in").count(), 1, "{text}");
+    assert!(!text.contains("echo not to be kept"), "{text}");
+}
+
+#[test]
+fn a_redirection_of_any_descriptor_leaves_log_and_file_alone() {
+    let home = home("");
+    let mut t = start(&home);
+    // Every descriptor but the first three is the script's now.
+    run(
+        &mut t,
+        "for f in /proc/$$/fd/*; do f=${f##*/}; ((f > 2 && f != 255)) && eval \"exec $f>~/precious\"; done",
+    );
+    run(&mut t, "exec 3>~/three; echo mine >&3");
+    run(&mut t, "echo after");
+    run(&mut t, "echo more >&3");
+    assert_eq!(file(&home.path().join("three")), "mine\nmore\n");
+    assert_eq!(file(&home.path().join("precious")), "");
+    let found = logged(&home);
+    assert!(
+        found.contains(&"echo after".into()) && found.contains(&"echo more >&3".into()),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn a_damaged_log_is_read_around_and_left_as_it_is() {
     let home = home("");
     let mut first = start(&home);

@@ -43,7 +43,7 @@ impl Home {
             .args(words)
             .env("LUSUSH_HOME", self.path())
             .env("HOME", self.path());
-        for name in ["LUSUSH_LIB", "LUSUSH_BASH", "LLE_VERSION", "HISTFILE", "BASH_ENV"] {
+        for name in ["LUSUSH_LIB", "LUSUSH_BASH", "LLE_LOADED", "HISTFILE", "BASH_ENV"] {
             command.env_remove(name);
         }
         command

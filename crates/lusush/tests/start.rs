@@ -446,7 +446,7 @@ fn commands_and_scripts_are_plain_bash() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(
         home.path().join("script"),
-        "echo \"$0 $* ${LLE_VERSION-plain} $(type -t lle)\"; exit 4\n",
+        "echo \"$0 $* ${LLE_LOADED-plain} $(type -t lle)\"; exit 4\n",
     )
     .unwrap();
     std::fs::write(home.path().join(".bashrc"), "echo never").unwrap();

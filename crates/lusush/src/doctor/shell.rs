@@ -108,7 +108,7 @@ fn symbols(program: &Path, library: &Path) -> Vec<Check> {
         .args(["-c", "enable -f \"$0\" lle && lle symbols"])
         .arg(library)
         .env("LUSUSH_HOME", &scratch.0)
-        .env_remove("LLE_VERSION");
+        .env_remove("LLE_LOADED");
     let answer = match ask(program, &mut command) {
         Ok(answer) => answer,
         Err(why) => {
