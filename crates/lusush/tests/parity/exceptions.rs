@@ -120,9 +120,14 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
                   },
                   _| {
             let message = before.rows.concat();
-            let left = |row: &String| {
-                let rest = row.split_once('>').map_or("", |(_, rest)| rest.trim_start());
-                rest.chars().count() > 3 && message.contains(rest)
+            let left = |stock: &str, other: &str| {
+                // Behind the prompt that LLE shows too, or over its beginning where the prompt is `> `.
+                let behind = stock.strip_prefix(other).or_else(|| {
+                    other
+                        .starts_with('>')
+                        .then(|| stock.split_once('>').map_or("", |(_, rest)| rest))
+                });
+                behind.is_some_and(|rest| rest.trim().chars().count() > 3 && message.contains(rest.trim()))
             };
             let differing: Vec<_> = stock
                 .rows
@@ -132,9 +137,7 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
                 .collect();
             (message.contains("search)`") || message.contains("(arg: "))
                 && differing.len() == 1
-                && differing
-                    .iter()
-                    .all(|(stock, other)| left(stock) && other.starts_with('>'))
+                && differing.iter().all(|(stock, other)| left(stock, other))
         },
     },
     Exception {
