@@ -239,7 +239,7 @@ impl History {
         if cursor.offset >= end {
             return commands;
         }
-        let mut walk = Forward::new(self.log.descriptor(), cursor.offset, end);
+        let mut walk = Forward::new(self.log.file(), cursor.offset, end);
         while commands.len() < limit {
             let Some(record) = walk.next() else {
                 // Something may just be being written: look again, but not at ever more garbage.
@@ -266,7 +266,7 @@ impl History {
     ///
     /// A command that still ran after 256 others had started is listed without its end.
     pub fn commands(&self) -> Commands<'_> {
-        let walk = Forward::new(self.log.descriptor(), self.log.floor(), self.log.end());
+        let walk = Forward::new(self.log.file(), self.log.floor(), self.log.end());
         Commands::new(walk)
     }
 
@@ -274,7 +274,7 @@ impl History {
     pub fn check(&self) -> Report {
         let mut report = Report::default();
         let end = self.log.end();
-        let mut walk = Forward::new(self.log.descriptor(), self.log.floor(), end);
+        let mut walk = Forward::new(self.log.file(), self.log.floor(), end);
         while let Some(record) = walk.next() {
             report.records += 1;
             match Event::read(record.header.kind, record.payload) {
@@ -303,7 +303,7 @@ impl History {
     /// The log cannot be written; some of the records may then be overwritten already.
     pub fn redact(&mut self, session: u64, seq: u64) -> io::Result<usize> {
         let mut records = Vec::new();
-        let mut walk = Forward::new(self.log.descriptor(), self.log.floor(), self.log.end());
+        let mut walk = Forward::new(self.log.file(), self.log.floor(), self.log.end());
         while let Some(record) = walk.next() {
             if record.redacted || record.header.session != session {
                 continue;
@@ -340,7 +340,7 @@ impl History {
         wanted: impl FnMut(u8, &[u8]) -> bool,
     ) -> Back<'w> {
         step_back(
-            self.log.descriptor(),
+            self.log.file(),
             window,
             place,
             self.log.floor(),
