@@ -219,8 +219,11 @@ unsafe extern "C-unwind" fn prep(meta: c_int) {
     } else {
         disarm();
         guarded("beginning a line", |lle| {
-            lle.open_line();
-            lle.flush();
+            // After a signal it is the same line that goes on.
+            if !lle.bash.is(bits::SIGHANDLER) {
+                lle.open_line();
+                lle.flush();
+            }
         });
     }
 }
@@ -267,7 +270,10 @@ unsafe extern "C-unwind" fn deprep() {
         if lle.hooks.armed {
             lle.finish(accepted);
         }
-        if accepted && lle.bash.is(bits::DISPATCHING) {
+        if accepted && lle.bash.is(bits::SIGHANDLER) {
+            // Readline handles a signal on the way out of an accepted line. It comes here once more for the line itself,
+            // if the shell lives on and runs it: only that is logged.
+        } else if accepted && lle.bash.is(bits::DISPATCHING) {
             // A command of readline's runs what it makes of the line, an editor's text: bash's list tells afterwards.
             lle.round.edited = true;
         } else if accepted && lle.bash.reads_commands() {
