@@ -165,6 +165,18 @@ fn search(folder: &Path) {
     let start = Instant::now();
     black_box(history.tail(1000));
     println!("tail of 1,000: {:.2?}", start.elapsed());
+    History::open(&path, 1, 0, None)
+        .expect("the log opens")
+        .history
+        .ended(0)
+        .expect("the log can be written");
+    let history = History::open(&path, 2, 0, None).expect("the log opens").history;
+    let start = Instant::now();
+    let unsaved = black_box(history.unsaved(1000)).len();
+    println!(
+        "unsaved, as far as it looks: {unsaved} found in {:.2?}",
+        start.elapsed()
+    );
     let start = Instant::now();
     let report = history.check();
     println!("check of {} records: {:.2?}", report.records, start.elapsed());

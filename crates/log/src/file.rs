@@ -9,10 +9,10 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::IntoRawFd;
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::descriptor::{Descriptor, Identity};
 use crate::{frame, walk};
 
 /// Bytes before the first record.
@@ -127,9 +127,7 @@ pub(crate) enum LogKind {
 
 /// A log open for reading and appending.
 pub(crate) struct LogFile {
-    file: File,
-    /// Device and inode of the log, to know it by.
-    identity: (u64, u64),
+    descriptor: Descriptor,
     path: PathBuf,
     kind: LogKind,
     /// What this session writes if it has to begin the log anew.
@@ -165,14 +163,14 @@ impl LogFile {
     ) -> Result<OpenedFile<T>, OpenError> {
         let header = file_header(kind, session, now_ns);
         let mut created = None;
-        let file = match open_existing(path) {
+        let descriptor = match Descriptor::open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 create_folder(path)?;
                 created = create(path, &header, session, fill).map_err(|source| OpenError::Create {
                     path: path.to_owned(),
                     source,
                 })?;
-                open_existing(path)
+                Descriptor::open(path)
             }
             other => other,
         };
@@ -180,18 +178,16 @@ impl LogFile {
             path: path.to_owned(),
             source,
         };
-        let file = file.map_err(open_error)?;
-        let mut end = file.metadata().map_err(open_error)?.len();
+        let descriptor = descriptor.map_err(open_error)?;
+        let mut end = descriptor.length().map_err(open_error)?;
         if end == 0 {
             // Emptied by another program. Two sessions may both do this: the second header is then 64 bytes
             // of damage, stepped over.
-            (&file).write_all(&header).map_err(open_error)?;
-            end = file.metadata().map_err(open_error)?.len();
+            end = begin_anew(&descriptor, &header).map_err(open_error)?;
         }
-        let floor = recognise(&file, path, kind, end)?;
+        let floor = recognise(&descriptor, path, kind, end)?;
         let log = Self {
-            identity: identity(&file).map_err(open_error)?,
-            file,
+            descriptor,
             path: path.to_owned(),
             kind,
             header,
@@ -206,8 +202,8 @@ impl LogFile {
         Ok(OpenedFile { log, created })
     }
 
-    pub(crate) fn file(&self) -> &File {
-        &self.file
+    pub(crate) fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
     }
 
     pub(crate) fn floor(&self) -> u64 {
@@ -245,27 +241,28 @@ impl LogFile {
         self.sequence += 1;
         self.record.clear();
         frame::encode(&mut self.record, kind, self.sequence, self.session, now_ns, fill);
-        self.own()?;
-        let written = write_once(&self.file, &self.record);
+        if self.descriptor.file().is_err() {
+            // The descriptor was taken, and the name is gone or another file's.
+            self.refresh()?;
+        }
+        let written = self
+            .descriptor
+            .file()
+            .and_then(|file| write_once(&file, &self.record));
         let bytes = self.record.len();
         self.record.shrink_to(RECORD_BYTES_KEPT);
         let written = written?;
         if written < bytes {
             return Err(AppendError::Short { written, bytes });
         }
-        self.end = self
-            .file
-            .metadata()
-            .map_or(self.end + bytes as u64, |metadata| metadata.len());
+        self.end = self.descriptor.length().unwrap_or(self.end + bytes as u64);
         Ok(self.sequence)
     }
 
     /// Looks at the file again; true if there is more to read, or other things to read, than before.
     pub(crate) fn refresh(&mut self) -> io::Result<bool> {
-        self.own()?;
-        let ours = self.file.metadata()?;
         match std::fs::metadata(&self.path) {
-            Ok(named) if (named.dev(), named.ino()) != (ours.dev(), ours.ino()) => {
+            Ok(named) if Identity::of(&named) != self.descriptor.identity() => {
                 return Ok(self.follow(Disturbance::Replaced));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -279,11 +276,11 @@ impl LogFile {
             // The same file; or the folder cannot be searched just now, and the open file still serves.
             Ok(_) | Err(_) => {}
         }
-        let changed = self.adopt_length(ours.len());
-        if ours.len() == 0 {
-            (&self.file).write_all(&self.header)?;
+        let length = self.descriptor.length()?;
+        let changed = self.adopt_length(length);
+        if length == 0 {
+            self.end = begin_anew(&self.descriptor, &self.header)?;
             self.floor = FILE_HEADER_BYTES;
-            self.end = self.file.metadata()?.len();
         }
         Ok(changed)
     }
@@ -301,37 +298,17 @@ impl LogFile {
     }
 
     /// Goes over to the file that has the name now.
-    /// Makes sure that the descriptor is still the log's: code in the same process, a script's `exec 3>file`, may have
-    /// closed it or put another file there. That file is left open, it is somebody else's, and the log opened anew.
-    fn own(&mut self) -> io::Result<()> {
-        if identity(&self.file).is_ok_and(|now| now == self.identity) {
-            return Ok(());
-        }
-        let file = open_existing(&self.path)?;
-        let found = identity(&file)?;
-        if found != self.identity {
-            self.disturbance = Some(Disturbance::Replaced);
-            self.invalidate();
-        }
-        self.identity = found;
-        let _ = std::mem::replace(&mut self.file, file).into_raw_fd();
-        Ok(())
-    }
-
     fn follow(&mut self, disturbance: Disturbance) -> bool {
-        let reopened = open_existing(&self.path).ok().and_then(|file| {
-            let end = file.metadata().ok()?.len();
-            let floor = recognise(&file, &self.path, self.kind, end).ok()?;
-            Some((file, floor, end))
+        let reopened = Descriptor::open(&self.path).ok().and_then(|descriptor| {
+            let end = descriptor.length().ok()?;
+            let floor = recognise(&descriptor, &self.path, self.kind, end).ok()?;
+            Some((descriptor, floor, end))
         });
-        let Some((file, floor, end)) = reopened else {
+        let Some((descriptor, floor, end)) = reopened else {
             self.disturbance = Some(Disturbance::Lost);
             return false;
         };
-        if let Ok(found) = identity(&file) {
-            self.identity = found;
-        }
-        (self.file, self.floor, self.end) = (file, floor, end);
+        (self.descriptor, self.floor, self.end) = (descriptor, floor, end);
         self.invalidate();
         self.disturbance = Some(disturbance);
         true
@@ -348,8 +325,7 @@ impl LogFile {
     pub(crate) fn redact_at(&self, at: u64, payload_bytes: u32) -> io::Result<()> {
         // Not through our own descriptor: Linux lets no `pwrite` of an O_APPEND file choose its place.
         let file = OpenOptions::new().write(true).open(&self.path)?;
-        let (ours, theirs) = (self.file.metadata()?, file.metadata()?);
-        if (ours.dev(), ours.ino()) != (theirs.dev(), theirs.ino()) {
+        if Identity::of(&file.metadata()?) != self.descriptor.identity() {
             return Err(io::Error::other("the log was replaced meanwhile"));
         }
         file.write_all_at(&[frame::REDACTED], at + frame::STATE_AT as u64)?;
@@ -371,25 +347,10 @@ fn write_once(mut file: &File, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
-fn open_existing(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .append(true)
-        .open(path)
-        .map(out_of_the_way)
-}
-
-/// Descriptors from here on are not what a script redirects by number; flock(1) shows 200, bash itself has 255.
-const DESCRIPTOR_MIN: i32 = 221;
-
-/// Moves a file to a descriptor that users do not redirect, if the limit of descriptors allows.
-fn out_of_the_way(file: File) -> File {
-    rustix::io::fcntl_dupfd_cloexec(&file, DESCRIPTOR_MIN).map_or(file, File::from)
-}
-
-/// What makes an open file the same file.
-fn identity(file: &File) -> io::Result<(u64, u64)> {
-    file.metadata().map(|metadata| (metadata.dev(), metadata.ino()))
+/// Writes the file header into a log that is empty, and returns how long it is then.
+fn begin_anew(descriptor: &Descriptor, header: &FileHeader) -> io::Result<u64> {
+    (&*descriptor.file()?).write_all(header)?;
+    descriptor.length()
 }
 
 fn create_folder(path: &Path) -> Result<(), OpenError> {
@@ -474,14 +435,14 @@ fn file_header(kind: LogKind, id: u64, now_ns: i64) -> FileHeader {
 ///
 /// A header that does not check is damage, not a reason to refuse, as long as the file begins like a log or
 /// there is a record in it.
-fn recognise(file: &File, path: &Path, kind: LogKind, end: u64) -> Result<u64, OpenError> {
+fn recognise(descriptor: &Descriptor, path: &Path, kind: LogKind, end: u64) -> Result<u64, OpenError> {
     let mut header = [0; FILE_HEADER_BYTES as usize];
-    let there = file.read_at(&mut header, 0).unwrap_or(0);
+    let there = descriptor.read_at(&mut header, 0).unwrap_or(0);
     let begins = header[..there.min(MAGIC.len())] == MAGIC[..there.min(MAGIC.len())];
     let checks = frame::u32_at(&header, CRC_AT) == Some(crc32fast::hash(&header[..CRC_AT]));
     if !(begins && checks) {
         let has_record = || {
-            walk::Forward::new(file, 0, end.min(RECOGNISE_BYTES))
+            walk::Forward::new(descriptor, 0, end.min(RECOGNISE_BYTES))
                 .next()
                 .is_some()
         };

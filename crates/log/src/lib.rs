@@ -13,9 +13,11 @@
 //! Invariants:
 //! - Nothing already written is changed, except by a redaction, which keeps every length.
 //! - A reader yields every undamaged record, whatever lies between them; damage is counted, never fatal.
+//! - No descriptor that a script took is read, written or closed.
 //! - The order of records is their order in the file. A clock that jumps back reorders nothing.
 #![forbid(unsafe_code)]
 
+mod descriptor;
 mod event;
 mod file;
 mod frame;

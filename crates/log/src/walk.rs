@@ -4,8 +4,7 @@
 //! record they look for the next sync mark whose header and payload check. Work per call is bounded by the
 //! caller: a walk stops at each record and at each window of garbage.
 
-use std::fs::File;
-
+use crate::descriptor::Descriptor;
 use crate::frame::{
     self, Content, FRAME_BYTES, HEADER_BYTES, Header, PAYLOAD_BYTES_MAX, SYNC, TRAILER_BYTES,
 };
@@ -34,7 +33,7 @@ struct Found {
 
 /// Reads and checks the record that starts at `at` and ends by `limit`.
 fn record_at(
-    file: &File,
+    log: &Descriptor,
     window: &mut Window,
     at: u64,
     limit: u64,
@@ -45,13 +44,13 @@ fn record_at(
     if header_end > limit {
         return None;
     }
-    let header = frame::decode(window.range(file, at, header_end, toward, end)?)?;
+    let header = frame::decode(window.range(log, at, header_end, toward, end)?)?;
     let payload_end = header_end + u64::from(header.payload_bytes);
     if payload_end > limit {
         return None;
     }
     let full_close = payload_end + TRAILER_BYTES as u64;
-    let bytes = window.range(file, header_end, full_close.min(limit), toward, end)?;
+    let bytes = window.range(log, header_end, full_close.min(limit), toward, end)?;
     let (payload, closing) = bytes.split_at_checked(header.payload_bytes as usize)?;
     let closed = frame::u32_at(closing, 0) == Some(header.frame_bytes() as u32);
     let (content, blemished) = header.judge(payload, closed);
@@ -71,7 +70,7 @@ fn record_at(
 }
 
 fn deliver<'w>(
-    file: &File,
+    log: &Descriptor,
     window: &'w mut Window,
     found: Found,
     toward: Toward,
@@ -79,7 +78,7 @@ fn deliver<'w>(
 ) -> Option<Record<'w>> {
     let from = found.at + HEADER_BYTES as u64;
     let to = from + u64::from(found.header.payload_bytes);
-    let payload = window.range(file, from, to, toward, end)?;
+    let payload = window.range(log, from, to, toward, end)?;
     let Found {
         at, header, redacted, ..
     } = found;
@@ -100,7 +99,7 @@ pub(crate) struct Damage {
 
 /// A walk toward the end of the log.
 pub(crate) struct Forward<'f> {
-    file: &'f File,
+    log: &'f Descriptor,
     window: Window,
     /// End of the last record yielded, or the start.
     position: u64,
@@ -109,9 +108,9 @@ pub(crate) struct Forward<'f> {
 }
 
 impl<'f> Forward<'f> {
-    pub(crate) fn new(file: &'f File, from: u64, end: u64) -> Self {
+    pub(crate) fn new(log: &'f Descriptor, from: u64, end: u64) -> Self {
         Self {
-            file,
+            log,
             window: Window::new(),
             position: from.min(end),
             end,
@@ -124,7 +123,7 @@ impl<'f> Forward<'f> {
         let mut candidate = self.position;
         let found = loop {
             match record_at(
-                self.file,
+                self.log,
                 &mut self.window,
                 candidate,
                 self.end,
@@ -144,7 +143,7 @@ impl<'f> Forward<'f> {
             self.damage.bytes += 1;
         }
         self.position = found.close;
-        deliver(self.file, &mut self.window, found, Toward::End, self.end)
+        deliver(self.log, &mut self.window, found, Toward::End, self.end)
     }
 
     /// Where the last yielded record ends; once `next` is `None`, everything after it is no record.
@@ -161,7 +160,7 @@ impl<'f> Forward<'f> {
     fn sync_after(&mut self, mut from: u64) -> Option<u64> {
         while from + HEADER_BYTES as u64 <= self.end {
             let to = self.end.min(from + WINDOW_BYTES as u64);
-            let bytes = self.window.range(self.file, from, to, Toward::End, self.end)?;
+            let bytes = self.window.range(self.log, from, to, Toward::End, self.end)?;
             if let Some(offset) = bytes.windows(SYNC.len()).position(|four| four == SYNC) {
                 return Some(from + offset as u64);
             }
@@ -210,7 +209,7 @@ pub(crate) enum Back<'w> {
 /// checking: stepping over a million records costs no checksum. Records longer than `frame_bytes_max` are
 /// never wanted, and not read.
 pub(crate) fn step_back<'w>(
-    file: &File,
+    log: &Descriptor,
     window: &'w mut Window,
     place: &mut Place,
     floor: u64,
@@ -222,11 +221,11 @@ pub(crate) fn step_back<'w>(
     }
     let limit = place.limit;
     if place.scan == limit
-        && let Some(start) = frame_ending_at(file, window, limit, floor)
+        && let Some(start) = frame_ending_at(log, window, limit, floor)
     {
         let bytes = (limit - start) as usize;
         let skip = bytes > frame_bytes_max || {
-            let Some(whole) = window.range(file, start, limit, Toward::Start, limit) else {
+            let Some(whole) = window.range(log, start, limit, Toward::Start, limit) else {
                 return Back::Start;
             };
             !wanted(whole[frame::KIND_AT], &whole[HEADER_BYTES..bytes - TRAILER_BYTES])
@@ -235,9 +234,9 @@ pub(crate) fn step_back<'w>(
             *place = Place::before(start);
             return Back::Passed;
         }
-        if let Some(found) = record_at(file, window, start, limit, Toward::Start, limit) {
+        if let Some(found) = record_at(log, window, start, limit, Toward::Start, limit) {
             *place = Place::before(start);
-            return match deliver(file, window, found, Toward::Start, limit) {
+            return match deliver(log, window, found, Toward::Start, limit) {
                 Some(record) => Back::Record(record),
                 None => Back::Start,
             };
@@ -247,17 +246,17 @@ pub(crate) fn step_back<'w>(
     // A mark may straddle the scanned boundary, so look three bytes past it; never past the limit.
     let mut to = limit.min(place.scan + SYNC.len() as u64 - 1);
     loop {
-        let Some(bytes) = window.range(file, from, to, Toward::Start, limit) else {
+        let Some(bytes) = window.range(log, from, to, Toward::Start, limit) else {
             return Back::Start;
         };
         let Some(offset) = bytes.windows(SYNC.len()).rposition(|four| four == SYNC) else {
             break;
         };
         let at = from + offset as u64;
-        if let Some(found) = record_at(file, window, at, limit, Toward::Start, limit) {
+        if let Some(found) = record_at(log, window, at, limit, Toward::Start, limit) {
             *place = Place::before(at);
             let payload_bytes = found.header.payload_bytes as usize;
-            let Some(record) = deliver(file, window, found, Toward::Start, limit) else {
+            let Some(record) = deliver(log, window, found, Toward::Start, limit) else {
                 return Back::Start;
             };
             let fits = payload_bytes + FRAME_BYTES <= frame_bytes_max;
@@ -274,11 +273,11 @@ pub(crate) fn step_back<'w>(
 }
 
 /// Follows the closing length that ends at `limit` to a header that agrees with it.
-fn frame_ending_at(file: &File, window: &mut Window, limit: u64, floor: u64) -> Option<u64> {
+fn frame_ending_at(log: &Descriptor, window: &mut Window, limit: u64, floor: u64) -> Option<u64> {
     let closing = limit
         .checked_sub(TRAILER_BYTES as u64)
         .filter(|&at| at >= floor)?;
-    let frame_bytes = frame::u32_at(window.range(file, closing, limit, Toward::Start, limit)?, 0)?;
+    let frame_bytes = frame::u32_at(window.range(log, closing, limit, Toward::Start, limit)?, 0)?;
     let possible = FRAME_BYTES..=FRAME_BYTES + PAYLOAD_BYTES_MAX;
     if !possible.contains(&(frame_bytes as usize)) {
         return None;
@@ -286,7 +285,7 @@ fn frame_ending_at(file: &File, window: &mut Window, limit: u64, floor: u64) -> 
     let start = limit
         .checked_sub(u64::from(frame_bytes))
         .filter(|&at| at >= floor)?;
-    let head = window.range(file, start, start + HEADER_BYTES as u64, Toward::Start, limit)?;
+    let head = window.range(log, start, start + HEADER_BYTES as u64, Toward::Start, limit)?;
     let payload_bytes = frame::claimed_payload_bytes(head)?;
     (payload_bytes as usize + FRAME_BYTES == frame_bytes as usize).then_some(start)
 }

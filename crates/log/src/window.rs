@@ -3,8 +3,7 @@
 //! Reads are `pread`, never a mapping. A range that cannot be read (the file was truncated meanwhile, the
 //! disk fails) is `None`, which a reader treats as the end of what can be known.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
+use crate::descriptor::Descriptor;
 
 /// Bytes a window holds: a system call for some 400 commands, and 3 % of what the shell may grow by.
 pub(crate) const WINDOW_BYTES: usize = 64 * 1024;
@@ -39,10 +38,10 @@ impl Window {
         self.filled = 0;
     }
 
-    /// Returns the bytes `from..to` of the file, reading them if they are not here yet.
+    /// Returns the bytes `from..to` of the log, reading them if they are not here yet.
     pub(crate) fn range(
         &mut self,
-        file: &File,
+        log: &Descriptor,
         from: u64,
         to: u64,
         toward: Toward,
@@ -52,8 +51,8 @@ impl Window {
         if from < self.at || to > self.at + self.filled as u64 {
             let wanted = (to - from).max(WINDOW_BYTES as u64);
             match toward {
-                Toward::End => self.load(file, from, end.max(to).min(from.saturating_add(wanted))),
-                Toward::Start => self.load(file, to.saturating_sub(wanted), to),
+                Toward::End => self.load(log, from, end.max(to).min(from.saturating_add(wanted))),
+                Toward::Start => self.load(log, to.saturating_sub(wanted), to),
             }
         }
         let first = usize::try_from(from.checked_sub(self.at)?).ok()?;
@@ -61,7 +60,7 @@ impl Window {
         self.bytes.get(..self.filled)?.get(first..last)
     }
 
-    fn load(&mut self, file: &File, from: u64, to: u64) {
+    fn load(&mut self, log: &Descriptor, from: u64, to: u64) {
         let wanted = usize::try_from(to - from).unwrap_or(WINDOW_BYTES);
         if self.bytes.len() < wanted.max(WINDOW_BYTES) {
             self.bytes.resize(wanted.max(WINDOW_BYTES), 0);
@@ -69,7 +68,7 @@ impl Window {
         self.at = from;
         self.filled = 0;
         while self.filled < wanted {
-            match file.read_at(&mut self.bytes[self.filled..wanted], from + self.filled as u64) {
+            match log.read_at(&mut self.bytes[self.filled..wanted], from + self.filled as u64) {
                 Ok(0) => return,
                 Ok(count) => self.filled += count,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}

@@ -5,7 +5,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use lle_log::history::{Command, History};
+use lle_log::history::{Command, History, UNSAVED_BYTES_MAX};
 use lle_log::search::PrefixSearch;
 use lle_log::{AppendError, Disturbance, PAYLOAD_BYTES_MAX};
 use proptest::prelude::*;
@@ -171,6 +171,69 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn unsaved_are_the_commands_of_sessions_that_did_not_end_by_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, import) = (folder.path().join("log"), folder.path().join("bash_history"));
+    std::fs::write(&import, "imported\n").unwrap();
+    let mut ended = History::open(&path, 1, 0, Some(&import)).unwrap().history;
+    let (mut killed, mut live) = (open(&path, 2), open(&path, 3));
+    ended.started(1, b"/", b"ended 1").unwrap();
+    let one = killed.started(2, b"/", b"killed 1 \\").unwrap();
+    live.started(3, b"/", b"live 1").unwrap();
+    ended.started(4, b"/", b"ended 2").unwrap();
+    killed.continued(one, 5, b"more").unwrap();
+    killed.finished(one, 5, 0, 6).unwrap();
+    let secret = killed.started(6, b"/", b"secret").unwrap();
+    killed.redact(2, secret).unwrap();
+    killed.started(6, b"/", b"killed 2").unwrap();
+    let check = |n: usize, expect: &[&str]| assert_eq!(texts(open(&path, 9).unsaved(n)), expect, "{n}");
+    check(
+        9,
+        &["ended 1", "killed 1 \\\nmore", "live 1", "ended 2", "killed 2"],
+    );
+    ended.ended(7).unwrap();
+    check(9, &["killed 1 \\\nmore", "live 1", "killed 2"]);
+    check(2, &["live 1", "killed 2"]);
+    check(0, &[]);
+    live.ended(8).unwrap();
+    check(9, &["killed 1 \\\nmore", "killed 2"]);
+    // Something kept it from ending after all.
+    ended.started(9, b"/", b"ended 3").unwrap();
+    check(9, &["killed 1 \\\nmore", "killed 2", "ended 3"]);
+
+    let log = open(&path, 9);
+    assert_eq!(
+        log.tail(usize::MAX).len(),
+        7,
+        "a record of an end hides nothing elsewhere"
+    );
+    let report = log.check();
+    assert_eq!((report.records, report.commands, report.ended), (12, 6, 2));
+    assert_eq!((report.damaged_runs, report.torn_tail_bytes), (0, 0));
+}
+
+#[test]
+fn unsaved_looks_no_further_back_than_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let quarter = vec![b'x'; UNSAVED_BYTES_MAX as usize / 4];
+    let mut killed = open(&path, 1);
+    killed.started(1, b"/", b"long ago").unwrap();
+    killed.started(1, b"/", &quarter).unwrap();
+    assert_eq!(killed.unsaved(9).len(), 2);
+    let mut ended = open(&path, 2);
+    for _ in 0..3 {
+        ended.started(1, b"/", &quarter).unwrap();
+    }
+    ended.ended(2).unwrap();
+    assert_eq!(
+        open(&path, 3).unsaved(9).len(),
+        1,
+        "the one that reaches into the last bytes"
+    );
 }
 
 #[test]

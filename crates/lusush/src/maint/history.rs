@@ -25,6 +25,8 @@ pub(crate) struct HistoryCheck {
     pub(crate) commands: u64,
     /// Of these, commands whose end is recorded.
     pub(crate) finished: u64,
+    /// Sessions that ended by themselves.
+    pub(crate) ended: u64,
     /// Commands imported from bash's own history file.
     pub(crate) imported: u64,
     /// Records overwritten on purpose.
@@ -79,6 +81,7 @@ fn describe(path: PathBuf, bytes: u64, report: Report) -> HistoryCheck {
         records: report.records,
         commands: report.commands,
         finished: report.finished,
+        ended: report.ended,
         imported: report.imported,
         redacted: report.redacted,
         damaged_runs: report.damaged_runs,
@@ -115,10 +118,11 @@ impl HistoryCheck {
         let mut out = format!("{}\n  {}\n", self.path.display(), self.summary());
         let _ = writeln!(
             out,
-            "  {} typed, of these {} with their end; {} imported",
+            "  {} typed, of these {} with their end; {} imported; {} ended",
             count(self.commands),
             count(self.finished),
-            count(self.imported)
+            count(self.imported),
+            several(self.ended, "session", "sessions")
         );
         match self.damage() {
             Some(damage) => out.push_str(&format!("  {damage}\n")),
