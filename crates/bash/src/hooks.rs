@@ -46,6 +46,8 @@ pub(crate) struct Hooks {
     /// The last key, and whether the line was empty then: how 5.1 ends a line at end of file.
     last_key: c_int,
     line_was_empty: bool,
+    /// Bash was called for the signal work it had; one call a wait, since after SIGTERM it leaves its hook in.
+    signal_work_done: bool,
     /// The last wait ended by a signal: perhaps a child's.
     interrupted: bool,
     /// `lle panic`: the next key panics, to try the way back.
@@ -67,6 +69,7 @@ impl Hooks {
             last_key_at: 0,
             last_key: 0,
             line_was_empty: false,
+            signal_work_done: false,
             interrupted: false,
             panic_next: false,
         }
@@ -369,6 +372,10 @@ impl Lle {
         self.note_message();
         // SAFETY: only reads which signal was caught.
         let signal = unsafe { (bash.pending_signal)() };
+        if signal == 0 && self.bash_has_signal_work() {
+            self.hooks.signal_work_done = true;
+            return Wait::Signal;
+        }
         if signal != 0 {
             self.before_signal(signal);
             return Wait::Signal;
@@ -407,7 +414,7 @@ impl Lle {
             let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
             libc::sigfillset(&raw mut all);
             libc::sigprocmask(libc::SIG_BLOCK, &raw const all, &raw mut before);
-            let n = if (bash.pending_signal)() == 0 {
+            let n = if (bash.pending_signal)() == 0 && !self.bash_has_signal_work() {
                 libc::ppoll(
                     fds.as_mut_ptr(),
                     fds.len() as libc::nfds_t,
@@ -420,6 +427,7 @@ impl Lle {
             libc::sigprocmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
             n
         };
+        self.hooks.signal_work_done = false;
         self.session.polled();
         if n < 0 {
             self.hooks.interrupted = true;
@@ -478,6 +486,13 @@ impl Lle {
         self.hooks.last_key_at = self.key_at;
         self.hooks.last_key = key;
         self.hooks.line_was_empty = self.bash.line().is_empty() && self.bash.is(bits::READCMD);
+    }
+
+    /// True if bash waits to be called for a signal that readline has handled outside a wait: Ctrl-C while a command of
+    /// readline's ran, a trap. Left alone, it would break into the next line, after Enter.
+    fn bash_has_signal_work(&self) -> bool {
+        // SAFETY: a plain read.
+        !self.hooks.signal_work_done && unsafe { *self.bash.signal_event_hook }.is_some()
     }
 
     /// `read -e -t` and the like: readline's own reader keeps the time.
