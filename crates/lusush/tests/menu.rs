@@ -167,11 +167,10 @@ fn control_c_at_a_completion_runs_nothing() {
     press(&mut t, "slow al; touch ran", "touch ran");
     t.type_bytes(b"\x01\x1bf\x1bf\t\r").unwrap();
     t.pump(std::time::Duration::from_millis(200));
+    // Whether it comes while Tab or while Enter waits: the line is gone. Its `^C` may be, too: the kernel throws away
+    // output that is on its way.
     t.type_bytes(b"\x03").unwrap();
-    t.wait_for("a new prompt", |t| {
-        t.rows().iter().filter(|r| r.starts_with("$")).count() == 2
-    })
-    .unwrap();
+    t.settle().unwrap();
     press(&mut t, "echo after\r", "\nafter\n");
     assert!(!home.path().join("ran").exists());
 }
