@@ -83,6 +83,10 @@ mod tests {
 
     #[test]
     fn only_success_exits_with_zero() {
-        assert!(Code::ALL.iter().all(|code| (code.exit() == 0) == (*code == Code::Success)));
+        assert!(
+            Code::ALL
+                .iter()
+                .all(|code| (code.exit() == 0) == (*code == Code::Success))
+        );
     }
 }

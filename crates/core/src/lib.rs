@@ -11,9 +11,13 @@ pub mod error;
 #[cfg(feature = "engine")]
 pub mod mode;
 pub mod paths;
+#[cfg(feature = "engine")]
+pub mod plan;
 pub mod quantity;
 pub mod report;
 pub mod severity;
 pub mod start;
 #[cfg(feature = "engine")]
 pub mod task;
+#[cfg(feature = "engine")]
+pub mod trial;
