@@ -17,3 +17,5 @@ pub mod severity;
 pub mod start;
 #[cfg(feature = "engine")]
 pub mod task;
+#[cfg(feature = "engine")]
+pub mod validate;
