@@ -7,6 +7,8 @@
 
 pub mod budget;
 #[cfg(feature = "engine")]
+pub mod checklist;
+#[cfg(feature = "engine")]
 pub mod error;
 #[cfg(feature = "engine")]
 pub mod mode;
