@@ -13,6 +13,8 @@ pub mod error;
 #[cfg(feature = "engine")]
 pub mod mode;
 pub mod paths;
+#[cfg(feature = "engine")]
+pub mod policy;
 pub mod quantity;
 pub mod report;
 pub mod severity;
