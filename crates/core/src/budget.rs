@@ -1,11 +1,13 @@
 //! The one table of budgets: what each operation may cost, and how that is measured.
 //!
-//! Benches print their numbers beside these rows, and validation judges by them. A row appears with the
-//! probe that measures it, never before.
+//! Benches print their numbers beside these rows, and validation judges by them. Every promise has its row from
+//! the first day; one without a probe is reported as unknown until there is one.
+
+mod rows;
 
 use std::fmt;
 
-use crate::quantity::{bytes, duration};
+use crate::quantity::{bytes, duration, percent};
 
 /// Which of many measurements a budget holds for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub enum Percentile {
     P99,
     /// All there is: a size, a count.
     Every,
+    /// The upper end of the 95 % confidence interval of a paired comparison.
+    Upper95,
 }
 
 /// What is warm when the measurement starts.
@@ -42,6 +46,10 @@ pub enum Unit {
     BytesOverBash,
     /// A number of things.
     Count,
+    /// Hundredths of a whole.
+    Percent,
+    /// Times what the same session takes with maintenance switched off.
+    TimesWithout,
 }
 
 /// One budget.
@@ -63,12 +71,17 @@ pub struct Budget {
     pub unit: Unit,
     /// A critical operation: also below 1 ms at every single measurement.
     pub critical: bool,
-    /// What measures it.
+    /// What measures it: a command, or [`NO_PROBE`].
     pub probe: &'static str,
 }
 
+/// Stands where a budget has no probe that could be run.
+pub const NO_PROBE: &str = "";
+
 /// What a measurement says about a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "engine", derive(serde::Serialize))]
+#[cfg_attr(feature = "engine", serde(rename_all = "lowercase"))]
 pub enum Verdict {
     /// Within the budget.
     Met,
@@ -83,7 +96,7 @@ const MS: f64 = 1e6;
 const KIB: f64 = 1024.0;
 const MIB: f64 = 1024.0 * KIB;
 
-/// Every budget whose probe exists.
+/// Budgets of sessions and of looking at them. [`all`] has the others too.
 pub const BUDGETS: &[Budget] = &[
     Budget {
         name: "record_key",
@@ -246,10 +259,20 @@ const RECORD: &str = "cargo bench -p lle-metrics --bench record";
 const LOG: &str = "cargo bench -p lle-log --bench history";
 const PTY: &str = "cargo bench -p lusush --bench compare";
 
+/// Every budget there is.
+pub fn all() -> impl Iterator<Item = &'static Budget> {
+    BUDGETS.iter().chain(rows::ROWS)
+}
+
 impl Budget {
     /// Finds a budget by its name.
     pub fn named(name: &str) -> Option<&'static Budget> {
-        BUDGETS.iter().find(|budget| budget.name == name)
+        all().find(|budget| budget.name == name)
+    }
+
+    /// The command that measures it, if there is one.
+    pub fn probe(&self) -> Option<&'static str> {
+        (self.probe != NO_PROBE).then_some(self.probe)
     }
 
     /// Judges a measurement in the budget's unit; none is unknown, and so is what is no number.
@@ -270,6 +293,8 @@ impl Budget {
             Unit::Bytes => bytes(value),
             Unit::BytesOverBash => format!("bash + {}", bytes(value)),
             Unit::Count => format!("{value:.0}"),
+            Unit::Percent => percent(value),
+            Unit::TimesWithout => format!("{value:.3} x without"),
         }
     }
 }
@@ -280,6 +305,7 @@ impl fmt::Display for Percentile {
             Percentile::P50 => "p50",
             Percentile::P99 => "p99",
             Percentile::Every => "all",
+            Percentile::Upper95 => "95 % bound",
         })
     }
 }
@@ -300,17 +326,70 @@ mod tests {
 
     #[test]
     fn names_are_distinct_and_critical_operations_stay_below_a_millisecond() {
-        for budget in BUDGETS {
+        for budget in all() {
             assert_eq!(
-                BUDGETS.iter().filter(|other| other.name == budget.name).count(),
+                all().filter(|other| other.name == budget.name).count(),
                 1,
                 "{}",
                 budget.name
             );
             assert!(!budget.critical || (budget.unit == Unit::Nanoseconds && budget.at_most < MS));
+            assert!(
+                !budget.operation.is_empty() && !budget.corpus.is_empty(),
+                "{}",
+                budget.name
+            );
             assert_eq!(Budget::named(budget.name), Some(budget));
         }
         assert_eq!(Budget::named("none"), None);
+    }
+
+    #[test]
+    fn every_promise_of_the_specification_has_its_rows() {
+        fn check(promise: &str, rows: &[&str]) {
+            for row in rows {
+                assert!(Budget::named(row).is_some(), "{promise}: {row}");
+            }
+        }
+        check("record one key", &["record_key"]);
+        check("health sample", &["health_sample", "health_sample_proc"]);
+        check("collect one metric", &["collect_metric"]);
+        check("monitoring data", &["session_bytes", "monitoring_bytes"]);
+        check("all maintenance inside the shell", &["shell_memory"]);
+        check("cache optimisation cycle", &["cache_cycle"]);
+        check("memory optimisation", &["memory_optimisation"]);
+        check("algorithm analysis", &["algorithm_analysis"]);
+        check("impact measurement", &["impact_measurement"]);
+        check("threat scan", &["threat_scan", "threat_scan_again"]);
+        check("vulnerability assessment", &["vulnerability_assessment"]);
+        check("access control", &["access_decision", "access_validation"]);
+        check("security log record", &["audit_append"]);
+        check("config validation", &["config_validation"]);
+        check("hot reload", &["hot_reload"]);
+        check("config backup", &["config_backup"]);
+        check("rollback", &["rollback"]);
+        check(
+            "incremental backup",
+            &["incremental_journal", "incremental_archive"],
+        );
+        check("full backup", &["full_journal", "full_archive"]);
+        check("recovery validation", &["recovery_validation"]);
+        check("integrity check", &["integrity_check"]);
+        check("key to echo against readline", &["key_to_echo"]);
+        check(
+            "maintenance on / off",
+            &["maintenance_on_off", "maintenance_on_off_plugins"],
+        );
+        check(
+            "first prompt, command, input lag",
+            &["first_prompt_lag", "command_lag", "input_lag"],
+        );
+        check("worker at rest", &["worker_cpu", "worker_memory", "idle_wakeups"]);
+        check("sessions per worker", &["sessions_unserved"]);
+        check(
+            "history search as you type",
+            &["history_search_1m", "history_search_10m"],
+        );
     }
 
     #[test]
@@ -340,5 +419,7 @@ mod tests {
         check("private_memory", 2.0 * MIB, "bash + 2 MiB");
         check("session_bytes", 32_768.0, "32 KiB");
         check("idle_wakeups", 0.0, "0");
+        check("worker_cpu", 0.1, "0.1 %");
+        check("maintenance_on_off", 1.02, "1.020 x without");
     }
 }

@@ -7,12 +7,16 @@
 
 pub mod budget;
 #[cfg(feature = "engine")]
+pub mod checklist;
+#[cfg(feature = "engine")]
 pub mod error;
 #[cfg(feature = "engine")]
 pub mod mode;
 pub mod paths;
 #[cfg(feature = "engine")]
 pub mod plan;
+#[cfg(feature = "engine")]
+pub mod policy;
 pub mod quantity;
 pub mod report;
 pub mod severity;
@@ -21,3 +25,5 @@ pub mod start;
 pub mod task;
 #[cfg(feature = "engine")]
 pub mod trial;
+#[cfg(feature = "engine")]
+pub mod validate;

@@ -22,6 +22,14 @@ pub fn bytes(bytes: f64) -> String {
     )
 }
 
+/// Writes a share in hundredths, with as many digits as the targets need: `99.95 %`, `0.1 %`. What is not quite the
+/// whole never reads as the whole.
+pub fn percent(value: f64) -> String {
+    let value = if value < 100.0 { value.min(99.999) } else { value };
+    let text = format!("{value:.3}");
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
 /// Writes a number with its thousands apart: `12,345`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -100,6 +108,19 @@ mod tests {
         check(1.24, "1.2 B");
         check(32_768.0, "32 KiB");
         check(4_300_000.0, "4.1 MiB");
+    }
+
+    #[test]
+    fn shares() {
+        fn check(value: f64, expect: &str) {
+            assert_eq!(percent(value), expect);
+        }
+        check(100.0, "100 %");
+        check(99.95, "99.95 %");
+        check(0.1, "0.1 %");
+        check(0.0, "0 %");
+        check(-2.5, "-2.5 %");
+        check(99.9999, "99.999 %");
     }
 
     #[test]
