@@ -13,6 +13,8 @@ pub mod mode;
 pub mod paths;
 pub mod quantity;
 pub mod report;
+#[cfg(feature = "engine")]
+pub mod schedule;
 pub mod severity;
 pub mod start;
 #[cfg(feature = "engine")]
