@@ -16,6 +16,8 @@ pub mod report;
 #[cfg(feature = "engine")]
 pub mod schedule;
 pub mod severity;
+#[cfg(feature = "engine")]
+pub mod shed;
 pub mod start;
 #[cfg(feature = "engine")]
 pub mod task;
