@@ -19,7 +19,11 @@ pub mod plan;
 pub mod policy;
 pub mod quantity;
 pub mod report;
+#[cfg(feature = "engine")]
+pub mod schedule;
 pub mod severity;
+#[cfg(feature = "engine")]
+pub mod shed;
 pub mod start;
 #[cfg(feature = "engine")]
 pub mod task;
