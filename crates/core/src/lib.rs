@@ -2,10 +2,11 @@
 //!
 //! Invariant: reads no clock, disk, environment or randomness; whatever it needs of these is an argument.
 //!
-//! The shared object in the shell needs only the folders; what the worker decides is behind the feature `engine`.
+//! The shared object in the shell needs only the folders and what the worker wants of it; what the worker decides is behind the feature `engine`.
 #![forbid(unsafe_code)]
 
 pub mod budget;
+pub mod desired;
 #[cfg(feature = "engine")]
 pub mod checklist;
 #[cfg(feature = "engine")]

@@ -142,10 +142,22 @@ pub fn folders(values: &Values, look: impl Fn(&Path) -> Option<Found>) -> Folder
 /// The history log of this machine below the state folder: a shared home has one for each, since NFS has no
 /// atomic append. `machine_id` is what `/etc/machine-id` says, perhaps nothing.
 pub fn history_log(state: &Path, machine_id: &str) -> PathBuf {
+    state
+        .join("history")
+        .join(format!("{}.log", machine_name(machine_id)))
+}
+
+/// The worker's folder of this machine below the state folder, for the same reason as [`history_log`]'s: its lock,
+/// its log, and what it is told to leave alone.
+pub fn maint_folder(state: &Path, machine_id: &str) -> PathBuf {
+    state.join("maint").join(machine_name(machine_id))
+}
+
+/// The machine's id if it can name a file, else one name for all.
+fn machine_name(machine_id: &str) -> &str {
     let id = machine_id.trim();
     let plain = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let name = if plain { id } else { "local" };
-    state.join("history").join(format!("{name}.log"))
+    if plain { id } else { "local" }
 }
 
 fn runtime(values: &Values, look: &impl Fn(&Path) -> Option<Found>) -> Result<PathBuf, Refusal> {
@@ -323,5 +335,13 @@ mod tests {
         check("0123abcd\n", "/s/history/0123abcd.log");
         check("", "/s/history/local.log");
         check("../../etc\n", "/s/history/local.log");
+    }
+
+    #[test]
+    fn a_worker_for_each_machine() {
+        let check = |id: &str, expect: &str| assert_eq!(maint_folder(Path::new("/s"), id), Path::new(expect));
+        check("0123abcd\n", "/s/maint/0123abcd");
+        check("", "/s/maint/local");
+        check("..\n", "/s/maint/local");
     }
 }
