@@ -1,1 +1,3 @@
 //! The maintenance engine.
+
+pub mod control;
