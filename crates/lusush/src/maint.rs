@@ -1,17 +1,22 @@
 //! `lusush maint`: what the maintenance system knows and does, one verb a file.
+//!
+//! Help, completion of mistyped verbs and the manual page come from the one table below.
 
+pub(crate) mod ask;
 pub(crate) mod history;
-mod process;
 mod render;
 pub(crate) mod session;
+mod show;
 pub(crate) mod status;
 #[cfg(test)]
 mod tests;
+mod worker;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use lle_maintenance::api::{Request, ScheduleRequest};
 
 use crate::failure::Failure;
 use crate::text::Ink;
@@ -20,34 +25,170 @@ use crate::{answer, paths};
 /// Shows and maintains the sessions of this user
 #[derive(Debug, Parser)]
 #[command(name = "lusush maint", disable_help_subcommand = true)]
-struct Maint {
+pub(crate) struct Maint {
     #[command(subcommand)]
     verb: Option<Verb>,
 }
 
+/// Writes JSON instead
+#[derive(Clone, Copy, Debug, Args)]
+struct Json {
+    /// Writes JSON instead
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Shows every session: how fast it is, what it costs, and how dead ones ended
-    Status {
-        /// Writes JSON instead, schema version 1
+    /// Shows every session and the worker: how fast, at what cost, and how dead ones ended
+    Status(Json),
+    /// Shows how every part is doing, what was found, and what to do about it
+    Health(Json),
+    /// Shows everything that is measured
+    Metrics {
+        /// Of one session only, by its sixteen hex digits
         #[arg(long)]
-        json: bool,
+        session: Option<String>,
+        #[command(flatten)]
+        json: Json,
     },
+    /// Lists the tasks: when they run, how their runs went
+    Tasks(Json),
+    /// Starts the worker, and lets sessions start one again
+    Start(Json),
+    /// Ends the worker, and keeps sessions from starting another
+    Stop(Json),
+    /// Does nothing by itself, or leaves one task alone
+    Pause {
+        /// The task; all of them without one
+        task: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Goes on after a pause
+    Resume {
+        /// The task; all of them without one
+        task: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Runs a task now
+    Run {
+        /// The task
+        task: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Cancels a task's run; removes a task of yours that does not run
+    Cancel {
+        /// The task
+        task: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Registers a task of yours, or changes when a task runs
+    Schedule(Box<ScheduleArguments>),
+    /// Sets how far a task may go by itself
+    Mode {
+        /// The task
+        task: String,
+        /// observe, advise or automatic
+        mode: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Lists what needs attention, or takes note of one alert
+    Alerts {
+        /// Takes note of the alert of this number
+        #[arg(long, value_name = "ID")]
+        ack: Option<u64>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Shows what was done, by whom and why, or proves that nothing of it was changed
+    Audit {
+        #[command(subcommand)]
+        verb: AuditVerb,
+    },
+    /// Shows the reviews that people do, or signs one off
+    Checklist {
+        /// Signs this review off
+        #[arg(long, value_name = "ITEM")]
+        sign_off: Option<String>,
+        /// What was found
+        #[arg(long, requires = "sign_off")]
+        note: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Measures the system against everything it promises
+    Validate(Json),
     /// Looks after the history log
     History {
         #[command(subcommand)]
         verb: HistoryVerb,
     },
+    /// Runs the worker in the foreground
+    Worker(worker::Worker),
+}
+
+/// A task of yours, and when it runs
+#[derive(Debug, Args)]
+struct ScheduleArguments {
+    /// Its name: a-z, 0-9 and -
+    task: String,
+    /// When: "every 30m", "0 2 * * SUN" in local time, "manual"
+    #[arg(long = "when", value_name = "SCHEDULE")]
+    schedule: Option<String>,
+    /// What it is for
+    #[arg(long)]
+    description: Option<String>,
+    /// critical, high, medium, low or deferred
+    #[arg(long)]
+    priority: Option<String>,
+    /// How long one run may take, in seconds
+    #[arg(long, value_name = "SECONDS")]
+    budget: Option<u64>,
+    /// How often a failed run is tried again
+    #[arg(long, value_name = "TIMES")]
+    retries: Option<u32>,
+    /// A program, run by sh, that follows each run however it ended
+    #[arg(long, value_name = "COMMAND")]
+    cleanup: Option<String>,
+    /// It no longer runs by itself
+    #[arg(long, conflicts_with = "enable")]
+    disable: bool,
+    /// It runs by itself again
+    #[arg(long)]
+    enable: bool,
+    #[command(flatten)]
+    json: Json,
+    /// The program and its arguments, after --
+    #[arg(last = true)]
+    command: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditVerb {
+    /// Shows the last records
+    Show {
+        /// From this record on
+        #[arg(long, value_name = "NUMBER")]
+        from: Option<u64>,
+        /// So many
+        #[arg(long, value_name = "N")]
+        limit: Option<u64>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Says whether any record was deleted, changed, reordered or cut off, and where; exit status 8 if so
+    Verify(Json),
 }
 
 #[derive(Debug, Subcommand)]
 enum HistoryVerb {
     /// Reads the whole log and says what is in it and what is damaged
-    Check {
-        /// Writes JSON instead, schema version 1
-        #[arg(long)]
-        json: bool,
-    },
+    Check(Json),
 }
 
 /// Runs `lusush maint` with the arguments that follow it.
@@ -58,10 +199,76 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     };
     match parsed.verb {
         None => answer::text(&Maint::command().render_help().to_string()),
-        Some(Verb::Status { json }) => show_status(json),
+        Some(Verb::Status(Json { json })) => show_status(json),
         Some(Verb::History {
-            verb: HistoryVerb::Check { json },
+            verb: HistoryVerb::Check(Json { json }),
         }) => check_history(json),
+        Some(Verb::Worker(asked)) => worker::run(&asked),
+        Some(verb) => {
+            let (request, json) = verb.request();
+            show::answer(&request, json)
+        }
+    }
+}
+
+impl Verb {
+    /// What the verb asks the engine, and whether the answer is wanted as JSON.
+    fn request(self) -> (Request, bool) {
+        match self {
+            Verb::Status(Json { json }) => (Request::Status, json),
+            Verb::Health(Json { json }) => (Request::Health, json),
+            Verb::Metrics { session, json } => (Request::Metrics { session }, json.json),
+            Verb::Tasks(Json { json }) => (Request::Tasks, json),
+            Verb::Start(Json { json }) => (Request::Start, json),
+            Verb::Stop(Json { json }) => (Request::Stop, json),
+            Verb::Pause { task, json } => (Request::Pause { task }, json.json),
+            Verb::Resume { task, json } => (Request::Resume { task }, json.json),
+            Verb::Run { task, json } => (Request::Run { task }, json.json),
+            Verb::Cancel { task, json } => (Request::Cancel { task }, json.json),
+            Verb::Schedule(asked) => {
+                let json = asked.json.json;
+                (Request::Schedule(Box::new(asked.request())), json)
+            }
+            Verb::Mode { task, mode, json } => (Request::SetMode { area: task, mode }, json.json),
+            Verb::Alerts { ack: Some(id), json } => (Request::Acknowledge { id }, json.json),
+            Verb::Alerts { ack: None, json } => (Request::Alerts, json.json),
+            Verb::Audit {
+                verb: AuditVerb::Show { from, limit, json },
+            } => (Request::Audit { from, limit }, json.json),
+            Verb::Audit {
+                verb: AuditVerb::Verify(Json { json }),
+            } => (Request::Verify, json),
+            Verb::Checklist {
+                sign_off: Some(item),
+                note,
+                json,
+            } => (Request::SignOff { item, note }, json.json),
+            Verb::Checklist { json, .. } => (Request::Checklist, json.json),
+            Verb::Validate(Json { json }) => (Request::Validate, json),
+            // Handled before: they ask no engine.
+            Verb::History { .. } | Verb::Worker(_) => (Request::Version, false),
+        }
+    }
+}
+
+impl ScheduleArguments {
+    fn request(self) -> ScheduleRequest {
+        let shell = |text: String| vec!["sh".to_owned(), "-c".to_owned(), text];
+        ScheduleRequest {
+            name: self.task,
+            description: self.description,
+            schedule: self.schedule,
+            command: (!self.command.is_empty()).then_some(self.command),
+            cleanup: self.cleanup.map(shell),
+            priority: self.priority,
+            budget_ms: self.budget.map(|seconds| seconds.saturating_mul(1_000)),
+            retries: self.retries,
+            enabled: match (self.enable, self.disable) {
+                (true, _) => Some(true),
+                (_, true) => Some(false),
+                _ => None,
+            },
+        }
     }
 }
 
@@ -70,7 +277,12 @@ fn show_status(json: bool) -> Result<ExitCode, Failure> {
     let runtime = paths::folders()
         .runtime
         .map_err(|refusal| failed().because(refusal))?;
-    let status = status::status(&runtime.join("sessions")).map_err(|error| failed().because(error))?;
+    let mut status = status::status(&runtime.join("sessions")).map_err(|error| failed().because(error))?;
+    // The sessions are shown whatever becomes of the worker.
+    match ask::ask(&Request::Status) {
+        Ok(answer) => status.worker = serde_json::from_value(answer.value).ok(),
+        Err(failure) => status.worker_unknown = Some(failure.to_string()),
+    }
     if json {
         answer::json(&status)
     } else {

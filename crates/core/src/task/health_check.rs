@@ -4,6 +4,7 @@
 //! without it.
 
 use super::{Priority, Task, TaskKind};
+use crate::plan::{Action, Check, Plan, Planned, Step};
 use crate::schedule::Schedule;
 
 pub(super) fn task() -> Task {
@@ -16,4 +17,17 @@ pub(super) fn task() -> Task {
             Schedule::Every { seconds: 30 * 60 },
         )
     }
+}
+
+/// Plans the check.
+pub fn plan(why: &str) -> Planned {
+    Planned::Do(Plan {
+        task: TaskKind::HealthCheck.name().to_owned(),
+        why: why.to_owned(),
+        steps: vec![Step {
+            action: Action::CheckHealth,
+            verify: Check::Accepted,
+            undo: None,
+        }],
+    })
 }

@@ -4,6 +4,7 @@
 //! lives for days and grows slowly; deferred, since a trim in a session that is typed into would be felt.
 
 use super::{Condition, Priority, Task, TaskKind};
+use crate::plan::{Action, Check, Plan, Planned, STEPS_MAX, Step};
 use crate::schedule::Schedule;
 
 pub(super) fn task() -> Task {
@@ -16,5 +17,88 @@ pub(super) fn task() -> Task {
             Priority::Deferred,
             Schedule::Every { seconds: 6 * 60 * 60 },
         )
+    }
+}
+
+/// Free memory of an allocator, in bytes, below which a trim is not worth waking a session for: it is what bash takes
+/// anew for the next command.
+pub const FREE_BYTES_MIN: u64 = 256 * 1024;
+/// How long a session may take to answer, in milliseconds: it is idle, and a trim takes less than one.
+const ANSWER_MS: u64 = 20_000;
+
+/// What an idle session's allocator holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heap {
+    /// The session.
+    pub session: u64,
+    /// Bytes that it holds and nobody uses; none if it does not tell.
+    pub free_bytes: Option<u64>,
+}
+
+/// Plans a trim of every idle session that holds enough; `token` gives numbers that were not used before.
+pub fn plan(heaps: &[Heap], why: &str, mut token: impl FnMut() -> u64) -> Planned {
+    let worth = |heap: &&Heap| heap.free_bytes.is_some_and(|bytes| bytes >= FREE_BYTES_MIN);
+    let steps: Vec<Step> = heaps
+        .iter()
+        .filter(worth)
+        .take(STEPS_MAX)
+        .map(|heap| Step {
+            action: Action::TrimSession {
+                session: heap.session,
+                token: token(),
+            },
+            verify: Check::SessionAnswered { within_ms: ANSWER_MS },
+            undo: None,
+        })
+        .collect();
+    if steps.is_empty() {
+        let unknown = heaps.iter().filter(|heap| heap.free_bytes.is_none()).count();
+        let told = heaps.len() - unknown;
+        return Planned::Nothing(format!(
+            "none of {told} idle sessions holds {} KiB that it does not use; {unknown} do not tell",
+            FREE_BYTES_MIN / 1024
+        ));
+    }
+    Planned::Do(Plan {
+        task: TaskKind::MemoryDefrag.name().to_owned(),
+        why: why.to_owned(),
+        steps,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_worth_it_is_trimmed() {
+        fn check(free: &[Option<u64>], expect: &[u64]) {
+            let heaps: Vec<Heap> = (0..)
+                .zip(free)
+                .map(|(session, free_bytes)| Heap {
+                    session,
+                    free_bytes: *free_bytes,
+                })
+                .collect();
+            let mut last = 0;
+            let planned = plan(&heaps, "test", || {
+                last += 1;
+                last
+            });
+            let sessions = match planned {
+                Planned::Do(plan) => {
+                    plan.check().unwrap();
+                    plan.steps.iter().map(|step| match step.action {
+                        Action::TrimSession { session, .. } => session,
+                        _ => panic!("{step:?}"),
+                    }).collect()
+                }
+                _ => Vec::new(),
+            };
+            assert_eq!(sessions, expect, "{free:?}");
+        }
+        check(&[], &[]);
+        check(&[None, Some(FREE_BYTES_MIN - 1)], &[]);
+        check(&[None, Some(FREE_BYTES_MIN), Some(u64::MAX)], &[1, 2]);
     }
 }

@@ -1,0 +1,65 @@
+//! `lusush job command -- PROGRAM …`: supervises a program for the worker.
+//!
+//! The worker holds the other end of standard input. When that closes, however the worker ended, the program and
+//! everything it started in its group are killed, this supervisor among them.
+
+use std::ffi::OsString;
+use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitCode, Stdio};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_current_process_group, pidfd_open};
+
+use crate::failure::Failure;
+
+/// Exit status of a program that cannot be run, as shells have it.
+const NOT_FOUND: u8 = 127;
+/// What shells add to the number of the signal that ended a program.
+const SIGNAL: i32 = 128;
+
+/// Runs `lusush job` with the arguments that follow it.
+pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
+    let usage = || Failure::new("usage: lusush job command -- PROGRAM [ARGUMENT …]").code(2);
+    let [kind, dashes, program, rest @ ..] = arguments else {
+        return Err(usage());
+    };
+    if kind != "command" || dashes != "--" {
+        return Err(usage());
+    }
+    let mut child = Command::new(program)
+        .args(rest)
+        .stdin(Stdio::null())
+        .spawn()
+        .map_err(|error| {
+            Failure::new(format!("cannot run {}", program.display()))
+                .because(error)
+                .code(NOT_FOUND)
+        })?;
+    let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    if let Some(ended) = process.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) {
+        let stdin = std::io::stdin();
+        loop {
+            let mut fds = [
+                PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN),
+                // Nobody writes to it: readable means closed.
+                PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN),
+            ];
+            if poll(&mut fds, None).is_err() {
+                continue;
+            }
+            if !fds[0].revents().is_empty() {
+                break;
+            }
+            if !fds[1].revents().is_empty() {
+                // Ends this process too.
+                let _ended_with_it = kill_current_process_group(Signal::KILL);
+            }
+        }
+    }
+    let status = child
+        .wait()
+        .map_err(|error| Failure::new("cannot wait for the program").because(error))?;
+    let code = status.code().unwrap_or_else(|| SIGNAL + status.signal().unwrap_or(0));
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)))
+}

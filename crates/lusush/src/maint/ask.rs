@@ -1,0 +1,185 @@
+//! Asking the engine: the worker, over its control socket, or, without one, what it left on disk.
+//!
+//! Invariant: reading always has an answer. What changes something needs the worker, and says so.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use lle_core::error::Code;
+use lle_core::health::Thresholds;
+use lle_core::policy::Who;
+use lle_maintenance::api::{Fault, Request};
+use lle_maintenance::control::{CallError, Client};
+use lle_maintenance::engine::{Config, Engine};
+use lle_maintenance::real::{Places, RealWorld, now};
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::paths;
+
+/// How long an answer may take: the engine never works longer on anything than a few milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a worker may take to start.
+const START: Duration = Duration::from_secs(10);
+
+/// The variables that a worker is started with: where things are, who and when it is, and nothing else.
+const WORKER_VARIABLES: &[&str] = &[
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "XDG_CONFIG_HOME",
+    "XDG_STATE_HOME",
+    "XDG_DATA_HOME",
+    "XDG_CACHE_HOME",
+    "XDG_RUNTIME_DIR",
+    "LUSUSH_HOME",
+    "DBUS_SESSION_BUS_ADDRESS",
+];
+
+/// An answer, and who gave it.
+pub(crate) struct Answer {
+    /// The document.
+    pub(crate) value: Value,
+    /// A worker, rather than the disk.
+    pub(crate) from_worker: bool,
+}
+
+/// Asks for something.
+pub(crate) fn ask(request: &Request) -> Result<Answer, Failure> {
+    let places = places()?;
+    match call(&places, request) {
+        Ok(value) => Ok(Answer {
+            value,
+            from_worker: true,
+        }),
+        Err(CallError::Fault(fault)) => Err(failure(&Fault {
+            code: fault.code,
+            message: fault.message,
+            hint: fault.hint,
+        })),
+        Err(CallError::Unreachable { .. }) if matches!(request, Request::Start) => start(&places, request),
+        Err(CallError::Unreachable { .. }) if matches!(request, Request::Stop) => stop(&places),
+        Err(CallError::Unreachable { .. }) => from_disk(places, request),
+        Err(error) => Err(Failure::new("the worker does not answer as it should")
+            .because(error)
+            .hint("`lusush maint stop` and `lusush maint start` make a new one")),
+    }
+}
+
+/// Where everything is.
+pub(crate) fn places() -> Result<Places, Failure> {
+    let folders = paths::folders();
+    let failed = || Failure::new("there is no place for the maintenance state").hint("`lusush doctor` says more about folders");
+    let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    let mut places = Places::below(
+        &folders.state.map_err(|refusal| failed().because(refusal))?,
+        &folders.data.map_err(|refusal| failed().because(refusal))?,
+        &folders.cache.map_err(|refusal| failed().because(refusal))?,
+        &folders.runtime.map_err(|refusal| failed().because(refusal))?,
+        &machine,
+    );
+    places.program = std::env::current_exe().ok();
+    Ok(places)
+}
+
+/// What the engine goes by.
+pub(crate) fn config() -> Result<Config, Failure> {
+    let user = paths::folders().config.ok().map(|folder| folder.join("policy.toml"));
+    let policy = lle_maintenance::real::policy::load(user.as_deref());
+    for problem in &policy.problems {
+        eprintln!("lusush: {problem}");
+    }
+    Ok(Config {
+        policy: policy.policy,
+        thresholds: Thresholds::default(),
+        zone: lle_maintenance::real::zone(),
+        uid: rustix::process::geteuid().as_raw(),
+    })
+}
+
+fn call(places: &Places, request: &Request) -> Result<Value, CallError> {
+    let (method, parameters) = request.write();
+    let mut client = Client::connect(&places.socket(), PATIENCE)?;
+    client.call(&format!("io.lusush.Maintenance.{method}"), parameters)
+}
+
+fn failure(fault: &Fault) -> Failure {
+    let failure = Failure::new(fault.message.clone()).code(fault.code.exit());
+    match &fault.hint {
+        Some(hint) => failure.hint(hint.clone()),
+        None => failure,
+    }
+}
+
+/// Answers from what is on disk, changing nothing.
+fn from_disk(places: Places, request: &Request) -> Result<Answer, Failure> {
+    let failed = |error: std::io::Error| Failure::new("the maintenance state cannot be read").because(error);
+    let config = config()?;
+    let who = Who::peer(config.uid, None, config.uid);
+    let mut world = RealWorld::open(places, false).map_err(failed)?;
+    let mut engine = Engine::load(&mut world, config, now()).map_err(failed)?;
+    let value = engine
+        .request(&mut world, now(), &who, request)
+        .map_err(|fault| failure(&fault))?;
+    Ok(Answer {
+        value,
+        from_worker: false,
+    })
+}
+
+/// Starts a worker, and waits until it answers.
+fn start(places: &Places, request: &Request) -> Result<Answer, Failure> {
+    let failed = || Failure::new("no worker can be started").code(Code::StartFailed.exit());
+    // Whoever stopped it has changed their mind; what cannot be removed keeps a spawned worker away, and says so.
+    let _started = std::fs::remove_file(places.maint.join("stopped"));
+    let program = std::env::current_exe().map_err(|error| failed().because(error))?;
+    spawn(&program).map_err(|error| failed().because(error))?;
+    let began = Instant::now();
+    while began.elapsed() < START {
+        match call(places, request) {
+            Ok(value) => {
+                return Ok(Answer {
+                    value,
+                    from_worker: true,
+                });
+            }
+            Err(CallError::Unreachable { .. }) => std::thread::sleep(Duration::from_millis(20)),
+            Err(error) => return Err(failed().because(error)),
+        }
+    }
+    Err(failed().hint("`lusush maint worker` runs one in the foreground and says what is wrong"))
+}
+
+fn spawn(program: &Path) -> std::io::Result<()> {
+    let kept = WORKER_VARIABLES
+        .iter()
+        .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)));
+    Command::new(program)
+        .args(["maint", "worker", "--spawned"])
+        .env_clear()
+        .envs(kept)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map(drop)
+}
+
+/// There is no worker: none is to come either.
+fn stop(places: &Places) -> Result<Answer, Failure> {
+    std::fs::create_dir_all(&places.maint)
+        .and_then(|()| std::fs::write(places.maint.join("stopped"), "lusush maint start\n"))
+        .map_err(|error| Failure::new("cannot keep workers away").because(error))?;
+    Ok(Answer {
+        value: serde_json::json!({}),
+        from_worker: false,
+    })
+}

@@ -1,0 +1,60 @@
+//! `lusush maint worker`: the worker itself, in the foreground or started by a session.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use lle_core::error::Code;
+use lle_maintenance::worker::{self, LINGER, Options, WorkerError};
+
+use super::ask;
+use crate::failure::Failure;
+
+/// How to run.
+#[derive(Debug, Args)]
+pub(crate) struct Worker {
+    /// Stay, although no session is there
+    #[arg(long)]
+    stay: bool,
+    /// Leave so many seconds after the last session
+    #[arg(long, value_name = "SECONDS", conflicts_with = "stay")]
+    linger: Option<u64>,
+    /// Leave at once if somebody ran `lusush maint stop`, and say nothing if there is a worker already
+    #[arg(long)]
+    spawned: bool,
+}
+
+/// Runs the worker until it is told to end, or nobody needs it.
+pub(crate) fn run(asked: &Worker) -> Result<ExitCode, Failure> {
+    if asked.spawned {
+        // Out of the terminal's reach; a session that started us has done this already.
+        let _leader_already = rustix::process::setsid();
+    }
+    let linger = match (asked.stay, asked.linger) {
+        (true, _) => None,
+        (false, seconds) => Some(seconds.map_or(LINGER, Duration::from_secs)),
+    };
+    let options = Options {
+        places: ask::places()?,
+        config: ask::config()?,
+        linger,
+        spawned: asked.spawned,
+    };
+    match worker::run(&options) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(WorkerError::Running { .. } | WorkerError::Stopped) if asked.spawned => Ok(ExitCode::SUCCESS),
+        Err(error) => {
+            let code = match error {
+                WorkerError::Running { .. } => Code::Busy,
+                WorkerError::Stopped => Code::InvalidState,
+                _ => Code::StartFailed,
+            };
+            let failure = Failure::new("the worker did not start").because(error).code(code.exit());
+            Err(match code {
+                Code::Busy => failure.hint("`lusush maint status` shows it"),
+                Code::InvalidState => failure.hint("`lusush maint start` lets workers run again"),
+                _ => failure.hint("`lusush doctor` says more about folders"),
+            })
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! What can be asked of the engine, and what it answers: plain data, the same for the control socket, the command line
+//! and hosts that embed it.
+//!
+//! Documents carry a `version`; fields are added, never renamed or removed, while it stays. `null` is unknown, with the
+//! reason beside it where there is one. Times ending in `_wall_ns` are nanoseconds since 1970.
+
+use std::collections::BTreeMap;
+
+use lle_core::error::Code;
+pub use crate::control::Fault;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version of every document.
+pub const VERSION: u32 = 1;
+
+/// Something that is asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "method", content = "parameters")]
+pub enum Request {
+    /// How the engine is doing.
+    Status,
+    /// How the parts are doing.
+    Health,
+    /// What is measured.
+    Metrics {
+        /// Of one session only, by its sixteen hex digits.
+        #[serde(default)]
+        session: Option<String>,
+    },
+    /// What is done on a schedule.
+    Tasks,
+    /// Go on, after a stop or a pause.
+    Start,
+    /// End, and stay away until started.
+    Stop,
+    /// Do nothing by itself, or leave one task alone.
+    Pause {
+        /// The task; none is all.
+        #[serde(default)]
+        task: Option<String>,
+    },
+    /// Go on.
+    Resume {
+        /// The task; none is all.
+        #[serde(default)]
+        task: Option<String>,
+    },
+    /// Run a task now.
+    Run {
+        /// The task.
+        task: String,
+    },
+    /// Cancel a task's run; a registered task that does not run is removed.
+    Cancel {
+        /// The task.
+        task: String,
+    },
+    /// Register a task, or change one.
+    Schedule(Box<ScheduleRequest>),
+    /// Set how far an area may go by itself.
+    SetMode {
+        /// The area: a kind of task.
+        area: String,
+        /// The mode.
+        mode: String,
+    },
+    /// What needs attention.
+    Alerts,
+    /// Somebody has seen an alert.
+    Acknowledge {
+        /// Its number.
+        id: u64,
+    },
+    /// What was done.
+    Audit {
+        /// The first sequence number; none is the last records.
+        #[serde(default)]
+        from: Option<u64>,
+        /// How many.
+        #[serde(default)]
+        limit: Option<u64>,
+    },
+    /// Is the audit log whole?
+    Verify,
+    /// The reviews that people do.
+    Checklist,
+    /// A review was done.
+    SignOff {
+        /// The item.
+        item: String,
+        /// What was found.
+        #[serde(default)]
+        note: Option<String>,
+    },
+    /// Does the system keep what it promises?
+    Validate,
+    /// Which version this is.
+    Version,
+}
+
+/// A task to be registered or changed. What is left out stays as it is, or as it is by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScheduleRequest {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// When: "every 30m", "0 2 * * SUN", "manual".
+    pub schedule: Option<String>,
+    /// The program and its arguments.
+    pub command: Option<Vec<String>>,
+    /// What runs after it, however it ended.
+    pub cleanup: Option<Vec<String>>,
+    /// What goes first.
+    pub priority: Option<String>,
+    /// How long one run may take, in milliseconds.
+    pub budget_ms: Option<u64>,
+    /// How often a failed run is tried again.
+    pub retries: Option<u32>,
+    /// Whether it runs by itself.
+    pub enabled: Option<bool>,
+}
+
+impl Request {
+    /// Reads a call of the control socket: the method without its interface, and its parameters.
+    ///
+    /// # Errors
+    /// There is no such method, or the parameters are not what it takes.
+    pub fn read(method: &str, parameters: Value) -> Result<Self, Fault> {
+        let mut parameters = parameters;
+        // A method without parameters is written without any.
+        let empty = parameters.is_null() || parameters.as_object().is_some_and(serde_json::Map::is_empty);
+        let plain = ["Status", "Health", "Tasks", "Start", "Stop", "Alerts", "Verify", "Checklist", "Validate", "Version"];
+        let call = if plain.contains(&method) {
+            serde_json::json!({ "method": method })
+        } else {
+            if empty {
+                parameters = Value::Object(serde_json::Map::new());
+            }
+            serde_json::json!({ "method": method, "parameters": parameters })
+        };
+        serde_json::from_value(call)
+            .map_err(|error| Fault::new(Code::InvalidParameters, format!("{method}: {error}")))
+    }
+
+    /// The method and its parameters, as the control socket has them.
+    pub fn write(&self) -> (String, Value) {
+        let mut call = serde_json::to_value(self).unwrap_or_default();
+        let method = call["method"].as_str().unwrap_or_default().to_owned();
+        let parameters = call.get_mut("parameters").map(Value::take);
+        (method, parameters.unwrap_or_else(|| Value::Object(serde_json::Map::new())))
+    }
+}
+
+/// How the engine is doing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StatusDocument {
+    /// The version of the document.
+    pub version: u32,
+    /// The version of the engine.
+    pub engine: String,
+    /// Whether a worker answers, or this is what the disk says.
+    pub worker: bool,
+    /// Its process number.
+    pub pid: Option<u32>,
+    /// When it started.
+    pub started_wall_ns: Option<i64>,
+    /// Nothing runs by itself.
+    pub paused: bool,
+    /// Nobody wants a worker.
+    pub stopped: bool,
+    /// What it costs.
+    pub cost: Option<CostDocument>,
+    /// Sessions that live.
+    pub sessions: usize,
+    /// Plans that are being carried out.
+    pub running: Vec<RunningDocument>,
+    /// Plans that could not be taken back.
+    pub stuck: Vec<RunningDocument>,
+    /// Changes under trial.
+    pub trials: usize,
+    /// Plans carried out so far, by how they ended.
+    pub outcomes: BTreeMap<String, u64>,
+    /// What happened, the newest last.
+    pub incidents: Vec<IncidentDocument>,
+    /// What is kept in memory only, and why.
+    pub memory_only: Option<String>,
+    /// The generation of the state published to sessions.
+    pub generation: Option<u64>,
+    /// The time the history took to become durable last, in nanoseconds.
+    pub history_sync_ns: Option<u64>,
+}
+
+/// What a process costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CostDocument {
+    /// Processor time so far, in nanoseconds.
+    pub cpu_ns: u64,
+    /// Private memory, in bytes.
+    pub rss_anon_bytes: u64,
+}
+
+/// A plan that is being carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningDocument {
+    /// Its number.
+    pub id: u64,
+    /// The task.
+    pub task: String,
+    /// Why.
+    pub why: String,
+    /// Who wanted it.
+    pub who: String,
+    /// When it began.
+    pub began_wall_ns: i64,
+    /// The step it is at.
+    pub step: String,
+    /// How it ended or is going to; none while that is open.
+    pub outcome: Option<String>,
+}
+
+/// Something bad that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentDocument {
+    /// When it was noticed.
+    pub wall_ns: i64,
+    /// The session concerned, by its sixteen hex digits.
+    pub session: Option<String>,
+    /// What happened.
+    pub what: String,
+    /// What is known about it.
+    pub evidence: String,
+}
+
+/// What is done on a schedule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TasksDocument {
+    /// The version of the document.
+    pub version: u32,
+    /// When this was put together.
+    pub now_wall_ns: i64,
+    /// Every task.
+    pub tasks: Vec<TaskDocument>,
+}
+
+/// One task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskDocument {
+    /// Its name.
+    pub name: String,
+    /// The kind; none for one that was registered.
+    pub kind: Option<String>,
+    /// What it is for.
+    pub description: String,
+    /// What goes first.
+    pub priority: String,
+    /// When.
+    pub schedule: String,
+    /// Whether it runs by itself.
+    pub enabled: bool,
+    /// Whether it is paused.
+    pub paused: bool,
+    /// How far it may go by itself.
+    pub mode: String,
+    /// Whether it does something in this version.
+    pub built: bool,
+    /// Whether it runs now.
+    pub running: bool,
+    /// When it runs next.
+    pub next_wall_ns: Option<i64>,
+    /// When it ran last.
+    pub last_wall_ns: Option<i64>,
+    /// How that ended.
+    pub last_outcome: Option<String>,
+    /// What was said about it.
+    pub last_note: Option<String>,
+    /// Runs that did something.
+    pub runs: u64,
+    /// Those that succeeded.
+    pub successes: u64,
+    /// Those that failed.
+    pub failures: u64,
+    /// Runs that found nothing to do.
+    pub nothing_to_do: u64,
+    /// Runs that were due while the substance was not built.
+    pub not_built: u64,
+    /// The mean duration of a run, in nanoseconds.
+    pub mean_ns: Option<u64>,
+    /// The longest, in nanoseconds.
+    pub longest_ns: Option<u64>,
+    /// How long one run may take, in milliseconds.
+    pub budget_ms: u64,
+    /// Processor time spent, in nanoseconds.
+    pub cost_cpu_ns: u64,
+    /// Memory gained, in bytes.
+    pub gained_bytes: i64,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditDocument {
+    /// The version of the document.
+    pub version: u32,
+    /// The records, oldest first.
+    pub records: Vec<AuditRecord>,
+}
+
+/// One record of the audit log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AuditRecord {
+    /// Its number.
+    pub sequence: u64,
+    /// When.
+    pub wall_ns: i64,
+    /// Who: a user's number, and the process where there is one.
+    pub who: String,
+    /// What was done.
+    pub operation: String,
+    /// On what.
+    pub target: String,
+    /// Why.
+    pub why: String,
+    /// Before or after: "intent", "outcome", "refused".
+    pub phase: String,
+    /// How it ended.
+    pub outcome: String,
+    /// The plan it belongs to; 0 for none.
+    pub plan: u64,
+}
+
+/// Whether the audit log is whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyDocument {
+    /// The version of the document.
+    pub version: u32,
+    /// Whether it is.
+    pub whole: bool,
+    /// Records read.
+    pub records: u64,
+    /// The number of the last one.
+    pub last_sequence: u64,
+    /// What is wrong, in words.
+    pub problems: Vec<String>,
+    /// What cannot be known, in words.
+    pub remarks: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_was_written_is_read_back() {
+        let requests = [
+            Request::Status,
+            Request::Metrics { session: None },
+            Request::Pause { task: Some("backup".into()) },
+            Request::Run { task: "backup".into() },
+            Request::Schedule(Box::new(ScheduleRequest {
+                name: "tidy".into(),
+                schedule: Some("every 1h".into()),
+                command: Some(vec!["true".into()]),
+                ..ScheduleRequest::default()
+            })),
+            Request::Acknowledge { id: 7 },
+            Request::Audit { from: None, limit: Some(3) },
+            Request::Version,
+        ];
+        for request in requests {
+            let (method, parameters) = request.write();
+            assert_eq!(Request::read(&method, parameters).unwrap(), request, "{method}");
+        }
+    }
+
+    #[test]
+    fn parameters_that_are_wrong_are_named() {
+        let check = |method: &str, parameters: Value, expect: &str| {
+            let fault = Request::read(method, parameters).unwrap_err();
+            assert_eq!(fault.code, Code::InvalidParameters);
+            assert!(fault.message.contains(expect), "{}", fault.message);
+        };
+        check("Run", serde_json::json!({}), "missing field `task`");
+        check("Run", serde_json::json!({ "task": 1 }), "expected a string");
+        check("Nonsense", Value::Null, "unknown variant `Nonsense`");
+    }
+}

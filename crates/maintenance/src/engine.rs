@@ -1,0 +1,279 @@
+//! The engine: one thread, one state, one loop over one closed set of events.
+//!
+//! ```text
+//!  Tick ────▸ look at sessions ▸ assess ▸ alerts ▸ due tasks ▸ plan ▸ authorise ▸ execute { apply ▸ verify ▸ else undo }
+//!  Request ─▸ authorise ▸ audit ▸ do ▸ answer                                       │
+//!  JobDone ─▸ the step that waited for it                       publish what sessions are to do ▸ wake them
+//! ```
+//!
+//! That a session has come or gone is no event of its own: a lock that is dropped tells nobody. It is found by
+//! comparing two looks.
+//!
+//! Invariants:
+//! - Nothing here waits: what takes long is a job, and its end is an event.
+//! - Everything that changes the world goes through [`execute`], as an authorised plan, with an audit record before
+//!   and after.
+//! - Killed at any instant, the next engine finds in the log what had begun, and finishes it or takes it back.
+
+mod answer;
+mod audit;
+mod evidence;
+mod execute;
+mod observe;
+mod publish;
+mod requests;
+mod schedule;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use jiff::tz::TimeZone;
+use lle_core::health::assess::{Assessment, Thresholds};
+use lle_core::policy::Policy;
+use lle_core::task;
+
+use crate::state::{Change, Durable, Loaded, StateLog, TaskState};
+use crate::world::{Disk, File, JobEnd, Now, World};
+use audit::AuditTrail;
+use execute::Live;
+use observe::SessionState;
+
+/// How often sessions are looked at while somebody uses one, in nanoseconds: an alert within a minute of use needs
+/// several looks, and one costs 10 µs a session.
+pub const LOOK_NS: u64 = 10 * SECOND_NS;
+/// How often when nobody does.
+pub const IDLE_LOOK_NS: u64 = 60 * SECOND_NS;
+/// How often what was acknowledged is made durable while there is anything, in nanoseconds.
+pub const SYNC_NS: u64 = SECOND_NS;
+pub(crate) const SECOND_NS: u64 = 1_000_000_000;
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// Time has passed.
+    Tick,
+    /// A file that the engine goes by may have changed.
+    Changed,
+    /// A job has ended.
+    JobDone(JobEnd),
+}
+
+/// What the engine goes by and does not decide.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What may be done, by the system's word and the user's.
+    pub policy: Policy,
+    /// What is too slow, too large, too many.
+    pub thresholds: Thresholds,
+    /// The time zone of schedules.
+    pub zone: TimeZone,
+    /// The user who owns the engine.
+    pub uid: u32,
+}
+
+/// The engine.
+pub struct Engine {
+    config: Config,
+    /// What must not be forgotten.
+    state: Durable,
+    log: StateLog,
+    audit: AuditTrail,
+    /// What was found when the log was read.
+    loaded: Loaded,
+    sessions: BTreeMap<u64, SessionState>,
+    /// Sessions whose last words were recorded, until their files are gone.
+    buried: BTreeSet<u64>,
+    live: BTreeMap<u64, Live>,
+    assessment: Option<Assessment>,
+    looked_at: Option<Now>,
+    synced_at: u64,
+    baselines_kept_at: u64,
+    published: publish::Published,
+    history_sync_ns: Option<u64>,
+    history_sync_failed: Option<String>,
+    refused_peers: audit::Refusals,
+    /// Measurements of all live sessions, gathered when somebody asks.
+    totals: evidence::Totals,
+    /// When the engine wanted to be called again; how late it is says how much there is to do.
+    expected_ns: u64,
+    worker: observe::WorkerState,
+    started_wall_ns: i64,
+    /// Whether this engine acts, or only answers from what is on disk.
+    acts: bool,
+    stopping: bool,
+}
+
+impl Engine {
+    /// Reads back what is known and makes an engine that only answers.
+    ///
+    /// # Errors
+    /// The state is there and cannot be read.
+    pub fn load<W: World>(world: &mut W, config: Config, now: Now) -> io::Result<Self> {
+        let writer = world.random();
+        let (log, state, loaded) = StateLog::load(world, writer)?;
+        let mut engine = Self {
+            audit: AuditTrail::load(world, writer),
+            config,
+            state,
+            log,
+            loaded,
+            sessions: BTreeMap::new(),
+            buried: BTreeSet::new(),
+            live: BTreeMap::new(),
+            assessment: None,
+            looked_at: None,
+            synced_at: now.mono_ns,
+            baselines_kept_at: now.mono_ns,
+            published: publish::Published::default(),
+            history_sync_ns: None,
+            history_sync_failed: None,
+            refused_peers: audit::Refusals::default(),
+            totals: evidence::Totals::default(),
+            expected_ns: u64::MAX,
+            worker: observe::WorkerState::default(),
+            started_wall_ns: now.wall_ns,
+            acts: false,
+            stopping: false,
+        };
+        engine.add_tasks(now);
+        Ok(engine)
+    }
+
+    /// Lets the engine act: finishes or takes back what an earlier one had begun.
+    pub fn start<W: World>(&mut self, world: &mut W, now: Now) {
+        self.acts = true;
+        self.audit.begin(world, now);
+        self.report_audit_damage(world, now);
+        if self.state.installed_wall_ns == 0 {
+            self.keep(world, now, Change::Installed { wall_ns: now.wall_ns });
+        }
+        self.published.resume(world);
+        self.resume(world, now);
+        self.tick(world, now);
+    }
+
+    /// The tasks that come with the system and are not known yet, or have changed with this version.
+    fn add_tasks(&mut self, now: Now) {
+        for task in task::table() {
+            let known = self.state.tasks.get(&task.name);
+            let timing = known.map_or_else(
+                || lle_core::schedule::first(&task.schedule, now.wall_ns, &self.config.zone),
+                |known| known.timing.clone(),
+            );
+            let mut fresh = TaskState {
+                timing,
+                statistics: known.map(|known| known.statistics.clone()).unwrap_or_default(),
+                ledger: known.map(|known| known.ledger.clone()).unwrap_or_default(),
+                paused: known.is_some_and(|known| known.paused),
+                attempt: known.map_or(0, |known| known.attempt),
+                retry_wall_ns: known.and_then(|known| known.retry_wall_ns),
+                task,
+            };
+            // What the user may change survives a new version; everything else is the version's.
+            if let Some(known) = known {
+                fresh.task.schedule = known.task.schedule.clone();
+                fresh.task.enabled = known.task.enabled;
+            }
+            self.state.tasks.insert(fresh.task.name.clone(), fresh);
+        }
+    }
+
+    /// Takes an event in.
+    pub fn handle<W: World>(&mut self, world: &mut W, now: Now, event: Event) {
+        match event {
+            Event::Tick | Event::Changed => self.tick(world, now),
+            Event::JobDone(end) => self.job_done(world, now, &end),
+        }
+    }
+
+    fn tick<W: World>(&mut self, world: &mut W, now: Now) {
+        if !self.acts {
+            return;
+        }
+        if self.is_time_to_look(now) {
+            self.look(world, now);
+        }
+        self.advance_all(world, now);
+        if !self.stopping && !self.state.paused {
+            self.run_due(world, now);
+            self.judge_trials(world, now);
+        }
+        self.publish(world, now);
+        self.make_durable(world, now);
+        self.expected_ns = self.wake_at(now);
+    }
+
+    fn is_time_to_look(&self, now: Now) -> bool {
+        let every = if self.somebody_is_active(now) { LOOK_NS } else { IDLE_LOOK_NS };
+        self.looked_at
+            .is_none_or(|at| now.mono_ns.saturating_sub(at.mono_ns) >= every)
+    }
+
+    /// Makes the histories and our own logs durable: within a second of being acknowledged.
+    fn make_durable<W: World>(&mut self, world: &mut W, now: Now) {
+        if now.mono_ns.saturating_sub(self.synced_at) < SYNC_NS {
+            return;
+        }
+        self.synced_at = now.mono_ns;
+        match world.sync_history() {
+            Ok(took) => {
+                self.history_sync_ns = took.or(self.history_sync_ns);
+                self.history_sync_failed = None;
+            }
+            Err(error) => self.history_sync_failed = Some(error.to_string()),
+        }
+        // What fails is tried again in a second; the state's own failures are said by its finding.
+        let _again = self.log.sync(world);
+        let _again = self.audit.sync(world);
+    }
+
+    /// Writes a change that the engine noticed by itself; without room on disk it is kept in memory, and said.
+    fn keep(&mut self, world: &mut impl Disk, now: Now, change: Change) {
+        if self.log.commit(world, now, &mut self.state, change.clone()).is_err() {
+            self.state.apply(change);
+        }
+    }
+
+    /// When the engine wants to be called again, on the monotonic clock.
+    pub fn wake_at(&self, now: Now) -> u64 {
+        let active = self.somebody_is_active(now);
+        let looked = self.looked_at.map_or(0, |at| at.mono_ns);
+        let look = looked.saturating_add(if active { LOOK_NS } else { IDLE_LOOK_NS });
+        let sync = if active { now.mono_ns + SYNC_NS } else { u64::MAX };
+        let due = self.next_due_ns(now);
+        let live = self.next_deadline_ns(now);
+        look.min(sync).min(due).min(live).max(now.mono_ns)
+    }
+
+    /// Whether the engine was told to end.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
+    /// Whether a session lives.
+    pub fn has_sessions(&self) -> bool {
+        self.sessions.values().any(SessionState::is_alive)
+    }
+
+    /// What must not be forgotten, for tests and whoever shows it.
+    pub fn durable(&self) -> &Durable {
+        &self.state
+    }
+
+    /// Ends in good order: nothing is left half done.
+    pub fn end<W: World>(&mut self, world: &mut W, now: Now) {
+        self.stopping = true;
+        self.cancel_all(world, now);
+        self.publish_nothing(world);
+        let _last = self.log.sync(world);
+        let _last = self.audit.sync(world);
+    }
+
+    /// Says, for all later sessions, that nobody wants a worker; or takes that back.
+    fn set_stopped(&mut self, world: &mut impl Disk, stopped: bool) -> io::Result<()> {
+        match stopped {
+            true => world.replace(File::Stopped, b"lusush maint start\n"),
+            false => world.remove(File::Stopped),
+        }
+    }
+}

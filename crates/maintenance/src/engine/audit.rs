@@ -1,0 +1,488 @@
+//! The audit trail: what was done, by whom, on what, why, and how it ended, in a keyed chain whose head lies elsewhere.
+//!
+//! Invariants:
+//! - Nothing that changes the world is done before its intent is written.
+//! - A failed write leaves the chain where it was; what it left in the file is reported as never finished.
+//! - Damage found at start is recorded in the log itself and as an incident, before the anchor moves on.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use lle_core::plan::Plan;
+use lle_core::policy::{Kind, Who, sanitise};
+use lle_log::audit::anchor::Anchor;
+use lle_log::audit::{self, Chain, Key, Segment};
+use lle_log::records::{LogKind, header};
+use serde::{Deserialize, Serialize};
+
+use super::Engine;
+use crate::api::{AuditRecord, VerifyDocument};
+use crate::state::{Change, Incident};
+use crate::world::{Disk, File, Now, World};
+
+/// Characters of any text in a record.
+const TEXT_MAX: usize = 300;
+/// Kind of a record.
+const ENTRY: u8 = 1;
+/// Refused peers are recorded once in so long for each user, and counted in between.
+const REFUSAL_NS: u64 = 10 * super::SECOND_NS;
+/// Users whose refusals are told apart.
+const REFUSED_USERS_MAX: usize = 16;
+/// Problems told of one verification.
+const PROBLEMS_MAX: usize = 20;
+
+/// What one record says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Entry {
+    who: String,
+    operation: String,
+    target: String,
+    why: String,
+    phase: String,
+    outcome: String,
+    plan: u64,
+}
+
+impl Entry {
+    /// Before or after a plan.
+    pub(crate) fn plan(phase: &str, id: u64, who: &str, plan: &Plan, outcome: &str) -> Self {
+        let steps: Vec<String> = plan.steps.iter().map(|step| step.action.about()).collect();
+        Self {
+            who: who.to_owned(),
+            operation: steps.join("; "),
+            target: plan.task.clone(),
+            why: plan.why.clone(),
+            phase: phase.to_owned(),
+            outcome: outcome.to_owned(),
+            plan: id,
+        }
+    }
+
+    /// How a plan ended.
+    pub(crate) fn outcome(id: u64, outcome: &str, why: &str) -> Self {
+        Self {
+            phase: "outcome".into(),
+            outcome: outcome.to_owned(),
+            why: why.to_owned(),
+            plan: id,
+            ..Self::default()
+        }
+    }
+
+    /// Before or after something that somebody asked for.
+    pub(crate) fn request(phase: &str, who: &Who, operation: &str, target: &str, outcome: &str) -> Self {
+        Self {
+            who: name_of(who),
+            operation: operation.to_owned(),
+            target: target.to_owned(),
+            phase: phase.to_owned(),
+            outcome: outcome.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Something that somebody may not do.
+    pub(crate) fn refused(who: &Who, operation: &str, target: &str, why: &str) -> Self {
+        Self {
+            why: why.to_owned(),
+            ..Self::request("refused", who, operation, target, "refused")
+        }
+    }
+
+    /// Something that the engine noticed.
+    pub(crate) fn noticed(what: &str, evidence: &str) -> Self {
+        Self {
+            who: "engine".into(),
+            operation: what.to_owned(),
+            why: evidence.to_owned(),
+            phase: "noticed".into(),
+            ..Self::default()
+        }
+    }
+
+    fn clean(mut self) -> Self {
+        for text in [
+            &mut self.who,
+            &mut self.operation,
+            &mut self.target,
+            &mut self.why,
+            &mut self.outcome,
+        ] {
+            *text = sanitise(text, TEXT_MAX).into_owned();
+        }
+        self
+    }
+}
+
+/// How the audit names somebody.
+pub(crate) fn name_of(who: &Who) -> String {
+    match (who.kind, who.pid) {
+        (Kind::System, _) => "engine".into(),
+        (_, Some(pid)) => format!("user {} (process {pid})", who.uid),
+        (_, None) => format!("user {}", who.uid),
+    }
+}
+
+/// Peers that were refused, so that a flood of them fills no disk.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals {
+    users: BTreeMap<u32, (u64, u64)>,
+    /// All of them, for the health.
+    pub(crate) count: u64,
+}
+
+/// The log, and where it stands.
+pub(crate) struct AuditTrail {
+    writer: u64,
+    key: Option<Key>,
+    chain: Option<Chain>,
+    anchor: Option<Anchor>,
+    segment: u32,
+    oldest: Option<u32>,
+    bytes: u64,
+    /// What was found wrong when it was read.
+    pub(crate) problems: Vec<String>,
+    /// Why the last write failed.
+    pub(crate) failed: Option<String>,
+    /// An anchor write failed: the slot may be torn.
+    anchor_doubtful: bool,
+    dirty: bool,
+    record: Vec<u8>,
+}
+
+impl AuditTrail {
+    /// Looks where the chain stands, and whether it is whole; changes nothing.
+    pub(crate) fn load(disk: &mut impl Disk, writer: u64) -> Self {
+        let mut trail = Self {
+            writer,
+            key: None,
+            chain: None,
+            anchor: None,
+            segment: 0,
+            oldest: None,
+            bytes: 0,
+            problems: Vec::new(),
+            failed: None,
+            anchor_doubtful: false,
+            dirty: false,
+            record: Vec::new(),
+        };
+        if let Err(error) = trail.read(disk) {
+            trail.failed = Some(error.to_string());
+        }
+        trail
+    }
+
+    fn read(&mut self, disk: &mut impl Disk) -> io::Result<()> {
+        let segments = segments(disk)?;
+        self.oldest = segments.first().map(|(number, ..)| *number);
+        let Some(key) = key(disk)? else {
+            if let Some((last, _, bytes)) = segments.last() {
+                self.problems.push("audit log: its key is gone, so nothing in it can be proven".into());
+                (self.segment, self.bytes) = (*last, bytes.len() as u64);
+            }
+            return Ok(());
+        };
+        let image = disk.read(File::Anchor)?.unwrap_or_default();
+        let anchor = Anchor::read(&image, &key);
+        let verified = audit::verify(&borrowed(&segments), &key, anchor.head());
+        let telling = |problem: &&audit::Problem| !(verified.records == 0 && problem.kind.loses_nothing());
+        let told = verified.problems.iter().filter(telling).take(PROBLEMS_MAX);
+        self.problems.extend(told.map(ToString::to_string));
+        self.bytes = segments.last().map_or(0, |(.., bytes)| bytes.len() as u64);
+        self.segment = segments.last().map_or(0, |(number, ..)| *number);
+        self.chain = Some(if segments.is_empty() && verified.records == 0 {
+            Chain::begin(&key)
+        } else {
+            Chain::resume(&key, verified.head)
+        });
+        (self.key, self.anchor) = (Some(key), Some(anchor));
+        Ok(())
+    }
+
+    /// Makes ready for writing: a key, a chain, a file.
+    pub(crate) fn begin<W: World>(&mut self, world: &mut W, now: Now) {
+        if self.chain.is_some() {
+            return;
+        }
+        let made = self.make_key(world);
+        if let Err(error) = made.and_then(|()| if self.oldest.is_some() { self.go_on_unproven(world, now) } else { Ok(()) }) {
+            self.failed = Some(format!("the audit log cannot be begun: {error}"));
+            self.chain = None;
+        }
+    }
+
+    fn make_key<W: World>(&mut self, world: &mut W) -> io::Result<()> {
+        let mut bytes = [0; 32];
+        for word in bytes.as_chunks_mut::<8>().0 {
+            *word = world.random().to_le_bytes();
+        }
+        world.replace(File::Key, &bytes)?;
+        let key = Key::from_bytes(bytes);
+        self.anchor = Some(Anchor::read(&[], &key));
+        self.chain = Some(Chain::begin(&key));
+        self.key = Some(key);
+        Ok(())
+    }
+
+    /// The key is new and there are segments of an older one: they stay as they are, and a new one begins.
+    fn go_on_unproven<W: World>(&mut self, world: &mut W, now: Now) -> io::Result<()> {
+        let Some(key) = &self.key else { return Ok(()) };
+        let from = lle_log::audit::Head {
+            sequence: 0,
+            segment: self.segment,
+            mac: [0; 32],
+        };
+        self.chain = Some(Chain::resume(key, from));
+        self.open_segment(world, now, self.segment.saturating_add(1))
+    }
+
+    /// Appends one record; false if it could not be written.
+    fn append(&mut self, disk: &mut impl Disk, now: Now, entry: Entry) -> bool {
+        let result = self.try_append(disk, now, entry);
+        self.failed = result.err().map(|error| error.to_string());
+        self.failed.is_none()
+    }
+
+    fn try_append(&mut self, disk: &mut impl Disk, now: Now, entry: Entry) -> io::Result<()> {
+        let body = serde_json::to_vec(&entry.clean())?;
+        let (Some(chain), Some(key)) = (&mut self.chain, &self.key) else {
+            return Err(io::Error::other("there is no audit log"));
+        };
+        let before = chain.head();
+        self.record.clear();
+        if self.bytes == 0 {
+            self.record.extend_from_slice(&header(LogKind::Audit, self.writer, now.wall_ns));
+        }
+        let appended = chain.append(&mut self.record, ENTRY, self.writer, now.wall_ns, &body);
+        let written = appended
+            .map_err(io::Error::other)
+            .and_then(|_| disk.append(File::Audit(self.segment), &self.record));
+        if let Err(error) = written {
+            *chain = Chain::resume(key, before);
+            return Err(error);
+        }
+        self.bytes += self.record.len() as u64;
+        self.oldest.get_or_insert(self.segment);
+        self.dirty = true;
+        self.move_anchor(disk)
+    }
+
+    /// Tells the anchor where the chain stands now. The record counts without: the anchor may be behind.
+    fn move_anchor(&mut self, disk: &mut impl Disk) -> io::Result<()> {
+        let (Some(chain), Some(anchor), Some(key)) = (&self.chain, &mut self.anchor, &self.key) else {
+            return Ok(());
+        };
+        if std::mem::take(&mut self.anchor_doubtful) {
+            *anchor = Anchor::read(&disk.read(File::Anchor)?.unwrap_or_default(), key);
+        }
+        let (slot, at) = anchor.write(chain.head());
+        let written = disk.write_at(File::Anchor, at, &slot);
+        self.anchor_doubtful = written.is_err();
+        Ok(())
+    }
+
+    /// Goes on in a new file. Told to go on where it is, it does nothing.
+    pub(crate) fn open_segment(&mut self, disk: &mut impl Disk, now: Now, segment: u32) -> io::Result<()> {
+        if segment <= self.segment && self.bytes > 0 {
+            return Ok(());
+        }
+        let (Some(chain), Some(key)) = (&mut self.chain, &self.key) else {
+            return Err(io::Error::other("there is no audit log"));
+        };
+        let before = chain.head();
+        let mut bytes = Vec::new();
+        let opened = chain
+            .next_segment(&mut bytes, self.writer, now.wall_ns)
+            .map_err(io::Error::other)
+            .and_then(|head| disk.replace(File::Audit(head.segment), &bytes).map(|()| head));
+        match opened {
+            Ok(head) => {
+                (self.segment, self.bytes) = (head.segment, bytes.len() as u64);
+                self.oldest.get_or_insert(head.segment);
+                self.dirty = true;
+                self.move_anchor(disk)
+            }
+            Err(error) => {
+                *chain = Chain::resume(key, before);
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes the segments below a number.
+    pub(crate) fn remove_below(&mut self, disk: &mut impl Disk, segment: u32) -> io::Result<()> {
+        for old in disk.audit_segments()?.into_iter().filter(|old| *old < segment) {
+            disk.remove(File::Audit(old))?;
+        }
+        self.oldest = disk.audit_segments()?.first().copied();
+        Ok(())
+    }
+
+    pub(crate) fn segment(&self) -> u32 {
+        self.segment
+    }
+
+    pub(crate) fn oldest_segment(&self) -> Option<u32> {
+        self.oldest
+    }
+
+    /// Bytes of the segment that is written to.
+    pub(crate) fn segment_bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Makes what was written durable, if anything was.
+    pub(crate) fn sync(&mut self, disk: &mut impl Disk) -> io::Result<()> {
+        if self.dirty {
+            disk.sync(File::Audit(self.segment))?;
+            self.dirty = false;
+        }
+        Ok(())
+    }
+}
+
+fn key(disk: &mut impl Disk) -> io::Result<Option<Key>> {
+    let Some(bytes) = disk.read(File::Key)? else { return Ok(None) };
+    let bytes: [u8; 32] = bytes
+        .try_into()
+        .map_err(|_| io::Error::other("the key of the audit log has not 32 bytes"))?;
+    Ok(Some(Key::from_bytes(bytes)))
+}
+
+type Segments = Vec<(u32, String, Vec<u8>)>;
+
+fn segments(disk: &mut impl Disk) -> io::Result<Segments> {
+    let mut segments = Vec::new();
+    for number in disk.audit_segments()? {
+        let bytes = disk.read(File::Audit(number))?.unwrap_or_default();
+        segments.push((number, crate::real::disk::audit_name(number), bytes));
+    }
+    Ok(segments)
+}
+
+fn borrowed(segments: &Segments) -> Vec<Segment<'_>> {
+    segments
+        .iter()
+        .map(|(_, name, bytes)| Segment { name, bytes })
+        .collect()
+}
+
+/// Reads the whole log and says whether it is whole.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn verify(disk: &mut impl Disk) -> io::Result<VerifyDocument> {
+    let segments = segments(disk)?;
+    let mut document = VerifyDocument {
+        version: crate::api::VERSION,
+        whole: true,
+        records: 0,
+        last_sequence: 0,
+        problems: Vec::new(),
+        remarks: Vec::new(),
+    };
+    let Some(key) = key(disk)? else {
+        if segments.is_empty() {
+            document.remarks.push("nothing was recorded yet".into());
+        } else {
+            document.whole = false;
+            document.problems.push("audit log: its key is gone, so nothing in it can be proven".into());
+        }
+        return Ok(document);
+    };
+    let image = disk.read(File::Anchor)?.unwrap_or_default();
+    let verified = audit::verify(&borrowed(&segments), &key, Anchor::read(&image, &key).head());
+    document.records = verified.records;
+    document.last_sequence = verified.head.sequence;
+    for problem in &verified.problems {
+        match problem.kind {
+            audit::ProblemKind::AnchorMissing => document.remarks.push(problem.to_string()),
+            _ => document.problems.push(problem.to_string()),
+        }
+    }
+    document.whole = document.problems.is_empty();
+    Ok(document)
+}
+
+/// Reads records: from a number on, or the last ones.
+///
+/// # Errors
+/// They cannot be read.
+pub(crate) fn records(disk: &mut impl Disk, from: Option<u64>, limit: usize) -> io::Result<Vec<AuditRecord>> {
+    let Some(key) = key(disk)? else { return Ok(Vec::new()) };
+    let segments = segments(disk)?;
+    let borrowed = borrowed(&segments);
+    let mut records: Vec<AuditRecord> = audit::entries(&borrowed, &key)
+        .into_iter()
+        .filter(|entry| from.is_none_or(|from| entry.sequence >= from))
+        .filter_map(|entry| {
+            let said: Entry = serde_json::from_slice(entry.body).ok()?;
+            Some(AuditRecord {
+                sequence: entry.sequence,
+                wall_ns: entry.time_ns,
+                who: said.who,
+                operation: said.operation,
+                target: said.target,
+                why: said.why,
+                phase: said.phase,
+                outcome: said.outcome,
+                plan: said.plan,
+            })
+        })
+        .collect();
+    match from {
+        Some(_) => records.truncate(limit),
+        None => drop(records.drain(..records.len().saturating_sub(limit))),
+    }
+    Ok(records)
+}
+
+impl Engine {
+    /// Writes a record; false if that failed, which is a finding.
+    pub(crate) fn record<W: World>(&mut self, world: &mut W, now: Now, entry: &Entry) -> bool {
+        if !self.acts {
+            return true;
+        }
+        let before = self.audit.failed.is_some();
+        let written = self.audit.append(world, now, entry.clone());
+        if before && written {
+            // There was a gap, and it says so itself.
+            let noticed = Entry::noticed("audit", "the log could not be written for a while before this");
+            self.audit.append(world, now, noticed);
+        }
+        written
+    }
+
+    /// What was found wrong with the log at start is an incident, told in the log itself.
+    pub(crate) fn report_audit_damage<W: World>(&mut self, world: &mut W, now: Now) {
+        for problem in std::mem::take(&mut self.audit.problems) {
+            self.record(world, now, &Entry::noticed("audit log damaged", &problem));
+            let incident = Incident {
+                wall_ns: now.wall_ns,
+                session: None,
+                what: "the audit log is not as it was written".into(),
+                evidence: problem,
+            };
+            self.keep(world, now, Change::Incident { incident });
+        }
+    }
+
+    /// Somebody who may not was at the control socket.
+    pub fn refused<W: World>(&mut self, world: &mut W, now: Now, who: &Who) {
+        self.refused_peers.count += 1;
+        let users = &mut self.refused_peers.users;
+        if users.len() >= REFUSED_USERS_MAX && !users.contains_key(&who.uid) {
+            users.pop_first();
+        }
+        let (told_at, since) = users.entry(who.uid).or_insert((0, 0));
+        *since += 1;
+        if *told_at != 0 && now.mono_ns.saturating_sub(*told_at) < REFUSAL_NS {
+            return;
+        }
+        let why = format!("another user; {since} since the last record");
+        (*told_at, *since) = (now.mono_ns.max(1), 0);
+        self.record(world, now, &Entry::refused(who, "connect", "control socket", &why));
+    }
+}

@@ -1,0 +1,155 @@
+//! What the running system knows of itself, for validation: measured here, or not there at all.
+
+use std::collections::BTreeMap;
+
+use lle_core::task::statistics::{Outcome, Statistics};
+use lle_core::task::{self, TaskKind};
+use lle_core::validate::evidence::{Evidence, LIVE, Live, LiveSource, Measured};
+use lle_core::validate::success::{Share, SuccessInputs};
+use lle_core::validate::systems::{Audit, Facts};
+use lle_metrics::{FILE_BYTES, Histogram, Snapshot, Timer};
+
+use super::{Engine, audit};
+use crate::world::{Now, World};
+
+/// Everything that live sessions have measured since they started, of the timers that a budget asks for.
+#[derive(Default)]
+pub(crate) struct Totals {
+    timers: BTreeMap<&'static str, Histogram>,
+    sessions: u64,
+}
+
+impl Totals {
+    /// Adds a session.
+    pub(crate) fn add(&mut self, snapshot: &Snapshot) {
+        self.sessions += 1;
+        for row in LIVE {
+            let LiveSource::Timer(name) = row.source else { continue };
+            let Some(timer) = Timer::ALL.iter().find(|timer| timer.name() == name) else {
+                continue;
+            };
+            let found = snapshot.histogram(*timer);
+            match self.timers.get_mut(name) {
+                Some(total) => total.merge(&found),
+                None => drop(self.timers.insert(name, found)),
+            }
+        }
+    }
+
+    fn measured(&self, name: &'static str, quantile: f64) -> Option<Measured> {
+        let histogram = self.timers.get(name)?;
+        Some(Measured {
+            value: histogram.quantile(quantile)? as f64,
+            worst: Some(histogram.max as f64),
+            samples: histogram.count,
+            how: format!("timer {name} of {} live sessions since they started", self.sessions),
+        })
+    }
+}
+
+impl Engine {
+    /// Puts together what is known.
+    pub(crate) fn evidence<W: World>(&mut self, world: &mut W, now: Now) -> Evidence {
+        Evidence {
+            facts: self.facts(world, now),
+            live: self.live_measurements(),
+            bench: BTreeMap::new(),
+            success: self.success(world),
+        }
+    }
+
+    fn facts<W: World>(&mut self, world: &mut W, now: Now) -> Facts {
+        let kinds = TaskKind::ALL.iter().filter(|kind| self.state.tasks.contains_key(kind.name()));
+        let inconsistent = self.state.tasks.values().filter(|known| !is_consistent(&known.statistics));
+        let missing = task::table()
+            .into_iter()
+            .filter(|task| !self.state.tasks.contains_key(&task.name));
+        let audit = audit::verify(world).ok();
+        Facts {
+            task_rows: count(kinds.count()),
+            tasks_inconsistent: count(inconsistent.count()),
+            // This very answer is given by the loop that runs the schedule.
+            scheduler_age_ns: self.acts.then_some(0),
+            health_sample_age_ns: self.looked_at.map(|at| now.mono_ns.saturating_sub(at.mono_ns)),
+            socket_answers: None,
+            audit: audit.map(|found| Audit {
+                records: found.records,
+                faults: found.problems.len() as u64,
+            }),
+            default_schedule_missing: count(missing.count()),
+            sessions: count(self.sessions.values().filter(|session| session.is_alive()).count()),
+        }
+    }
+
+    fn live_measurements(&self) -> Live {
+        let mut values = BTreeMap::new();
+        for row in LIVE {
+            let measured = match row.source {
+                LiveSource::Timer(name) => {
+                    let budget = lle_core::budget::Budget::named(row.budget);
+                    let quantile = budget.map_or(0.99, |budget| match budget.percentile {
+                        lle_core::budget::Percentile::P50 => 0.5,
+                        _ => 0.99,
+                    });
+                    self.totals.measured(name, quantile)
+                }
+                LiveSource::FlightFiles => self.flight_bytes(row.budget),
+                // Measured by benches; the running worker keeps no histogram of itself.
+                LiveSource::WorkerClock | LiveSource::Trims => None,
+                LiveSource::WorkerProcessor => self.worker_processor().map(|(cpu_ns, elapsed_ns)| Measured {
+                    value: cpu_ns as f64 * 100.0 / (elapsed_ns as f64).max(1.0),
+                    worst: None,
+                    samples: elapsed_ns / super::SECOND_NS,
+                    how: "the worker's processor time since it started, work included".into(),
+                }),
+                LiveSource::WorkerMemory => self.worker.rss_anon_bytes().map(|bytes| Measured {
+                    value: bytes as f64,
+                    worst: None,
+                    samples: 1,
+                    how: "RssAnon of the worker in /proc".into(),
+                }),
+            };
+            values.extend(measured.map(|measured| (row.budget, measured)));
+        }
+        Live { values }
+    }
+
+    fn flight_bytes(&self, budget: &str) -> Option<Measured> {
+        let sessions = self.totals.sessions;
+        (sessions > 0).then(|| Measured {
+            value: match budget {
+                "session_bytes" => FILE_BYTES as f64,
+                _ => FILE_BYTES as f64 * sessions as f64,
+            },
+            worst: None,
+            samples: sessions,
+            how: format!("flight files of {sessions} live sessions, {FILE_BYTES} bytes each"),
+        })
+    }
+
+    fn success<W: World>(&mut self, world: &mut W) -> SuccessInputs {
+        let ended: u64 = self.state.outcomes.values().sum();
+        let stuck = self.state.outcomes.get("stuck").copied().unwrap_or(0);
+        let operations = (ended > 0).then(|| Share {
+            part: ended - stuck,
+            of: ended,
+        });
+        // Every plan is authorised and recorded before it begins; those that were not, are not carried out.
+        let whole = audit::verify(world).ok().filter(|found| found.whole);
+        SuccessInputs {
+            operations,
+            compliance: whole.and(operations).map(|share| Share { part: share.of, of: share.of }),
+            ..SuccessInputs::default()
+        }
+    }
+}
+
+/// Whether the counters add up.
+fn is_consistent(statistics: &Statistics) -> bool {
+    let sum: u64 = Outcome::ALL.iter().map(|outcome| statistics.counter(*outcome)).sum();
+    sum == statistics.runs
+}
+
+fn count(n: usize) -> Option<u32> {
+    u32::try_from(n).ok()
+}

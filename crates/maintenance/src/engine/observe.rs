@@ -1,0 +1,505 @@
+//! Looking at the sessions, saying how they are doing, and what to tell about it.
+//!
+//! The seven steps of a health check: collect ([`Engine::look`]), evaluate, record, alert, components, trigger, publish.
+//! They are taken with every look, since together they cost less than a tenth of a millisecond; the task `health-check`
+//! takes them on its schedule and is counted.
+
+use lle_core::alert::{self, Addressee};
+use lle_core::checklist;
+use lle_core::health::assess::{Assessment, assess, learn};
+use lle_core::health::component::Component;
+use lle_core::health::finding::Finding;
+use lle_core::health::floor::Floor;
+use lle_core::health::sample::Window;
+use lle_core::health::view::{Presence, SessionView, WorkerView};
+use lle_core::policy::sanitise;
+use lle_core::report;
+use lle_core::severity::Severity;
+use lle_core::task::memory_defrag::Heap;
+use lle_metrics::{Counter, EventKind, Gauge, Liveness, Snapshot};
+
+use super::{Engine, SECOND_NS};
+use crate::state::{Change, Incident};
+use crate::world::{Cost, Look, Now, World};
+
+/// A session that nobody typed into for so long is idle, in nanoseconds.
+const IDLE_NS: u64 = 30 * SECOND_NS;
+/// Sessions known at once; more are not looked at.
+const SESSIONS_MAX: usize = 2_000;
+/// How often what was learned is written, in nanoseconds: it is learned again in minutes if it is lost.
+const BASELINES_NS: u64 = 600 * SECOND_NS;
+/// Bytes of last words in an incident.
+const LAST_WORDS_MAX: usize = 300;
+
+/// What is known of a session.
+pub(crate) struct SessionState {
+    id: u64,
+    tty: String,
+    pid: u32,
+    created_wall_ns: u64,
+    liveness: Liveness,
+    window: Box<Window>,
+    floor: Floor,
+    cost: Option<Cost>,
+    cpu_percent: Option<f64>,
+    /// Keys and commands so far, and when they last changed, on the monotonic clock.
+    used: (u64, u64),
+    used_at: u64,
+    busy: bool,
+    last_words: String,
+    seen_at: u64,
+}
+
+/// What the worker knows of itself.
+#[derive(Debug, Default)]
+pub(crate) struct WorkerState {
+    cpu_percent: Option<f64>,
+    cost: Option<Cost>,
+    /// What it had cost when it began, and when that was.
+    began: Option<(u64, u64)>,
+    looked_at: u64,
+    pub(crate) panics: u64,
+    pub(crate) recoveries: u64,
+    pub(crate) refused: u64,
+    shed: Vec<String>,
+}
+
+impl WorkerState {
+    pub(crate) fn rss_anon_bytes(&self) -> Option<u64> {
+        self.cost.map(|cost| cost.rss_anon_bytes)
+    }
+
+    fn take_cost(&mut self, now: Now, cost: Option<Cost>) {
+        let elapsed = now.mono_ns.saturating_sub(self.looked_at);
+        self.cpu_percent = percent(self.cost, cost, elapsed).or(self.cpu_percent);
+        (self.cost, self.looked_at) = (cost, now.mono_ns);
+        if self.began.is_none() {
+            self.began = cost.map(|cost| (cost.cpu_ns, now.mono_ns));
+        }
+    }
+
+    /// Processor time since the beginning, and how long that is.
+    fn processor(&self) -> Option<(u64, u64)> {
+        let (cpu_ns, at) = self.began?;
+        Some((self.cost?.cpu_ns.saturating_sub(cpu_ns), self.looked_at.saturating_sub(at)))
+    }
+}
+
+impl SessionState {
+    fn new(id: u64, now: Now) -> Self {
+        Self {
+            id,
+            tty: String::new(),
+            pid: 0,
+            created_wall_ns: 0,
+            liveness: Liveness::Unknown,
+            window: Box::new(Window::new()),
+            floor: Floor::default(),
+            cost: None,
+            cpu_percent: None,
+            used: (0, 0),
+            used_at: now.mono_ns,
+            busy: false,
+            last_words: String::new(),
+            seen_at: now.mono_ns,
+        }
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        self.liveness == Liveness::Alive
+    }
+
+    /// Nobody types and nothing runs.
+    pub(crate) fn is_idle(&self, now: Now) -> bool {
+        !self.busy && now.mono_ns.saturating_sub(self.used_at) >= IDLE_NS
+    }
+
+    pub(crate) fn rss_anon_bytes(&self) -> Option<u64> {
+        self.cost.map(|cost| cost.rss_anon_bytes)
+    }
+
+    fn gauge(&self, name: &str) -> Option<i64> {
+        let gauge = Gauge::ALL.iter().find(|gauge| gauge.name() == name)?;
+        self.window.gauge(*gauge)
+    }
+
+    /// The number of the last alert that it has shown.
+    fn alerts_shown(&self) -> Option<u64> {
+        self.gauge("alerts_shown").and_then(|id| u64::try_from(id).ok())
+    }
+
+    /// The last request to give memory back that it answered.
+    pub(crate) fn trim_token(&self) -> Option<u64> {
+        self.gauge("trim_token").and_then(|token| u64::try_from(token).ok())
+    }
+
+    /// What it gave back: by the kernel's word if there is one, else by its own.
+    pub(crate) fn trim_gain_bytes(&self, rss_before: Option<u64>) -> Option<i64> {
+        let by_kernel = rss_before
+            .zip(self.rss_anon_bytes())
+            .map(|(before, after)| before.cast_signed().saturating_sub(after.cast_signed()));
+        let own = || Some(self.gauge("trim_before_bytes")?.saturating_sub(self.gauge("trim_after_bytes")?));
+        by_kernel.or_else(own)
+    }
+
+    /// Takes a look in.
+    fn fold(&mut self, now: Now, look: &Look<'_>, snapshot: &Snapshot) {
+        let identity = snapshot.identity();
+        (self.pid, self.created_wall_ns) = (identity.pid, identity.created_wall_ns);
+        self.tty = sanitise(&identity.tty, 64).into_owned();
+        self.window.fold(now.mono_ns, snapshot);
+        let used = (snapshot.counter(Counter::Keys), snapshot.counter(Counter::Commands));
+        if used != self.used {
+            (self.used, self.used_at) = (used, now.mono_ns);
+        }
+        self.busy = snapshot.gauge(Gauge::CommandRunning) == Some(1);
+        let elapsed = now.mono_ns.saturating_sub(self.seen_at);
+        self.cpu_percent = percent(self.cost, look.cost, elapsed).or(self.cpu_percent.filter(|_| elapsed == 0));
+        self.cost = look.cost;
+        self.seen_at = now.mono_ns;
+        let idle = self.is_idle(now);
+        if let Some(bytes) = self.rss_anon_bytes() {
+            self.floor.observe(now.mono_ns, idle, bytes);
+        }
+    }
+
+    fn view(&self, now: Now) -> SessionView<'_> {
+        SessionView {
+            id: self.id,
+            tty: &self.tty,
+            pid: self.pid,
+            presence: match self.liveness {
+                Liveness::Alive => Presence::Alive,
+                Liveness::Dead => Presence::Crashed,
+                Liveness::Unknown => Presence::Unknown,
+            },
+            idle: self.is_idle(now),
+            window: &self.window,
+            floor: &self.floor,
+            cpu_percent: self.cpu_percent,
+            rss_anon: self.rss_anon_bytes(),
+            rss_peak: None,
+            uptime_ns: Some(now.wall_ns.cast_unsigned().saturating_sub(self.created_wall_ns)),
+        }
+    }
+}
+
+fn percent(before: Option<Cost>, after: Option<Cost>, elapsed_ns: u64) -> Option<f64> {
+    let (before, after) = before.zip(after)?;
+    let spent = after.cpu_ns.checked_sub(before.cpu_ns)?;
+    (elapsed_ns > 0).then(|| spent as f64 * 100.0 / elapsed_ns as f64)
+}
+
+impl Engine {
+    /// Collects, evaluates, records, alerts.
+    pub(crate) fn look<W: World>(&mut self, world: &mut W, now: Now) {
+        self.collect(world, now);
+        self.check_health(world, now);
+    }
+
+    /// Looks at every session, and notes who has come and gone.
+    pub(crate) fn collect<W: World>(&mut self, world: &mut W, now: Now) {
+        self.looked_at = Some(now);
+        let mut present = std::collections::BTreeSet::new();
+        let mut died = Vec::new();
+        let sessions = &mut self.sessions;
+        let buried = &self.buried;
+        let mut totals = super::evidence::Totals::default();
+        world.look(&mut |look| {
+            present.insert(look.session);
+            if sessions.len() >= SESSIONS_MAX && !sessions.contains_key(&look.session) {
+                return;
+            }
+            let dead = look.liveness == Liveness::Dead;
+            if dead && buried.contains(&look.session) {
+                return;
+            }
+            let state = sessions
+                .entry(look.session)
+                .or_insert_with(|| SessionState::new(look.session, now));
+            state.liveness = look.liveness;
+            if let Some(snapshot) = look.snapshot {
+                state.fold(now, &look, snapshot);
+                if look.liveness == Liveness::Alive {
+                    totals.add(snapshot);
+                }
+                if dead {
+                    state.last_words = last_words(snapshot);
+                }
+            }
+            if dead {
+                died.push(look.session);
+            }
+        });
+        // Whose file is gone has ended by itself.
+        self.sessions.retain(|id, _| present.contains(id));
+        self.buried.retain(|id| present.contains(id));
+        if self.acts {
+            died.into_iter().for_each(|session| self.report_death(world, now, session));
+        }
+        self.totals = totals;
+        if self.acts {
+            self.worker.take_cost(now, world.own_cost());
+        }
+    }
+
+    /// A session is gone without a word: its last ones are an incident.
+    fn report_death<W: World>(&mut self, world: &mut W, now: Now, session: u64) {
+        let Some(state) = self.sessions.remove(&session) else { return };
+        self.buried.insert(session);
+        let what = format!("the session on {} ended without a word", state.tty);
+        let incident = Incident {
+            wall_ns: now.wall_ns,
+            session: Some(session),
+            what: what.clone(),
+            evidence: state.last_words.clone(),
+        };
+        self.record(world, now, &super::audit::Entry::noticed(&what, &state.last_words));
+        self.keep(world, now, Change::Incident { incident });
+    }
+
+    /// Evaluates, records and alerts, on what was collected.
+    pub(crate) fn check_health<W: World>(&mut self, world: &mut W, now: Now) {
+        let views: Vec<SessionView<'_>> = self.sessions.values().map(|session| session.view(now)).collect();
+        let worker = self.worker_view(now);
+        let wall_ns = now.wall_ns.max(0).cast_unsigned();
+        let mut assessment = assess(&views, &worker, &self.state.baselines, &self.config.thresholds);
+        learn(&mut self.state.baselines, wall_ns, &views, &assessment);
+        drop(views);
+        assessment.findings.extend(self.own_findings(now));
+        if self.acts {
+            self.alert(world, now, &assessment.findings);
+            world.keep_samples(now, &samples(&assessment));
+            if now.mono_ns.saturating_sub(self.baselines_kept_at) >= BASELINES_NS {
+                self.baselines_kept_at = now.mono_ns;
+                let baselines = Box::new(self.state.baselines.clone());
+                self.keep(world, now, Change::Baselines { baselines });
+            }
+        }
+        self.assessment = Some(assessment);
+    }
+
+    /// Processor time of the worker since it began, and how long that is; none without a worker.
+    pub(crate) fn worker_processor(&self) -> Option<(u64, u64)> {
+        self.worker.processor()
+    }
+
+    fn worker_view(&self, now: Now) -> WorkerView {
+        WorkerView {
+            cpu_percent: self.worker.cpu_percent,
+            rss_anon: self.worker.cost.map(|cost| cost.rss_anon_bytes),
+            uptime_ns: self
+                .acts
+                .then(|| now.wall_ns.saturating_sub(self.started_wall_ns).max(0).cast_unsigned()),
+            panics: Some(self.worker.panics),
+            recoveries: Some(self.worker.recoveries),
+            damaged_records: Some(self.loaded.damaged),
+            failed_authentications: self.acts.then_some(self.refused_peers.count),
+            blocked_operations: self.acts.then_some(self.worker.refused),
+            security_events: None,
+            config_generation: self.acts.then(|| self.published.generation().cast_signed()),
+        }
+    }
+
+    /// What the engine finds about itself.
+    fn own_findings(&self, now: Now) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut add = |key: &str, severity, title: &str, evidence: &str, remedy: &str| {
+            findings.push(own_finding(key, severity, title, evidence, remedy));
+        };
+        if let Some(error) = &self.log.failed {
+            let title = "the maintenance state is kept in memory only";
+            add("storage.state", Severity::Major, title, error, "make room: `lusush doctor` says where the state is");
+        }
+        if let Some(error) = &self.audit.failed {
+            let title = "nothing is changed, since the audit log cannot be written";
+            add("storage.audit", Severity::Major, title, error, "make room: `lusush doctor` says where the state is");
+        }
+        if let Some(error) = &self.history_sync_failed {
+            let title = "the history cannot be made durable";
+            add("history.sync", Severity::Major, title, error, "`lusush maint history check`");
+        }
+        if self.loaded.damaged > 0 {
+            let evidence = format!("{} stretches were passed over", self.loaded.damaged);
+            let title = "the maintenance state was damaged";
+            add("storage.damaged", Severity::Minor, title, &evidence, "`lusush maint audit verify`");
+        }
+        if !self.worker.shed.is_empty() {
+            let evidence = format!("left out: {}", self.worker.shed.join(", "));
+            add("tasks.shed", Severity::Warning, "there is too much to do at once", &evidence, "`lusush maint tasks`");
+        }
+        for stuck in self.state.stuck.values() {
+            let why = stuck.outcome.as_ref().map_or("", lle_core::plan::Outcome::why);
+            let title = format!("a change of {} could not be taken back", stuck.plan.task);
+            let key = format!("plan.stuck/{}", stuck.id);
+            add(&key, Severity::Critical, &title, why, "`lusush maint status` shows it");
+        }
+        for known in self.state.tasks.values().filter(|known| known.statistics.consecutive_failures >= 3) {
+            let note = known.statistics.last.as_ref().map_or("", |last| last.note.as_str());
+            let title = format!("the task {} keeps failing", known.task.name);
+            let key = format!("task.failing/{}", known.task.name);
+            add(&key, Severity::Minor, &title, note, "`lusush maint tasks` shows its runs");
+        }
+        for check in self.overdue_reviews(now) {
+            let key = format!("checklist.overdue/{}", check.subject);
+            add(&key, Severity::Info, check.subject, &check.evidence, &check.remedy);
+        }
+        findings
+    }
+
+    fn overdue_reviews(&self, now: Now) -> Vec<report::Check> {
+        if self.state.installed_wall_ns == 0 {
+            return Vec::new();
+        }
+        let statuses = checklist::status(
+            checklist::ITEMS,
+            &self.state.sign_offs,
+            self.state.installed_wall_ns,
+            now.wall_ns,
+        );
+        checklist::overdue(&statuses).collect()
+    }
+
+    fn alert<W: World>(&mut self, world: &mut W, now: Now, findings: &[Finding]) {
+        let mut alerts = self.state.alerts.clone();
+        let wall_ns = now.wall_ns.max(0).cast_unsigned();
+        let at = alert::Now {
+            wall_ns,
+            mono_ns: now.mono_ns,
+        };
+        // First what was shown: what got worse since is told again.
+        let mut changed = false;
+        for alert in self.published.alerts() {
+            let session = self.sessions.get(&alert.session);
+            if session.and_then(SessionState::alerts_shown).is_some_and(|shown| shown >= alert.id) {
+                changed |= alerts.shown(alert.id, alert.session, wall_ns).is_some();
+            }
+        }
+        changed |= !alerts.observe(at, findings).is_empty();
+        if changed {
+            self.keep(world, now, Change::Alerts { alerts: Box::new(alerts) });
+        } else {
+            self.state.alerts = alerts;
+        }
+    }
+
+    /// The alerts to be shown, each above one session's prompt.
+    pub(crate) fn addressed_alerts(&mut self, _now: Now) -> Vec<lle_core::desired::Alert> {
+        let live: Vec<Addressee> = self
+            .sessions
+            .values()
+            .filter(|session| session.is_alive())
+            .map(|session| Addressee {
+                session: session.id,
+                active_ns: session.used_at,
+            })
+            .collect();
+        let mut wanted = Vec::new();
+        for addressee in &live {
+            for alert in self.state.alerts.to_show(addressee.session, &live) {
+                wanted.push((alert.id, addressee.session));
+            }
+        }
+        wanted
+            .into_iter()
+            .filter_map(|(id, session)| {
+                // A session shows only what is newer than what it has shown.
+                let seen = self.sessions.get(&session).and_then(SessionState::alerts_shown);
+                let is_out = self.published.alerts().any(|alert| (alert.id, alert.session) == (id, session));
+                let id = match seen {
+                    Some(seen) if seen >= id && !is_out => self.state.alerts.renumber(id)?,
+                    _ => id,
+                };
+                let alert = self.state.alerts.of(id)?;
+                Some(lle_core::desired::Alert {
+                    id,
+                    session,
+                    severity: alert.severity,
+                    text: told(alert),
+                })
+            })
+            .collect()
+    }
+
+    pub(crate) fn note_shed(&mut self, dropped: &[String]) {
+        self.worker.shed = dropped.to_vec();
+    }
+
+    /// The sessions that are there: number, terminal, process.
+    pub(crate) fn session_names(&self) -> impl Iterator<Item = (u64, &str, u32)> {
+        self.sessions
+            .values()
+            .filter(|session| session.is_alive())
+            .map(|session| (session.id, session.tty.as_str(), session.pid))
+    }
+
+    pub(crate) fn somebody_is_active(&self, now: Now) -> bool {
+        self.sessions
+            .values()
+            .any(|session| session.is_alive() && !session.is_idle(now))
+    }
+
+    /// What idle sessions hold and do not use.
+    pub(crate) fn heaps(&self, now: Now) -> Vec<Heap> {
+        self.sessions
+            .values()
+            .filter(|session| session.is_alive() && session.is_idle(now))
+            .map(|session| Heap {
+                session: session.id,
+                free_bytes: session.gauge("malloc_free_bytes").and_then(|bytes| u64::try_from(bytes).ok()),
+            })
+            .collect()
+    }
+}
+
+/// The line being typed is in the drafts; here is what the session was doing.
+fn last_words(snapshot: &Snapshot) -> String {
+    let command = String::from_utf8_lossy(snapshot.last_command());
+    let mut words = match (snapshot.gauge(Gauge::CommandRunning), command.is_empty()) {
+        (_, true) => "nothing is known of what it ran".to_owned(),
+        (Some(1), false) => format!("while running: {command}"),
+        (_, false) => format!("after: {command}"),
+    };
+    let last = snapshot.events().last();
+    if let Some((kind, code)) = last.and_then(|event| Some((event.kind?, event.code))) {
+        let kind: EventKind = kind;
+        words.push_str(&format!("; last event: {} ({code})", kind.name()));
+    }
+    sanitise(&words, LAST_WORDS_MAX).into_owned()
+}
+
+/// An alert in one line: what, what was seen, and what to do.
+fn told(alert: &alert::Alert) -> String {
+    let mut text = format!("lusush: {}", alert.title);
+    if !alert.remedy.is_empty() {
+        text.push_str("; ");
+        text.push_str(&alert.remedy);
+    }
+    sanitise(&text, lle_core::desired::TEXT_BYTES_MAX).into_owned()
+}
+
+/// Something that the engine finds about itself.
+fn own_finding(key: &str, severity: Severity, title: &str, evidence: &str, remedy: &str) -> Finding {
+    Finding {
+        key: key.to_owned(),
+        severity,
+        component: if key.starts_with("history") { Component::History } else { Component::Storage },
+        session: None,
+        title: title.to_owned(),
+        evidence: evidence.to_owned(),
+        remedy: remedy.to_owned(),
+        before: None,
+        after: None,
+        unit: String::new(),
+    }
+}
+
+/// One number of each metric, for trends: all sessions together.
+fn samples(assessment: &Assessment) -> Vec<(&'static str, f64)> {
+    assessment
+        .metrics
+        .iter()
+        .filter(|measured| measured.session.is_none())
+        .filter_map(|measured| Some((measured.metric.name, measured.value.known()?)))
+        .collect()
+}

@@ -1,0 +1,116 @@
+//! What sessions are to do, published as one state with a generation: alerts to show, memory to give back, settings.
+//!
+//! Invariant: level-triggered. A session that was busy, or a worker that died, misses nothing: the state stands until
+//! it was observed.
+
+use lle_core::desired::{Alert, Desired, Trim};
+
+use super::Engine;
+use crate::world::{Now, World};
+
+/// What was published last.
+#[derive(Debug, Default)]
+pub(crate) struct Published {
+    desired: Desired,
+    /// It was not written yet, or could not be.
+    stale: bool,
+    pub(crate) failed: Option<String>,
+    /// Memory that sessions are to give back, until they have answered or it was given up.
+    trims: Vec<Trim>,
+}
+
+impl Published {
+    /// Generations go on where an earlier worker was: a session must not take a new state for an old one.
+    pub(crate) fn resume<W: World>(&mut self, world: &mut W) {
+        self.desired.generation = world.published_generation().unwrap_or(0);
+        self.stale = true;
+    }
+
+    /// The alerts that are out.
+    pub(crate) fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.desired.alerts.iter()
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.desired.generation
+    }
+}
+
+impl Engine {
+    pub(crate) fn ask_to_trim<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        session: u64,
+        token: u64,
+    ) -> Result<(), String> {
+        if !self.sessions.get(&session).is_some_and(super::observe::SessionState::is_alive) {
+            return Err(format!("session {session:016x} has ended"));
+        }
+        self.published.trims.retain(|trim| trim.session != session);
+        self.published.trims.push(Trim { session, token });
+        self.publish_now(world, now)
+    }
+
+    pub(crate) fn publish_now<W: World>(&mut self, world: &mut W, now: Now) -> Result<(), String> {
+        self.publish(world, now);
+        match &self.published.failed {
+            None => Ok(()),
+            Some(error) => Err(format!("what sessions are to do cannot be published: {error}")),
+        }
+    }
+
+    /// Publishes, if there is anything new, and wakes whom it concerns.
+    pub(crate) fn publish<W: World>(&mut self, world: &mut W, now: Now) {
+        self.forget_answered_trims();
+        let alerts = self.addressed_alerts(now);
+        let last = &self.published.desired;
+        if alerts == last.alerts && self.published.trims == last.trims && !self.published.stale {
+            return;
+        }
+        let desired = Desired {
+            generation: last.generation.saturating_add(1),
+            alerts,
+            trims: self.published.trims.clone(),
+        };
+        match world.publish(&desired) {
+            Ok(()) => {
+                let mut woken: Vec<u64> = desired.trims.iter().map(|trim| trim.session).collect();
+                woken.extend(desired.alerts.iter().map(|alert| alert.session));
+                woken.sort_unstable();
+                woken.dedup();
+                woken.into_iter().for_each(|session| world.wake(session));
+                self.published.desired = desired;
+                self.published.stale = false;
+                self.published.failed = None;
+            }
+            Err(error) => {
+                self.published.stale = true;
+                self.published.failed = Some(error.to_string());
+            }
+        }
+    }
+
+    fn forget_answered_trims(&mut self) {
+        let sessions = &self.sessions;
+        self.published.trims.retain(|trim| {
+            sessions
+                .get(&trim.session)
+                .is_some_and(|session| session.is_alive() && session.trim_token() != Some(trim.token))
+        });
+    }
+
+    pub(crate) fn is_published(&self, name: &str, value: Option<&str>) -> bool {
+        self.state.settings.get(name).map(String::as_str) == value
+    }
+
+    /// A worker that ends wants nothing of anybody.
+    pub(crate) fn publish_nothing<W: World>(&mut self, world: &mut W) {
+        let desired = Desired {
+            generation: self.published.desired.generation.saturating_add(1),
+            ..Desired::default()
+        };
+        // Failing that, sessions do once more what was wanted: each is done once.
+        let _stands = world.publish(&desired);
+    }
+}

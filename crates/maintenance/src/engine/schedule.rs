@@ -1,0 +1,280 @@
+//! What is due, in which order, and what is left out when there is too much.
+//!
+//! Invariant: a due time is used up in the same record that says the run has begun. Killed before that record, it is
+//! still due; killed after it, the run is taken back and counted, and no second one begins for the same time.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use lle_core::error::Code;
+use lle_core::mode::Mode;
+use lle_core::plan::{Outcome, Plan, Planned};
+use lle_core::policy::Who;
+use lle_core::schedule;
+use lle_core::shed::{self, Load, Pending};
+use lle_core::task::order::{self, Waiting};
+use lle_core::task::statistics::Outcome as Ended;
+use lle_core::task::{self, Sessions, TaskKind};
+
+use super::Engine;
+use super::execute::RUNNING_MAX;
+use crate::api::Fault;
+use crate::state::{Change, TaskState};
+use crate::world::{Now, World};
+
+/// Due tasks that may wait. Beyond, they are shed in the stated order.
+const QUEUE_MAX: usize = 256;
+
+impl Engine {
+    /// Starts what is due.
+    pub(crate) fn run_due<W: World>(&mut self, world: &mut W, now: Now) {
+        let mut due = self.take_due(now);
+        order::order(&mut due);
+        let dropped = self.shed(&due, now);
+        for waiting in due.iter().filter(|waiting| dropped.contains(&waiting.name)) {
+            self.use_up(now, &waiting.name);
+        }
+        for waiting in due.iter().filter(|waiting| !dropped.contains(&waiting.name)) {
+            if self.state.running.len() >= RUNNING_MAX {
+                // The rest stays due.
+                break;
+            }
+            self.use_up(now, &waiting.name);
+            self.run_scheduled(world, now, &waiting.name);
+        }
+    }
+
+    /// The tasks that are due and may start.
+    fn take_due(&self, now: Now) -> Vec<Waiting> {
+        let sessions = self.counts(now);
+        let of = |(name, known): (&String, &TaskState)| {
+            let at = self.due_at(known, now)?;
+            let wants = known.task.enabled && !known.paused && !self.is_running(name);
+            (wants && known.task.may_start(sessions)).then(|| Waiting {
+                name: name.clone(),
+                priority: known.task.priority,
+                due_wall_ns: at,
+            })
+        };
+        self.state.tasks.iter().filter_map(of).collect()
+    }
+
+    /// Since when a task is due, by its schedule or to be tried again.
+    fn due_at(&self, known: &TaskState, now: Now) -> Option<i64> {
+        let mut timing = known.timing.clone();
+        let due = schedule::due(&known.task.schedule, &mut timing, now.wall_ns, &self.config.zone);
+        let again = known.retry_wall_ns.filter(|at| *at <= now.wall_ns);
+        due.map(|due| due.due_wall_ns).into_iter().chain(again).min()
+    }
+
+    /// Uses the due time up, or plans anew after a clock that jumped. In memory: it is written with the record that
+    /// says the run has begun, or did nothing.
+    fn use_up(&mut self, now: Now, name: &str) {
+        let zone = self.config.zone.clone();
+        if let Some(known) = self.state.tasks.get_mut(name) {
+            let _used = schedule::due(&known.task.schedule, &mut known.timing, now.wall_ns, &zone);
+            known.retry_wall_ns = None;
+        }
+    }
+
+    /// Leaves out what is too much, and says so.
+    fn shed(&mut self, due: &[Waiting], now: Now) -> Vec<String> {
+        let pending: Vec<Pending<'_>> = due
+            .iter()
+            .map(|waiting| Pending {
+                name: &waiting.name,
+                kind: self.state.tasks.get(&waiting.name).and_then(|known| known.task.kind),
+                priority: waiting.priority,
+                waited_ns: now.wall_ns.saturating_sub(waiting.due_wall_ns).max(0).cast_unsigned(),
+            })
+            .collect();
+        let load = Load {
+            queue_len: pending.len(),
+            queue_max: QUEUE_MAX,
+            lag_ns: now.mono_ns.saturating_sub(self.expected_ns),
+        };
+        let dropped: Vec<String> = shed::shed(&pending, &load)
+            .dropped
+            .into_iter()
+            .filter_map(|at| due.get(at).map(|waiting| waiting.name.clone()))
+            .collect();
+        self.note_shed(&dropped);
+        dropped
+    }
+
+    fn run_scheduled<W: World>(&mut self, world: &mut W, now: Now, name: &str) {
+        let who = Who::engine(self.config.uid);
+        let mode = self.mode_of(name);
+        if let Err(fault) = self.plan_and_begin(world, now, &who, name, "its schedule", mode) {
+            // What may not run, or cannot be recorded, is a failure of the task, seen in its statistics.
+            self.finish_unplanned(world, now, name, Ended::Failed, fault.message);
+        }
+    }
+
+    /// Plans a run of a task, and carries the plan out if the mode allows it.
+    ///
+    /// # Errors
+    /// It may not run, or cannot be recorded.
+    pub(crate) fn plan_and_begin<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        who: &Who,
+        name: &str,
+        why: &str,
+        mode: Mode,
+    ) -> Result<Option<u64>, Fault> {
+        let Some(known) = self.state.tasks.get(name).cloned() else {
+            return Err(Fault::new(Code::NotFound, format!("there is no task {name}"))
+                .with_hint("`lusush maint tasks` lists them"));
+        };
+        let planned = catch_unwind(AssertUnwindSafe(|| self.plan(&known, why, now)));
+        if let Some(known) = self.state.tasks.get_mut(name) {
+            schedule::ran(&known.task.schedule, &mut known.timing, now.wall_ns);
+        }
+        let (ended, note) = match planned {
+            Err(_) => {
+                self.worker.panics += 1;
+                (Ended::Panicked, "its planner panicked".into())
+            }
+            Ok(Planned::NotBuilt) => (Ended::NotBuilt, "nothing to do: not yet built".into()),
+            Ok(Planned::Nothing(why)) => (Ended::NothingToDo, why),
+            Ok(Planned::Do(plan)) => {
+                let measures = plan.steps.iter().all(|step| matches!(step.action, lle_core::plan::Action::CheckHealth));
+                if mode == Mode::Automatic || measures {
+                    return self.begin(world, now, who, plan).map(Some);
+                }
+                let would: Vec<String> = plan.steps.iter().map(|step| step.action.about()).collect();
+                let note = match mode {
+                    Mode::Advise => format!("would {}; not done: mode is advise", would.join(", ")),
+                    _ => "not done: mode is observe".into(),
+                };
+                (Ended::NothingToDo, note)
+            }
+        };
+        self.finish_unplanned(world, now, name, ended, note);
+        Ok(None)
+    }
+
+    /// What a run of a task would do now.
+    fn plan(&mut self, known: &TaskState, why: &str, now: Now) -> Planned {
+        let Some(kind) = known.task.kind else {
+            return match Self::command_plan(&known.task, why) {
+                Some(plan) => Planned::Do(plan),
+                None => Planned::Nothing("it has no command".into()),
+            };
+        };
+        match kind {
+            TaskKind::HealthCheck => task::health_check::plan(why),
+            TaskKind::MemoryDefrag => {
+                let heaps = self.heaps(now);
+                let mut last = self.state.last_id;
+                let planned = task::memory_defrag::plan(&heaps, why, || {
+                    last += 1;
+                    last
+                });
+                self.state.last_id = last;
+                planned
+            }
+            TaskKind::LogRotation => task::log_rotation::plan(
+                &task::log_rotation::Segments {
+                    oldest: self.audit.oldest_segment(),
+                    current: self.audit.segment(),
+                    current_bytes: self.audit.segment_bytes(),
+                },
+                why,
+            ),
+            _ => Planned::NotBuilt,
+        }
+    }
+
+    /// How far a task may go by itself: as it was set, within what the policy allows.
+    pub(crate) fn mode_of(&self, name: &str) -> Mode {
+        let set = self.state.modes.get(name).copied();
+        let out_of_the_box = Mode::Automatic;
+        set.unwrap_or(out_of_the_box).min(self.config.policy.mode_max(name))
+    }
+
+    /// After a failure the task is due again after its delay, as often as it may be; after anything else it waits for
+    /// its schedule.
+    pub(crate) fn plan_retry(&self, known: &mut TaskState, outcome: &Outcome, now: Now) {
+        let failed = !matches!(outcome, Outcome::Applied | Outcome::Cancelled);
+        known.attempt = if failed { known.attempt.saturating_add(1) } else { 0 };
+        match known.task.retry_after(known.attempt) {
+            Some(delay) if failed => {
+                let delay = i64::try_from(delay.as_nanos()).unwrap_or(i64::MAX);
+                let again = now.wall_ns.saturating_add(delay);
+                // A due time of its own; the schedule's stands behind it.
+                known.retry_wall_ns = Some(again);
+            }
+            _ => {
+                known.attempt = 0;
+                known.retry_wall_ns = None;
+            }
+        }
+    }
+
+    pub(crate) fn is_running(&self, name: &str) -> bool {
+        self.state.running.values().any(|running| running.plan.task == name)
+    }
+
+
+    /// When the next task is due, on the monotonic clock.
+    pub(crate) fn next_due_ns(&self, now: Now) -> u64 {
+        if self.state.paused {
+            return u64::MAX;
+        }
+        let waits = |known: &&TaskState| known.task.enabled && !known.paused;
+        let next = self
+            .state
+            .tasks
+            .values()
+            .filter(waits)
+            .flat_map(|known| [known.timing.next_wall_ns, known.retry_wall_ns])
+            .flatten()
+            .min();
+        let Some(next) = next else { return u64::MAX };
+        let left = next.saturating_sub(now.wall_ns);
+        // What is due and may not start yet is looked at again with the sessions.
+        let left = if left <= 0 { super::LOOK_NS } else { left.cast_unsigned() };
+        now.mono_ns.saturating_add(left)
+    }
+
+    /// Gives trials their verdicts.
+    pub(crate) fn judge_trials<W: World>(&mut self, world: &mut W, now: Now) {
+        let over: Vec<(u64, lle_core::trial::Verdict)> = self
+            .state
+            .trials
+            .iter()
+            .filter_map(|(id, trial)| Some((*id, trial.verdict()?)))
+            .collect();
+        for (id, verdict) in over {
+            let Some(trial) = self.state.trials.get(&id).cloned() else { continue };
+            if verdict.reverts() {
+                let plan = Plan {
+                    task: trial.change.clone(),
+                    why: format!("trial {id}: {verdict:?}"),
+                    steps: vec![lle_core::plan::Step {
+                        action: trial.revert.clone(),
+                        verify: lle_core::plan::Check::Published,
+                        undo: None,
+                    }],
+                };
+                let who = Who::engine(self.config.uid);
+                if self.begin(world, now, &who, plan).is_err() {
+                    // It stays on trial until it can be taken back.
+                    continue;
+                }
+            }
+            self.keep(world, now, Change::TrialEnded { id });
+        }
+    }
+
+    fn counts(&self, now: Now) -> Sessions {
+        let live = self.sessions.values().filter(|session| session.is_alive());
+        let idle = live.clone().filter(|session| session.is_idle(now)).count();
+        Sessions {
+            live: u32::try_from(live.count()).unwrap_or(u32::MAX),
+            idle: u32::try_from(idle).unwrap_or(u32::MAX),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The real world: the user's folders, the sessions' flight files, child processes.
+
+pub mod disk;
+pub mod host;
+pub(crate) mod jobs;
+pub mod policy;
+pub mod process;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use lle_core::desired::Desired;
+
+use crate::world::{Cost, Disk, File, Host, Job, JobEnd, Look, Now};
+use disk::RealDisk;
+use host::Sessions;
+use jobs::Jobs;
+
+/// Where the engine's files are.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// This machine's folder below the state folder: state, audit, lock.
+    pub maint: PathBuf,
+    /// The file that holds the head of the audit chain.
+    pub anchor: PathBuf,
+    /// The file that holds its key.
+    pub key: PathBuf,
+    /// The runtime folder: sessions, desired state, control socket.
+    pub runtime: PathBuf,
+    /// The history log.
+    pub history: PathBuf,
+    /// The file for samples; none keeps none.
+    pub metrics: Option<PathBuf>,
+    /// The program that supervises jobs as `PROGRAM job command -- …`; none runs them unsupervised.
+    pub program: Option<PathBuf>,
+}
+
+impl Places {
+    /// Finds the places below the folders of this user.
+    pub fn below(state: &std::path::Path, data: &std::path::Path, cache: &std::path::Path, runtime: &std::path::Path, machine_id: &str) -> Self {
+        let maint = lle_core::paths::maint_folder(state, machine_id);
+        let machine = maint.file_name().unwrap_or_default().to_owned();
+        let mut anchor = machine.clone();
+        anchor.push(".anchor");
+        Self {
+            anchor: data.join("audit").join(anchor),
+            key: state.join("keys").join("audit.key"),
+            runtime: runtime.to_owned(),
+            history: lle_core::paths::history_log(state, machine_id),
+            metrics: Some(cache.join("metrics.db")),
+            program: None,
+            maint,
+        }
+    }
+
+    /// The control socket.
+    pub fn socket(&self) -> PathBuf {
+        self.runtime.join("control")
+    }
+}
+
+/// Tells both clocks.
+pub fn now() -> Now {
+    let wall_ns = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX));
+    let mono = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let mono_ns = mono.tv_sec.cast_unsigned() * 1_000_000_000 + mono.tv_nsec.cast_unsigned();
+    Now { wall_ns, mono_ns }
+}
+
+/// The time zone of this machine, or UTC where none can be found.
+pub fn zone() -> jiff::tz::TimeZone {
+    jiff::tz::TimeZone::try_system().unwrap_or(jiff::tz::TimeZone::UTC)
+}
+
+/// The real world.
+pub struct RealWorld {
+    disk: RealDisk,
+    sessions: Sessions,
+    jobs: Jobs,
+    samples: Option<crate::rollup::Rollup>,
+    places: Places,
+}
+
+impl RealWorld {
+    /// Opens the world; `write` makes folders that are missing.
+    ///
+    /// # Errors
+    /// A folder cannot be made.
+    pub fn open(places: Places, write: bool) -> io::Result<Self> {
+        let disk = RealDisk::open(&places, write)?;
+        let samples = places
+            .metrics
+            .as_deref()
+            .filter(|_| write)
+            .and_then(|path| crate::rollup::Rollup::open(path).ok());
+        Ok(Self {
+            disk,
+            sessions: Sessions::new(places.runtime.clone(), places.history.clone()),
+            jobs: Jobs::new(places.program.clone()),
+            samples,
+            places,
+        })
+    }
+
+    /// Where everything is.
+    pub fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// The jobs, for whoever waits for them.
+    pub(crate) fn jobs(&mut self) -> &mut Jobs {
+        &mut self.jobs
+    }
+
+    /// Jobs that have ended since the last call.
+    pub fn ended_jobs(&mut self) -> Vec<JobEnd> {
+        self.jobs.ended()
+    }
+}
+
+impl Disk for RealWorld {
+    fn read(&mut self, file: File) -> io::Result<Option<Vec<u8>>> {
+        self.disk.read(file)
+    }
+    fn append(&mut self, file: File, bytes: &[u8]) -> io::Result<()> {
+        self.disk.append(file, bytes)
+    }
+    fn replace(&mut self, file: File, bytes: &[u8]) -> io::Result<()> {
+        self.disk.replace(file, bytes)
+    }
+    fn write_at(&mut self, file: File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.disk.write_at(file, offset, bytes)
+    }
+    fn remove(&mut self, file: File) -> io::Result<()> {
+        self.disk.remove(file)
+    }
+    fn audit_segments(&mut self) -> io::Result<Vec<u32>> {
+        self.disk.audit_segments()
+    }
+    fn sync(&mut self, file: File) -> io::Result<()> {
+        self.disk.sync(file)
+    }
+}
+
+impl Host for RealWorld {
+    fn look(&mut self, each: &mut dyn FnMut(Look<'_>)) {
+        self.sessions.look(each);
+    }
+    fn publish(&mut self, desired: &Desired) -> io::Result<()> {
+        self.sessions.publish(desired)
+    }
+    fn published_generation(&mut self) -> Option<u64> {
+        self.sessions.published_generation()
+    }
+    fn wake(&mut self, session: u64) {
+        self.sessions.wake(session);
+    }
+    fn bury(&mut self, session: u64) {
+        self.sessions.bury(session);
+    }
+    fn start_job(&mut self, job: &Job) -> io::Result<()> {
+        self.jobs.start(job)
+    }
+    fn kill_job(&mut self, plan: u64) {
+        self.jobs.kill(plan);
+    }
+    fn own_cost(&mut self) -> Option<Cost> {
+        process::cost_of(std::process::id()).ok()
+    }
+    fn sync_history(&mut self) -> io::Result<Option<u64>> {
+        self.sessions.sync_history()
+    }
+    fn keep_samples(&mut self, now: Now, samples: &[(&'static str, f64)]) {
+        if let Some(rollup) = &mut self.samples {
+            rollup.keep(now, samples);
+        }
+    }
+    fn random(&mut self) -> u64 {
+        let mut bytes = [0; 8];
+        // Before the kernel has entropy, time and process are what tells workers apart.
+        match rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::NONBLOCK) {
+            Ok(8) => u64::from_ne_bytes(bytes) | 1,
+            _ => now().mono_ns ^ u64::from(std::process::id()) << 40 | 1,
+        }
+    }
+}

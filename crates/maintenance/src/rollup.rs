@@ -1,0 +1,160 @@
+//! Samples kept for trends and reports, in a database that may be deleted at any time.
+//!
+//! ```text
+//!  sample ─▸ raw, 7 days ─▸ five minutes, a year ─▸ an hour, for ever        each: count, sum, min, max
+//! ```
+//!
+//! Invariant: nothing here is needed. A database that is damaged, full or of another version is begun anew.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, params};
+
+use crate::world::Now;
+
+/// The format; a database of another is begun anew.
+const VERSION: i32 = 1;
+const RAW_SECONDS: i64 = 10;
+const FIVE_MINUTES: i64 = 300;
+const HOUR: i64 = 3_600;
+const RAW_KEPT: i64 = 7 * 24 * HOUR;
+const FIVE_MINUTES_KEPT: i64 = 365 * 24 * HOUR;
+/// Old samples are removed once in so many writes: an hour of use.
+const TIDY_EVERY: u32 = 360;
+
+/// The database.
+pub(crate) struct Rollup {
+    path: PathBuf,
+    database: Connection,
+    writes: u32,
+}
+
+impl Rollup {
+    /// Opens the database, or begins it anew.
+    pub(crate) fn open(path: &Path) -> Result<Self, rusqlite::Error> {
+        if let Some(folder) = path.parent() {
+            // Failing that, opening says so.
+            let _made = crate::real::disk::create_folder(folder);
+        }
+        let database = match connect(path) {
+            Ok(database) => database,
+            Err(_) => {
+                let _gone = std::fs::remove_file(path);
+                connect(path)?
+            }
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            database,
+            writes: 0,
+        })
+    }
+
+    /// Adds samples taken at one moment, at every resolution.
+    pub(crate) fn keep(&mut self, now: Now, samples: &[(&'static str, f64)]) {
+        if self.try_keep(now, samples).is_err() {
+            // Damaged, removed or full: begun anew; what cannot even be begun is tried again with the next samples.
+            if let Ok(fresh) = Self::open(&self.path) {
+                *self = fresh;
+            }
+        }
+    }
+
+    fn try_keep(&mut self, now: Now, samples: &[(&'static str, f64)]) -> Result<(), rusqlite::Error> {
+        let seconds = now.wall_ns.div_euclid(1_000_000_000);
+        let transaction = self.database.transaction()?;
+        {
+            let mut insert = transaction.prepare_cached(
+                "insert into sample (metric, resolution, at, count, sum, min, max) values (?1, ?2, ?3, 1, ?4, ?4, ?4)
+                 on conflict (metric, resolution, at) do update set count = count + 1, sum = sum + ?4,
+                 min = min(min, ?4), max = max(max, ?4)",
+            )?;
+            for (metric, value) in samples.iter().filter(|(_, value)| value.is_finite()) {
+                for resolution in [RAW_SECONDS, FIVE_MINUTES, HOUR] {
+                    let at = seconds - seconds.rem_euclid(resolution);
+                    insert.execute(params![metric, resolution, at, value])?;
+                }
+            }
+        }
+        self.writes += 1;
+        if self.writes.is_multiple_of(TIDY_EVERY) {
+            let old = "delete from sample where resolution = ?1 and at < ?2";
+            transaction.execute(old, params![RAW_SECONDS, seconds - RAW_KEPT])?;
+            transaction.execute(old, params![FIVE_MINUTES, seconds - FIVE_MINUTES_KEPT])?;
+        }
+        transaction.commit()
+    }
+
+    #[cfg(test)]
+    fn rows(&self, metric: &str) -> Vec<(i64, i64, i64, f64, f64, f64)> {
+        let mut query = self
+            .database
+            .prepare("select resolution, at, count, sum, min, max from sample where metric = ?1 order by 1, 2")
+            .unwrap();
+        let rows = query
+            .query_map([metric], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+            })
+            .unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let database = Connection::open(path)?;
+    // It can be rebuilt by waiting: nothing is worth an fsync here.
+    database.pragma_update(None, "journal_mode", "memory")?;
+    database.pragma_update(None, "synchronous", "off")?;
+    let version: i32 = database.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version != VERSION && version != 0 {
+        return Err(rusqlite::Error::InvalidQuery);
+    }
+    database.execute_batch(
+        "create table if not exists sample (metric text, resolution integer, at integer, count integer, sum real,
+         min real, max real, primary key (metric, resolution, at)) without rowid",
+    )?;
+    database.pragma_update(None, "user_version", VERSION)?;
+    Ok(database)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Now {
+        Now {
+            wall_ns: seconds * 1_000_000_000,
+            mono_ns: 0,
+        }
+    }
+
+    #[test]
+    fn samples_are_kept_at_every_resolution() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut rollup = Rollup::open(&folder.path().join("metrics.db")).unwrap();
+        rollup.keep(at(7201), &[("prompt", 2.0), ("nonsense", f64::NAN)]);
+        rollup.keep(at(7209), &[("prompt", 4.0)]);
+        rollup.keep(at(7505), &[("prompt", 9.0)]);
+        assert_eq!(
+            rollup.rows("prompt"),
+            [
+                (10, 7200, 2, 6.0, 2.0, 4.0),
+                (10, 7500, 1, 9.0, 9.0, 9.0),
+                (300, 7200, 2, 6.0, 2.0, 4.0),
+                (300, 7500, 1, 9.0, 9.0, 9.0),
+                (3600, 7200, 3, 15.0, 2.0, 9.0),
+            ]
+        );
+        assert_eq!(rollup.rows("nonsense"), []);
+    }
+
+    #[test]
+    fn a_database_that_is_none_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.db");
+        std::fs::write(&path, vec![7; 9000]).unwrap();
+        let mut rollup = Rollup::open(&path).unwrap();
+        rollup.keep(at(1), &[("prompt", 1.0)]);
+        assert_eq!(rollup.rows("prompt").len(), 3);
+    }
+}

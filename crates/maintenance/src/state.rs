@@ -1,0 +1,420 @@
+//! What the engine must not forget, and the log it is replayed from.
+//!
+//! File strategy: one framed log. A change is one record, appended with one write, and holds the new value of what
+//! changed, never a difference: replaying one twice, or after losing one in between, still gives a state that was
+//! true once. When the log has grown, a new one that begins with a snapshot takes its place by rename.
+//!
+//! Invariants:
+//! - What is acknowledged is in the log. A change that cannot be written is either refused (what somebody asked for)
+//!   or kept in memory and said (what the engine noticed by itself).
+//! - Damage costs the records it hit and nothing else: it is counted, and the next snapshot leaves it behind.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+
+use lle_core::alert::Alerts;
+use lle_core::checklist::SignOff;
+use lle_core::health::baseline::Baselines;
+use lle_core::mode::Mode;
+use lle_core::plan::{Outcome, Plan};
+use lle_core::schedule::Timing;
+use lle_core::task::Task;
+use lle_core::task::ledger::Ledger;
+use lle_core::task::statistics::Statistics;
+use lle_core::trial::Trial;
+use lle_log::records::{self, Entry, LogKind};
+use serde::{Deserialize, Serialize};
+
+use crate::world::{Disk, File, Now};
+
+/// Bytes of log beyond which a snapshot takes its place: some thousand changes, read in a few milliseconds.
+pub(crate) const LOG_BYTES_MAX: usize = 1024 * 1024;
+/// Incidents kept: what happened before is in the audit log.
+pub(crate) const INCIDENTS_MAX: usize = 64;
+/// Kind of every record: what it holds is in the record itself, by name.
+const CHANGE: u8 = 1;
+
+/// A task with what has become of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TaskState {
+    /// What it is.
+    pub task: Task,
+    /// When it ran and is to run.
+    pub timing: Timing,
+    /// How its runs went.
+    #[serde(default)]
+    pub statistics: Statistics,
+    /// What they cost and gained.
+    #[serde(default)]
+    pub ledger: Ledger,
+    /// It is not run by itself until resumed.
+    #[serde(default)]
+    pub paused: bool,
+    /// Attempts of the run that is being retried.
+    #[serde(default)]
+    pub attempt: u32,
+    /// When the run is tried again.
+    #[serde(default)]
+    pub retry_wall_ns: Option<i64>,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Steps are applied.
+    Applying,
+    /// What began is taken back.
+    Undoing,
+    /// The task's cleanup runs.
+    CleaningUp,
+}
+
+/// A plan that is being carried out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Running {
+    /// Its number.
+    pub id: u64,
+    /// What is done.
+    pub plan: Plan,
+    /// Who wanted it.
+    pub who: String,
+    /// When it began.
+    pub began_wall_ns: i64,
+    /// Steps that have begun.
+    pub begun: usize,
+    /// Where it stands.
+    pub phase: Phase,
+    /// How it is going to end, once it is known.
+    #[serde(default)]
+    pub outcome: Option<Outcome>,
+}
+
+/// Something bad that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    /// When it was noticed.
+    pub wall_ns: i64,
+    /// The session concerned.
+    pub session: Option<u64>,
+    /// What happened.
+    pub what: String,
+    /// What is known about it.
+    pub evidence: String,
+}
+
+/// A change under trial.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OpenTrial {
+    /// Its number.
+    pub id: u64,
+    /// The trial.
+    pub trial: Trial,
+}
+
+/// Everything that must not be forgotten.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Durable {
+    /// When the system was first started here; 0 before that.
+    pub installed_wall_ns: i64,
+    /// Nothing runs by itself.
+    pub paused: bool,
+    /// Every task, by name.
+    pub tasks: BTreeMap<String, TaskState>,
+    /// Modes that differ from those out of the box, by area.
+    pub modes: BTreeMap<String, Mode>,
+    /// Plans that are being carried out.
+    pub running: BTreeMap<u64, Running>,
+    /// Plans that could not be taken back: somebody has to look.
+    pub stuck: BTreeMap<u64, Running>,
+    /// Changes under trial.
+    pub trials: BTreeMap<u64, Trial>,
+    /// Settings that sessions are to use.
+    pub settings: BTreeMap<String, String>,
+    /// Alerts.
+    pub alerts: Alerts,
+    /// What is normal here.
+    pub baselines: Baselines,
+    /// What happened, oldest first.
+    pub incidents: VecDeque<Incident>,
+    /// Reviews that were signed off, by item.
+    pub sign_offs: BTreeMap<String, SignOff>,
+    /// Plans carried out so far, by how they ended.
+    pub outcomes: BTreeMap<String, u64>,
+    /// The last number given to a plan, a trial or a request.
+    pub last_id: u64,
+}
+
+/// One change, absolute.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "kebab-case")]
+pub enum Change {
+    /// Everything.
+    Snapshot {
+        /// The state.
+        state: Box<Durable>,
+    },
+    /// The system was started here for the first time.
+    Installed {
+        /// When.
+        wall_ns: i64,
+    },
+    /// A task is, or has become.
+    Task {
+        /// The task.
+        task: Box<TaskState>,
+    },
+    /// A task is no more.
+    TaskRemoved {
+        /// Its name.
+        name: String,
+    },
+    /// Everything is paused, or goes on.
+    Paused {
+        /// Whether.
+        paused: bool,
+    },
+    /// An area has another mode.
+    Mode {
+        /// The area.
+        area: String,
+        /// The mode.
+        mode: Mode,
+    },
+    /// A plan has begun or moved on; what its task has become with it.
+    Running {
+        /// The plan.
+        running: Box<Running>,
+        /// The task, when that changed too.
+        task: Option<Box<TaskState>>,
+    },
+    /// A plan has ended; what its task has become with it.
+    Ended {
+        /// The plan.
+        id: u64,
+        /// How it ended.
+        outcome: Outcome,
+        /// The task, if it is still there.
+        task: Option<Box<TaskState>>,
+    },
+    /// A change is on trial, or more is known about it.
+    Trial {
+        /// The trial.
+        trial: Box<OpenTrial>,
+    },
+    /// A trial has ended.
+    TrialEnded {
+        /// Its number.
+        id: u64,
+    },
+    /// Sessions are to use a value, or their own.
+    Setting {
+        /// The setting.
+        name: String,
+        /// The value.
+        value: Option<String>,
+    },
+    /// Alerts were raised, shown, acknowledged or resolved.
+    Alerts {
+        /// All of them.
+        alerts: Box<Alerts>,
+    },
+    /// What is normal has been learned.
+    Baselines {
+        /// All of them.
+        baselines: Box<Baselines>,
+    },
+    /// Something bad happened.
+    Incident {
+        /// What.
+        incident: Incident,
+    },
+    /// A review was signed off.
+    SignedOff {
+        /// The item.
+        item: String,
+        /// By whom, and when.
+        sign_off: SignOff,
+    },
+}
+
+impl Durable {
+    /// Takes a change over.
+    pub fn apply(&mut self, change: Change) {
+        match change {
+            Change::Snapshot { state } => *self = *state,
+            Change::Installed { wall_ns } => self.installed_wall_ns = wall_ns,
+            Change::Task { task } => self.put(Some(task)),
+            Change::TaskRemoved { name } => drop(self.tasks.remove(&name)),
+            Change::Paused { paused } => self.paused = paused,
+            Change::Mode { area, mode } => drop(self.modes.insert(area, mode)),
+            Change::Running { running, task } => {
+                self.last_id = self.last_id.max(running.id);
+                self.running.insert(running.id, *running);
+                self.put(task);
+            }
+            Change::Ended { id, outcome, task } => {
+                let ended = self.running.remove(&id);
+                *self.outcomes.entry(outcome.name().to_owned()).or_default() += 1;
+                if let (Outcome::Stuck { .. }, Some(mut running)) = (&outcome, ended) {
+                    running.outcome = Some(outcome);
+                    self.stuck.insert(id, running);
+                }
+                self.put(task);
+            }
+            Change::Trial { trial } => {
+                self.last_id = self.last_id.max(trial.id);
+                self.trials.insert(trial.id, trial.trial);
+            }
+            Change::TrialEnded { id } => drop(self.trials.remove(&id)),
+            Change::Setting { name, value: Some(value) } => drop(self.settings.insert(name, value)),
+            Change::Setting { name, value: None } => drop(self.settings.remove(&name)),
+            Change::Alerts { alerts } => self.alerts = *alerts,
+            Change::Baselines { baselines } => self.baselines = *baselines,
+            Change::Incident { incident } => {
+                self.incidents.push_back(incident);
+                while self.incidents.len() > INCIDENTS_MAX {
+                    self.incidents.pop_front();
+                }
+            }
+            Change::SignedOff { item, sign_off } => drop(self.sign_offs.insert(item, sign_off)),
+        }
+    }
+
+    fn put(&mut self, task: Option<Box<TaskState>>) {
+        if let Some(task) = task {
+            self.tasks.insert(task.task.name.clone(), *task);
+        }
+    }
+
+    /// A number not given out before.
+    pub fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+}
+
+/// What was found when the log was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// Changes replayed.
+    pub changes: u64,
+    /// Stretches that were no record, or records that say nothing this version knows.
+    pub damaged: u64,
+}
+
+/// The log of changes, and where it stands.
+#[derive(Debug, Default)]
+pub struct StateLog {
+    bytes: usize,
+    sequence: u64,
+    writer: u64,
+    /// The last append failed, and with what: what came after is in memory only.
+    pub failed: Option<String>,
+    dirty: bool,
+}
+
+impl StateLog {
+    /// Reads the state back.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read, or is something else.
+    pub fn load(disk: &mut impl Disk, writer: u64) -> io::Result<(Self, Durable, Loaded)> {
+        let mut state = Durable::default();
+        let mut loaded = Loaded::default();
+        let mut log = StateLog { writer, ..Self::default() };
+        let Some(bytes) = disk.read(File::State)? else {
+            return Ok((log, state, loaded));
+        };
+        let read = records::read(&bytes, LogKind::State).map_err(io::Error::other)?;
+        for entry in &read.entries {
+            match serde_json::from_slice(entry.payload) {
+                Ok(change) => {
+                    state.apply(change);
+                    loaded.changes += 1;
+                }
+                Err(_) => loaded.damaged += 1,
+            }
+            log.sequence = log.sequence.max(entry.sequence);
+        }
+        loaded.damaged += read.damage.len() as u64;
+        log.bytes = bytes.len();
+        Ok((log, state, loaded))
+    }
+
+    /// Writes a change and takes it over.
+    ///
+    /// # Errors
+    /// It was not written, and not taken over.
+    pub fn commit(
+        &mut self,
+        disk: &mut impl Disk,
+        now: Now,
+        state: &mut Durable,
+        change: Change,
+    ) -> io::Result<()> {
+        let result = self.write(disk, now, state, &change);
+        self.failed = result.as_ref().err().map(ToString::to_string);
+        result?;
+        state.apply(change);
+        if self.bytes > LOG_BYTES_MAX {
+            // Failing that, the log grows on: the next change tries again.
+            let _grows = self.snapshot(disk, now, state);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, disk: &mut impl Disk, now: Now, state: &Durable, change: &Change) -> io::Result<()> {
+        // After a failure nobody knows what the file holds: a snapshot puts an end to doubt.
+        if self.bytes == 0 || self.failed.is_some() {
+            self.snapshot(disk, now, state)?;
+        }
+        let mut record = Vec::new();
+        self.encode(&mut record, now, change)?;
+        disk.append(File::State, &record)?;
+        self.bytes += record.len();
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// Lets the log begin anew with all there is.
+    ///
+    /// # Errors
+    /// The log is as it was.
+    pub fn snapshot(&mut self, disk: &mut impl Disk, now: Now, state: &Durable) -> io::Result<()> {
+        let mut bytes = records::header(LogKind::State, self.writer, now.wall_ns).to_vec();
+        let state = Box::new(state.clone());
+        self.encode(&mut bytes, now, &Change::Snapshot { state })?;
+        disk.replace(File::State, &bytes)?;
+        self.bytes = bytes.len();
+        self.dirty = true;
+        Ok(())
+    }
+
+    fn encode(&mut self, out: &mut Vec<u8>, now: Now, change: &Change) -> io::Result<()> {
+        let payload = serde_json::to_vec(change)?;
+        self.sequence += 1;
+        let entry = Entry {
+            at: 0,
+            kind: CHANGE,
+            sequence: self.sequence,
+            writer: self.writer,
+            time_ns: now.wall_ns,
+            payload: &payload,
+        };
+        records::encode(out, &entry).map_err(io::Error::other)
+    }
+
+    /// Makes what was written durable, if anything was.
+    ///
+    /// # Errors
+    /// It may not be; the next call tries again.
+    pub fn sync(&mut self, disk: &mut impl Disk) -> io::Result<()> {
+        if self.dirty {
+            disk.sync(File::State)?;
+            self.dirty = false;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,173 @@
+//! The world as the engine sees it: files, sessions, jobs, time.
+//!
+//! Each trait has two implementations: the real one in this crate, and the simulated one of `lle-sim`, in which disks
+//! tear, sessions lie and clocks jump. Time is not asked for but handed in, with every event.
+
+use std::io;
+
+use lle_core::desired::Desired;
+use lle_metrics::{Liveness, Snapshot};
+
+/// One moment, by both clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Nanoseconds since 1970; may jump either way.
+    pub wall_ns: i64,
+    /// Nanoseconds since some start; never goes back, and stands still while the machine is suspended.
+    pub mono_ns: u64,
+}
+
+/// The files that the engine owns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum File {
+    /// What the engine must not forget.
+    State,
+    /// What was done, one file a segment.
+    Audit(u32),
+    /// The head of the audit chain, kept apart from it.
+    Anchor,
+    /// The key of the audit chain.
+    Key,
+    /// Says that nobody wants a worker.
+    Stopped,
+}
+
+/// The disk. What an operation acknowledges survives `kill -9`; only [`Disk::sync`] makes it survive power loss.
+pub trait Disk {
+    /// Reads a whole file; none if there is none.
+    ///
+    /// # Errors
+    /// The system's.
+    fn read(&mut self, file: File) -> io::Result<Option<Vec<u8>>>;
+
+    /// Appends with one write.
+    ///
+    /// # Errors
+    /// Nothing, or only the beginning, was written.
+    fn append(&mut self, file: File, bytes: &[u8]) -> io::Result<()>;
+
+    /// Replaces the content at once: whoever reads sees the old or the new.
+    ///
+    /// # Errors
+    /// The file is as it was.
+    fn replace(&mut self, file: File, bytes: &[u8]) -> io::Result<()>;
+
+    /// Overwrites bytes in place, making the file if there is none.
+    ///
+    /// # Errors
+    /// Nothing, or a part, was written.
+    fn write_at(&mut self, file: File, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Removes a file; one that is not there is removed already.
+    ///
+    /// # Errors
+    /// It is still there.
+    fn remove(&mut self, file: File) -> io::Result<()>;
+
+    /// The segments of the audit log that exist, in order.
+    ///
+    /// # Errors
+    /// The system's.
+    fn audit_segments(&mut self) -> io::Result<Vec<u32>>;
+
+    /// Makes what was acknowledged durable.
+    ///
+    /// # Errors
+    /// It may not be.
+    fn sync(&mut self, file: File) -> io::Result<()>;
+}
+
+/// One look at one session.
+pub struct Look<'a> {
+    /// Its number.
+    pub session: u64,
+    /// Whether its writer lives.
+    pub liveness: Liveness,
+    /// What it has recorded; none if that cannot be read, with the reason in `problem`.
+    pub snapshot: Option<&'a Snapshot>,
+    /// Why there is no snapshot.
+    pub problem: Option<String>,
+    /// What its process costs; none if the kernel does not tell.
+    pub cost: Option<Cost>,
+}
+
+/// What a process costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Processor time so far, in nanoseconds.
+    pub cpu_ns: u64,
+    /// Private memory, in bytes.
+    pub rss_anon_bytes: u64,
+}
+
+/// A program that runs beside the engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// The plan it is a step of.
+    pub plan: u64,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobEnd {
+    /// The plan it was a step of.
+    pub plan: u64,
+    /// Its exit status; none if a signal ended it.
+    pub status: Option<i32>,
+    /// Processor time it took, in nanoseconds; 0 if the kernel does not tell.
+    pub cpu_ns: u64,
+    /// The last it wrote, made harmless.
+    pub last_words: String,
+}
+
+/// Sessions and processes.
+pub trait Host {
+    /// Looks at every session.
+    fn look(&mut self, each: &mut dyn FnMut(Look<'_>));
+
+    /// Publishes the state that sessions are to bring themselves into.
+    ///
+    /// # Errors
+    /// The former one is still published.
+    fn publish(&mut self, desired: &Desired) -> io::Result<()>;
+
+    /// The generation published last, by whichever worker; none if there is none.
+    fn published_generation(&mut self) -> Option<u64>;
+
+    /// Wakes a session that may be waiting for a key. Best effort: it looks at its next prompt anyway.
+    fn wake(&mut self, session: u64);
+
+    /// Forgets a session that has died, after its last words were recorded.
+    fn bury(&mut self, session: u64);
+
+    /// Starts a job in a process group of its own.
+    ///
+    /// # Errors
+    /// It does not run.
+    fn start_job(&mut self, job: &Job) -> io::Result<()>;
+
+    /// Kills a job with everything it started; its end is reported all the same.
+    fn kill_job(&mut self, plan: u64);
+
+    /// What the worker itself costs; none if the kernel does not tell.
+    fn own_cost(&mut self) -> Option<Cost>;
+
+    /// Makes the histories durable; gives the time it took in nanoseconds, none if there was nothing to do.
+    ///
+    /// # Errors
+    /// They may not be.
+    fn sync_history(&mut self) -> io::Result<Option<u64>>;
+
+    /// Keeps samples for trends and reports.
+    fn keep_samples(&mut self, now: Now, samples: &[(&'static str, f64)]);
+
+    /// Random bits.
+    fn random(&mut self) -> u64;
+}
+
+/// Everything outside.
+pub trait World: Disk + Host {}
+
+impl<T: Disk + Host> World for T {}
