@@ -17,6 +17,8 @@
 //! - The order of records is their order in the file. A clock that jumps back reorders nothing.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "audit")]
+pub mod audit;
 mod descriptor;
 mod event;
 mod file;

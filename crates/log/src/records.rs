@@ -155,8 +155,8 @@ impl<'a> Found<'a> {
 }
 
 /// A stretch of a log. Pieces leave no byte out.
-// Only the audit log will ask what damage consists of.
-#[allow(dead_code)]
+// Only the audit log asks what damage consists of.
+#[cfg_attr(not(feature = "audit"), allow(dead_code))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Piece<'a> {
     Record(Found<'a>),
