@@ -13,15 +13,8 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::descriptor::{Descriptor, Identity};
+use crate::header::{Beginning, FILE_HEADER_BYTES, FILE_VERSION, FileHeader, LogKind, header};
 use crate::{frame, walk};
-
-/// Bytes before the first record.
-pub(crate) const FILE_HEADER_BYTES: u64 = 64;
-/// Log format written and read.
-const FILE_VERSION: u32 = 1;
-/// A byte above ASCII first, as in PNG, so that no text tool takes the file for text.
-const MAGIC: [u8; 8] = *b"\x89LLELOG\n";
-const CRC_AT: usize = 60;
 
 /// How far to look for a record in a file whose header is damaged: one longest record and some.
 const RECOGNISE_BYTES: u64 = 2 * frame::PAYLOAD_BYTES_MAX as u64;
@@ -31,8 +24,6 @@ const RECORD_BYTES_KEPT: usize = 16 * 1024;
 const INTERRUPTIONS_MAX: usize = 8;
 /// Bytes collected before a write while importing: a system call for some thousand commands.
 const DRAFT_BUFFER_BYTES: usize = 64 * 1024;
-
-type FileHeader = [u8; FILE_HEADER_BYTES as usize];
 
 /// Why a log could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -118,13 +109,6 @@ pub enum Disturbance {
     Lost,
 }
 
-/// What a log records; stated in its header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum LogKind {
-    History = 1,
-}
-
 /// A log open for reading and appending.
 pub(crate) struct LogFile {
     descriptor: Descriptor,
@@ -161,7 +145,7 @@ impl LogFile {
         now_ns: i64,
         fill: impl FnOnce(&mut dyn Write) -> io::Result<T>,
     ) -> Result<OpenedFile<T>, OpenError> {
-        let header = file_header(kind, session, now_ns);
+        let header = header(kind, session, now_ns);
         let mut created = None;
         let descriptor = match Descriptor::open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -280,7 +264,7 @@ impl LogFile {
         let changed = self.adopt_length(length);
         if length == 0 {
             self.end = begin_anew(&self.descriptor, &self.header)?;
-            self.floor = FILE_HEADER_BYTES;
+            self.floor = FILE_HEADER_BYTES as u64;
         }
         Ok(changed)
     }
@@ -419,49 +403,29 @@ impl Drop for Draft {
     }
 }
 
-fn file_header(kind: LogKind, id: u64, now_ns: i64) -> FileHeader {
-    let mut header = [0; FILE_HEADER_BYTES as usize];
-    header[0..8].copy_from_slice(&MAGIC);
-    header[8..12].copy_from_slice(&FILE_VERSION.to_le_bytes());
-    header[12..16].copy_from_slice(&(kind as u32).to_le_bytes());
-    header[16..24].copy_from_slice(&now_ns.to_le_bytes());
-    header[24..32].copy_from_slice(&id.to_le_bytes());
-    let crc = crc32fast::hash(&header[..CRC_AT]);
-    header[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
-    header
-}
-
 /// Says where the records of the file start, if it is a log of this kind.
 ///
 /// A header that does not check is damage, not a reason to refuse, as long as the file begins like a log or
 /// there is a record in it.
 fn recognise(descriptor: &Descriptor, path: &Path, kind: LogKind, end: u64) -> Result<u64, OpenError> {
-    let mut header = [0; FILE_HEADER_BYTES as usize];
+    let mut header = [0; FILE_HEADER_BYTES];
     let there = descriptor.read_at(&mut header, 0).unwrap_or(0);
-    let begins = header[..there.min(MAGIC.len())] == MAGIC[..there.min(MAGIC.len())];
-    let checks = frame::u32_at(&header, CRC_AT) == Some(crc32fast::hash(&header[..CRC_AT]));
-    if !(begins && checks) {
-        let has_record = || {
-            walk::Forward::new(descriptor, 0, end.min(RECOGNISE_BYTES))
-                .next()
-                .is_some()
-        };
-        return if begins || has_record() {
-            Ok(0)
-        } else {
-            Err(OpenError::Foreign {
-                path: path.to_owned(),
-            })
-        };
-    }
-    match (frame::u32_at(&header, 8), frame::u32_at(&header, 12)) {
-        (Some(FILE_VERSION), Some(found)) if found == kind as u32 => Ok(FILE_HEADER_BYTES),
-        (Some(found), _) if found > FILE_VERSION => Err(OpenError::Version {
+    let foreign = || OpenError::Foreign {
+        path: path.to_owned(),
+    };
+    let has_record = || {
+        walk::Forward::new(descriptor, 0, end.min(RECOGNISE_BYTES))
+            .next()
+            .is_some()
+    };
+    match Beginning::of(&header[..there.min(FILE_HEADER_BYTES)], kind) {
+        Beginning::Sound => Ok(FILE_HEADER_BYTES as u64),
+        Beginning::Damaged => Ok(0),
+        Beginning::Unknown if has_record() => Ok(0),
+        Beginning::Unknown | Beginning::Other => Err(foreign()),
+        Beginning::Version(found) => Err(OpenError::Version {
             path: path.to_owned(),
             found,
-        }),
-        _ => Err(OpenError::Foreign {
-            path: path.to_owned(),
         }),
     }
 }

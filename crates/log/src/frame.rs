@@ -62,10 +62,39 @@ pub(crate) enum Content {
     Broken,
 }
 
+/// What a record turned out to be that is not damage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Whole {
+    /// Overwritten on purpose.
+    pub(crate) redacted: bool,
+    /// The state byte is wrong, at no cost.
+    pub(crate) blemished: bool,
+    /// The closing length is there and right. Otherwise the record ends with its payload: it was cut off
+    /// within its closing length, and the next append begins there.
+    pub(crate) closed: bool,
+}
+
 impl Header {
     /// Length of the whole record in the file, in bytes.
     pub(crate) fn frame_bytes(&self) -> usize {
         FRAME_BYTES + self.payload_bytes as usize
+    }
+
+    /// Judges the record by the bytes `after` its header, or says that it is damage.
+    pub(crate) fn whole(&self, after: &[u8]) -> Option<Whole> {
+        let (payload, closing) = after.split_at_checked(self.payload_bytes as usize)?;
+        let closed = u32_at(closing, 0) == Some(self.frame_bytes() as u32);
+        let (content, blemished) = self.judge(payload, closed);
+        let redacted = match content {
+            Content::Broken => return None,
+            Content::Intact => false,
+            Content::Redacted => true,
+        };
+        Some(Whole {
+            redacted,
+            blemished,
+            closed,
+        })
     }
 
     /// Judges a payload, and says whether the state byte contradicts it.

@@ -13,8 +13,9 @@ use std::io;
 use std::path::Path;
 
 use crate::event::Event;
-use crate::file::{LogFile, LogKind};
+use crate::file::LogFile;
 use crate::frame::{FRAME_BYTES, PAYLOAD_BYTES_MAX};
+use crate::header::LogKind;
 use crate::import::{self, Import};
 pub use crate::join::{Command, Commands};
 use crate::join::{LooseEnds, join};

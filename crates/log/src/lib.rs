@@ -17,13 +17,17 @@
 //! - The order of records is their order in the file. A clock that jumps back reorders nothing.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "audit")]
+pub mod audit;
 mod descriptor;
 mod event;
 mod file;
 mod frame;
+mod header;
 pub mod history;
 mod import;
 mod join;
+pub mod records;
 pub mod search;
 mod walk;
 mod window;

@@ -5,9 +5,7 @@
 //! caller: a walk stops at each record and at each window of garbage.
 
 use crate::descriptor::Descriptor;
-use crate::frame::{
-    self, Content, FRAME_BYTES, HEADER_BYTES, Header, PAYLOAD_BYTES_MAX, SYNC, TRAILER_BYTES,
-};
+use crate::frame::{self, FRAME_BYTES, HEADER_BYTES, Header, PAYLOAD_BYTES_MAX, SYNC, TRAILER_BYTES};
 use crate::window::{Toward, WINDOW_BYTES, Window};
 
 /// One record as read: what it says, and what was found out about it.
@@ -51,21 +49,13 @@ fn record_at(
     }
     let full_close = payload_end + TRAILER_BYTES as u64;
     let bytes = window.range(log, header_end, full_close.min(limit), toward, end)?;
-    let (payload, closing) = bytes.split_at_checked(header.payload_bytes as usize)?;
-    let closed = frame::u32_at(closing, 0) == Some(header.frame_bytes() as u32);
-    let (content, blemished) = header.judge(payload, closed);
-    let close = if closed { full_close } else { payload_end };
-    let redacted = match content {
-        Content::Broken => return None,
-        Content::Intact => false,
-        Content::Redacted => true,
-    };
+    let whole = header.whole(bytes)?;
     Some(Found {
         at,
         header,
-        redacted,
-        close,
-        blemished,
+        redacted: whole.redacted,
+        close: if whole.closed { full_close } else { payload_end },
+        blemished: whole.blemished,
     })
 }
 
