@@ -60,6 +60,8 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     let status = child
         .wait()
         .map_err(|error| Failure::new("cannot wait for the program").because(error))?;
-    let code = status.code().unwrap_or_else(|| SIGNAL + status.signal().unwrap_or(0));
+    let code = status
+        .code()
+        .unwrap_or_else(|| SIGNAL + status.signal().unwrap_or(0));
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)))
 }

@@ -7,10 +7,12 @@ mod doctor;
 mod failure;
 mod init;
 mod install;
+mod job;
 mod launch;
 mod launch_args;
 mod launch_script;
 mod maint;
+mod manual;
 mod paths;
 mod start;
 mod start_record;
@@ -42,6 +44,7 @@ const VERBS: &[Verb] = &[
     verb("init", "the lines that load LLE from ~/.bashrc", init::run),
     verb("doctor", "what is wrong, and what to do about it", doctor::run),
     verb("install", "put Lusush where it lasts", install::run),
+    verb("manual", "writes the manual pages", manual::run),
     verb("help", "this list", help),
     verb("version", "the version of Lusush", version),
 ];
@@ -57,8 +60,14 @@ fn main() -> ExitCode {
     result.unwrap_or_else(|failure| failure.report())
 }
 
+/// What the worker runs; nobody else needs to know.
+const JOB: Verb = verb("job", "", job::run);
+
 fn find(word: &OsString) -> Option<&'static Verb> {
     let word = word.to_str()?;
+    if word == JOB.name {
+        return Some(&JOB);
+    }
     // The options that every program has; bash's own are asked of bash.
     let name = match word {
         "--help" => "help",

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use lle_core::error::Code;
 pub use crate::control::Fault;
+use lle_core::error::Code;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -132,7 +132,18 @@ impl Request {
         let mut parameters = parameters;
         // A method without parameters is written without any.
         let empty = parameters.is_null() || parameters.as_object().is_some_and(serde_json::Map::is_empty);
-        let plain = ["Status", "Health", "Tasks", "Start", "Stop", "Alerts", "Verify", "Checklist", "Validate", "Version"];
+        let plain = [
+            "Status",
+            "Health",
+            "Tasks",
+            "Start",
+            "Stop",
+            "Alerts",
+            "Verify",
+            "Checklist",
+            "Validate",
+            "Version",
+        ];
         let call = if plain.contains(&method) {
             serde_json::json!({ "method": method })
         } else {
@@ -150,7 +161,10 @@ impl Request {
         let mut call = serde_json::to_value(self).unwrap_or_default();
         let method = call["method"].as_str().unwrap_or_default().to_owned();
         let parameters = call.get_mut("parameters").map(Value::take);
-        (method, parameters.unwrap_or_else(|| Value::Object(serde_json::Map::new())))
+        (
+            method,
+            parameters.unwrap_or_else(|| Value::Object(serde_json::Map::new())),
+        )
     }
 }
 
@@ -357,8 +371,12 @@ mod tests {
         let requests = [
             Request::Status,
             Request::Metrics { session: None },
-            Request::Pause { task: Some("backup".into()) },
-            Request::Run { task: "backup".into() },
+            Request::Pause {
+                task: Some("backup".into()),
+            },
+            Request::Run {
+                task: "backup".into(),
+            },
             Request::Schedule(Box::new(ScheduleRequest {
                 name: "tidy".into(),
                 schedule: Some("every 1h".into()),
@@ -366,7 +384,10 @@ mod tests {
                 ..ScheduleRequest::default()
             })),
             Request::Acknowledge { id: 7 },
-            Request::Audit { from: None, limit: Some(3) },
+            Request::Audit {
+                from: None,
+                limit: Some(3),
+            },
             Request::Version,
         ];
         for request in requests {

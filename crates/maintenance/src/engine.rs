@@ -204,7 +204,12 @@ impl Engine {
     }
 
     fn is_time_to_look(&self, now: Now) -> bool {
-        let every = if self.somebody_is_active(now) { LOOK_NS } else { IDLE_LOOK_NS };
+        let every = match (self.waits_for_sessions(), self.somebody_is_active(now)) {
+            // A session answers in its flight file.
+            (true, _) => SECOND_NS,
+            (false, true) => LOOK_NS,
+            (false, false) => IDLE_LOOK_NS,
+        };
         self.looked_at
             .is_none_or(|at| now.mono_ns.saturating_sub(at.mono_ns) >= every)
     }
@@ -229,7 +234,11 @@ impl Engine {
 
     /// Writes a change that the engine noticed by itself; without room on disk it is kept in memory, and said.
     fn keep(&mut self, world: &mut impl Disk, now: Now, change: Change) {
-        if self.log.commit(world, now, &mut self.state, change.clone()).is_err() {
+        if self
+            .log
+            .commit(world, now, &mut self.state, change.clone())
+            .is_err()
+        {
             self.state.apply(change);
         }
     }

@@ -38,7 +38,13 @@ pub struct Places {
 
 impl Places {
     /// Finds the places below the folders of this user.
-    pub fn below(state: &std::path::Path, data: &std::path::Path, cache: &std::path::Path, runtime: &std::path::Path, machine_id: &str) -> Self {
+    pub fn below(
+        state: &std::path::Path,
+        data: &std::path::Path,
+        cache: &std::path::Path,
+        runtime: &std::path::Path,
+        machine_id: &str,
+    ) -> Self {
         let maint = lle_core::paths::maint_folder(state, machine_id);
         let machine = maint.file_name().unwrap_or_default().to_owned();
         let mut anchor = machine.clone();

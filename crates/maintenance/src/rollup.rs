@@ -89,11 +89,20 @@ impl Rollup {
     fn rows(&self, metric: &str) -> Vec<(i64, i64, i64, f64, f64, f64)> {
         let mut query = self
             .database
-            .prepare("select resolution, at, count, sum, min, max from sample where metric = ?1 order by 1, 2")
+            .prepare(
+                "select resolution, at, count, sum, min, max from sample where metric = ?1 order by 1, 2",
+            )
             .unwrap();
         let rows = query
             .query_map([metric], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+                Ok((
+                    row.get(0)?,
+                    row.get(1)?,
+                    row.get(2)?,
+                    row.get(3)?,
+                    row.get(4)?,
+                    row.get(5)?,
+                ))
             })
             .unwrap();
         rows.map(Result::unwrap).collect()

@@ -268,7 +268,10 @@ impl Durable {
                 self.trials.insert(trial.id, trial.trial);
             }
             Change::TrialEnded { id } => drop(self.trials.remove(&id)),
-            Change::Setting { name, value: Some(value) } => drop(self.settings.insert(name, value)),
+            Change::Setting {
+                name,
+                value: Some(value),
+            } => drop(self.settings.insert(name, value)),
             Change::Setting { name, value: None } => drop(self.settings.remove(&name)),
             Change::Alerts { alerts } => self.alerts = *alerts,
             Change::Baselines { baselines } => self.baselines = *baselines,
@@ -323,7 +326,10 @@ impl StateLog {
     pub fn load(disk: &mut impl Disk, writer: u64) -> io::Result<(Self, Durable, Loaded)> {
         let mut state = Durable::default();
         let mut loaded = Loaded::default();
-        let mut log = StateLog { writer, ..Self::default() };
+        let mut log = StateLog {
+            writer,
+            ..Self::default()
+        };
         let Some(bytes) = disk.read(File::State)? else {
             return Ok((log, state, loaded));
         };

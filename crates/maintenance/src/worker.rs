@@ -109,8 +109,12 @@ impl Lock {
         match rustix::fs::fcntl_lock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => {
-                let pid = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
-                return Err(WorkerError::Running { pid: pid.unwrap_or(0) });
+                let pid = fs::read_to_string(&path)
+                    .ok()
+                    .and_then(|text| text.trim().parse().ok());
+                return Err(WorkerError::Running {
+                    pid: pid.unwrap_or(0),
+                });
             }
             Err(error) => return Err(fail(error.into())),
         }

@@ -80,6 +80,16 @@ pub enum Problem {
     EmptyPrefix,
 }
 
+impl std::fmt::Display for Problem {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Problem::UnknownOperation(name) => write!(out, "there is no operation {name}"),
+            Problem::TooMany(list) => write!(out, "{list} has more than {RULES_MAX} entries"),
+            Problem::EmptyPrefix => out.write_str("task_commands_allowed has an empty entry"),
+        }
+    }
+}
+
 impl PolicyRules {
     /// How far `area` may go by itself.
     pub fn mode_max(&self, area: &str) -> Mode {

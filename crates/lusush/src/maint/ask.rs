@@ -76,7 +76,10 @@ pub(crate) fn ask(request: &Request) -> Result<Answer, Failure> {
 /// Where everything is.
 pub(crate) fn places() -> Result<Places, Failure> {
     let folders = paths::folders();
-    let failed = || Failure::new("there is no place for the maintenance state").hint("`lusush doctor` says more about folders");
+    let failed = || {
+        Failure::new("there is no place for the maintenance state")
+            .hint("`lusush doctor` says more about folders")
+    };
     let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
     let mut places = Places::below(
         &folders.state.map_err(|refusal| failed().because(refusal))?,
@@ -91,7 +94,10 @@ pub(crate) fn places() -> Result<Places, Failure> {
 
 /// What the engine goes by.
 pub(crate) fn config() -> Result<Config, Failure> {
-    let user = paths::folders().config.ok().map(|folder| folder.join("policy.toml"));
+    let user = paths::folders()
+        .config
+        .ok()
+        .map(|folder| folder.join("policy.toml"));
     let policy = lle_maintenance::real::policy::load(user.as_deref());
     for problem in &policy.problems {
         eprintln!("lusush: {problem}");

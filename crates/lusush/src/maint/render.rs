@@ -55,6 +55,18 @@ pub(crate) fn status(status: &Status, ink: Ink) -> String {
             let _ = writeln!(out, "  {}\n    {problem}", printable(&file.file, COLUMNS - 2));
         }
     }
+    out.push('\n');
+    match (&status.worker, &status.worker_unknown) {
+        (Some(worker), _) => out.push_str(&super::show::worker(
+            worker,
+            status.now_wall_ns.cast_signed(),
+            ink,
+        )),
+        (None, Some(why)) => {
+            let _ = writeln!(out, "{} unknown: {}", ink.strong("Worker:"), printable(why, 300));
+        }
+        (None, None) => {}
+    }
     if status.left_out > 0 {
         let _ = writeln!(
             out,

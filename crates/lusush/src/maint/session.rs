@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 
+use lle_maintenance::api::StatusDocument;
+use lle_maintenance::world::Cost;
 use lle_metrics::{Counter, EventKind, Gauge, Liveness, Snapshot, Timer};
 use serde::Serialize;
-
-use super::process::Cost;
 
 /// The version of this schema.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -35,6 +35,10 @@ pub(crate) struct Status {
     pub(crate) unreadable: Vec<Unreadable>,
     /// Files beyond the number looked at.
     pub(crate) left_out: usize,
+    /// What the worker is and does; null if that is unknown.
+    pub(crate) worker: Option<StatusDocument>,
+    /// Why it is.
+    pub(crate) worker_unknown: Option<String>,
 }
 
 /// A file that cannot be read as a flight file.
@@ -83,7 +87,7 @@ pub(crate) struct Session {
     /// Every timer by name.
     pub(crate) timers: BTreeMap<&'static str, Distribution>,
     /// What the process costs now.
-    pub(crate) cost: Option<Cost>,
+    pub(crate) cost: Option<ProcessCost>,
     /// Why the cost is unknown.
     pub(crate) cost_unknown: Option<String>,
     /// What the last prompt's time is blamed on: the commands named in PS1 or PROMPT_COMMAND.
@@ -94,6 +98,24 @@ pub(crate) struct Session {
     pub(crate) draft: Option<DraftText>,
     /// The last events, oldest first.
     pub(crate) events: Vec<EventText>,
+}
+
+/// What a process costs now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ProcessCost {
+    /// Private memory in use: `RssAnon`.
+    pub(crate) private_bytes: u64,
+    /// Time spent on a processor since the process started.
+    pub(crate) cpu_ns: u64,
+}
+
+impl ProcessCost {
+    fn of(cost: Cost) -> Self {
+        Self {
+            private_bytes: cost.rss_anon_bytes,
+            cpu_ns: cost.cpu_ns,
+        }
+    }
 }
 
 /// A distribution in short. Quantiles are upper bounds, at most an eighth too large.
@@ -148,7 +170,7 @@ impl Session {
         let events: Vec<_> = snapshot.events().collect();
         let draft = snapshot.draft();
         let (cost, cost_unknown) = match cost {
-            Ok(cost) => (Some(cost), None),
+            Ok(cost) => (Some(ProcessCost::of(cost)), None),
             Err(reason) => (None, Some(reason)),
         };
         Session {

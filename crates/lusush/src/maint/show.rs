@@ -29,7 +29,9 @@ pub(crate) fn answer(request: &Request, json: bool) -> Result<ExitCode, Failure>
 /// A log that is not whole is an answer and a failure.
 fn exit_code(request: &Request, value: &Value) -> ExitCode {
     match request {
-        Request::Verify if value["whole"] == Value::Bool(false) => ExitCode::from(Code::IntegrityFailed.exit()),
+        Request::Verify if value["whole"] == Value::Bool(false) => {
+            ExitCode::from(Code::IntegrityFailed.exit())
+        }
         Request::Run { .. } if value["outcome"].as_str().is_some_and(failed) => ExitCode::FAILURE,
         _ => ExitCode::SUCCESS,
     }
@@ -75,16 +77,23 @@ fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Failure> {
 fn done(request: &Request, value: &Value) -> String {
     match request {
         Request::Start => "The worker runs.\n".into(),
-        Request::Stop => "The worker ends, and no session starts another: `lusush maint start` does.\n".into(),
+        Request::Stop => {
+            "The worker ends, and no session starts another: `lusush maint start` does.\n".into()
+        }
         Request::Pause { task: None } => "Nothing runs by itself until `lusush maint resume`.\n".into(),
-        Request::Pause { task: Some(task) } => format!("{task} does not run by itself until `lusush maint resume {task}`.\n"),
+        Request::Pause { task: Some(task) } => {
+            format!("{task} does not run by itself until `lusush maint resume {task}`.\n")
+        }
         Request::Resume { task: None } => "Tasks run by themselves again.\n".into(),
         Request::Resume { task: Some(task) } => format!("{task} runs by itself again.\n"),
         Request::Cancel { task } if value["removed"] == Value::Bool(true) => format!("{task} is removed.\n"),
         Request::Cancel { task } => format!("The run of {task} is cancelled.\n"),
         Request::Schedule(asked) => match value["next_wall_ns"].as_i64() {
             Some(next) => format!("{} runs next {}.\n", asked.name, in_words(next, now_wall_ns())),
-            None => format!("{} runs when asked: `lusush maint run {}`.\n", asked.name, asked.name),
+            None => format!(
+                "{} runs when asked: `lusush maint run {}`.\n",
+                asked.name, asked.name
+            ),
         },
         Request::SetMode { area, mode } => match value["mode"].as_str() {
             Some(in_force) if in_force != mode => {
@@ -125,7 +134,10 @@ fn in_words(at: i64, now: i64) -> String {
 
 fn tasks(document: &TasksDocument, ink: Ink) -> String {
     let mut out = String::new();
-    let head = format!("{:<16}{:<17}{:<14}{:>6}{:>6}{:>10}  LAST", "TASK", "WHEN", "NEXT", "RUNS", "FAIL", "MEAN");
+    let head = format!(
+        "{:<16}{:<17}{:<14}{:>6}{:>6}{:>10}  LAST",
+        "TASK", "WHEN", "NEXT", "RUNS", "FAIL", "MEAN"
+    );
     let _ = writeln!(out, "{}", ink.strong(&head));
     for task in &document.tasks {
         let _ = writeln!(out, "{}", task_line(task, document.now_wall_ns));
@@ -173,7 +185,12 @@ fn audit(document: &AuditDocument) -> String {
             0 => String::new(),
             plan => format!(" plan {plan}"),
         };
-        let mut line = format!("#{} {}, {}{plan}:", record.sequence, in_words(record.wall_ns, now), record.phase);
+        let mut line = format!(
+            "#{} {}, {}{plan}:",
+            record.sequence,
+            in_words(record.wall_ns, now),
+            record.phase
+        );
         for (label, text) in [
             ("", &record.operation),
             ("on ", &record.target),
@@ -198,7 +215,11 @@ fn verify(document: &VerifyDocument, ink: Ink) -> String {
         ink.bad(&several(document.problems.len() as u64, "problem", "problems"))
     };
     let records = several(document.records, "record", "records");
-    let _ = writeln!(out, "{verdict}: {records}, the last one is #{}.", document.last_sequence);
+    let _ = writeln!(
+        out,
+        "{verdict}: {records}, the last one is #{}.",
+        document.last_sequence
+    );
     for text in document.problems.iter().chain(&document.remarks) {
         let _ = writeln!(out, "  {}", wrapped(&printable(text, 400), COLUMNS - 2, 4));
     }
@@ -215,7 +236,12 @@ fn severity(ink: Ink, name: &str) -> String {
 
 fn health(value: &Value, ink: Ink) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "{} {}", ink.strong("Health:"), severity(ink, text_of(&value["health"])));
+    let _ = writeln!(
+        out,
+        "{} {}",
+        ink.strong("Health:"),
+        severity(ink, text_of(&value["health"]))
+    );
     let sessions = list(&value["sessions"]);
     for session in sessions {
         let _ = writeln!(
@@ -235,14 +261,23 @@ fn health(value: &Value, ink: Ink) -> String {
         let why = text_of(&component["why"]);
         let health = text_of(&component["health"]);
         let pad = " ".repeat(10usize.saturating_sub(health.len()));
-        let line = format!("{:<16}{}{pad}", text_of(&component["component"]), severity(ink, health));
+        let line = format!(
+            "{:<16}{}{pad}",
+            text_of(&component["component"]),
+            severity(ink, health)
+        );
         let _ = writeln!(out, "{line} {}", printable(why, COLUMNS - 28));
     }
     for finding in list(&value["findings"]) {
         let _ = writeln!(out);
         let title = printable(text_of(&finding["title"]), 300);
         let name = text_of(&finding["severity"]);
-        let _ = writeln!(out, "{}: {}", severity(ink, name), wrapped(&title, COLUMNS - name.len() - 2, 2));
+        let _ = writeln!(
+            out,
+            "{}: {}",
+            severity(ink, name),
+            wrapped(&title, COLUMNS - name.len() - 2, 2)
+        );
         for part in ["evidence", "remedy"] {
             let text = printable(text_of(&finding[part]), 400);
             if !text.is_empty() {
@@ -262,15 +297,28 @@ fn metrics(value: &Value, ink: Ink) -> String {
             None => "all".into(),
         };
         if of != last {
-            let _ = writeln!(out, "{}{}", if last.is_empty() { "" } else { "\n" }, ink.strong(&of));
+            let _ = writeln!(
+                out,
+                "{}{}",
+                if last.is_empty() { "" } else { "\n" },
+                ink.strong(&of)
+            );
             last = of;
         }
         let shown = match metric["shown"].as_str() {
             Some(shown) => shown.to_owned(),
             None => format!("unknown: {}", text_of(&metric["unknown"])),
         };
-        let usual = metric["usual"].as_str().map(|usual| format!("  (usually {usual})")).unwrap_or_default();
-        let _ = writeln!(out, "  {:<32} {}{usual}", text_of(&metric["name"]), printable(&shown, 44));
+        let usual = metric["usual"]
+            .as_str()
+            .map(|usual| format!("  (usually {usual})"))
+            .unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "  {:<32} {}{usual}",
+            text_of(&metric["name"]),
+            printable(&shown, 44)
+        );
     }
     out
 }
@@ -283,11 +331,18 @@ fn alerts(value: &Value, ink: Ink) -> String {
     let now = now_wall_ns();
     let mut out = String::new();
     for alert in alerts {
-        let since = alert["raised_wall_ns"].as_i64().map(|at| in_words(at, now)).unwrap_or_default();
+        let since = alert["raised_wall_ns"]
+            .as_i64()
+            .map(|at| in_words(at, now))
+            .unwrap_or_default();
         let name = text_of(&alert["severity"]);
         let state = text_of(&alert["state"]);
         let _ = writeln!(out, "#{} {}, {since}, {state}", alert["id"], severity(ink, name));
-        let _ = writeln!(out, "  {}", wrapped(&printable(text_of(&alert["text"]), 400), COLUMNS - 2, 2));
+        let _ = writeln!(
+            out,
+            "  {}",
+            wrapped(&printable(text_of(&alert["text"]), 400), COLUMNS - 2, 2)
+        );
     }
     out.push_str("\n`lusush maint alerts --ack ID` takes note of one.\n");
     out
@@ -303,7 +358,12 @@ fn checklist(value: &Value, ink: Ink) -> String {
             Some(late) => ink.warn(&format!("overdue for {}", age(late))),
             None => format!("due {}", in_words(due, now)),
         };
-        let title = format!("{} ({}, {})", text_of(&item["title"]), text_of(&item["id"]), text_of(&item["cadence"]));
+        let title = format!(
+            "{} ({}, {})",
+            text_of(&item["title"]),
+            text_of(&item["id"]),
+            text_of(&item["cadence"])
+        );
         let _ = writeln!(out, "{}, {when}", ink.strong(&title));
         for point in list(&item["points"]) {
             let _ = writeln!(out, "  - {}", wrapped(text_of(&point["text"]), COLUMNS - 4, 4));
@@ -312,8 +372,16 @@ fn checklist(value: &Value, ink: Ink) -> String {
             }
         }
         if let Some(last) = status["last"].as_object() {
-            let at = last["wall_ns"].as_i64().map(|at| in_words(at, now)).unwrap_or_default();
-            let _ = writeln!(out, "  signed off {at} by {} {}", text_of(&last["who"]), printable(text_of(&last["note"]), 200));
+            let at = last["wall_ns"]
+                .as_i64()
+                .map(|at| in_words(at, now))
+                .unwrap_or_default();
+            let _ = writeln!(
+                out,
+                "  signed off {at} by {} {}",
+                text_of(&last["who"]),
+                printable(text_of(&last["note"]), 200)
+            );
         }
     }
     out.push_str("\n`lusush maint checklist --sign-off ITEM --note TEXT` signs one off.\n");
@@ -322,8 +390,17 @@ fn checklist(value: &Value, ink: Ink) -> String {
 
 fn validation(value: &Value, ink: Ink) -> String {
     let mut out = String::new();
-    for (part, title) in [("systems", "Systems"), ("budgets", "Budgets"), ("success", "Success metrics")] {
-        let _ = writeln!(out, "{}{}", if out.is_empty() { "" } else { "\n" }, ink.strong(title));
+    for (part, title) in [
+        ("systems", "Systems"),
+        ("budgets", "Budgets"),
+        ("success", "Success metrics"),
+    ] {
+        let _ = writeln!(
+            out,
+            "{}{}",
+            if out.is_empty() { "" } else { "\n" },
+            ink.strong(title)
+        );
         for row in list(&value[part]) {
             let reading = &row["reading"];
             let verdict = text_of(&reading["verdict"]);
@@ -335,15 +412,28 @@ fn validation(value: &Value, ink: Ink) -> String {
                 (false, true) => format!("{}: {shown}", text_of(&row["title"])),
                 (false, false) => format!("{}: {shown} (target {target})", text_of(&row["title"])),
             };
-            let _ = writeln!(out, "{}{pad} {}", severity(ink, verdict), wrapped(&printable(&head, 300), COLUMNS - 9, 11));
+            let _ = writeln!(
+                out,
+                "{}{pad} {}",
+                severity(ink, verdict),
+                wrapped(&printable(&head, 300), COLUMNS - 9, 11)
+            );
             let why = text_of(&reading["why"]);
             if !why.is_empty() {
-                let _ = writeln!(out, "           {}", wrapped(&printable(why, 300), COLUMNS - 11, 11));
+                let _ = writeln!(
+                    out,
+                    "           {}",
+                    wrapped(&printable(why, 300), COLUMNS - 11, 11)
+                );
             }
         }
     }
     let tally = &value["tally"];
-    let _ = writeln!(out, "\n{} met, {} missed, {} unknown.", tally["met"], tally["missed"], tally["unknown"]);
+    let _ = writeln!(
+        out,
+        "\n{} met, {} missed, {} unknown.",
+        tally["met"], tally["missed"], tally["unknown"]
+    );
     out
 }
 
@@ -364,18 +454,33 @@ pub(crate) fn worker(status: &lle_maintenance::api::StatusDocument, now: i64, in
         (false, true, _) => "stopped: `lusush maint start`".to_owned(),
         (false, false, _) => "none: the next prompt of a session starts one".to_owned(),
     };
-    let since = status.started_wall_ns.map(|at| format!(", started {}", in_words(at, now))).unwrap_or_default();
-    let pid = status.pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
+    let since = status
+        .started_wall_ns
+        .map(|at| format!(", started {}", in_words(at, now)))
+        .unwrap_or_default();
+    let pid = status
+        .pid
+        .map(|pid| format!(", process {pid}"))
+        .unwrap_or_default();
     let _ = writeln!(out, "{} {state}{pid}{since}", ink.strong("Worker:"));
     if let Some(cost) = &status.cost {
         let (memory, cpu) = (bytes(cost.rss_anon_bytes as f64), duration(cost.cpu_ns as f64));
         let _ = writeln!(out, "  {memory} private memory, {cpu} of processor time");
     }
     if let Some(reason) = &status.memory_only {
-        let _ = writeln!(out, "  {}", ink.bad(&format!("memory only: {}", printable(reason, 200))));
+        let _ = writeln!(
+            out,
+            "  {}",
+            ink.bad(&format!("memory only: {}", printable(reason, 200)))
+        );
     }
     for plan in &status.running {
-        let _ = writeln!(out, "  running {}: {}", printable(&plan.task, 40), printable(&plan.step, 60));
+        let _ = writeln!(
+            out,
+            "  running {}: {}",
+            printable(&plan.task, 40),
+            printable(&plan.step, 60)
+        );
     }
     for plan in &status.stuck {
         let why = plan.outcome.as_deref().unwrap_or_default();
@@ -383,12 +488,21 @@ pub(crate) fn worker(status: &lle_maintenance::api::StatusDocument, now: i64, in
         let _ = writeln!(out, "  {}", ink.bad(&printable(&line, 300)));
     }
     let total: u64 = status.outcomes.values().sum();
-    let ended: Vec<String> = status.outcomes.iter().map(|(name, n)| format!("{n} {name}")).collect();
+    let ended: Vec<String> = status
+        .outcomes
+        .iter()
+        .map(|(name, n)| format!("{n} {name}"))
+        .collect();
     if total > 0 {
         let _ = writeln!(out, "  {}: {}", several(total, "plan", "plans"), ended.join(", "));
     }
     for incident in status.incidents.iter().rev().take(3) {
-        let line = format!("{}: {}: {}", in_words(incident.wall_ns, now), incident.what, incident.evidence);
+        let line = format!(
+            "{}: {}: {}",
+            in_words(incident.wall_ns, now),
+            incident.what,
+            incident.evidence
+        );
         let _ = writeln!(out, "  {}", wrapped(&printable(&line, 300), COLUMNS - 2, 4));
     }
     out

@@ -9,7 +9,8 @@ use lle_metrics::identity::start_ticks;
 use lle_metrics::liveness::{from_another_boot, liveness};
 use lle_metrics::{EXTENSION, Snapshot};
 
-use super::process;
+use lle_maintenance::real::process;
+
 use super::session::{SCHEMA_VERSION, Session, State, Status, Unreadable};
 
 /// Files looked at. A thousand sessions are promised; the rest are dead ones that piled up.
@@ -37,6 +38,8 @@ pub(crate) fn status(directory: &Path) -> Result<Status, StatusError> {
         dead: Vec::new(),
         unreadable: Vec::new(),
         left_out,
+        worker: None,
+        worker_unknown: None,
     };
     for path in files {
         match session(&path) {

@@ -2,10 +2,10 @@
 
 use lle_metrics::{Counter, Draft, EventKind, Flight, Gauge, Identity, Liveness, Timer};
 
-use super::process::Cost;
 use super::render;
 use super::session::{SCHEMA_VERSION, Session, Status, Unreadable};
 use crate::text::{COLUMNS, Ink};
+use lle_maintenance::world::Cost;
 
 const S: u64 = 1_000_000_000;
 
@@ -52,7 +52,7 @@ fn status(sessions: Vec<Session>, dead: Vec<Session>) -> Status {
 
 fn cost() -> Result<Cost, String> {
     Ok(Cost {
-        private_bytes: 1_728_512,
+        rss_anon_bytes: 1_728_512,
         cpu_ns: 340_000_000,
     })
 }

@@ -49,7 +49,9 @@ pub(crate) fn run(asked: &Worker) -> Result<ExitCode, Failure> {
                 WorkerError::Stopped => Code::InvalidState,
                 _ => Code::StartFailed,
             };
-            let failure = Failure::new("the worker did not start").because(error).code(code.exit());
+            let failure = Failure::new("the worker did not start")
+                .because(error)
+                .code(code.exit());
             Err(match code {
                 Code::Busy => failure.hint("`lusush maint status` shows it"),
                 Code::InvalidState => failure.hint("`lusush maint start` lets workers run again"),

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 
 use super::{Engine, audit};
 use crate::api::{
-    AuditDocument, CostDocument, Fault, IncidentDocument, Request, RunningDocument, StatusDocument, TaskDocument,
-    TasksDocument, VERSION,
+    AuditDocument, CostDocument, Fault, IncidentDocument, Request, RunningDocument, StatusDocument,
+    TaskDocument, TasksDocument, VERSION,
 };
 use crate::state::{Running, TaskState};
 use crate::world::{Now, World};
@@ -27,7 +27,12 @@ const AUDIT_RECORDS: u64 = 50;
 const AUDIT_RECORDS_MAX: u64 = 1_000;
 
 impl Engine {
-    pub(crate) fn answer<W: World>(&mut self, world: &mut W, now: Now, request: &Request) -> Result<Value, Fault> {
+    pub(crate) fn answer<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        request: &Request,
+    ) -> Result<Value, Fault> {
         match request {
             Request::Status => {
                 self.look_if_offline(world, now);
@@ -49,7 +54,10 @@ impl Engine {
                 let limit = limit.unwrap_or(AUDIT_RECORDS).min(AUDIT_RECORDS_MAX);
                 let records = audit::records(world, *from, usize::try_from(limit).unwrap_or(usize::MAX))
                     .map_err(|error| unread("audit log", &error))?;
-                document(&AuditDocument { version: VERSION, records })
+                document(&AuditDocument {
+                    version: VERSION,
+                    records,
+                })
             }
             Request::Verify => document(&audit::verify(world).map_err(|error| unread("audit log", &error))?),
             Request::Checklist => document(&self.checklist(now)),
@@ -90,7 +98,11 @@ impl Engine {
                 cpu_ns: cost.cpu_ns,
                 rss_anon_bytes: cost.rss_anon_bytes,
             }),
-            sessions: self.sessions.values().filter(|session| session.is_alive()).count(),
+            sessions: self
+                .sessions
+                .values()
+                .filter(|session| session.is_alive())
+                .count(),
             running: self.state.running.values().map(running).collect(),
             stuck: self.state.stuck.values().map(running).collect(),
             trials: self.state.trials.len(),
@@ -116,7 +128,11 @@ impl Engine {
         let known = task::table();
         // Those that come with the system in their order, then those of the user by name.
         let of_system = known.iter().filter_map(|task| self.state.tasks.get(&task.name));
-        let of_user = self.state.tasks.values().filter(|known| known.task.kind.is_none());
+        let of_user = self
+            .state
+            .tasks
+            .values()
+            .filter(|known| known.task.kind.is_none());
         TasksDocument {
             version: VERSION,
             now_wall_ns: now.wall_ns,
@@ -138,7 +154,10 @@ impl Engine {
             mode: self.mode_of(&task.name).name().to_owned(),
             built: task.kind.is_none_or(task::built),
             running: self.is_running(&task.name),
-            next_wall_ns: [known.timing.next_wall_ns, known.retry_wall_ns].into_iter().flatten().min(),
+            next_wall_ns: [known.timing.next_wall_ns, known.retry_wall_ns]
+                .into_iter()
+                .flatten()
+                .min(),
             last_wall_ns: last.map(|last| last.wall_ns),
             last_outcome: last.map(|last| last.outcome.name().to_owned()),
             last_note: last.map(|last| last.note.clone()).filter(|note| !note.is_empty()),
@@ -156,9 +175,14 @@ impl Engine {
     }
 
     fn health(&self) -> Value {
-        let Some(assessment) = &self.assessment else { return Value::Null };
+        let Some(assessment) = &self.assessment else {
+            return Value::Null;
+        };
         let worst = |session: u64| {
-            let of = assessment.findings.iter().filter(|finding| finding.session == Some(session));
+            let of = assessment
+                .findings
+                .iter()
+                .filter(|finding| finding.session == Some(session));
             Health::of(of.map(|finding| finding.severity))
         };
         let sessions: Vec<Value> = self
@@ -182,7 +206,11 @@ impl Engine {
             })
             .collect();
         let overall = Health::of(assessment.findings.iter().map(|finding| finding.severity));
-        let overall = if assessment.findings.is_empty() { assessment.overall } else { overall };
+        let overall = if assessment.findings.is_empty() {
+            assessment.overall
+        } else {
+            overall
+        };
         json!({
             "version": VERSION,
             "health": overall.name(),
@@ -196,16 +224,26 @@ impl Engine {
         let wanted = match session {
             None => None,
             Some(text) => Some(u64::from_str_radix(text, 16).map_err(|_| {
-                Fault::new(Code::InvalidParameters, format!("{} is no session's number", sanitise(text, 40)))
-                    .with_hint("sixteen hex digits, as `lusush maint health` shows them")
+                Fault::new(
+                    Code::InvalidParameters,
+                    format!("{} is no session's number", sanitise(text, 40)),
+                )
+                .with_hint("sixteen hex digits, as `lusush maint health` shows them")
             })?),
         };
-        let Some(assessment) = &self.assessment else { return Ok(Value::Null) };
+        let Some(assessment) = &self.assessment else {
+            return Ok(Value::Null);
+        };
         if let Some(wanted) = wanted
-            && !assessment.metrics.iter().any(|measured| measured.session == Some(wanted))
+            && !assessment
+                .metrics
+                .iter()
+                .any(|measured| measured.session == Some(wanted))
         {
-            return Err(Fault::new(Code::NotFound, format!("there is no session {wanted:016x}"))
-                .with_hint("`lusush maint health` lists them"));
+            return Err(
+                Fault::new(Code::NotFound, format!("there is no session {wanted:016x}"))
+                    .with_hint("`lusush maint health` lists them"),
+            );
         }
         let metrics: Vec<Value> = assessment
             .metrics
@@ -280,7 +318,11 @@ fn measured(measured: &Measured) -> Value {
 
 fn running(running: &Running) -> RunningDocument {
     let steps = &running.plan.steps;
-    let at = running.begun.checked_sub(1).and_then(|at| steps.get(at)).or(steps.first());
+    let at = running
+        .begun
+        .checked_sub(1)
+        .and_then(|at| steps.get(at))
+        .or(steps.first());
     RunningDocument {
         id: running.id,
         task: running.plan.task.clone(),
@@ -296,7 +338,8 @@ fn running(running: &Running) -> RunningDocument {
 }
 
 fn document(document: &impl Serialize) -> Result<Value, Fault> {
-    serde_json::to_value(document).map_err(|error| Fault::new(Code::Failed, format!("cannot be written: {error}")))
+    serde_json::to_value(document)
+        .map_err(|error| Fault::new(Code::Failed, format!("cannot be written: {error}")))
 }
 
 pub(crate) fn unread(what: &str, error: &std::io::Error) -> Fault {

@@ -11,7 +11,7 @@ use std::io;
 use lle_core::plan::Plan;
 use lle_core::policy::{Kind, Who, sanitise};
 use lle_log::audit::anchor::Anchor;
-use lle_log::audit::{self, Chain, Key, Segment};
+use lle_log::audit::{self, Chain, Head, Key, Segment};
 use lle_log::records::{LogKind, header};
 use serde::{Deserialize, Serialize};
 
@@ -179,7 +179,8 @@ impl AuditTrail {
         self.oldest = segments.first().map(|(number, ..)| *number);
         let Some(key) = key(disk)? else {
             if let Some((last, _, bytes)) = segments.last() {
-                self.problems.push("audit log: its key is gone, so nothing in it can be proven".into());
+                self.problems
+                    .push("audit log: its key is gone, so nothing in it can be proven".into());
                 (self.segment, self.bytes) = (*last, bytes.len() as u64);
             }
             return Ok(());
@@ -207,7 +208,13 @@ impl AuditTrail {
             return;
         }
         let made = self.make_key(world);
-        if let Err(error) = made.and_then(|()| if self.oldest.is_some() { self.go_on_unproven(world, now) } else { Ok(()) }) {
+        if let Err(error) = made.and_then(|()| {
+            if self.oldest.is_some() {
+                self.go_on_unproven(world, now)
+            } else {
+                Ok(())
+            }
+        }) {
             self.failed = Some(format!("the audit log cannot be begun: {error}"));
             self.chain = None;
         }
@@ -229,7 +236,7 @@ impl AuditTrail {
     /// The key is new and there are segments of an older one: they stay as they are, and a new one begins.
     fn go_on_unproven<W: World>(&mut self, world: &mut W, now: Now) -> io::Result<()> {
         let Some(key) = &self.key else { return Ok(()) };
-        let from = lle_log::audit::Head {
+        let from = Head {
             sequence: 0,
             segment: self.segment,
             mac: [0; 32],
@@ -253,7 +260,8 @@ impl AuditTrail {
         let before = chain.head();
         self.record.clear();
         if self.bytes == 0 {
-            self.record.extend_from_slice(&header(LogKind::Audit, self.writer, now.wall_ns));
+            self.record
+                .extend_from_slice(&header(LogKind::Audit, self.writer, now.wall_ns));
         }
         let appended = chain.append(&mut self.record, ENTRY, self.writer, now.wall_ns, &body);
         let written = appended
@@ -344,7 +352,9 @@ impl AuditTrail {
 }
 
 fn key(disk: &mut impl Disk) -> io::Result<Option<Key>> {
-    let Some(bytes) = disk.read(File::Key)? else { return Ok(None) };
+    let Some(bytes) = disk.read(File::Key)? else {
+        return Ok(None);
+    };
     let bytes: [u8; 32] = bytes
         .try_into()
         .map_err(|_| io::Error::other("the key of the audit log has not 32 bytes"))?;
@@ -388,7 +398,9 @@ pub(crate) fn verify(disk: &mut impl Disk) -> io::Result<VerifyDocument> {
             document.remarks.push("nothing was recorded yet".into());
         } else {
             document.whole = false;
-            document.problems.push("audit log: its key is gone, so nothing in it can be proven".into());
+            document
+                .problems
+                .push("audit log: its key is gone, so nothing in it can be proven".into());
         }
         return Ok(document);
     };
@@ -411,7 +423,9 @@ pub(crate) fn verify(disk: &mut impl Disk) -> io::Result<VerifyDocument> {
 /// # Errors
 /// They cannot be read.
 pub(crate) fn records(disk: &mut impl Disk, from: Option<u64>, limit: usize) -> io::Result<Vec<AuditRecord>> {
-    let Some(key) = key(disk)? else { return Ok(Vec::new()) };
+    let Some(key) = key(disk)? else {
+        return Ok(Vec::new());
+    };
     let segments = segments(disk)?;
     let borrowed = borrowed(&segments);
     let mut records: Vec<AuditRecord> = audit::entries(&borrowed, &key)
@@ -483,6 +497,10 @@ impl Engine {
         }
         let why = format!("another user; {since} since the last record");
         (*told_at, *since) = (now.mono_ns.max(1), 0);
-        self.record(world, now, &Entry::refused(who, "connect", "control socket", &why));
+        self.record(
+            world,
+            now,
+            &Entry::refused(who, "connect", "control socket", &why),
+        );
     }
 }

@@ -24,7 +24,9 @@ impl Totals {
     pub(crate) fn add(&mut self, snapshot: &Snapshot) {
         self.sessions += 1;
         for row in LIVE {
-            let LiveSource::Timer(name) = row.source else { continue };
+            let LiveSource::Timer(name) = row.source else {
+                continue;
+            };
             let Some(timer) = Timer::ALL.iter().find(|timer| timer.name() == name) else {
                 continue;
             };
@@ -42,7 +44,10 @@ impl Totals {
             value: histogram.quantile(quantile)? as f64,
             worst: Some(histogram.max as f64),
             samples: histogram.count,
-            how: format!("timer {name} of {} live sessions since they started", self.sessions),
+            how: format!(
+                "timer {name} of {} live sessions since they started",
+                self.sessions
+            ),
         })
     }
 }
@@ -59,8 +64,14 @@ impl Engine {
     }
 
     fn facts<W: World>(&mut self, world: &mut W, now: Now) -> Facts {
-        let kinds = TaskKind::ALL.iter().filter(|kind| self.state.tasks.contains_key(kind.name()));
-        let inconsistent = self.state.tasks.values().filter(|known| !is_consistent(&known.statistics));
+        let kinds = TaskKind::ALL
+            .iter()
+            .filter(|kind| self.state.tasks.contains_key(kind.name()));
+        let inconsistent = self
+            .state
+            .tasks
+            .values()
+            .filter(|known| !is_consistent(&known.statistics));
         let missing = task::table()
             .into_iter()
             .filter(|task| !self.state.tasks.contains_key(&task.name));
@@ -77,7 +88,12 @@ impl Engine {
                 faults: found.problems.len() as u64,
             }),
             default_schedule_missing: count(missing.count()),
-            sessions: count(self.sessions.values().filter(|session| session.is_alive()).count()),
+            sessions: count(
+                self.sessions
+                    .values()
+                    .filter(|session| session.is_alive())
+                    .count(),
+            ),
         }
     }
 
@@ -138,7 +154,10 @@ impl Engine {
         let whole = audit::verify(world).ok().filter(|found| found.whole);
         SuccessInputs {
             operations,
-            compliance: whole.and(operations).map(|share| Share { part: share.of, of: share.of }),
+            compliance: whole.and(operations).map(|share| Share {
+                part: share.of,
+                of: share.of,
+            }),
             ..SuccessInputs::default()
         }
     }
@@ -146,7 +165,10 @@ impl Engine {
 
 /// Whether the counters add up.
 fn is_consistent(statistics: &Statistics) -> bool {
-    let sum: u64 = Outcome::ALL.iter().map(|outcome| statistics.counter(*outcome)).sum();
+    let sum: u64 = Outcome::ALL
+        .iter()
+        .map(|outcome| statistics.counter(*outcome))
+        .sum();
     sum == statistics.runs
 }
 

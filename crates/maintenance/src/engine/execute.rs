@@ -26,7 +26,7 @@ use crate::state::{Change, Phase, Running};
 use crate::world::{Job, JobEnd, Now, World};
 
 /// Plans carried out at the same time. Each may be a process of its own.
-pub const RUNNING_MAX: usize = 4;
+pub(super) const RUNNING_MAX: usize = 4;
 /// Steps of one plan taken in one event, so that no plan keeps the others waiting.
 const STEPS_AT_ONCE: usize = 16;
 /// Bytes of a reason or a note.
@@ -49,7 +49,12 @@ pub(crate) struct Live {
 #[derive(Clone, Debug)]
 pub(crate) enum Wait {
     /// A session's answer, until then.
-    Session { session: u64, token: u64, until_ns: u64, before: Option<u64> },
+    Session {
+        session: u64,
+        token: u64,
+        until_ns: u64,
+        before: Option<u64>,
+    },
     /// A job's end.
     Job,
 }
@@ -76,7 +81,10 @@ impl Engine {
         plan.check()
             .map_err(|error| Fault::new(Code::InvalidParameters, error.to_string()))?;
         if self.live.len() >= RUNNING_MAX {
-            return Err(Fault::new(Code::Busy, format!("{RUNNING_MAX} plans are being carried out")));
+            return Err(Fault::new(
+                Code::Busy,
+                format!("{RUNNING_MAX} plans are being carried out"),
+            ));
         }
         let plan = self.authorise(world, now, who, plan)?;
         self.enter(world, now, who, plan)
@@ -103,7 +111,11 @@ impl Engine {
             Err(refusal) => {
                 self.worker.refused += 1;
                 let fault = Fault::new(refusal.code, refusal.to_string()).with_hint(refusal.remedy());
-                self.record(world, now, &Entry::refused(who, operation.name(), &task, &fault.message));
+                self.record(
+                    world,
+                    now,
+                    &Entry::refused(who, operation.name(), &task, &fault.message),
+                );
                 Err(fault)
             }
         }
@@ -201,8 +213,12 @@ impl Engine {
 
     /// Applies the next step and sees whether it held.
     fn step<W: World>(&mut self, world: &mut W, now: Now, id: u64) {
-        let Some(mut running) = self.state.running.get(&id).cloned() else { return };
-        let Some(step) = running.plan.steps.get(running.begun).cloned() else { return };
+        let Some(mut running) = self.state.running.get(&id).cloned() else {
+            return;
+        };
+        let Some(step) = running.plan.steps.get(running.begun).cloned() else {
+            return;
+        };
         running.begun += 1;
         if let Err(why) = self.log_running(world, now, running) {
             // It has not begun: what is not recorded is not done.
@@ -273,7 +289,10 @@ impl Engine {
                     session: *session,
                     token: *token,
                     until_ns: now.mono_ns.saturating_add(within_ms.saturating_mul(1_000_000)),
-                    before: self.sessions.get(session).and_then(|session| session.rss_anon_bytes()),
+                    before: self
+                        .sessions
+                        .get(session)
+                        .and_then(|session| session.rss_anon_bytes()),
                 })
             }
             (Check::ExitZero, Action::RunCommand { .. }) => Stepped::Waits(Wait::Job),
@@ -281,11 +300,16 @@ impl Engine {
                 Stepped::Failed(format!("the audit log did not go on in segment {segment}"))
             }
             (Check::SegmentsGone, Action::RemoveSegmentsBelow { segment, .. })
-                if self.audit.oldest_segment().is_some_and(|oldest| oldest < *segment) =>
+                if self
+                    .audit
+                    .oldest_segment()
+                    .is_some_and(|oldest| oldest < *segment) =>
             {
                 Stepped::Failed("a segment is still there".into())
             }
-            (Check::Published, Action::UseSetting { name, value }) if !self.is_published(name, value.as_deref()) => {
+            (Check::Published, Action::UseSetting { name, value })
+                if !self.is_published(name, value.as_deref()) =>
+            {
                 Stepped::Failed(format!("{name} was not published"))
             }
             _ => Stepped::Held,
@@ -294,7 +318,13 @@ impl Engine {
 
     /// Sees whether what a step waits for has come.
     fn settled(&mut self, now: Now, wait: &Wait, id: u64) -> Stepped {
-        let Wait::Session { session, token, until_ns, before } = wait else {
+        let Wait::Session {
+            session,
+            token,
+            until_ns,
+            before,
+        } = wait
+        else {
             return Stepped::Waits(wait.clone());
         };
         let Some(state) = self.sessions.get(session).filter(|session| session.is_alive()) else {
@@ -348,7 +378,9 @@ impl Engine {
 
     /// Goes over to taking back; `outcome` is what the plan ends with if that succeeds.
     pub(crate) fn turn_back<W: World>(&mut self, world: &mut W, now: Now, id: u64, outcome: Outcome) {
-        let Some(mut running) = self.state.running.get(&id).cloned() else { return };
+        let Some(mut running) = self.state.running.get(&id).cloned() else {
+            return;
+        };
         if running.phase != Phase::Applying {
             // A cleanup that fails changes nothing about how the plan ended.
             self.set_wait(id, None);
@@ -359,7 +391,12 @@ impl Engine {
         }
         world.kill_job(id);
         self.set_wait(id, None);
-        let reversible = running.plan.steps.iter().take(running.begun).any(|step| step.undo.is_some());
+        let reversible = running
+            .plan
+            .steps
+            .iter()
+            .take(running.begun)
+            .any(|step| step.undo.is_some());
         running.outcome = Some(match outcome {
             Outcome::Undone { why } if !reversible => Outcome::Failed { why },
             outcome => outcome,
@@ -374,7 +411,9 @@ impl Engine {
 
     /// Takes the last step that began back.
     fn undo<W: World>(&mut self, world: &mut W, now: Now, id: u64) {
-        let Some(mut running) = self.state.running.get(&id).cloned() else { return };
+        let Some(mut running) = self.state.running.get(&id).cloned() else {
+            return;
+        };
         let Some(last) = running.begun.checked_sub(1) else {
             let outcome = running.outcome.clone().unwrap_or(Outcome::Cancelled);
             self.wind_up(world, now, id, outcome);
@@ -398,7 +437,9 @@ impl Engine {
 
     /// The end is known; the task's cleanup runs first.
     fn wind_up<W: World>(&mut self, world: &mut W, now: Now, id: u64, outcome: Outcome) {
-        let Some(mut running) = self.state.running.get(&id).cloned() else { return };
+        let Some(mut running) = self.state.running.get(&id).cloned() else {
+            return;
+        };
         let cleanup = self
             .state
             .tasks
@@ -435,17 +476,24 @@ impl Engine {
 
     /// Records how the plan ended.
     fn finish<W: World>(&mut self, world: &mut W, now: Now, id: u64) {
-        let Some(running) = self.state.running.get(&id).cloned() else { return };
+        let Some(running) = self.state.running.get(&id).cloned() else {
+            return;
+        };
         let live = self.live.remove(&id);
         let outcome = running.outcome.clone().unwrap_or(Outcome::Applied);
-        let task = self.state.tasks.get(&running.plan.task).cloned().map(|mut known| {
-            let (run, entry) = run_of(&outcome, running.began_wall_ns, live.as_ref(), now);
-            known.statistics.record(&run);
-            known.ledger.add(&entry);
-            known.timing.last_run_wall_ns = Some(now.wall_ns);
-            self.plan_retry(&mut known, &outcome, now);
-            Box::new(known)
-        });
+        let task = self
+            .state
+            .tasks
+            .get(&running.plan.task)
+            .cloned()
+            .map(|mut known| {
+                let (run, entry) = run_of(&outcome, running.began_wall_ns, live.as_ref(), now);
+                known.statistics.record(&run);
+                known.ledger.add(&entry);
+                known.timing.last_run_wall_ns = Some(now.wall_ns);
+                self.plan_retry(&mut known, &outcome, now);
+                Box::new(known)
+            });
         let change = Change::Ended {
             id,
             outcome: outcome.clone(),
@@ -473,10 +521,15 @@ impl Engine {
         if end.status == Some(0) {
             self.note(id, &words);
         } else {
-            let how = end
-                .status
-                .map_or_else(|| "was killed".to_owned(), |status| format!("ended with status {status}"));
-            let why = if words.is_empty() { how } else { format!("{how}: {words}") };
+            let how = end.status.map_or_else(
+                || "was killed".to_owned(),
+                |status| format!("ended with status {status}"),
+            );
+            let why = if words.is_empty() {
+                how
+            } else {
+                format!("{how}: {words}")
+            };
             self.fail(world, now, id, &why);
         }
         self.advance(world, now, id);
@@ -549,8 +602,17 @@ impl Engine {
     }
 
     /// Takes note of a run that ended before there was a plan.
-    pub(crate) fn finish_unplanned<W: World>(&mut self, world: &mut W, now: Now, name: &str, ended: Ended, note: String) {
-        let Some(mut known) = self.state.tasks.get(name).cloned() else { return };
+    pub(crate) fn finish_unplanned<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        name: &str,
+        ended: Ended,
+        note: String,
+    ) {
+        let Some(mut known) = self.state.tasks.get(name).cloned() else {
+            return;
+        };
         known.statistics.record(&LastRun {
             wall_ns: now.wall_ns,
             ns: 0,
@@ -562,7 +624,13 @@ impl Engine {
             self.plan_retry(&mut known, &Outcome::Failed { why }, now);
         }
         known.timing.last_run_wall_ns = Some(now.wall_ns);
-        self.keep(world, now, Change::Task { task: Box::new(known) });
+        self.keep(
+            world,
+            now,
+            Change::Task {
+                task: Box::new(known),
+            },
+        );
     }
 
     /// A registered task's plan: its command.

@@ -81,7 +81,10 @@ impl WorkerState {
     /// Processor time since the beginning, and how long that is.
     fn processor(&self) -> Option<(u64, u64)> {
         let (cpu_ns, at) = self.began?;
-        Some((self.cost?.cpu_ns.saturating_sub(cpu_ns), self.looked_at.saturating_sub(at)))
+        Some((
+            self.cost?.cpu_ns.saturating_sub(cpu_ns),
+            self.looked_at.saturating_sub(at),
+        ))
     }
 }
 
@@ -130,7 +133,8 @@ impl SessionState {
 
     /// The last request to give memory back that it answered.
     pub(crate) fn trim_token(&self) -> Option<u64> {
-        self.gauge("trim_token").and_then(|token| u64::try_from(token).ok())
+        self.gauge("trim_token")
+            .and_then(|token| u64::try_from(token).ok())
     }
 
     /// What it gave back: by the kernel's word if there is one, else by its own.
@@ -138,7 +142,12 @@ impl SessionState {
         let by_kernel = rss_before
             .zip(self.rss_anon_bytes())
             .map(|(before, after)| before.cast_signed().saturating_sub(after.cast_signed()));
-        let own = || Some(self.gauge("trim_before_bytes")?.saturating_sub(self.gauge("trim_after_bytes")?));
+        let own = || {
+            Some(
+                self.gauge("trim_before_bytes")?
+                    .saturating_sub(self.gauge("trim_after_bytes")?),
+            )
+        };
         by_kernel.or_else(own)
     }
 
@@ -148,13 +157,17 @@ impl SessionState {
         (self.pid, self.created_wall_ns) = (identity.pid, identity.created_wall_ns);
         self.tty = sanitise(&identity.tty, 64).into_owned();
         self.window.fold(now.mono_ns, snapshot);
-        let used = (snapshot.counter(Counter::Keys), snapshot.counter(Counter::Commands));
+        let used = (
+            snapshot.counter(Counter::Keys),
+            snapshot.counter(Counter::Commands),
+        );
         if used != self.used {
             (self.used, self.used_at) = (used, now.mono_ns);
         }
         self.busy = snapshot.gauge(Gauge::CommandRunning) == Some(1);
         let elapsed = now.mono_ns.saturating_sub(self.seen_at);
-        self.cpu_percent = percent(self.cost, look.cost, elapsed).or(self.cpu_percent.filter(|_| elapsed == 0));
+        self.cpu_percent =
+            percent(self.cost, look.cost, elapsed).or(self.cpu_percent.filter(|_| elapsed == 0));
         self.cost = look.cost;
         self.seen_at = now.mono_ns;
         let idle = self.is_idle(now);
@@ -235,7 +248,8 @@ impl Engine {
         self.sessions.retain(|id, _| present.contains(id));
         self.buried.retain(|id| present.contains(id));
         if self.acts {
-            died.into_iter().for_each(|session| self.report_death(world, now, session));
+            died.into_iter()
+                .for_each(|session| self.report_death(world, now, session));
         }
         self.totals = totals;
         if self.acts {
@@ -245,7 +259,9 @@ impl Engine {
 
     /// A session is gone without a word: its last ones are an incident.
     fn report_death<W: World>(&mut self, world: &mut W, now: Now, session: u64) {
-        let Some(state) = self.sessions.remove(&session) else { return };
+        let Some(state) = self.sessions.remove(&session) else {
+            return;
+        };
         self.buried.insert(session);
         let what = format!("the session on {} ended without a word", state.tty);
         let incident = Incident {
@@ -254,7 +270,11 @@ impl Engine {
             what: what.clone(),
             evidence: state.last_words.clone(),
         };
-        self.record(world, now, &super::audit::Entry::noticed(&what, &state.last_words));
+        self.record(
+            world,
+            now,
+            &super::audit::Entry::noticed(&what, &state.last_words),
+        );
         self.keep(world, now, Change::Incident { incident });
     }
 
@@ -288,9 +308,12 @@ impl Engine {
         WorkerView {
             cpu_percent: self.worker.cpu_percent,
             rss_anon: self.worker.cost.map(|cost| cost.rss_anon_bytes),
-            uptime_ns: self
-                .acts
-                .then(|| now.wall_ns.saturating_sub(self.started_wall_ns).max(0).cast_unsigned()),
+            uptime_ns: self.acts.then(|| {
+                now.wall_ns
+                    .saturating_sub(self.started_wall_ns)
+                    .max(0)
+                    .cast_unsigned()
+            }),
             panics: Some(self.worker.panics),
             recoveries: Some(self.worker.recoveries),
             damaged_records: Some(self.loaded.damaged),
@@ -309,40 +332,97 @@ impl Engine {
         };
         if let Some(error) = &self.log.failed {
             let title = "the maintenance state is kept in memory only";
-            add("storage.state", Severity::Major, title, error, "make room: `lusush doctor` says where the state is");
+            add(
+                "storage.state",
+                Severity::Major,
+                title,
+                error,
+                "make room: `lusush doctor` says where the state is",
+            );
         }
         if let Some(error) = &self.audit.failed {
             let title = "nothing is changed, since the audit log cannot be written";
-            add("storage.audit", Severity::Major, title, error, "make room: `lusush doctor` says where the state is");
+            add(
+                "storage.audit",
+                Severity::Major,
+                title,
+                error,
+                "make room: `lusush doctor` says where the state is",
+            );
         }
         if let Some(error) = &self.history_sync_failed {
             let title = "the history cannot be made durable";
-            add("history.sync", Severity::Major, title, error, "`lusush maint history check`");
+            add(
+                "history.sync",
+                Severity::Major,
+                title,
+                error,
+                "`lusush maint history check`",
+            );
         }
         if self.loaded.damaged > 0 {
             let evidence = format!("{} stretches were passed over", self.loaded.damaged);
             let title = "the maintenance state was damaged";
-            add("storage.damaged", Severity::Minor, title, &evidence, "`lusush maint audit verify`");
+            add(
+                "storage.damaged",
+                Severity::Minor,
+                title,
+                &evidence,
+                "`lusush maint audit verify`",
+            );
         }
         if !self.worker.shed.is_empty() {
             let evidence = format!("left out: {}", self.worker.shed.join(", "));
-            add("tasks.shed", Severity::Warning, "there is too much to do at once", &evidence, "`lusush maint tasks`");
+            add(
+                "tasks.shed",
+                Severity::Warning,
+                "there is too much to do at once",
+                &evidence,
+                "`lusush maint tasks`",
+            );
         }
         for stuck in self.state.stuck.values() {
             let why = stuck.outcome.as_ref().map_or("", lle_core::plan::Outcome::why);
             let title = format!("a change of {} could not be taken back", stuck.plan.task);
             let key = format!("plan.stuck/{}", stuck.id);
-            add(&key, Severity::Critical, &title, why, "`lusush maint status` shows it");
+            add(
+                &key,
+                Severity::Critical,
+                &title,
+                why,
+                "`lusush maint status` shows it",
+            );
         }
-        for known in self.state.tasks.values().filter(|known| known.statistics.consecutive_failures >= 3) {
-            let note = known.statistics.last.as_ref().map_or("", |last| last.note.as_str());
+        for known in self
+            .state
+            .tasks
+            .values()
+            .filter(|known| known.statistics.consecutive_failures >= 3)
+        {
+            let note = known
+                .statistics
+                .last
+                .as_ref()
+                .map_or("", |last| last.note.as_str());
             let title = format!("the task {} keeps failing", known.task.name);
             let key = format!("task.failing/{}", known.task.name);
-            add(&key, Severity::Minor, &title, note, "`lusush maint tasks` shows its runs");
+            add(
+                &key,
+                Severity::Minor,
+                &title,
+                note,
+                "`lusush maint tasks` shows its runs",
+            );
         }
         for check in self.overdue_reviews(now) {
             let key = format!("checklist.overdue/{}", check.subject);
-            add(&key, Severity::Info, check.subject, &check.evidence, &check.remedy);
+            add(
+                &key,
+                Severity::Info,
+                check.subject,
+                &check.evidence,
+                &check.remedy,
+            );
         }
         findings
     }
@@ -371,13 +451,22 @@ impl Engine {
         let mut changed = false;
         for alert in self.published.alerts() {
             let session = self.sessions.get(&alert.session);
-            if session.and_then(SessionState::alerts_shown).is_some_and(|shown| shown >= alert.id) {
+            if session
+                .and_then(SessionState::alerts_shown)
+                .is_some_and(|shown| shown >= alert.id)
+            {
                 changed |= alerts.shown(alert.id, alert.session, wall_ns).is_some();
             }
         }
         changed |= !alerts.observe(at, findings).is_empty();
         if changed {
-            self.keep(world, now, Change::Alerts { alerts: Box::new(alerts) });
+            self.keep(
+                world,
+                now,
+                Change::Alerts {
+                    alerts: Box::new(alerts),
+                },
+            );
         } else {
             self.state.alerts = alerts;
         }
@@ -405,7 +494,10 @@ impl Engine {
             .filter_map(|(id, session)| {
                 // A session shows only what is newer than what it has shown.
                 let seen = self.sessions.get(&session).and_then(SessionState::alerts_shown);
-                let is_out = self.published.alerts().any(|alert| (alert.id, alert.session) == (id, session));
+                let is_out = self
+                    .published
+                    .alerts()
+                    .any(|alert| (alert.id, alert.session) == (id, session));
                 let id = match seen {
                     Some(seen) if seen >= id && !is_out => self.state.alerts.renumber(id)?,
                     _ => id,
@@ -446,7 +538,9 @@ impl Engine {
             .filter(|session| session.is_alive() && session.is_idle(now))
             .map(|session| Heap {
                 session: session.id,
-                free_bytes: session.gauge("malloc_free_bytes").and_then(|bytes| u64::try_from(bytes).ok()),
+                free_bytes: session
+                    .gauge("malloc_free_bytes")
+                    .and_then(|bytes| u64::try_from(bytes).ok()),
             })
             .collect()
     }
@@ -470,7 +564,7 @@ fn last_words(snapshot: &Snapshot) -> String {
 
 /// An alert in one line: what, what was seen, and what to do.
 fn told(alert: &alert::Alert) -> String {
-    let mut text = format!("lusush: {}", alert.title);
+    let mut text = alert.title.clone();
     if !alert.remedy.is_empty() {
         text.push_str("; ");
         text.push_str(&alert.remedy);
@@ -483,7 +577,11 @@ fn own_finding(key: &str, severity: Severity, title: &str, evidence: &str, remed
     Finding {
         key: key.to_owned(),
         severity,
-        component: if key.starts_with("history") { Component::History } else { Component::Storage },
+        component: if key.starts_with("history") {
+            Component::History
+        } else {
+            Component::Storage
+        },
         session: None,
         title: title.to_owned(),
         evidence: evidence.to_owned(),

@@ -44,7 +44,11 @@ impl Engine {
         session: u64,
         token: u64,
     ) -> Result<(), String> {
-        if !self.sessions.get(&session).is_some_and(super::observe::SessionState::is_alive) {
+        if !self
+            .sessions
+            .get(&session)
+            .is_some_and(super::observe::SessionState::is_alive)
+        {
             return Err(format!("session {session:016x} has ended"));
         }
         self.published.trims.retain(|trim| trim.session != session);

@@ -18,7 +18,7 @@ use crate::state::{Change, TaskState};
 use crate::world::{Now, World};
 
 /// Tasks that may be registered.
-pub const REGISTERED_MAX: usize = 256;
+const REGISTERED_MAX: usize = 256;
 /// How long one run of a registered task may take unless it says otherwise, in milliseconds.
 const BUDGET_MS: u64 = 10 * 60 * 1_000;
 /// Delay between retries of a registered task, in milliseconds.
@@ -30,7 +30,13 @@ impl Engine {
     ///
     /// # Errors
     /// It is not granted, or failed; nothing was changed then.
-    pub fn request<W: World>(&mut self, world: &mut W, now: Now, who: &Who, request: &Request) -> Result<Value, Fault> {
+    pub fn request<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        who: &Who,
+        request: &Request,
+    ) -> Result<Value, Fault> {
         let (operation, target) = self.operation(request)?;
         let name = operation.name();
         let on = target.as_deref().unwrap_or("");
@@ -88,7 +94,11 @@ impl Engine {
             Err(refusal) => {
                 let fault = Fault::new(refusal.code, refusal.to_string()).with_hint(refusal.remedy());
                 let on = target.unwrap_or("");
-                self.record(world, now, &Entry::refused(who, operation.name(), on, &fault.message));
+                self.record(
+                    world,
+                    now,
+                    &Entry::refused(who, operation.name(), on, &fault.message),
+                );
                 Err(fault)
             }
         }
@@ -112,16 +122,26 @@ impl Engine {
             Request::Resume { task } => (Operation::Resume, task.clone()),
             Request::Run { task } => (Operation::Run, Some(task.clone())),
             Request::Cancel { task } => {
-                let removes = self.state.tasks.get(task).is_some_and(|known| known.task.kind.is_none())
+                let removes = self
+                    .state
+                    .tasks
+                    .get(task)
+                    .is_some_and(|known| known.task.kind.is_none())
                     && !self.is_running(task);
-                let operation = if removes { Operation::Unregister } else { Operation::Cancel };
+                let operation = if removes {
+                    Operation::Unregister
+                } else {
+                    Operation::Cancel
+                };
                 (operation, Some(task.clone()))
             }
             Request::Schedule(asked) => {
                 let operation = match (self.state.tasks.contains_key(&asked.name), asked.enabled) {
                     (false, _) => Operation::Register,
                     (true, Some(false)) => Operation::Disable,
-                    (true, Some(true)) if asked.schedule.is_none() && asked.command.is_none() => Operation::Enable,
+                    (true, Some(true)) if asked.schedule.is_none() && asked.command.is_none() => {
+                        Operation::Enable
+                    }
                     (true, _) => Operation::Schedule,
                 };
                 (operation, Some(asked.name.clone()))
@@ -132,10 +152,17 @@ impl Engine {
         })
     }
 
-    fn act<W: World>(&mut self, world: &mut W, now: Now, who: &Who, request: &Request) -> Result<Value, Fault> {
+    fn act<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        who: &Who,
+        request: &Request,
+    ) -> Result<Value, Fault> {
         match request {
             Request::Start => {
-                self.set_stopped(world, false).map_err(|error| unwritten(&error))?;
+                self.set_stopped(world, false)
+                    .map_err(|error| unwritten(&error))?;
                 self.pause(world, now, None, false)
             }
             Request::Stop => {
@@ -162,13 +189,25 @@ impl Engine {
             .map_err(|error| unwritten(&error))
     }
 
-    fn pause<W: World>(&mut self, world: &mut W, now: Now, task: Option<&str>, paused: bool) -> Result<Value, Fault> {
+    fn pause<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        task: Option<&str>,
+        paused: bool,
+    ) -> Result<Value, Fault> {
         match task {
             None => self.write(world, now, Change::Paused { paused })?,
             Some(name) => {
                 let mut known = self.known(name)?;
                 known.paused = paused;
-                self.write(world, now, Change::Task { task: Box::new(known) })?;
+                self.write(
+                    world,
+                    now,
+                    Change::Task {
+                        task: Box::new(known),
+                    },
+                )?;
             }
         }
         Ok(json!({}))
@@ -190,7 +229,11 @@ impl Engine {
         // Who asks for it wants it done: the mode is about what is done unasked. The policy's word stands.
         let mode = self.config.policy.mode_max(name);
         let plan = self.plan_and_begin(world, now, who, name, &why, mode)?;
-        let last = self.state.tasks.get(name).and_then(|known| known.statistics.last.clone());
+        let last = self
+            .state
+            .tasks
+            .get(name)
+            .and_then(|known| known.statistics.last.clone());
         let running = plan.is_some_and(|id| self.state.running.contains_key(&id));
         Ok(json!({
             "plan": plan,
@@ -206,24 +249,49 @@ impl Engine {
             return Ok(json!({ "cancelled": true, "removed": false }));
         }
         if known.task.kind.is_some() {
-            return Err(Fault::new(Code::InvalidState, format!("{name} is not running"))
-                .with_hint(format!("`lusush maint pause {name}` keeps it from running by itself")));
+            return Err(
+                Fault::new(Code::InvalidState, format!("{name} is not running")).with_hint(format!(
+                    "`lusush maint pause {name}` keeps it from running by itself"
+                )),
+            );
         }
-        self.write(world, now, Change::TaskRemoved { name: name.to_owned() })?;
+        self.write(
+            world,
+            now,
+            Change::TaskRemoved {
+                name: name.to_owned(),
+            },
+        )?;
         Ok(json!({ "cancelled": false, "removed": true }))
     }
 
-    fn schedule<W: World>(&mut self, world: &mut W, now: Now, asked: &ScheduleRequest) -> Result<Value, Fault> {
+    fn schedule<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        asked: &ScheduleRequest,
+    ) -> Result<Value, Fault> {
         let known = self.state.tasks.get(&asked.name).cloned();
-        let registered = self.state.tasks.values().filter(|known| known.task.kind.is_none()).count();
+        let registered = self
+            .state
+            .tasks
+            .values()
+            .filter(|known| known.task.kind.is_none())
+            .count();
         if known.is_none() && registered >= REGISTERED_MAX {
-            return Err(Fault::new(Code::Busy, format!("{REGISTERED_MAX} tasks are registered already")));
+            return Err(Fault::new(
+                Code::Busy,
+                format!("{REGISTERED_MAX} tasks are registered already"),
+            ));
         }
         let mut state = known.unwrap_or_else(|| new_task(&asked.name));
         let comes_with_the_system = state.task.kind.is_some();
         if comes_with_the_system && (asked.command.is_some() || asked.cleanup.is_some()) {
-            return Err(Fault::new(Code::InvalidParameters, format!("{} has no command of yours", asked.name))
-                .with_hint("register a task under another name"));
+            return Err(Fault::new(
+                Code::InvalidParameters,
+                format!("{} has no command of yours", asked.name),
+            )
+            .with_hint("register a task under another name"));
         }
         change_task(&mut state.task, asked)?;
         state
@@ -234,25 +302,53 @@ impl Engine {
             state.timing = schedule::first(&state.task.schedule, now.wall_ns, &self.config.zone);
         }
         let next = state.timing.next_wall_ns;
-        self.write(world, now, Change::Task { task: Box::new(state) })?;
+        self.write(
+            world,
+            now,
+            Change::Task {
+                task: Box::new(state),
+            },
+        )?;
         Ok(json!({ "next_wall_ns": next }))
     }
 
-    fn set_mode<W: World>(&mut self, world: &mut W, now: Now, area: &str, mode: &str) -> Result<Value, Fault> {
+    fn set_mode<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        area: &str,
+        mode: &str,
+    ) -> Result<Value, Fault> {
         let mode = mode_named(mode)?;
         self.known(area)?;
-        self.write(world, now, Change::Mode { area: area.to_owned(), mode })?;
+        self.write(
+            world,
+            now,
+            Change::Mode {
+                area: area.to_owned(),
+                mode,
+            },
+        )?;
         Ok(json!({ "mode": self.mode_of(area).name() }))
     }
 
     fn acknowledge<W: World>(&mut self, world: &mut W, now: Now, who: &Who, id: u64) -> Result<Value, Fault> {
         let mut alerts = self.state.alerts.clone();
         let wall_ns = now.wall_ns.max(0).cast_unsigned();
-        if alerts.acknowledge(id, &super::audit::name_of(who), wall_ns).is_none() {
+        if alerts
+            .acknowledge(id, &super::audit::name_of(who), wall_ns)
+            .is_none()
+        {
             return Err(Fault::new(Code::NotFound, format!("there is no alert {id}"))
                 .with_hint("`lusush maint alerts` lists them"));
         }
-        self.write(world, now, Change::Alerts { alerts: Box::new(alerts) })?;
+        self.write(
+            world,
+            now,
+            Change::Alerts {
+                alerts: Box::new(alerts),
+            },
+        )?;
         Ok(json!({}))
     }
 
@@ -265,8 +361,11 @@ impl Engine {
         note: Option<&str>,
     ) -> Result<Value, Fault> {
         let Some(item) = Item::named(item) else {
-            return Err(Fault::new(Code::NotFound, format!("there is no review {}", sanitise(item, 64)))
-                .with_hint("`lusush maint checklist` lists them"));
+            return Err(Fault::new(
+                Code::NotFound,
+                format!("there is no review {}", sanitise(item, 64)),
+            )
+            .with_hint("`lusush maint checklist` lists them"));
         };
         let sign_off = SignOff {
             wall_ns: now.wall_ns,
@@ -281,8 +380,11 @@ impl Engine {
 
 fn mode_named(name: &str) -> Result<Mode, Fault> {
     Mode::named(name).ok_or_else(|| {
-        Fault::new(Code::InvalidParameters, format!("there is no mode {}", sanitise(name, 32)))
-            .with_hint("observe, advise or automatic")
+        Fault::new(
+            Code::InvalidParameters,
+            format!("there is no mode {}", sanitise(name, 32)),
+        )
+        .with_hint("observe, advise or automatic")
     })
 }
 

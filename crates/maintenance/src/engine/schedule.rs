@@ -82,9 +82,17 @@ impl Engine {
             .iter()
             .map(|waiting| Pending {
                 name: &waiting.name,
-                kind: self.state.tasks.get(&waiting.name).and_then(|known| known.task.kind),
+                kind: self
+                    .state
+                    .tasks
+                    .get(&waiting.name)
+                    .and_then(|known| known.task.kind),
                 priority: waiting.priority,
-                waited_ns: now.wall_ns.saturating_sub(waiting.due_wall_ns).max(0).cast_unsigned(),
+                waited_ns: now
+                    .wall_ns
+                    .saturating_sub(waiting.due_wall_ns)
+                    .max(0)
+                    .cast_unsigned(),
             })
             .collect();
         let load = Load {
@@ -139,7 +147,10 @@ impl Engine {
             Ok(Planned::NotBuilt) => (Ended::NotBuilt, "nothing to do: not yet built".into()),
             Ok(Planned::Nothing(why)) => (Ended::NothingToDo, why),
             Ok(Planned::Do(plan)) => {
-                let measures = plan.steps.iter().all(|step| matches!(step.action, lle_core::plan::Action::CheckHealth));
+                let measures = plan
+                    .steps
+                    .iter()
+                    .all(|step| matches!(step.action, lle_core::plan::Action::CheckHealth));
                 if mode == Mode::Automatic || measures {
                     return self.begin(world, now, who, plan).map(Some);
                 }
@@ -191,14 +202,19 @@ impl Engine {
     pub(crate) fn mode_of(&self, name: &str) -> Mode {
         let set = self.state.modes.get(name).copied();
         let out_of_the_box = Mode::Automatic;
-        set.unwrap_or(out_of_the_box).min(self.config.policy.mode_max(name))
+        set.unwrap_or(out_of_the_box)
+            .min(self.config.policy.mode_max(name))
     }
 
     /// After a failure the task is due again after its delay, as often as it may be; after anything else it waits for
     /// its schedule.
     pub(crate) fn plan_retry(&self, known: &mut TaskState, outcome: &Outcome, now: Now) {
         let failed = !matches!(outcome, Outcome::Applied | Outcome::Cancelled);
-        known.attempt = if failed { known.attempt.saturating_add(1) } else { 0 };
+        known.attempt = if failed {
+            known.attempt.saturating_add(1)
+        } else {
+            0
+        };
         match known.task.retry_after(known.attempt) {
             Some(delay) if failed => {
                 let delay = i64::try_from(delay.as_nanos()).unwrap_or(i64::MAX);
@@ -214,9 +230,11 @@ impl Engine {
     }
 
     pub(crate) fn is_running(&self, name: &str) -> bool {
-        self.state.running.values().any(|running| running.plan.task == name)
+        self.state
+            .running
+            .values()
+            .any(|running| running.plan.task == name)
     }
-
 
     /// When the next task is due, on the monotonic clock.
     pub(crate) fn next_due_ns(&self, now: Now) -> u64 {
@@ -235,7 +253,11 @@ impl Engine {
         let Some(next) = next else { return u64::MAX };
         let left = next.saturating_sub(now.wall_ns);
         // What is due and may not start yet is looked at again with the sessions.
-        let left = if left <= 0 { super::LOOK_NS } else { left.cast_unsigned() };
+        let left = if left <= 0 {
+            super::LOOK_NS
+        } else {
+            left.cast_unsigned()
+        };
         now.mono_ns.saturating_add(left)
     }
 
@@ -248,7 +270,9 @@ impl Engine {
             .filter_map(|(id, trial)| Some((*id, trial.verdict()?)))
             .collect();
         for (id, verdict) in over {
-            let Some(trial) = self.state.trials.get(&id).cloned() else { continue };
+            let Some(trial) = self.state.trials.get(&id).cloned() else {
+                continue;
+            };
             if verdict.reverts() {
                 let plan = Plan {
                     task: trial.change.clone(),

@@ -33,7 +33,11 @@ impl RealDisk {
     /// A folder cannot be made.
     pub fn open(places: &Places, write: bool) -> io::Result<Self> {
         if write {
-            for folder in [Some(places.maint.as_path()), places.anchor.parent(), places.key.parent()] {
+            for folder in [
+                Some(places.maint.as_path()),
+                places.anchor.parent(),
+                places.key.parent(),
+            ] {
                 folder.map_or(Ok(()), create_folder)?;
             }
         }
@@ -59,7 +63,10 @@ impl RealDisk {
     fn refuse_unless_writable(&self) -> io::Result<()> {
         match self.writable {
             true => Ok(()),
-            false => Err(io::Error::new(ErrorKind::ReadOnlyFilesystem, "opened for reading only")),
+            false => Err(io::Error::new(
+                ErrorKind::ReadOnlyFilesystem,
+                "opened for reading only",
+            )),
         }
     }
 
@@ -215,7 +222,13 @@ mod tests {
     use super::*;
 
     fn disk(folder: &Path) -> RealDisk {
-        let places = Places::below(&folder.join("s"), &folder.join("d"), &folder.join("c"), &folder.join("r"), "m");
+        let places = Places::below(
+            &folder.join("s"),
+            &folder.join("d"),
+            &folder.join("c"),
+            &folder.join("r"),
+            "m",
+        );
         RealDisk::open(&places, true).unwrap()
     }
 

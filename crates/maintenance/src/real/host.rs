@@ -148,7 +148,9 @@ impl Sessions {
         let began = Instant::now();
         file.sync_data()?;
         self.synced = Some(version);
-        Ok(Some(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX)))
+        Ok(Some(
+            u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        ))
     }
 }
 
@@ -158,5 +160,7 @@ fn session_of(path: &Path) -> Option<u64> {
         return None;
     }
     let stem = path.file_stem()?.to_str()?;
-    (stem.len() == 16).then(|| u64::from_str_radix(stem, 16).ok()).flatten()
+    (stem.len() == 16)
+        .then(|| u64::from_str_radix(stem, 16).ok())
+        .flatten()
 }

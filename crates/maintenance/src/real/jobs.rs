@@ -115,7 +115,9 @@ impl Jobs {
             running.listen();
             ended.push(JobEnd {
                 plan,
-                status: status.filter(|status| status.signal().is_none()).and_then(|status| status.code()),
+                status: status
+                    .filter(|status| status.signal().is_none())
+                    .and_then(|status| status.code()),
                 cpu_ns: process::children_cpu_ns().saturating_sub(before),
                 last_words: String::from_utf8_lossy(&running.output).into_owned(),
             });
@@ -134,7 +136,9 @@ impl Running {
 
     fn kill(&self) {
         // A group that is gone already has nothing left to kill.
-        let _gone = self.leader().map(|leader| kill_process_group(leader, Signal::KILL));
+        let _gone = self
+            .leader()
+            .map(|leader| kill_process_group(leader, Signal::KILL));
     }
 
     /// Whether the leader has ended; it is not waited for yet, so that its number stays its own.
@@ -149,7 +153,9 @@ impl Running {
         let mut buffer = [0; 4096];
         let mut taken = 0;
         while taken < READ_BYTES_MAX {
-            let Some(output) = &mut self.child.stdout else { return };
+            let Some(output) = &mut self.child.stdout else {
+                return;
+            };
             match output.read(&mut buffer) {
                 Ok(0) => {
                     self.child.stdout = None;

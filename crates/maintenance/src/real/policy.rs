@@ -30,7 +30,9 @@ pub fn load(user: Option<&Path>) -> Loaded {
     let system = match read(Path::new(SYSTEM), Some(0)) {
         Ok(rules) => rules.unwrap_or_default(),
         Err(why) => {
-            problems.push(format!("{SYSTEM} is not understood, so nothing is changed: {why}"));
+            problems.push(format!(
+                "{SYSTEM} is not understood, so nothing is changed: {why}"
+            ));
             look_only()
         }
     };
@@ -38,7 +40,9 @@ pub fn load(user: Option<&Path>) -> Loaded {
     let user = match user {
         Ok(rules) => rules.unwrap_or_default(),
         Err(why) => {
-            problems.push(format!("your policy.toml is not understood, so nothing is changed: {why}"));
+            problems.push(format!(
+                "your policy.toml is not understood, so nothing is changed: {why}"
+            ));
             look_only()
         }
     };
@@ -102,8 +106,16 @@ mod tests {
     #[test]
     fn rules_are_read_or_refused() {
         check("", 0o600, Ok(()));
-        check("denied_operations = [\"stop\"]\n[mode_max]\n\"*\" = \"advise\"\n", 0o644, Ok(()));
-        check("denied_operations = [\"stop\"]", 0o666, Err("others than its owner"));
+        check(
+            "denied_operations = [\"stop\"]\n[mode_max]\n\"*\" = \"advise\"\n",
+            0o644,
+            Ok(()),
+        );
+        check(
+            "denied_operations = [\"stop\"]",
+            0o666,
+            Err("others than its owner"),
+        );
         check("denied = [\"stop\"]", 0o600, Err("unknown field `denied`"));
         check("denied_operations = [\"nonsense\"]", 0o600, Err("nonsense"));
         assert_eq!(read(Path::new("/nonexistent/policy.toml"), None), Ok(None));
