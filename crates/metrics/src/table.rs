@@ -112,6 +112,10 @@ table! {
         MenuOpened,            "menu_opened",             Count, "Completion menus opened.";
         HighlightPathLookups,  "highlight_path_lookups",  Count, "Command names looked up in PATH to colour them.";
         PathLookupTooSlow,     "path_lookup_too_slow",    Count, "PATH look-ups given up because a directory is slow.";
+        Trims,                 "trims",                   Count, "Times free memory was given back to the system.";
+        WorkerStarts,          "worker_starts",           Count, "Times this session started the worker.";
+        WorkerStartFailures,   "worker_start_failures",   Count, "Times this session could not start the worker.";
+        Wakes,                 "wakes",                   Count, "Times another process woke this session.";
     }
 }
 
@@ -137,6 +141,14 @@ table! {
         MemoryOnly,           "memory_only",             Flag,            "Nothing is kept on disk, for want of space or rights.";
         HistoryListCap,       "history_list_cap",        Count,           "Entries bash's own history list is held to.";
         ConfigGeneration,     "config_generation",       Count,           "Generation of the state last applied.";
+        MallocArenaBytes,     "malloc_arena_bytes",      Bytes,           "What the allocator holds, used and free.";
+        MallocUsedBytes,      "malloc_used_bytes",       Bytes,           "What of it is in use.";
+        MallocFreeBytes,      "malloc_free_bytes",       Bytes,           "What of it is free.";
+        AlertsShown,          "alerts_shown",            Count,           "Number of the last alert shown above the prompt.";
+        TrimToken,            "trim_token",              Count,           "Number of the last trim asked for and dealt with.";
+        TrimBeforeBytes,      "trim_before_bytes",       Bytes,           "Anonymous memory before that trim; negative: unknown.";
+        TrimAfterBytes,       "trim_after_bytes",        Bytes,           "Anonymous memory after that trim; negative: unknown.";
+        TrimNs,               "trim_ns",                 Nanoseconds,     "What that trim took; negative: not possible here.";
     }
 }
 
