@@ -55,7 +55,8 @@ impl Home {
         self.path().join(".bash_history")
     }
 
-    /// Makes the start of `program` in this home: a cleared environment, UTF-8, an xterm of 24 by 80.
+    /// Makes the start of `program` in this home: a cleared environment, UTF-8, an xterm of 24 by 80, and no worker:
+    /// hundreds of tests would start hundreds.
     pub fn spawn(&self, program: impl Into<PathBuf>) -> Spawn {
         let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
         Spawn::new(program)
@@ -68,5 +69,11 @@ impl Home {
             .env("LC_ALL", "C.UTF-8")
             .env("TERM", "xterm-256color")
             .env("INPUTRC", self.path().join(".inputrc"))
+            .env("LUSUSH_WORKER", "off")
+    }
+
+    /// Makes the same start, of a session that starts the worker where there is none.
+    pub fn spawn_with_worker(&self, program: impl Into<PathBuf>) -> Spawn {
+        self.spawn(program).env("LUSUSH_WORKER", "on")
     }
 }
