@@ -55,7 +55,12 @@ pub(crate) struct ShellVar {
     pub(crate) value: *mut c_char,
     pub(crate) exportstr: *mut c_char,
     pub(crate) dynamic_value: Option<unsafe extern "C-unwind" fn(*mut ShellVar) -> *mut ShellVar>,
+    pub(crate) assign: *mut libc::c_void,
+    pub(crate) attributes: c_int,
 }
+
+/// `att_exported`.
+pub(crate) const EXPORTED: c_int = 1;
 
 /// `WORD_DESC`.
 #[repr(C)]

@@ -350,7 +350,7 @@ fn handle_signals() {
 }
 
 impl Lle {
-    /// Waits for a key, the completion child or a signal.
+    /// Waits for a key, the completion child, a wake or a signal.
     fn wait(&mut self) -> Wait {
         if std::mem::take(&mut self.hooks.panic_next) {
             panic!("lle panic: asked for");
@@ -387,6 +387,7 @@ impl Lle {
             self.paint();
         }
         self.enrich();
+        self.use_idle_time();
         if self.has_time_limit() {
             return Wait::Stock;
         }
@@ -397,7 +398,7 @@ impl Lle {
         let bash = self.bash;
         let fd = bash.in_fd();
         let job_fd = self.job.as_ref().map_or(-1, |job| job.fd());
-        let mut fds = [fd, job_fd].map(|fd| libc::pollfd {
+        let mut fds = [fd, job_fd, self.idle.wake.fd()].map(|fd| libc::pollfd {
             fd,
             events: libc::POLLIN,
             revents: 0,
@@ -443,7 +444,18 @@ impl Lle {
                 return Wait::Again;
             }
         }
+        if fds[0].revents == 0 {
+            // Neither the terminal nor the child: the third.
+            self.woken();
+            return Wait::Again;
+        }
         self.read_key()
+    }
+
+    /// Asks the terminal anew whether a key has come.
+    pub(crate) fn key_came(&mut self) -> bool {
+        self.hooks.waiting = None;
+        self.keys_wait()
     }
 
     /// True if the terminal has bytes for us right now.
@@ -482,6 +494,7 @@ impl Lle {
             self.terminal_lost();
         }
         self.key_at = crate::clock::now();
+        self.idle.wake.rested();
         self.hooks.in_burst = self.key_at - self.hooks.last_key_at < BURST_NS;
         self.hooks.last_key_at = self.key_at;
         self.hooks.last_key = key;

@@ -10,6 +10,7 @@
 //!                Enter, ▸)  ▾  │                           ├ view       prompt, text, suggestion, menu ▸ frame
 //!                        complete ▸ child                  └ painter    frame ▸ bytes ▸ terminal
 //!  line ends ─▸ hooks::deprep ─▸ rounds::accepted ─▸ log, then bash runs it
+//!  no key    ─▸ idle ─▸ what the worker wants, memory, is there a worker ─▸ sleep
 //! ```
 //!
 //! Invariants:
@@ -33,16 +34,20 @@ mod complete;
 mod complete_child;
 #[cfg(test)]
 mod counted;
+mod detached;
 mod drafts;
 mod file_size;
 mod frame;
 mod hooks;
+mod idle;
+mod inbox;
 mod instructions;
 mod keys;
 mod lexer;
 mod lle;
 mod load;
 mod maint;
+mod memory;
 mod menu;
 mod names;
 mod painter;
@@ -57,4 +62,6 @@ mod shared_list;
 mod symbols;
 mod theme;
 mod view;
+mod wake;
 mod width;
+mod worker;

@@ -7,6 +7,7 @@
 use crate::complete::Job;
 use crate::frame::Frame;
 use crate::hooks::Hooks;
+use crate::idle::Idle;
 use crate::keys::Commands;
 use crate::lexer::{End, Known, Lexer};
 use crate::menu::Menu;
@@ -48,6 +49,7 @@ pub(crate) struct Lle {
     pub(crate) job: Option<Job>,
     pub(crate) prompt_clock: PromptClock,
     pub(crate) round: Round,
+    pub(crate) idle: Idle,
     /// The rest of a history entry, shown grey after the text.
     pub(crate) suggestion: Vec<u8>,
     pub(crate) names: Names,
@@ -120,6 +122,7 @@ impl Lle {
             job: None,
             prompt_clock: PromptClock::default(),
             round: Round::default(),
+            idle: Idle::default(),
             suggestion: Vec::new(),
             names: Names::default(),
             extent: Extent::default(),

@@ -55,13 +55,17 @@ fn quoted(bytes: &[u8]) -> Vec<u8> {
 
 /// The program that belongs to this shared object: where cargo or the installation put it, else on PATH.
 fn program() -> PathBuf {
+    own_program().unwrap_or_else(|| "lusush".into())
+}
+
+/// The program beside this shared object, if it is there.
+pub(crate) fn own_program() -> Option<PathBuf> {
     let object = own_path().unwrap_or_default();
     let above = |n: usize| object.ancestors().nth(n).map(Path::to_owned).unwrap_or_default();
     [above(1), above(2), above(3).join("bin")]
         .into_iter()
         .map(|dir| dir.join("lusush"))
         .find(|path| path.is_file())
-        .unwrap_or_else(|| "lusush".into())
 }
 
 fn own_path() -> Option<PathBuf> {

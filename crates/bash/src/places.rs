@@ -3,8 +3,8 @@
 //! Invariant: only folders that the effective user owns, by the rules of [`lle_core::paths`]; made 0700 when first used.
 
 use crate::symbols::Bash;
-use lle_core::paths::{Found, Values, folders, history_log};
-use std::ffi::{CString, OsString};
+use lle_core::paths::{Found, Values, folders, history_log, maint_folder};
+use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -50,8 +50,29 @@ impl Places {
 
     /// The history log: one per machine, since a home may be shared.
     pub(crate) fn history(&self) -> Result<PathBuf, String> {
-        let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
-        self.state().map(|state| history_log(&state, &machine))
+        self.state().map(|state| history_log(&state, &machine_id()))
+    }
+
+    /// The worker's folder, likewise; not made here.
+    pub(crate) fn maint(&self) -> Result<PathBuf, String> {
+        self.state().map(|state| maint_folder(&state, &machine_id()))
+    }
+
+    /// The variables that lead another process to the same folders: as they were when this session chose, exported or
+    /// not.
+    pub(crate) fn environment(&self) -> impl Iterator<Item = (&'static str, &OsStr)> {
+        let values = &self.values;
+        [
+            ("LUSUSH_HOME", &values.lusush_home),
+            ("HOME", &values.home),
+            ("XDG_CONFIG_HOME", &values.config_home),
+            ("XDG_STATE_HOME", &values.state_home),
+            ("XDG_DATA_HOME", &values.data_home),
+            ("XDG_CACHE_HOME", &values.cache_home),
+            ("XDG_RUNTIME_DIR", &values.runtime_dir),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_ref()?.as_os_str())))
     }
 
     /// Where unfinished lines go.
@@ -63,6 +84,10 @@ impl Places {
     pub(crate) fn draft(&self, session: u64) -> Result<PathBuf, String> {
         self.drafts().map(|dir| dir.join(format!("{session:016x}.draft")))
     }
+}
+
+fn machine_id() -> String {
+    std::fs::read_to_string("/etc/machine-id").unwrap_or_default()
 }
 
 fn look(path: &Path) -> Option<Found> {

@@ -75,7 +75,7 @@ pub(crate) fn hang(bash: &Bash) {
 ///
 /// # Safety
 /// `v` points to a `SHELL_VAR` of the running bash.
-unsafe fn is_variable(v: *mut ShellVar, name: &CStr) -> bool {
+pub(crate) unsafe fn is_variable(v: *mut ShellVar, name: &CStr) -> bool {
     // SAFETY: the first field of a SHELL_VAR has been its name in every release LLE loads into.
     unsafe { !(*v).name.is_null() && CStr::from_ptr((*v).name) == name }
 }

@@ -3,7 +3,8 @@
 //! Invariant: nothing here calls into bash except where its comment says so, so a borrow of LLE's state may be
 //! held across any of these.
 
-use crate::abi::state;
+use crate::abi::{EXPORTED, state};
+use crate::prompt_clock::is_variable;
 use crate::symbols::Bash;
 use libc::{c_char, c_int, c_ulong};
 use std::ffi::CStr;
@@ -127,6 +128,17 @@ impl Bash {
             let p = (self.string_value)(name.as_ptr());
             (!p.is_null()).then(|| text(p))
         }
+    }
+
+    /// A shell variable's value if the user exports it to programs. Calls `find_variable` and `get_string_value`.
+    pub(crate) fn exported<'a>(&self, name: &CStr) -> Option<&'a [u8]> {
+        let find = self.find_variable?;
+        // SAFETY: find_variable gives null or a variable of bash's; its first field is checked against its name.
+        let exported = unsafe {
+            let v = find(name.as_ptr());
+            !v.is_null() && is_variable(v, name) && (*v).attributes & EXPORTED != 0
+        };
+        self.variable(name).filter(|_| exported)
     }
 
     /// True if keys go to vi's command keymap.

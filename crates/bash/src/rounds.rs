@@ -68,6 +68,7 @@ impl Lle {
                 .say_once(crate::load::OTHER_LOCALE, "readline paints");
         }
         self.share();
+        self.prompt_for_idle(first);
         prompt_clock::hang(&bash);
         self.show_notices();
     }
@@ -258,5 +259,6 @@ pub(crate) extern "C" fn at_exit() {
         && lle.owner == std::process::id()
     {
         lle.session.end();
+        lle.idle.wake.remove();
     }
 }

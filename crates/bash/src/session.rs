@@ -10,7 +10,7 @@ use crate::places::Places;
 use crate::prompt_clock::{Blame, Spent};
 use lle_log::history::History;
 use lle_log::search::PrefixSearch;
-use lle_metrics::{Counter, Draft, EventKind, Flight, Gauge, Identity, Timer};
+use lle_metrics::{Counter, Draft, EventKind, Flight, Gauge, Identity, Recorder, Timer};
 use std::path::{Path, PathBuf};
 
 /// One key in so many is measured twice over: what recording it costs, and what LLE's painting adds to it.
@@ -138,10 +138,28 @@ impl Session {
         }
     }
 
-    /// Keeps a message for above the next prompt.
-    pub(crate) fn notice(&mut self, text: String) {
-        if self.notices.len() < NOTICES_MAX {
+    /// Keeps a message for above the next prompt; false if there are too many.
+    pub(crate) fn notice(&mut self, text: String) -> bool {
+        let fits = self.notices.len() < NOTICES_MAX;
+        if fits {
             self.notices.push(text);
+        }
+        fits
+    }
+
+    /// Records one batch in the flight file.
+    pub(crate) fn record(&self, batch: impl FnOnce(&mut Recorder<'_>)) {
+        self.flight.update(batch);
+    }
+
+    /// The worker was started, or could not be.
+    pub(crate) fn started_worker(&mut self, result: std::io::Result<()>) {
+        match result {
+            Ok(()) => self.record(|w| w.add(Counter::WorkerStarts, 1)),
+            Err(e) => {
+                self.record(|w| w.add(Counter::WorkerStartFailures, 1));
+                self.say_once("the maintenance worker cannot be started", &e.to_string());
+            }
         }
     }
 
@@ -453,6 +471,7 @@ fn prune(dir: &Path) {
     let too_many = files.len().saturating_sub(FLIGHTS_KEPT);
     for (_, path) in files.into_iter().take(too_many) {
         if lle_metrics::liveness(&path) == lle_metrics::Liveness::Dead {
+            let _ = std::fs::remove_file(path.with_extension(crate::wake::EXTENSION));
             let _ = std::fs::remove_file(path);
         }
     }

@@ -1,0 +1,199 @@
+//! Whether the worker lives, and starting it where it does not.
+//!
+//! The worker holds a record lock on `<state>/maint/<machine>/worker.lock` for as long as it lives; a file `stopped`
+//! beside it says that the user wants none. A session looks once after each prompt.
+//!
+//! Invariants: in doubt nothing is started; a worker that keeps going is asked for ever more rarely.
+
+use crate::detached;
+use crate::lle::Lle;
+use std::ffi::{CString, OsStr};
+use std::fs::{File, OpenOptions};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// After a start the next is this far at the least: longer than a worker needs to take its lock …
+const RETRY_NS: u64 = 5_000_000_000;
+/// … and this far at the most, where it keeps going.
+const RETRY_NS_MAX: u64 = 300_000_000_000;
+const LOCK: &str = "worker.lock";
+/// The user stopped the worker, and wants no other.
+const STOPPED: &str = "stopped";
+
+/// What the worker gets of bash's environment, besides the variables that say where everything lies: who, the program's
+/// own programs, the language, the time zone, and the session's notifications.
+const ENVIRONMENT: [&std::ffi::CStr; 8] = [
+    c"USER",
+    c"LOGNAME",
+    c"PATH",
+    c"LANG",
+    c"LC_ALL",
+    c"TZ",
+    c"TMPDIR",
+    c"DBUS_SESSION_BUS_ADDRESS",
+];
+
+/// What is known of the worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// It lives.
+    Alive,
+    /// The user wants none.
+    Stopped,
+    Gone,
+    /// The lock cannot be looked at.
+    Unknown,
+}
+
+/// What this session has done about the worker.
+#[derive(Default)]
+pub(crate) struct Worker {
+    folder: Option<PathBuf>,
+    next_start: u64,
+    retry: u64,
+}
+
+impl Worker {
+    /// True if it is time for a start; the next is put off.
+    fn may_start(&mut self, now: u64) -> bool {
+        if now < self.next_start {
+            return false;
+        }
+        self.retry = self.retry.saturating_mul(2).clamp(RETRY_NS, RETRY_NS_MAX);
+        self.next_start = now.saturating_add(self.retry);
+        true
+    }
+
+    /// It lives: should it go one day, that is the first time.
+    fn lives(&mut self) {
+        self.retry = 0;
+    }
+}
+
+impl Lle {
+    /// Starts the worker if there is none and the user wants one.
+    pub(crate) fn see_to_worker(&mut self) {
+        let bash = self.bash;
+        let wanted = bash.variable(c"LUSUSH_WORKER") != Some(b"off") && bash.flag(bash.interactive);
+        if !wanted {
+            return;
+        }
+        let worker = &mut self.idle.worker;
+        if worker.folder.is_none() {
+            // Refused are folders of other users, as under su and sudo.
+            worker.folder = self.session.places.maint().ok();
+        }
+        let found = worker.folder.as_deref().map_or(Found::Unknown, look);
+        if found == Found::Alive {
+            worker.lives();
+        }
+        if found != Found::Gone || !worker.may_start(crate::clock::now()) {
+            return;
+        }
+        let Some(program) = crate::maint::own_program() else {
+            return;
+        };
+        let result = self.start_worker(&program);
+        self.session.started_worker(result);
+    }
+
+    fn start_worker(&self, program: &Path) -> std::io::Result<()> {
+        let program = CString::new(program.as_os_str().as_bytes())?;
+        let arguments = [
+            program.clone(),
+            c"maint".to_owned(),
+            c"worker".to_owned(),
+            c"--spawned".to_owned(),
+        ];
+        let exported = ENVIRONMENT
+            .into_iter()
+            .filter_map(|name| Some((name.to_str().ok()?, OsStr::from_bytes(self.bash.exported(name)?))));
+        let environment: Vec<_> = self
+            .session
+            .places
+            .environment()
+            .chain(exported)
+            .filter_map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok())
+            .collect();
+        detached::start(&program, &arguments, &environment)
+    }
+}
+
+fn look(folder: &Path) -> Found {
+    if std::fs::symlink_metadata(folder.join(STOPPED)).is_ok() {
+        return Found::Stopped;
+    }
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let lock = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(folder.join(LOCK));
+    match lock {
+        Ok(file) => match is_locked(&file) {
+            Some(true) => Found::Alive,
+            Some(false) => Found::Gone,
+            None => Found::Unknown,
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Found::Gone,
+        Err(_) => Found::Unknown,
+    }
+}
+
+/// Whether another process holds the record lock. Closing the file afterwards drops this process's own locks on it,
+/// of which there are none.
+fn is_locked(file: &File) -> Option<bool> {
+    // SAFETY: zero is a valid flock: from the start, to the end of the file; it outlives the call.
+    let (result, found) = unsafe {
+        let mut lock: libc::flock = std::mem::zeroed();
+        lock.l_type = libc::F_WRLCK as libc::c_short;
+        lock.l_whence = libc::SEEK_SET as libc::c_short;
+        (libc::fcntl(file.as_raw_fd(), libc::F_GETLK, &raw mut lock), lock)
+    };
+    (result == 0).then(|| i32::from(found.l_type) != libc::F_UNLCK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts_become_rarer_until_the_worker_lives() {
+        const S: u64 = 1_000_000_000;
+        let mut worker = Worker::default();
+        let mut now = 0;
+        let mut gaps = Vec::new();
+        let mut last = None;
+        while gaps.len() < 9 {
+            if worker.may_start(now) {
+                gaps.extend(last.map(|last| (now - last) / S));
+                last = Some(now);
+            }
+            now += S;
+        }
+        assert_eq!(gaps, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
+        worker.lives();
+        let again = now + 300 * S;
+        assert!(worker.may_start(again));
+        assert!(!worker.may_start(again + 4 * S) && worker.may_start(again + 5 * S));
+    }
+
+    #[test]
+    fn what_stands_in_the_folder_decides() {
+        let folder = std::env::temp_dir().join(format!("lusush-worker-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        assert_eq!(look(&folder), Found::Gone);
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        assert_eq!(look(&folder), Found::Gone);
+        std::fs::write(folder.join(LOCK), "4711\n").expect("it can be written");
+        assert_eq!(look(&folder), Found::Gone, "nobody holds the lock");
+        std::fs::write(folder.join(STOPPED), "").expect("it can be written");
+        assert_eq!(look(&folder), Found::Stopped);
+        std::fs::remove_file(folder.join(STOPPED)).expect("it was there");
+        std::fs::remove_file(folder.join(LOCK)).expect("it was there");
+        std::os::unix::fs::symlink("/dev/null", folder.join(LOCK)).expect("it can be made");
+        assert_eq!(look(&folder), Found::Unknown);
+        let _ = std::fs::remove_dir_all(&folder);
+    }
+}
