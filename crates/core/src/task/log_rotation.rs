@@ -46,7 +46,10 @@ pub fn plan(segments: &Segments, why: &str) -> Planned {
     if segments.current_bytes >= SEGMENT_BYTES_MAX {
         current = current.saturating_add(1);
         steps.push(Step {
-            action: Action::OpenSegment { log, segment: current },
+            action: Action::OpenSegment {
+                log,
+                segment: current,
+            },
             verify: Check::SegmentOpen,
             undo: None,
         });
@@ -106,7 +109,10 @@ mod tests {
             Some(0),
             15,
             long,
-            &["continue audit in segment 16", "remove segments of audit before 1"],
+            &[
+                "continue audit in segment 16",
+                "remove segments of audit before 1",
+            ],
         );
         check(Some(2), 40, 9, &["remove segments of audit before 25"]);
     }

@@ -88,10 +88,13 @@ mod tests {
             let sessions = match planned {
                 Planned::Do(plan) => {
                     plan.check().unwrap();
-                    plan.steps.iter().map(|step| match step.action {
-                        Action::TrimSession { session, .. } => session,
-                        _ => panic!("{step:?}"),
-                    }).collect()
+                    plan.steps
+                        .iter()
+                        .map(|step| match step.action {
+                            Action::TrimSession { session, .. } => session,
+                            _ => panic!("{step:?}"),
+                        })
+                        .collect()
                 }
                 _ => Vec::new(),
             };
