@@ -9,6 +9,8 @@ pub mod budget;
 #[cfg(feature = "engine")]
 pub mod error;
 #[cfg(feature = "engine")]
+pub mod health;
+#[cfg(feature = "engine")]
 pub mod mode;
 pub mod paths;
 pub mod quantity;
