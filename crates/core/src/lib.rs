@@ -5,6 +5,8 @@
 //! The shared object in the shell needs only the folders; what the worker decides is behind the feature `engine`.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "engine")]
+pub mod alert;
 pub mod budget;
 #[cfg(feature = "engine")]
 pub mod error;
