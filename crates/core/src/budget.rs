@@ -121,6 +121,28 @@ pub const BUDGETS: &[Budget] = &[
         probe: RECORD,
     },
     Budget {
+        name: "health_steps",
+        operation: "health check, all seven steps",
+        percentile: Percentile::P99,
+        corpus: "two sessions in use, a finding in one; without what is recorded and published on disk",
+        cache: Cache::Warm,
+        at_most: 100.0 * US,
+        unit: Unit::Nanoseconds,
+        critical: true,
+        probe: HEALTH,
+    },
+    Budget {
+        name: "raise_alert",
+        operation: "raise one alert",
+        percentile: Percentile::P99,
+        corpus: "a finding already known among 16",
+        cache: Cache::Warm,
+        at_most: 2.0 * US,
+        unit: Unit::Nanoseconds,
+        critical: true,
+        probe: HEALTH,
+    },
+    Budget {
         name: "collect_metric",
         operation: "collect one metric from shared memory",
         percentile: Percentile::P99,
@@ -256,6 +278,7 @@ pub const BUDGETS: &[Budget] = &[
 
 /// The probes.
 const RECORD: &str = "cargo bench -p lle-metrics --bench record";
+const HEALTH: &str = "cargo bench -p lle-core --features engine --bench health";
 const LOG: &str = "cargo bench -p lle-log --bench history";
 const PTY: &str = "cargo bench -p lusush --bench compare";
 

@@ -5,12 +5,16 @@
 //! The shared object in the shell needs only the folders and what the worker wants of it; what the worker decides is behind the feature `engine`.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "engine")]
+pub mod alert;
 pub mod budget;
-pub mod desired;
 #[cfg(feature = "engine")]
 pub mod checklist;
+pub mod desired;
 #[cfg(feature = "engine")]
 pub mod error;
+#[cfg(feature = "engine")]
+pub mod health;
 #[cfg(feature = "engine")]
 pub mod mode;
 pub mod paths;

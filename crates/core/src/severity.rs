@@ -4,6 +4,11 @@ use std::fmt;
 
 /// How bad one finding is, from worth knowing to fatal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "engine",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum Severity {
     /// Worth knowing.
     Info,
@@ -35,6 +40,11 @@ impl Severity {
 
 /// How a part is doing, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "engine",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum Health {
     /// Nothing found.
     Healthy,

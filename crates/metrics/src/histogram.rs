@@ -19,13 +19,24 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    pub(crate) const fn empty(unit: Unit) -> Histogram {
+    /// One without samples, of a metric in `unit`.
+    pub const fn empty(unit: Unit) -> Histogram {
         Histogram {
             count: 0,
             sum: 0,
             max: 0,
             buckets: [0; BUCKETS],
             shift: unit.shift(),
+        }
+    }
+
+    /// Adds the samples of another distribution in the same unit.
+    pub fn merge(&mut self, other: &Histogram) {
+        self.count = self.count.saturating_add(other.count);
+        self.sum = self.sum.wrapping_add(other.sum);
+        self.max = self.max.max(other.max);
+        for (to, from) in self.buckets.iter_mut().zip(&other.buckets) {
+            *to = to.saturating_add(*from);
         }
     }
 
@@ -49,5 +60,40 @@ impl Histogram {
     /// The mean; none without samples.
     pub fn mean(&self) -> Option<u64> {
         self.sum.checked_div(self.count)
+    }
+
+    /// Samples in each bucket, in the order of [`bucket::highest`].
+    pub const fn buckets(&self) -> &[u32; BUCKETS] {
+        &self.buckets
+    }
+
+    /// Adds `n` samples to a bucket and to none of the sums; one that does not exist is passed over.
+    pub fn add_to_bucket(&mut self, at: usize, n: u32) {
+        if let Some(bucket) = self.buckets.get_mut(at) {
+            *bucket = bucket.saturating_add(n);
+        }
+    }
+
+    /// The largest value that falls into a bucket, in the unit of the metric.
+    pub const fn highest(&self, at: usize) -> u64 {
+        bucket::highest(at) >> self.shift
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_added_one_by_one_give_the_same_quantiles() {
+        let mut histogram = Histogram::empty(Unit::Bytes);
+        histogram.add_to_bucket(bucket::index(1 << bucket::FLOOR_BITS), 3);
+        histogram.add_to_bucket(bucket::index(100 << bucket::FLOOR_BITS), 1);
+        histogram.add_to_bucket(BUCKETS, 1);
+        histogram.max = 100;
+        assert_eq!(histogram.quantile(0.5), Some(1));
+        assert_eq!(histogram.quantile(1.0), Some(100));
+        assert_eq!(histogram.buckets().iter().sum::<u32>(), 4);
+        assert_eq!(histogram.highest(0), 0);
     }
 }

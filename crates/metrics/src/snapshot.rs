@@ -181,11 +181,30 @@ impl Snapshot {
     /// A distribution; without samples if the writer does not know it.
     pub fn histogram(&self, timer: Timer) -> Histogram {
         let mut histogram = Histogram::empty(timer.unit());
-        let section = self.sections.of(SectionName::Timers);
-        if timer as usize >= section.rows {
-            return histogram;
-        }
-        let start = section.offset + timer as usize * size_of::<layout::HistogramCells>();
+        self.read_histogram(timer, &mut histogram);
+        histogram
+    }
+
+    /// Samples of a distribution; 0 if the writer does not know it.
+    pub fn samples(&self, timer: Timer) -> u64 {
+        let start = self.timer_start(timer);
+        start.and_then(|start| self.word(start)).unwrap_or(0)
+    }
+
+    /// When the flight was created: nanoseconds since 1970, 0 if unknown.
+    pub fn created_wall_ns(&self) -> u64 {
+        let section = self.sections.of(SectionName::Identity);
+        let known = (section.rows > 0).then(|| self.word(section.offset + 5 * 8));
+        known.flatten().unwrap_or(0)
+    }
+
+    /// Reads a distribution over another one.
+    pub fn read_histogram(&self, timer: Timer, histogram: &mut Histogram) {
+        let Some(start) = self.timer_start(timer) else {
+            *histogram = Histogram::empty(timer.unit());
+            return;
+        };
+        histogram.shift = timer.unit().shift();
         histogram.count = self.word(start).unwrap_or(0);
         histogram.sum = self.word(start + 8).unwrap_or(0);
         histogram.max = self.word(start + 16).unwrap_or(0);
@@ -196,7 +215,12 @@ impl Snapshot {
         for (to, from) in histogram.buckets.iter_mut().zip(buckets.as_chunks::<4>().0) {
             *to = u32::from_ne_bytes(*from);
         }
-        histogram
+    }
+
+    fn timer_start(&self, timer: Timer) -> Option<usize> {
+        let section = self.sections.of(SectionName::Timers);
+        let row = timer as usize;
+        (row < section.rows).then(|| section.offset + row * size_of::<layout::HistogramCells>())
     }
 
     /// The line being typed.

@@ -1,0 +1,45 @@
+//! Which part of a slow prompt is slow.
+
+use lle_metrics::{Gauge, Timer};
+
+use super::sample::Window;
+use super::text::harmless;
+use crate::quantity::duration;
+
+/// Characters shown of the names blamed: the command of a finding's title fits one row of 80 columns with them.
+const NAMES_CHARS_MAX: usize = 40;
+
+/// Names the part that took at least half of the last prompt: "of it 300 ms in PROMPT_COMMAND (sleep)"; none if there
+/// is no such part or the session does not tell.
+pub(super) fn part(window: &Window) -> Option<String> {
+    let last = |gauge: Gauge, timer: Timer| {
+        let gauge = window.gauge(gauge).and_then(|ns| u64::try_from(ns).ok());
+        gauge.or_else(|| window.recent(timer).map(|recent| recent.mean()))
+    };
+    let whole = last(Gauge::PromptLastNs, Timer::Prompt)?;
+    let command = window.gauge(Gauge::PromptCommandLastNs);
+    let expand = window.gauge(Gauge::PromptExpandLastNs);
+    let known = |ns: Option<i64>| ns.and_then(|ns| u64::try_from(ns).ok()).unwrap_or(0);
+    let (name, ns) = if known(command) >= known(expand) {
+        ("PROMPT_COMMAND", known(command))
+    } else {
+        ("PS1", known(expand))
+    };
+    if ns == 0 || ns < whole / 2 {
+        return None;
+    }
+    let took = duration(ns as f64);
+    let names = harmless(first_words(window.blame()), NAMES_CHARS_MAX);
+    Some(if names.is_empty() {
+        format!("of it {took} in {name}")
+    } else {
+        format!("of it {took} in {name} ({names})")
+    })
+}
+
+/// Names as a session gives them, of a variable's text only its first word.
+fn first_words(names: &[u8]) -> &[u8] {
+    let names = names.trim_ascii();
+    let end = names.iter().position(|byte| b" \t\n;".contains(byte));
+    end.and_then(|end| names.get(..end)).unwrap_or(names)
+}
