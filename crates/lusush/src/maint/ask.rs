@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use lle_core::error::Code;
-use lle_core::health::Thresholds;
+use lle_core::health::assess::Thresholds;
 use lle_core::policy::Who;
 use lle_maintenance::api::{Fault, Request};
 use lle_maintenance::control::{CallError, Client};

@@ -47,6 +47,8 @@ fn status(sessions: Vec<Session>, dead: Vec<Session>) -> Status {
         dead,
         unreadable: Vec::new(),
         left_out: 0,
+        worker: None,
+        worker_unknown: None,
     }
 }
 

@@ -263,6 +263,10 @@ impl Engine {
             return;
         };
         self.buried.insert(session);
+        // An earlier worker may have told of it.
+        if self.state.incidents.iter().any(|incident| incident.session == Some(session)) {
+            return;
+        }
         let what = format!("the session on {} ended without a word", state.tty);
         let incident = Incident {
             wall_ns: now.wall_ns,
