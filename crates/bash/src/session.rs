@@ -444,13 +444,17 @@ fn prune(dir: &Path) {
     let Ok(entries) = std::fs::read_dir(dir) else {
         return;
     };
-    let mut files: Vec<_> = entries
-        .flatten()
-        .filter_map(|e| Some((e.metadata().ok()?.modified().ok()?, e.path())))
-        .filter(|(_, path)| path.extension().is_some_and(|x| x == lle_metrics::EXTENSION))
+    let mut paths: Vec<_> = entries.flatten().map(|e| e.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|x| x == lle_metrics::EXTENSION));
+    let too_many = paths.len().saturating_sub(FLIGHTS_KEPT);
+    if too_many == 0 {
+        return;
+    }
+    let mut files: Vec<_> = paths
+        .into_iter()
+        .filter_map(|path| Some((std::fs::symlink_metadata(&path).ok()?.modified().ok()?, path)))
         .collect();
     files.sort();
-    let too_many = files.len().saturating_sub(FLIGHTS_KEPT);
     for (_, path) in files.into_iter().take(too_many) {
         if lle_metrics::liveness(&path) == lle_metrics::Liveness::Dead {
             let _ = std::fs::remove_file(path);
