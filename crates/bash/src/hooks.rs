@@ -380,6 +380,7 @@ impl Lle {
             self.before_signal(signal);
             return Wait::Signal;
         }
+        self.settle_in();
         if self.keys_wait() {
             return self.read_key();
         }

@@ -92,10 +92,15 @@ fn machine_id() -> String {
 
 fn look(path: &Path) -> Option<Found> {
     let link = std::fs::symlink_metadata(path).ok()?;
-    let target = std::fs::metadata(path).ok()?;
+    let symlink = link.is_symlink();
+    let target = if symlink {
+        std::fs::metadata(path).ok()?
+    } else {
+        link
+    };
     Some(Found {
         owner: target.uid(),
         mode: target.mode() & 0o7777,
-        symlink: link.is_symlink(),
+        symlink,
     })
 }

@@ -10,7 +10,7 @@ use crate::prompt_clock;
 use crate::rules::{self, Expanded};
 use crate::shared_list;
 use crate::theme::Role;
-use lle_log::history::Cursor;
+use lle_log::history::{Cursor, History};
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -34,6 +34,8 @@ pub(crate) struct Round {
     cursor: Option<Cursor>,
     /// `lle ready` was called: the start-up files ran to their end.
     pub(crate) ready: bool,
+    /// The first prompt is on its way to the screen, and [`Lle::settle_in`] has still to be called.
+    pub(crate) starting: bool,
     /// Where the launcher wants to be told that a prompt was reached.
     pub(crate) start_dir: Option<std::path::PathBuf>,
 }
@@ -42,7 +44,8 @@ impl Lle {
     /// A `readline()` call has begun.
     pub(crate) fn line_begins(&mut self) {
         let bash = self.bash;
-        if self.hooks.armed() {
+        // For the first line it can wait until the prompt is there.
+        if self.hooks.armed() && self.session.reached_prompt() {
             self.commands.wrap(&bash);
         }
         if !bash.at_first_prompt() {
@@ -79,10 +82,13 @@ impl Lle {
         self.session
             .open_history(file.map(|f| Path::new(OsStr::from_bytes(f))));
         self.session.size(bash.size());
-        if let Some(history) = &self.session.history {
-            shared_list::add_missing(&bash, &history.unsaved(RECOVERED_MAX));
-            self.round.cursor = Some(history.cursor_at_end());
+        self.round.cursor = self.session.history.as_ref().map(History::cursor_at_end);
+        self.round.starting = true;
+        if !self.hooks.armed() {
+            // Readline paints and reads: there is no later moment.
+            self.settle_in();
         }
+        // Before the prompt: whoever sees one and closes the terminal at once must not make the start a failure.
         if let Some(dir) = &self.round.start_dir {
             let text = if self.round.ready { "ready\n" } else { "partial\n" };
             if let Err(e) = as_error(|| std::fs::write(dir.join("reached"), text)) {
@@ -101,6 +107,21 @@ impl Lle {
             self.session.notice(format!(
                 "lusush: {lines} being typed when a terminal closed: `lle draft` shows it"
             ));
+        }
+    }
+
+    /// Does what a start needs and the prompt need not wait for: once, when the first prompt is on the screen and before
+    /// the first key is read.
+    pub(crate) fn settle_in(&mut self) {
+        if !std::mem::take(&mut self.round.starting) {
+            return;
+        }
+        if self.hooks.armed() {
+            self.commands.wrap(&self.bash);
+        }
+        self.session.prune();
+        if let Some(history) = &self.session.history {
+            shared_list::add_missing(&self.bash, &history.unsaved(RECOVERED_MAX));
         }
     }
 

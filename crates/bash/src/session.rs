@@ -49,7 +49,8 @@ impl Session {
         let identity = Identity::of_this_process(id, tty, bash_version, env!("CARGO_PKG_VERSION"));
         let made = as_error(|| {
             let dir = places.sessions()?;
-            prune(&dir);
+            // Where no start reaches its prompt nobody else prunes.
+            prune(&dir, 2 * FLIGHTS_KEPT, None);
             Flight::create(&dir, &identity).map_err(|e| with_causes(&e))
         });
         let (flight, problem) = match made {
@@ -77,6 +78,20 @@ impl Session {
             session.memory_only("nobody else can read how fast this session is", &problem);
         }
         session
+    }
+
+    /// Removes last words that nobody will read.
+    pub(crate) fn prune(&self) {
+        if let Some(own) = self.flight.path()
+            && let Some(dir) = own.parent()
+        {
+            prune(dir, FLIGHTS_KEPT, Some(own));
+        }
+    }
+
+    /// A prompt was shown before.
+    pub(crate) fn reached_prompt(&self) -> bool {
+        self.reached_prompt
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -455,22 +470,26 @@ impl Session {
     }
 }
 
-/// Removes the flight files of the longest dead, once there are more than [`FLIGHTS_KEPT`].
+/// Removes the flight files of the longest dead, if there are more than `most`, until [`FLIGHTS_KEPT`] are left.
 ///
-/// Done before this session has a file of its own there: closing that one would drop its lock.
-fn prune(dir: &Path) {
+/// `own` is this session's, if it has one: it is not opened, since closing it would drop its lock.
+fn prune(dir: &Path, most: usize, own: Option<&Path>) {
     let Ok(entries) = std::fs::read_dir(dir) else {
         return;
     };
-    let mut files: Vec<_> = entries
-        .flatten()
-        .filter_map(|e| Some((e.metadata().ok()?.modified().ok()?, e.path())))
-        .filter(|(_, path)| path.extension().is_some_and(|x| x == lle_metrics::EXTENSION))
+    let mut paths: Vec<_> = entries.flatten().map(|e| e.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|x| x == lle_metrics::EXTENSION));
+    if paths.len() <= most {
+        return;
+    }
+    let too_many = paths.len().saturating_sub(FLIGHTS_KEPT);
+    let mut files: Vec<_> = paths
+        .into_iter()
+        .filter_map(|path| Some((std::fs::symlink_metadata(&path).ok()?.modified().ok()?, path)))
         .collect();
     files.sort();
-    let too_many = files.len().saturating_sub(FLIGHTS_KEPT);
     for (_, path) in files.into_iter().take(too_many) {
-        if lle_metrics::liveness(&path) == lle_metrics::Liveness::Dead {
+        if own != Some(path.as_path()) && lle_metrics::liveness(&path) == lle_metrics::Liveness::Dead {
             let _ = std::fs::remove_file(path.with_extension(crate::wake::EXTENSION));
             let _ = std::fs::remove_file(path);
         }

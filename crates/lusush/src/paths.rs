@@ -26,8 +26,13 @@ fn values() -> Values {
 }
 
 fn look(path: &Path) -> Option<Found> {
-    let symlink = std::fs::symlink_metadata(path).ok()?.is_symlink();
-    let target = std::fs::metadata(path).ok()?;
+    let link = std::fs::symlink_metadata(path).ok()?;
+    let symlink = link.is_symlink();
+    let target = if symlink {
+        std::fs::metadata(path).ok()?
+    } else {
+        link
+    };
     Some(Found {
         owner: target.uid(),
         mode: target.mode() & 0o7777,

@@ -14,7 +14,7 @@ use lle_core::start::{self, Decision, Start, Use};
 
 use crate::launch_script::Source;
 use crate::paths::{self, create_folder};
-use crate::start_record::{self, DRAFT, File, Record};
+use crate::start_record::{self, Began, DRAFT, File, Record};
 
 /// The files of a login shell, of which bash reads the first that it can.
 const PROFILES: [&str; 3] = [".bash_profile", ".bash_login", ".profile"];
@@ -98,7 +98,8 @@ pub(crate) fn told() -> io::Result<Option<String>> {
     }
     let now_ns = now_ns();
     let found = guard.look(now_ns)?;
-    Ok(guard.message(&guard.decide(&found, false, now_ns), now_ns))
+    let (decision, _) = guard.decide(&found, false, now_ns, &start_record::boot()?);
+    Ok(guard.message(&decision, now_ns))
 }
 
 fn now_ns() -> i64 {
@@ -133,24 +134,39 @@ impl Guard {
 
     fn begin(self, retry: bool, shell: &Path, current: &dyn Fn() -> Vec<Source>) -> io::Result<Files> {
         let now_ns = now_ns();
-        create_folder(&self.starts)?;
-        let found = self.look(now_ns)?;
-        let decision = self.decide(&found, retry, now_ns);
-        self.tidy(&found, &decision);
+        let boot = start_record::boot()?;
+        let found = match self.look(now_ns) {
+            // The first start of all.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                create_folder(&self.starts)?;
+                self.look(now_ns)?
+            }
+            found => found?,
+        };
+        let (decision, good) = self.decide(&found, retry, now_ns, &boot);
+        let spare = self.tidy(&found, &decision);
 
-        let good = if decision.use_ == Use::LastGood {
+        // Another good copy than the one that was there a moment ago.
+        let good = if decision.promote.is_some() {
             self.good()
         } else {
-            None
+            good
         };
+        let began = Began {
+            shell,
+            ns: now_ns,
+            boot: &boot,
+        };
+        let write = |ran, copies| start_record::write(&self.starts, &began, ran, copies, spare);
         let (sources, start_dir) = match (decision.use_, good) {
-            (Use::Current, _) => {
+            (Use::Current, good) => {
                 let ran = start_record::version(&self.files);
-                let dir = start_record::write(&self.starts, shell, now_ns, ran, &self.files)?;
+                let copied = good.is_some_and(|good| good.ran() == ran);
+                let dir = write(ran, if copied { &[] } else { &self.files })?;
                 (current(), Some(dir))
             }
             (Use::LastGood, Some(good)) => {
-                let dir = start_record::write(&self.starts, shell, now_ns, good.ran(), &[]).ok();
+                let dir = write(good.ran(), &[]).ok();
                 (self.good_sources(&good), dir)
             }
             (Use::LastGood | Use::Nothing, _) if self.login => (vec![system_profile()], None),
@@ -167,16 +183,13 @@ impl Guard {
         Record::read(self.starts.join(GOOD)).ok()
     }
 
-    fn decide(&self, found: &Found, retry: bool, now_ns: i64) -> Decision {
-        let starts: Vec<Start> = found.records.iter().map(Record::look).collect();
+    /// Decides, and gives the good copy it knew of.
+    fn decide(&self, found: &Found, retry: bool, now_ns: i64, boot: &str) -> (Decision, Option<Record>) {
+        let starts: Vec<Start> = found.records.iter().map(|record| record.look(boot)).collect();
         let current = start_record::version(&self.files);
-        start::decide(
-            &starts,
-            current,
-            self.good().map(|good| good.ran()),
-            retry,
-            now_ns,
-        )
+        let good = self.good();
+        let ran = good.as_ref().map(Record::ran);
+        (start::decide(&starts, current, ran, retry, now_ns), good)
     }
 
     fn message(&self, decision: &Decision, now_ns: i64) -> Option<String> {
@@ -215,12 +228,26 @@ impl Guard {
         Ok(found)
     }
 
-    /// Carries out what was decided about the records.
-    fn tidy(&self, found: &Found, decision: &Decision) {
-        let discarded = decision.discard.iter().map(|&index| &found.records[index].dir);
-        discarded.chain(&found.rubbish).for_each(|dir| remove(dir));
-        let Some(index) = decision.promote else { return };
-        let (new, good) = (&found.records[index].dir, self.starts.join(GOOD));
+    /// Carries out what was decided about the records; keeps one without copies, if there is one, for this start.
+    fn tidy<'a>(&self, found: &'a Found, decision: &Decision) -> Option<&'a Path> {
+        let discarded = || decision.discard.iter().map(|&index| &found.records[index]);
+        let spare = discarded()
+            .find(|record| record.has_no_copies())
+            .map(|record| record.dir.as_path());
+        discarded()
+            .map(|record| record.dir.as_path())
+            .filter(|dir| Some(*dir) != spare)
+            .chain(found.rubbish.iter().map(PathBuf::as_path))
+            .for_each(remove);
+        if let Some(index) = decision.promote {
+            self.promote(&found.records[index].dir);
+        }
+        spare
+    }
+
+    /// Makes the record in `new` the last good one.
+    fn promote(&self, new: &Path) {
+        let good = self.starts.join(GOOD);
         let here = rustix::fs::CWD;
         // In one step, so that no other start finds no good copy.
         match rustix::fs::renameat_with(here, new, here, &good, rustix::fs::RenameFlags::EXCHANGE) {

@@ -2,10 +2,13 @@
 //!
 //! `<state>/start/<interactive|login>/<id>/` holds `begun` (JSON), a copy of each start-up file that was on disk,
 //! and, once LLE saw a prompt, `reached` (`ready` or `partial`). It appears under its name when it is complete.
-//! `good/` beside them is the record of the last start that was ready.
+//! `good/` beside them is the record of the last start that was ready. Of files that `good` has no further copy is made.
+//!
+//! A record that says nothing more becomes the next start's where it can: making and removing files is most of what
+//! the guard costs.
 
 use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -19,6 +22,8 @@ use crate::paths::create_folder;
 const FORMAT: u32 = 1;
 /// Longest start-up file that is copied, in bytes: hundreds of times the usual, and nothing a start waits for.
 const FILE_BYTES_MAX: u64 = 4 << 20;
+/// Longest `/proc/PID/stat`, in bytes: 52 numbers of up to 20 digits, and a name.
+const PROC_BYTES_MAX: usize = 2048;
 
 /// A start-up file as it is on disk now.
 pub(crate) struct File {
@@ -112,10 +117,16 @@ impl Record {
         Some((self.dir.join(copy_name(name)), same))
     }
 
-    /// What is known of the start now.
-    pub(crate) fn look(&self) -> Start {
+    /// True if there is nothing but `begun` and perhaps `reached`.
+    pub(crate) fn has_no_copies(&self) -> bool {
+        self.begun.copies.is_empty()
+    }
+
+    /// What is known of the start now. `boot` is the present one.
+    pub(crate) fn look(&self, boot: &str) -> Start {
         let reached = match std::fs::read(self.dir.join("reached")).as_deref() {
-            Ok(b"ready\n") => Some(Reached::Ready),
+            // Without copies it must never become the good one.
+            Ok(b"ready\n") if !self.has_no_copies() => Some(Reached::Ready),
             // Whatever was written, it was written at a prompt.
             Ok(_) => Some(Reached::Partial),
             Err(_) => None,
@@ -125,40 +136,55 @@ impl Record {
             began_ns: begun.began_ns,
             ran: Some(begun.ran),
             reached,
-            process: process(begun),
+            process: match reached {
+                None => process(begun, boot),
+                // It reached a prompt: what has become of it since says nothing.
+                Some(_) => Process::Gone,
+            },
         }
     }
 }
 
-/// Writes the record of this start, which runs `ran`, into a new folder below `starts`.
+/// Writes the record of this start, which runs `ran`, into a folder below `starts`: a new one, or `spare`, the folder of
+/// a record without copies that says nothing more.
 pub(crate) fn write(
     starts: &Path,
-    shell: &Path,
-    began_ns: i64,
+    began: &Began<'_>,
     ran: Version,
     copies: &[File],
+    spare: Option<&Path>,
 ) -> io::Result<PathBuf> {
     let pid = std::process::id();
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
     let own = std::fs::read_link("/proc/self/exe")?;
-    let shell = shell.canonicalize()?;
+    let shell = began.shell.canonicalize()?;
     let begun = Begun {
         version: FORMAT,
         pid,
         process_start: process_start(pid).ok_or_else(|| io::Error::other("/proc does not tell"))?,
-        boot: boot()?,
+        boot: began.boot.to_owned(),
         programs: [name(&own), name(&shell)].into_iter().flatten().collect(),
-        began_ns,
+        began_ns: began.ns,
         ran,
         copies: copies
             .iter()
             .map(|file| (file.name.to_owned(), file.version()))
             .collect(),
     };
-    let id = format!("{began_ns:020}-{pid}");
+    let id = format!("{:020}-{pid}", began.ns);
     let (draft, dir) = (starts.join(format!("{DRAFT}{id}")), starts.join(id));
-    create_folder(&draft)?;
+    // Another start may take it first: then there is none.
+    let spare = spare.filter(|spare| std::fs::rename(spare, &draft).is_ok());
+    if spare.is_none() {
+        create_folder(&draft)?;
+    }
     let written = (|| {
+        if spare.is_some() {
+            match std::fs::remove_file(draft.join("reached")) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
         for file in copies {
             write_file(&draft.join(copy_name(file.name)), &file.content)?;
         }
@@ -173,6 +199,16 @@ pub(crate) fn write(
     Ok(dir)
 }
 
+/// This start, as far as it does not depend on what it reads.
+pub(crate) struct Began<'a> {
+    /// The bash to become.
+    pub(crate) shell: &'a Path,
+    /// When, in nanoseconds since the epoch.
+    pub(crate) ns: i64,
+    /// The present boot.
+    pub(crate) boot: &'a str,
+}
+
 /// Begins the name of a record that is still being written.
 pub(crate) const DRAFT: &str = "new-";
 
@@ -181,32 +217,47 @@ fn copy_name(name: &str) -> &str {
     name.trim_start_matches('.')
 }
 
+/// Cut to its length last, and only if it was longer: some file systems write a file that was emptied to the disk when it
+/// is closed.
 fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
-        .create_new(true)
+        .create(true)
+        .truncate(false)
         .mode(0o600)
         .open(path)?;
-    file.write_all(content)
+    file.write_all(content)?;
+    let length = content.len() as u64;
+    if file.metadata()?.len() > length {
+        file.set_len(length)?;
+    }
+    Ok(())
 }
 
-fn boot() -> io::Result<String> {
-    Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?
-        .trim()
-        .to_owned())
+/// Names the present boot.
+pub(crate) fn boot() -> io::Result<String> {
+    let boot = read_small(Path::new("/proc/sys/kernel/random/boot_id"))?;
+    Ok(String::from_utf8_lossy(&boot).trim().to_owned())
+}
+
+/// Reads a file of the kernel's, whose size is not known before, in one call.
+fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = vec![0; PROC_BYTES_MAX];
+    let length = std::fs::File::open(path)?.read(&mut content)?;
+    content.truncate(length);
+    Ok(content)
 }
 
 /// Field 22 of `/proc/PID/stat`. The second field is the program's name, in parentheses, and may hold anything.
 fn process_start(pid: u32) -> Option<u64> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = read_small(Path::new(&format!("/proc/{pid}/stat"))).ok()?;
     let after_name = stat.iter().rposition(|&byte| byte == b')')? + 1;
     let fields = std::str::from_utf8(&stat[after_name..]).ok()?;
     fields.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
-fn process(begun: &Begun) -> Process {
-    let same_boot = boot().is_ok_and(|boot| boot == begun.boot);
-    if !same_boot || process_start(begun.pid) != Some(begun.process_start) {
+fn process(begun: &Begun, boot: &str) -> Process {
+    if boot != begun.boot || process_start(begun.pid) != Some(begun.process_start) {
         return Process::Gone;
     }
     // Not permitted to look: then it is taken for what it was.
@@ -237,6 +288,19 @@ mod tests {
         }
     }
 
+    fn write(starts: &Path, ran: Version, copies: &[File], spare: Option<&Path>) -> PathBuf {
+        let began = Began {
+            shell: &std::env::current_exe().unwrap(),
+            ns: 7,
+            boot: &boot().unwrap(),
+        };
+        super::write(starts, &began, ran, copies, spare).unwrap()
+    }
+
+    fn look(record: &Record) -> Start {
+        record.look(&boot().unwrap())
+    }
+
     #[test]
     fn any_edit_is_another_version() {
         let versions = [
@@ -255,12 +319,11 @@ mod tests {
     #[test]
     fn a_record_reads_back_with_its_copies_and_its_process() {
         let folder = tempfile::tempdir().unwrap();
-        let shell = std::env::current_exe().unwrap();
         let files = [file(".bashrc", "PS1=x")];
-        let dir = write(folder.path(), &shell, 7, version(&files), &files).unwrap();
+        let dir = write(folder.path(), version(&files), &files, None);
         let record = Record::read(dir.clone()).unwrap();
         assert_eq!(record.ran(), version(&files));
-        let start = record.look();
+        let start = look(&record);
         assert_eq!(
             (start.began_ns, start.reached, start.process),
             (7, None, Process::Shell)
@@ -274,19 +337,50 @@ mod tests {
             ("", Reached::Partial),
         ] {
             std::fs::write(dir.join("reached"), content).unwrap();
-            assert_eq!(record.look().reached, Some(expect));
+            assert_eq!(look(&record).reached, Some(expect));
+        }
+    }
+
+    #[test]
+    fn a_record_without_copies_never_becomes_the_good_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = write(folder.path(), 1, &[], None);
+        std::fs::write(dir.join("reached"), "ready\n").unwrap();
+        assert_eq!(look(&Record::read(dir).unwrap()).reached, Some(Reached::Partial));
+    }
+
+    #[test]
+    fn a_spare_record_is_written_over_and_none_is_left_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let spare = folder.path().join("spare");
+        let long = [file(".bashrc", &"x".repeat(500))];
+        for (content, copies) in [
+            (Some("x".repeat(3000)), &[][..]),
+            (Some(String::new()), &long),
+            (None, &long),
+        ] {
+            if let Some(content) = content {
+                std::fs::create_dir(&spare).unwrap();
+                std::fs::write(spare.join("begun"), content).unwrap();
+                std::fs::write(spare.join("reached"), "ready\n").unwrap();
+            }
+            let dir = write(folder.path(), 1, copies, Some(&spare));
+            assert!(!spare.exists());
+            let record = Record::read(dir.clone()).unwrap();
+            assert_eq!((record.ran(), look(&record).reached), (1, None));
+            assert_eq!(record.has_no_copies(), copies.is_empty());
+            std::fs::remove_dir_all(dir).unwrap();
         }
     }
 
     #[test]
     fn a_process_is_told_from_a_later_one_with_its_number() {
         let folder = tempfile::tempdir().unwrap();
-        let shell = std::env::current_exe().unwrap();
-        let dir = write(folder.path(), &shell, 7, 1, &[]).unwrap();
+        let dir = write(folder.path(), 1, &[], None);
         let check = |change: &dyn Fn(&mut Begun), expect: Process| {
             let mut record = Record::read(dir.clone()).unwrap();
             change(&mut record.begun);
-            assert_eq!(record.look().process, expect);
+            assert_eq!(look(&record).process, expect);
         };
         check(&|_| (), Process::Shell);
         check(&|begun| begun.boot.push('x'), Process::Gone);

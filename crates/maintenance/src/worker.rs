@@ -152,7 +152,7 @@ pub fn run(options: &Options) -> Result<(), WorkerError> {
     let signals = Signals::listen().map_err(WorkerError::Signals)?;
     let mut world = RealWorld::open(options.places.clone(), true).map_err(fail)?;
     let mut engine = Engine::load(&mut world, options.config.clone(), now()).map_err(fail)?;
-    let server = Server::bind(&options.places.socket()).ok();
+    let server = bind(&options.places);
     engine.start(&mut world, now());
     let mut worker = Running {
         options,
@@ -167,6 +167,12 @@ pub fn run(options: &Options) -> Result<(), WorkerError> {
     worker.serve();
     worker.engine.end(&mut worker.world, now());
     Ok(())
+}
+
+/// Binds the control socket; without one, sessions are looked after all the same, and it is tried again.
+fn bind(places: &Places) -> Option<Server> {
+    crate::real::disk::create_folder(&places.runtime).ok()?;
+    Server::bind(&places.socket()).ok()
 }
 
 struct Running<'a> {
@@ -205,8 +211,9 @@ impl Running<'_> {
     fn sleep(&mut self) {
         let at = now();
         let mut until = self.engine.wake_at(at).min(at.mono_ns + SLEEP_MAX_NS);
-        if let Some(deadline) = self.server.as_ref().and_then(Server::next_deadline) {
-            until = until.min(deadline);
+        match &self.server {
+            Some(server) => until = until.min(server.next_deadline().unwrap_or(u64::MAX)),
+            None => until = until.min(self.looked_after + LOOK_AFTER_NS),
         }
         let left = Duration::from_nanos(until.saturating_sub(at.mono_ns));
         let timeout = rustix::event::Timespec {
@@ -255,7 +262,7 @@ impl Running<'_> {
         self.looked_after = at.mono_ns;
         if !self.server.as_ref().is_some_and(Server::still_bound) {
             self.server = None;
-            self.server = Server::bind(&self.options.places.socket()).ok();
+            self.server = bind(&self.options.places);
         }
         self.lock.is_in_place()
     }

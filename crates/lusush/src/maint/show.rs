@@ -402,7 +402,7 @@ fn validation(value: &Value, ink: Ink) -> String {
             ink.strong(title)
         );
         for row in list(&value[part]) {
-            let reading = &row["reading"];
+            let reading = row;
             let verdict = text_of(&reading["verdict"]);
             let pad = " ".repeat(8usize.saturating_sub(verdict.len()));
             let shown = text_of(&reading["shown"]);

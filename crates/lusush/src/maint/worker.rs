@@ -30,6 +30,8 @@ pub(crate) fn run(asked: &Worker) -> Result<ExitCode, Failure> {
         // Out of the terminal's reach; a session that started us has done this already.
         let _leader_already = rustix::process::setsid();
     }
+    // Whatever a library creates is for this user alone, too.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let linger = match (asked.stay, asked.linger) {
         (true, _) => None,
         (false, seconds) => Some(seconds.map_or(LINGER, Duration::from_secs)),
