@@ -89,6 +89,8 @@ pub struct Engine {
     synced_at: u64,
     baselines_kept_at: u64,
     published: publish::Published,
+    /// Somebody was answered over the control socket.
+    socket_answers: bool,
     history_sync_ns: Option<u64>,
     history_sync_failed: Option<String>,
     refused_peers: audit::Refusals,
@@ -125,6 +127,7 @@ impl Engine {
             synced_at: now.mono_ns,
             baselines_kept_at: now.mono_ns,
             published: publish::Published::default(),
+            socket_answers: false,
             history_sync_ns: None,
             history_sync_failed: None,
             refused_peers: audit::Refusals::default(),
@@ -252,6 +255,11 @@ impl Engine {
         let due = self.next_due_ns(now);
         let live = self.next_deadline_ns(now);
         look.min(sync).min(due).min(live).max(now.mono_ns)
+    }
+
+    /// Takes note that the control socket answers: somebody is being answered over it.
+    pub fn answers_on_socket(&mut self) {
+        self.socket_answers = true;
     }
 
     /// Whether the engine was told to end.

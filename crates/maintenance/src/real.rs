@@ -184,6 +184,9 @@ impl Host for RealWorld {
             rollup.keep(now, samples);
         }
     }
+    fn now(&mut self) -> Now {
+        now()
+    }
     fn random(&mut self) -> u64 {
         let mut bytes = [0; 8];
         // Before the kernel has entropy, time and process are what tells workers apart.

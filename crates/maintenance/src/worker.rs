@@ -283,6 +283,7 @@ impl Dispatch for Desk<'_> {
         parameters: serde_json::Value,
     ) -> Result<serde_json::Value, Fault> {
         let who = Who::peer(peer.uid, Some(peer.pid), self.owner);
+        self.engine.answers_on_socket();
         crate::api::Request::read(method, parameters)
             .and_then(|request| self.engine.request(self.world, now(), &who, &request))
     }

@@ -163,6 +163,9 @@ pub trait Host {
     /// Keeps samples for trends and reports.
     fn keep_samples(&mut self, now: Now, samples: &[(&'static str, f64)]);
 
+    /// What time it is. Only for what something took: what is decided goes by the time of its event.
+    fn now(&mut self) -> Now;
+
     /// Random bits.
     fn random(&mut self) -> u64;
 }

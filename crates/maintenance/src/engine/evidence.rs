@@ -82,7 +82,7 @@ impl Engine {
             // This very answer is given by the loop that runs the schedule.
             scheduler_age_ns: self.acts.then_some(0),
             health_sample_age_ns: self.looked_at.map(|at| now.mono_ns.saturating_sub(at.mono_ns)),
-            socket_answers: None,
+            socket_answers: self.socket_answers.then_some(true),
             audit: audit.map(|found| Audit {
                 records: found.records,
                 faults: found.problems.len() as u64,

@@ -154,7 +154,7 @@ impl Engine {
             id,
             Live {
                 deadline_ns: now.mono_ns.saturating_add(budget_ms.saturating_mul(1_000_000)),
-                began_ns: now.mono_ns,
+                began_ns: world.now().mono_ns,
                 wait: None,
                 cpu_ns: None,
                 gained_bytes: None,
@@ -487,7 +487,7 @@ impl Engine {
             .get(&running.plan.task)
             .cloned()
             .map(|mut known| {
-                let (run, entry) = run_of(&outcome, running.began_wall_ns, live.as_ref(), now);
+                let (run, entry) = run_of(&outcome, running.began_wall_ns, live.as_ref(), world.now());
                 known.statistics.record(&run);
                 known.ledger.add(&entry);
                 known.timing.last_run_wall_ns = Some(now.wall_ns);
