@@ -264,7 +264,12 @@ impl Engine {
         };
         self.buried.insert(session);
         // An earlier worker may have told of it.
-        if self.state.incidents.iter().any(|incident| incident.session == Some(session)) {
+        if self
+            .state
+            .incidents
+            .iter()
+            .any(|incident| incident.session == Some(session))
+        {
             return;
         }
         let what = format!("the session on {} ended without a word", state.tty);
@@ -566,13 +571,9 @@ fn last_words(snapshot: &Snapshot) -> String {
     sanitise(&words, LAST_WORDS_MAX).into_owned()
 }
 
-/// An alert in one line: what, what was seen, and what to do.
+/// An alert above a prompt: what it is, and where there is more. The remedy would take three rows.
 fn told(alert: &alert::Alert) -> String {
-    let mut text = alert.title.clone();
-    if !alert.remedy.is_empty() {
-        text.push_str("; ");
-        text.push_str(&alert.remedy);
-    }
+    let text = format!("{}. `maint health` says what to do", alert.title);
     sanitise(&text, lle_core::desired::TEXT_BYTES_MAX).into_owned()
 }
 
