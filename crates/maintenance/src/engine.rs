@@ -166,7 +166,7 @@ impl Engine {
             let mut fresh = TaskState {
                 timing,
                 statistics: known.map(|known| known.statistics.clone()).unwrap_or_default(),
-                ledger: known.map(|known| known.ledger.clone()).unwrap_or_default(),
+                ledger: known.map(|known| known.ledger).unwrap_or_default(),
                 paused: known.is_some_and(|known| known.paused),
                 attempt: known.map_or(0, |known| known.attempt),
                 retry_wall_ns: known.and_then(|known| known.retry_wall_ns),

@@ -47,7 +47,7 @@ impl Places {
     ) -> Self {
         let maint = lle_core::paths::maint_folder(state, machine_id);
         let machine = maint.file_name().unwrap_or_default().to_owned();
-        let mut anchor = machine.clone();
+        let mut anchor = machine;
         anchor.push(".anchor");
         Self {
             anchor: data.join("audit").join(anchor),
