@@ -1,23 +1,32 @@
 //! Whether the worker lives, and starting it where it does not.
 //!
 //! The worker holds a record lock on `<state>/maint/<machine>/worker.lock` for as long as it lives; a file `stopped`
-//! beside it says that the user wants none. A session looks once after each prompt.
+//! beside it says that the user wants none. A session looks once after each prompt. What a worker that is gone has left
+//! in its lock's file tells how it ended: nothing, by itself; its number, killed; `ready` too, killed at work.
 //!
-//! Invariants: in doubt nothing is started; a worker that keeps going is asked for ever more rarely.
+//! Invariants: in doubt nothing is started; a worker that was killed is replaced at once; starts that fail become ever
+//! rarer.
 
 use crate::detached;
 use crate::lle::Lle;
 use std::ffi::{CString, OsStr};
 use std::fs::{File, OpenOptions};
+use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// After a start the next is this far at the least: longer than a worker needs to take its lock …
+/// After a start of which nothing came the next is this far at the least: longer than a worker needs to take its
+/// lock …
 const RETRY_NS: u64 = 5_000_000_000;
-/// … and this far at the most, where it keeps going.
+/// … and this far at the most, where none works.
 const RETRY_NS_MAX: u64 = 300_000_000_000;
+/// Workers in a row that may be killed while they start before that counts as a start that fails: one that crashes
+/// there each time must not be started with every prompt.
+const EARLY_MAX: u8 = 3;
+/// Bytes of the lock's file: a number and a word.
+const LEFT_BYTES_MAX: u64 = 32;
 const LOCK: &str = "worker.lock";
 /// The user stopped the worker, and wants no other.
 const STOPPED: &str = "stopped";
@@ -42,9 +51,28 @@ enum Found {
     Alive,
     /// The user wants none.
     Stopped,
-    Gone,
+    Gone(Left),
     /// The lock cannot be looked at.
     Unknown,
+}
+
+/// What a worker that is gone has left in its lock's file.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+struct Left {
+    /// Its number; none if it ended by itself, or there was none.
+    killed: Option<u32>,
+    /// It was at work by then.
+    ready: bool,
+}
+
+impl Left {
+    fn read(text: &str) -> Self {
+        let mut lines = text.lines();
+        Self {
+            killed: lines.next().and_then(|line| line.parse().ok()),
+            ready: lines.next() == Some("ready"),
+        }
+    }
 }
 
 /// What this session has done about the worker.
@@ -53,14 +81,24 @@ pub(crate) struct Worker {
     folder: Option<PathBuf>,
     next_start: u64,
     retry: u64,
+    /// The worker in whose place this session started another.
+    replaced: Option<u32>,
+    /// Workers in a row that were killed before they worked.
+    early: u8,
 }
 
 impl Worker {
     /// True if it is time for a start; the next is put off.
-    fn may_start(&mut self, now: u64) -> bool {
-        if now < self.next_start {
+    fn may_start(&mut self, now: u64, left: Left) -> bool {
+        // Somebody's start has worked since ours, and that worker was killed.
+        let was_killed = left.killed.is_some() && left.killed != self.replaced;
+        if was_killed && (left.ready || self.early < EARLY_MAX) {
+            self.early = if left.ready { 0 } else { self.early + 1 };
+            self.retry = 0;
+        } else if now < self.next_start {
             return false;
         }
+        self.replaced = left.killed;
         self.retry = self.retry.saturating_mul(2).clamp(RETRY_NS, RETRY_NS_MAX);
         self.next_start = now.saturating_add(self.retry);
         true
@@ -68,7 +106,7 @@ impl Worker {
 
     /// It lives: should it go one day, that is the first time.
     fn lives(&mut self) {
-        self.retry = 0;
+        (self.retry, self.next_start) = (0, 0);
     }
 }
 
@@ -89,7 +127,8 @@ impl Lle {
         if found == Found::Alive {
             worker.lives();
         }
-        if found != Found::Gone || !worker.may_start(crate::clock::now()) {
+        let Found::Gone(left) = found else { return };
+        if !worker.may_start(crate::clock::now(), left) {
             return;
         }
         let Some(program) = crate::maint::own_program() else {
@@ -133,12 +172,19 @@ fn look(folder: &Path) -> Found {
     match lock {
         Ok(file) => match is_locked(&file) {
             Some(true) => Found::Alive,
-            Some(false) => Found::Gone,
+            Some(false) => Found::Gone(read(file)),
             None => Found::Unknown,
         },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Found::Gone,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Found::Gone(Left::default()),
         Err(_) => Found::Unknown,
     }
+}
+
+fn read(file: File) -> Left {
+    let mut text = String::new();
+    // What cannot be read tells nothing.
+    let _unknown = file.take(LEFT_BYTES_MAX).read_to_string(&mut text);
+    Left::read(&text)
 }
 
 /// Whether another process holds the record lock. Closing the file afterwards drops this process's own locks on it,
@@ -166,7 +212,7 @@ mod tests {
         let mut gaps = Vec::new();
         let mut last = None;
         while gaps.len() < 9 {
-            if worker.may_start(now) {
+            if worker.may_start(now, Left::default()) {
                 gaps.extend(last.map(|last| (now - last) / S));
                 last = Some(now);
             }
@@ -175,19 +221,48 @@ mod tests {
         assert_eq!(gaps, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
         worker.lives();
         let again = now + 300 * S;
-        assert!(worker.may_start(again));
-        assert!(!worker.may_start(again + 4 * S) && worker.may_start(again + 5 * S));
+        let mut may = |at| worker.may_start(at, Left::default());
+        assert!(may(again) && !may(again + 4 * S) && may(again + 5 * S));
+    }
+
+    #[test]
+    fn a_worker_that_was_killed_is_replaced_at_once() {
+        let mut worker = Worker::default();
+        let mut check = |now: u64, left: &str, expect: bool| {
+            assert_eq!(worker.may_start(now, Left::read(left)), expect, "{now} {left:?}");
+        };
+        check(1, "", true);
+        for (at, pid) in (2..40).zip(100..) {
+            check(at, &format!("{pid}\nready\n"), true);
+            // It has not taken its lock yet.
+            check(at, &format!("{pid}\nready\n"), false);
+        }
+        // It ended by itself.
+        check(40, "", false);
+        // Killed while they start: some are replaced, and then it is the start that fails.
+        for (at, pid) in (41..44).zip(200..) {
+            check(at, &format!("{pid}\n"), true);
+        }
+        check(44, "300\n", false);
+        check(44 + RETRY_NS, "300\n", true);
+        check(45 + RETRY_NS, "301\nready\n", true);
+        check(46 + RETRY_NS, "rubbish\nready\n", false);
     }
 
     #[test]
     fn what_stands_in_the_folder_decides() {
         let folder = std::env::temp_dir().join(format!("lusush-worker-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
-        assert_eq!(look(&folder), Found::Gone);
+        let nobody = Found::Gone(Left::default());
+        assert_eq!(look(&folder), nobody);
         std::fs::create_dir_all(&folder).expect("a folder can be made");
-        assert_eq!(look(&folder), Found::Gone);
-        std::fs::write(folder.join(LOCK), "4711\n").expect("it can be written");
-        assert_eq!(look(&folder), Found::Gone, "nobody holds the lock");
+        assert_eq!(look(&folder), nobody);
+        std::fs::write(folder.join(LOCK), "4711\nready\n").expect("it can be written");
+        let killed = Left {
+            killed: Some(4711),
+            ready: true,
+        };
+        assert_eq!(look(&folder), Found::Gone(killed), "nobody holds the lock");
         std::fs::write(folder.join(STOPPED), "").expect("it can be written");
         assert_eq!(look(&folder), Found::Stopped);
         std::fs::remove_file(folder.join(STOPPED)).expect("it was there");

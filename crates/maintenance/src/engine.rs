@@ -47,6 +47,24 @@ pub const IDLE_LOOK_NS: u64 = 60 * SECOND_NS;
 pub const SYNC_NS: u64 = SECOND_NS;
 pub(crate) const SECOND_NS: u64 = 1_000_000_000;
 
+/// How often sessions are looked at, and when one counts as idle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Between two looks while somebody is active, in nanoseconds.
+    pub look_ns: u64,
+    /// A session that nobody typed into for so long is idle, in nanoseconds.
+    pub idle_ns: u64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            look_ns: LOOK_NS,
+            idle_ns: observe::IDLE_NS,
+        }
+    }
+}
+
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event {
@@ -74,6 +92,7 @@ pub struct Config {
 /// The engine.
 pub struct Engine {
     config: Config,
+    pace: Pace,
     /// What must not be forgotten.
     state: Durable,
     log: StateLog,
@@ -116,6 +135,7 @@ impl Engine {
         let mut engine = Self {
             audit: AuditTrail::load(world, writer),
             config,
+            pace: Pace::default(),
             state,
             log,
             loaded,
@@ -140,6 +160,11 @@ impl Engine {
         };
         engine.add_tasks(now);
         Ok(engine)
+    }
+
+    /// Sets how often sessions are looked at: a test cannot wait for minutes.
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
     }
 
     /// Lets the engine act: finishes or takes back what an earlier one had begun.
@@ -210,11 +235,15 @@ impl Engine {
         let every = match (self.waits_for_sessions(), self.somebody_is_active(now)) {
             // A session answers in its flight file.
             (true, _) => SECOND_NS,
-            (false, true) => LOOK_NS,
-            (false, false) => IDLE_LOOK_NS,
+            (false, true) => self.pace.look_ns,
+            (false, false) => self.idle_look_ns(),
         };
         self.looked_at
             .is_none_or(|at| now.mono_ns.saturating_sub(at.mono_ns) >= every)
+    }
+
+    fn idle_look_ns(&self) -> u64 {
+        IDLE_LOOK_NS.min(self.pace.look_ns.saturating_mul(IDLE_LOOK_NS / LOOK_NS))
     }
 
     /// Makes the histories and our own logs durable: within a second of being acknowledged.
@@ -231,6 +260,7 @@ impl Engine {
             Err(error) => self.history_sync_failed = Some(error.to_string()),
         }
         // What fails is tried again in a second; the state's own failures are said by its finding.
+        let _again = self.log.recover(world, now, &self.state);
         let _again = self.log.sync(world);
         let _again = self.audit.sync(world);
     }
@@ -250,8 +280,16 @@ impl Engine {
     pub fn wake_at(&self, now: Now) -> u64 {
         let active = self.somebody_is_active(now);
         let looked = self.looked_at.map_or(0, |at| at.mono_ns);
-        let look = looked.saturating_add(if active { LOOK_NS } else { IDLE_LOOK_NS });
-        let sync = if active { now.mono_ns + SYNC_NS } else { u64::MAX };
+        let look = looked.saturating_add(match active {
+            true => self.pace.look_ns,
+            false => self.idle_look_ns(),
+        });
+        // What is in memory only is written as soon as there is room.
+        let sync = if active || self.log.failed.is_some() {
+            now.mono_ns + SYNC_NS
+        } else {
+            u64::MAX
+        };
         let due = self.next_due_ns(now);
         let live = self.next_deadline_ns(now);
         look.min(sync).min(due).min(live).max(now.mono_ns)
@@ -260,6 +298,11 @@ impl Engine {
     /// Takes note that the control socket answers: somebody is being answered over it.
     pub fn answers_on_socket(&mut self) {
         self.socket_answers = true;
+    }
+
+    /// The runtime folder was removed: what sessions are to do is published again.
+    pub fn publish_again(&mut self) {
+        self.published.is_lost();
     }
 
     /// Whether the engine was told to end.

@@ -412,6 +412,19 @@ impl StateLog {
         records::encode(out, &entry).map_err(io::Error::other)
     }
 
+    /// Writes down what was kept in memory for want of room, as soon as there is some.
+    ///
+    /// # Errors
+    /// There is still none.
+    pub fn recover(&mut self, disk: &mut impl Disk, now: Now, state: &Durable) -> io::Result<()> {
+        if self.failed.is_some() {
+            let result = self.snapshot(disk, now, state);
+            self.failed = result.as_ref().err().map(ToString::to_string);
+            result?;
+        }
+        Ok(())
+    }
+
     /// Makes what was written durable, if anything was.
     ///
     /// # Errors

@@ -21,16 +21,15 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::control::{Dispatch, Fault, Peer, Server};
-use crate::engine::{Config, Engine, Event};
+use crate::engine::{Config, Engine, Event, Pace};
 use crate::real::{Places, RealWorld, now};
 use crate::world::Now;
 use lle_core::policy::Who;
 
 /// How long the worker stays after the last session, out of the box.
 pub const LINGER: Duration = Duration::from_secs(600);
-/// Longest sleep, so that a missed wake costs a minute at most.
-const SLEEP_MAX_NS: u64 = 60_000_000_000;
-/// How often the folders are looked after, in nanoseconds: a logout may have removed them.
+/// How often the folders are looked after, in nanoseconds: a logout may have removed them. It is the longest sleep,
+/// too: two looks at the disk every five seconds are a millionth of a processor.
 const LOOK_AFTER_NS: u64 = 5_000_000_000;
 
 /// How a worker runs.
@@ -42,6 +41,8 @@ pub struct Options {
     pub config: Config,
     /// How long to stay after the last session; none is for ever.
     pub linger: Option<Duration>,
+    /// How often sessions are looked at.
+    pub pace: Pace,
     /// It was started by a session, and leaves at once if nobody wants a worker.
     pub spawned: bool,
 }
@@ -111,18 +112,24 @@ impl Lock {
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => {
                 let pid = fs::read_to_string(&path)
                     .ok()
-                    .and_then(|text| text.trim().parse().ok());
+                    .and_then(|text| text.lines().next()?.parse().ok());
                 return Err(WorkerError::Running {
                     pid: pid.unwrap_or(0),
                 });
             }
             Err(error) => return Err(fail(error.into())),
         }
-        // For people; the lock itself tells no number. Without room it stays empty.
+        // Without room it stays empty.
         let _untold = file
             .set_len(0)
             .and_then(|()| io::Write::write_all(&mut &file, format!("{}\n", std::process::id()).as_bytes()));
         Ok(Self { file, path })
+    }
+
+    /// Writes down that the worker works. What a worker leaves in the file tells sessions how it ended, and so how
+    /// soon another is worth starting: nothing, by itself; its number, killed while it started; `ready` too, killed later.
+    fn tell_ready(&self) {
+        let _untold = io::Write::write_all(&mut &self.file, b"ready\n");
     }
 
     /// Whether the lock's file still has its name: without it another worker could take a lock of its own.
@@ -132,6 +139,14 @@ impl Lock {
             return false;
         };
         (ours.dev(), ours.ino()) == (named.dev(), named.ino())
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if self.is_in_place() {
+            let _untold = self.file.set_len(0);
+        }
     }
 }
 
@@ -152,8 +167,10 @@ pub fn run(options: &Options) -> Result<(), WorkerError> {
     let signals = Signals::listen().map_err(WorkerError::Signals)?;
     let mut world = RealWorld::open(options.places.clone(), true).map_err(fail)?;
     let mut engine = Engine::load(&mut world, options.config.clone(), now()).map_err(fail)?;
+    engine.set_pace(options.pace);
     let server = bind(&options.places);
     engine.start(&mut world, now());
+    lock.tell_ready();
     let mut worker = Running {
         options,
         lock,
@@ -165,7 +182,10 @@ pub fn run(options: &Options) -> Result<(), WorkerError> {
         looked_after: 0,
     };
     worker.serve();
-    worker.engine.end(&mut worker.world, now());
+    // Without its lock it is no longer this worker's to write anything; jobs are killed all the same.
+    if worker.lock.is_in_place() {
+        worker.engine.end(&mut worker.world, now());
+    }
     Ok(())
 }
 
@@ -190,7 +210,8 @@ impl Running<'_> {
     fn serve(&mut self) {
         loop {
             self.sleep();
-            if self.signals.end_asked() {
+            // Looked at before anything is done: another worker may have taken a lock of that name meanwhile.
+            if self.signals.end_asked() || !self.lock.is_in_place() {
                 return;
             }
             let at = now();
@@ -199,10 +220,13 @@ impl Running<'_> {
             }
             self.answer(at);
             self.engine.handle(&mut self.world, now(), Event::Tick);
-            if self.engine.is_stopping() || !self.is_needed(at) || !self.look_after(at) {
-                // What was answered goes out before the socket does.
+            self.look_after(at);
+            if self.engine.is_stopping() || !self.is_needed(at) {
+                // What was answered goes out before the socket does. Who asks for a start just now gets one.
                 self.answer(now());
-                return;
+                if self.engine.is_stopping() || !self.is_needed(at) {
+                    return;
+                }
             }
         }
     }
@@ -210,10 +234,14 @@ impl Running<'_> {
     /// Waits for a client, a job, a signal, or the time to do something.
     fn sleep(&mut self) {
         let at = now();
-        let mut until = self.engine.wake_at(at).min(at.mono_ns + SLEEP_MAX_NS);
-        match &self.server {
-            Some(server) => until = until.min(server.next_deadline().unwrap_or(u64::MAX)),
-            None => until = until.min(self.looked_after + LOOK_AFTER_NS),
+        // The folders are looked after also when nothing else is to do: a session asks nobody to.
+        let mut until = self
+            .engine
+            .wake_at(at)
+            .min(self.looked_after.saturating_add(LOOK_AFTER_NS))
+            .max(at.mono_ns);
+        if let Some(server) = &self.server {
+            until = until.min(server.next_deadline().unwrap_or(u64::MAX));
         }
         let left = Duration::from_nanos(until.saturating_sub(at.mono_ns));
         let timeout = rustix::event::Timespec {
@@ -254,17 +282,20 @@ impl Running<'_> {
         self.options.linger.is_none_or(|linger| alone < linger)
     }
 
-    /// Puts back what a logout or a cleaner removed; false if this worker's own folder is gone or another's.
-    fn look_after(&mut self, at: Now) -> bool {
+    /// Puts back what a logout or a cleaner removed.
+    fn look_after(&mut self, at: Now) {
         if at.mono_ns.saturating_sub(self.looked_after) < LOOK_AFTER_NS {
-            return true;
+            return;
         }
         self.looked_after = at.mono_ns;
         if !self.server.as_ref().is_some_and(Server::still_bound) {
-            self.server = None;
+            let was_bound = self.server.take().is_some();
             self.server = bind(&self.options.places);
+            if was_bound {
+                // What was published went with the socket.
+                self.engine.publish_again();
+            }
         }
-        self.lock.is_in_place()
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use lle_core::error::Code;
@@ -146,7 +146,7 @@ fn start(places: &Places, request: &Request) -> Result<Answer, Failure> {
     // Whoever stopped it has changed their mind; what cannot be removed keeps a spawned worker away, and says so.
     let _started = std::fs::remove_file(places.maint.join("stopped"));
     let program = std::env::current_exe().map_err(|error| failed().because(error))?;
-    spawn(&program).map_err(|error| failed().because(error))?;
+    let mut child = spawn(&program).map_err(|error| failed().because(error))?;
     let began = Instant::now();
     while began.elapsed() < START {
         match call(places, request) {
@@ -156,14 +156,20 @@ fn start(places: &Places, request: &Request) -> Result<Answer, Failure> {
                     from_worker: true,
                 });
             }
-            Err(CallError::Unreachable { .. }) => std::thread::sleep(Duration::from_millis(20)),
+            Err(CallError::Unreachable { .. }) => {
+                std::thread::sleep(Duration::from_millis(20));
+                // One that is about to end may have kept it from its lock.
+                if matches!(child.try_wait(), Ok(Some(_))) {
+                    child = spawn(&program).map_err(|error| failed().because(error))?;
+                }
+            }
             Err(error) => return Err(failed().because(error)),
         }
     }
     Err(failed().hint("`lusush maint worker` runs one in the foreground and says what is wrong"))
 }
 
-fn spawn(program: &Path) -> std::io::Result<()> {
+fn spawn(program: &Path) -> std::io::Result<Child> {
     let kept = WORKER_VARIABLES
         .iter()
         .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)));
@@ -176,7 +182,6 @@ fn spawn(program: &Path) -> std::io::Result<()> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .map(drop)
 }
 
 /// There is no worker: none is to come either.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use lle_core::error::Code;
+use lle_maintenance::engine::Pace;
 use lle_maintenance::worker::{self, LINGER, Options, WorkerError};
 
 use super::ask;
@@ -19,6 +20,10 @@ pub(crate) struct Worker {
     /// Leave so many seconds after the last session
     #[arg(long, value_name = "SECONDS", conflicts_with = "stay")]
     linger: Option<u64>,
+    /// Look at sessions so often, in milliseconds, and take them for idle after as long: for tests, which cannot
+    /// wait for minutes
+    #[arg(long, value_name = "MS", hide = true)]
+    look_every: Option<u64>,
     /// Leave at once if somebody ran `lusush maint stop`, and say nothing if there is a worker already
     #[arg(long)]
     spawned: bool,
@@ -36,7 +41,15 @@ pub(crate) fn run(asked: &Worker) -> Result<ExitCode, Failure> {
         (true, _) => None,
         (false, seconds) => Some(seconds.map_or(LINGER, Duration::from_secs)),
     };
+    let pace = asked.look_every.map_or_else(Pace::default, |ms| {
+        let ns = ms.max(1).saturating_mul(1_000_000);
+        Pace {
+            look_ns: ns,
+            idle_ns: ns,
+        }
+    });
     let options = Options {
+        pace,
         places: ask::places()?,
         config: ask::config()?,
         linger,

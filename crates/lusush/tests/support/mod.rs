@@ -5,6 +5,8 @@
 // Each test file is a crate of its own and uses a part of this.
 #![allow(dead_code)]
 
+pub(crate) mod household;
+
 use std::path::{Path, PathBuf};
 
 use lle_pty::{Home, Terminal};

@@ -32,11 +32,12 @@ struct Parameter {
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {
+    Bool,
     Int,
     Text,
     Texts,
 }
-use Kind::{Int, Text, Texts};
+use Kind::{Bool, Int, Text, Texts};
 
 const fn must(name: &'static str, kind: Kind) -> Parameter {
     Parameter {
@@ -75,12 +76,13 @@ const METHODS: &[Method] = &[
             &[
                 must("name", Text),
                 may("description", Text),
-                must("schedule", Text),
-                must("command", Texts),
+                may("schedule", Text),
+                may("command", Texts),
                 may("cleanup", Texts),
                 may("priority", Text),
                 may("budget_ms", Int),
                 may("retries", Int),
+                may("enabled", Bool),
             ]
         },
     ),
@@ -125,6 +127,7 @@ impl Kind {
     fn holds(self, value: &Value) -> bool {
         match self {
             Int => value.is_i64(),
+            Bool => value.is_boolean(),
             Text => value.is_string(),
             Texts => value
                 .as_array()
@@ -162,6 +165,7 @@ mod tests {
     fn type_name(of: &VTypeExt<'_>) -> String {
         match of {
             VTypeExt::Plain(VType::Int) => "int".to_owned(),
+            VTypeExt::Plain(VType::Bool) => "bool".to_owned(),
             VTypeExt::Plain(VType::String) => "string".to_owned(),
             VTypeExt::Array(of) => format!("[]{}", type_name(of)),
             VTypeExt::Option(of) => format!("?{}", type_name(of)),
@@ -179,6 +183,7 @@ mod tests {
         let optional = if parameter.optional { "?" } else { "" };
         let kind = match parameter.kind {
             Int => "int",
+            Bool => "bool",
             Text => "string",
             Texts => "[]string",
         };
@@ -252,5 +257,9 @@ mod tests {
         check("Schedule", task.clone(), Ok(task));
         let task = json!({"name": "n", "schedule": "5m", "command": ["true", 1]});
         check("Schedule", task, Err("command"));
+        // One that is known is changed: what is left out stays.
+        let task = json!({"name": "n", "enabled": false, "command": null});
+        check("Schedule", task, Ok(json!({"name": "n", "enabled": false})));
+        check("Schedule", json!({"name": "n", "enabled": 1}), Err("enabled"));
     }
 }

@@ -118,10 +118,22 @@ impl Engine {
                     evidence: incident.evidence.clone(),
                 })
                 .collect(),
-            memory_only: self.log.failed.clone(),
+            memory_only: self.memory_only(),
             generation: self.acts.then(|| self.published.generation()),
             history_sync_ns: self.history_sync_ns,
         }
+    }
+
+    /// Why something is kept in memory only, if it is.
+    fn memory_only(&self) -> Option<String> {
+        let state = self.log.failed.iter().map(|error| format!("the state: {error}"));
+        let audit = self
+            .audit
+            .failed
+            .iter()
+            .map(|error| format!("the audit log: {error}"));
+        let reasons: Vec<String> = state.chain(audit).collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 
     fn tasks(&self, now: Now) -> TasksDocument {

@@ -381,6 +381,8 @@ impl Engine {
         let Some(mut running) = self.state.running.get(&id).cloned() else {
             return;
         };
+        // Also a cleanup: who cancels it, or waited long enough, wants nothing of it to go on.
+        world.kill_job(id);
         if running.phase != Phase::Applying {
             // A cleanup that fails changes nothing about how the plan ended.
             self.set_wait(id, None);
@@ -389,7 +391,6 @@ impl Engine {
             }
             return;
         }
-        world.kill_job(id);
         self.set_wait(id, None);
         let reversible = running
             .plan
@@ -552,7 +553,13 @@ impl Engine {
                 },
             );
             let why = "the worker ended meanwhile".to_owned();
-            self.turn_back(world, now, id, Outcome::Undone { why });
+            let running = self.state.running.get(&id);
+            let ended = running.filter(|running| running.phase == Phase::CleaningUp);
+            match ended.and_then(|running| running.outcome.clone()) {
+                // The cleanup died with the worker: it is run again, from its beginning.
+                Some(outcome) => self.wind_up(world, now, id, outcome),
+                None => self.turn_back(world, now, id, Outcome::Undone { why }),
+            }
             while self.live.get(&id).is_some_and(|live| live.wait.is_none()) {
                 self.advance(world, now, id);
             }

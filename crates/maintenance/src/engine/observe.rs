@@ -23,7 +23,7 @@ use crate::state::{Change, Incident};
 use crate::world::{Cost, Look, Now, World};
 
 /// A session that nobody typed into for so long is idle, in nanoseconds.
-const IDLE_NS: u64 = 30 * SECOND_NS;
+pub(crate) const IDLE_NS: u64 = 30 * SECOND_NS;
 /// Sessions known at once; more are not looked at.
 const SESSIONS_MAX: usize = 2_000;
 /// How often what was learned is written, in nanoseconds: it is learned again in minutes if it is lost.
@@ -34,6 +34,8 @@ const LAST_WORDS_MAX: usize = 300;
 /// What is known of a session.
 pub(crate) struct SessionState {
     id: u64,
+    /// Unused for so long it is idle.
+    idle_ns: u64,
     tty: String,
     pid: u32,
     created_wall_ns: u64,
@@ -89,9 +91,10 @@ impl WorkerState {
 }
 
 impl SessionState {
-    fn new(id: u64, now: Now) -> Self {
+    fn new(id: u64, idle_ns: u64, now: Now) -> Self {
         Self {
             id,
+            idle_ns,
             tty: String::new(),
             pid: 0,
             created_wall_ns: 0,
@@ -114,7 +117,7 @@ impl SessionState {
 
     /// Nobody types and nothing runs.
     pub(crate) fn is_idle(&self, now: Now) -> bool {
-        !self.busy && now.mono_ns.saturating_sub(self.used_at) >= IDLE_NS
+        !self.busy && now.mono_ns.saturating_sub(self.used_at) >= self.idle_ns
     }
 
     pub(crate) fn rss_anon_bytes(&self) -> Option<u64> {
@@ -217,6 +220,7 @@ impl Engine {
         let mut died = Vec::new();
         let sessions = &mut self.sessions;
         let buried = &self.buried;
+        let idle_ns = self.pace.idle_ns;
         let mut totals = super::evidence::Totals::default();
         world.look(&mut |look| {
             present.insert(look.session);
@@ -229,7 +233,7 @@ impl Engine {
             }
             let state = sessions
                 .entry(look.session)
-                .or_insert_with(|| SessionState::new(look.session, now));
+                .or_insert_with(|| SessionState::new(look.session, idle_ns, now));
             state.liveness = look.liveness;
             if let Some(snapshot) = look.snapshot {
                 state.fold(now, &look, snapshot);

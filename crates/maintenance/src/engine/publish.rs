@@ -26,6 +26,11 @@ impl Published {
         self.stale = true;
     }
 
+    /// What was published is no longer there.
+    pub(crate) fn is_lost(&mut self) {
+        self.stale = true;
+    }
+
     /// The alerts that are out.
     pub(crate) fn alerts(&self) -> impl Iterator<Item = &Alert> {
         self.desired.alerts.iter()

@@ -163,6 +163,8 @@ impl Engine {
             Request::Start => {
                 self.set_stopped(world, false)
                     .map_err(|error| unwritten(&error))?;
+                // Whoever stopped it a moment ago has changed their mind.
+                self.stopping = false;
                 self.pause(world, now, None, false)
             }
             Request::Stop => {
@@ -438,6 +440,11 @@ fn change_task(task: &mut Task, asked: &ScheduleRequest) -> Result<(), Fault> {
         task.description = sanitise(text, DESCRIPTION_BYTES_MAX).into_owned();
     }
     task.command = asked.command.clone().or_else(|| task.command.take());
+    if task.description.is_empty() {
+        let command = task.command.as_ref().map(|command| command.join(" "));
+        let text = format!("Runs {}", command.as_deref().unwrap_or("nothing yet"));
+        task.description = sanitise(&text, DESCRIPTION_BYTES_MAX).into_owned();
+    }
     task.cleanup = asked.cleanup.clone().or_else(|| task.cleanup.take());
     task.budget_ms = asked.budget_ms.unwrap_or(task.budget_ms);
     task.retries = asked.retries.unwrap_or(task.retries);

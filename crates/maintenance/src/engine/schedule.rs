@@ -254,7 +254,7 @@ impl Engine {
         let left = next.saturating_sub(now.wall_ns);
         // What is due and may not start yet is looked at again with the sessions.
         let left = if left <= 0 {
-            super::LOOK_NS
+            self.pace.look_ns
         } else {
             left.cast_unsigned()
         };

@@ -36,6 +36,8 @@ struct Running {
 pub(crate) struct Jobs {
     supervisor: Option<PathBuf>,
     running: BTreeMap<u64, Running>,
+    /// Killed to make room for their plan's next job: nobody waits for them but the kernel.
+    killed: Vec<Running>,
 }
 
 impl Jobs {
@@ -43,6 +45,7 @@ impl Jobs {
         Self {
             supervisor,
             running: BTreeMap::new(),
+            killed: Vec::new(),
         }
     }
 
@@ -78,7 +81,11 @@ impl Jobs {
             _alive: alive,
             output: Vec::new(),
         };
-        self.running.insert(job.plan, running);
+        if let Some(before) = self.running.insert(job.plan, running) {
+            // A cleanup follows a run that was killed a moment ago.
+            before.kill();
+            self.killed.push(before);
+        }
         Ok(())
     }
 
@@ -92,6 +99,7 @@ impl Jobs {
     pub(crate) fn outputs(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.running
             .values()
+            .chain(&self.killed)
             .filter_map(|running| running.child.stdout.as_ref().map(AsFd::as_fd))
     }
 
@@ -103,6 +111,8 @@ impl Jobs {
     /// Takes the jobs that have ended.
     pub(crate) fn ended(&mut self) -> Vec<JobEnd> {
         let mut ended = Vec::new();
+        self.killed
+            .retain_mut(|killed| !matches!(killed.child.try_wait(), Ok(Some(_))));
         for (&plan, running) in &mut self.running {
             running.listen();
             if !running.has_ended() {
@@ -177,7 +187,7 @@ impl Drop for Jobs {
     fn drop(&mut self) {
         let plans: Vec<u64> = self.running.keys().copied().collect();
         plans.into_iter().for_each(|plan| self.kill(plan));
-        for running in self.running.values_mut() {
+        for running in self.running.values_mut().chain(&mut self.killed) {
             // Just killed: this waits for the kernel only.
             let _reaped = running.child.wait();
         }
