@@ -412,6 +412,11 @@ impl StateLog {
         records::encode(out, &entry).map_err(io::Error::other)
     }
 
+    /// Whether anything was written that is not durable yet.
+    pub fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
     /// Makes what was written durable, if anything was.
     ///
     /// # Errors
