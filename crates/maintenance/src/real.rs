@@ -46,8 +46,7 @@ impl Places {
         machine_id: &str,
     ) -> Self {
         let maint = lle_core::paths::maint_folder(state, machine_id);
-        let machine = maint.file_name().unwrap_or_default().to_owned();
-        let mut anchor = machine;
+        let mut anchor = maint.file_name().unwrap_or_default().to_owned();
         anchor.push(".anchor");
         Self {
             anchor: data.join("audit").join(anchor),

@@ -19,6 +19,8 @@ const FIVE_MINUTES: i64 = 300;
 const HOUR: i64 = 3_600;
 const RAW_KEPT: i64 = 7 * 24 * HOUR;
 const FIVE_MINUTES_KEPT: i64 = 365 * 24 * HOUR;
+/// What the database may keep in memory; negative means KiB and not pages.
+const CACHE_KIB: i32 = -256;
 /// Old samples are removed once in so many writes: an hour of use.
 const TIDY_EVERY: u32 = 360;
 
@@ -114,6 +116,8 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     // It can be rebuilt by waiting: nothing is worth an fsync here.
     database.pragma_update(None, "journal_mode", "memory")?;
     database.pragma_update(None, "synchronous", "off")?;
+    // Pages of a few metrics' newest rows: the worker's memory is promised.
+    database.pragma_update(None, "cache_size", CACHE_KIB)?;
     let version: i32 = database.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version != VERSION && version != 0 {
         return Err(rusqlite::Error::InvalidQuery);

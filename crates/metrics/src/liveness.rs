@@ -45,6 +45,6 @@ pub fn liveness(path: &Path) -> Liveness {
 /// another machine is not always visible here.
 pub fn from_another_boot(snapshot: &Snapshot) -> Option<bool> {
     let own = boot_id()?;
-    let written = snapshot.identity().boot_id;
+    let written = snapshot.boot_id();
     (written != [0; 16]).then_some(written != own)
 }

@@ -341,6 +341,11 @@ impl AuditTrail {
         self.bytes
     }
 
+    /// Whether anything was written that is not durable yet.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
     /// Makes what was written durable, if anything was.
     pub(crate) fn sync(&mut self, disk: &mut impl Disk) -> io::Result<()> {
         if self.dirty {

@@ -7,7 +7,7 @@ use lle_core::task::{self, TaskKind};
 use lle_core::validate::evidence::{Evidence, LIVE, Live, LiveSource, Measured};
 use lle_core::validate::success::{Share, SuccessInputs};
 use lle_core::validate::systems::{Audit, Facts};
-use lle_metrics::{FILE_BYTES, Histogram, Snapshot, Timer};
+use lle_metrics::{FILE_BYTES, Histogram, Liveness, Snapshot, Timer};
 
 use super::{Engine, audit};
 use crate::world::{Now, World};
@@ -20,8 +20,19 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
+    /// Reads every live session's.
+    fn gather<W: World>(world: &mut W) -> Self {
+        let mut totals = Self::default();
+        world.look(&mut |look| {
+            if let (Some(snapshot), Liveness::Alive) = (look.snapshot, look.liveness) {
+                totals.add(snapshot);
+            }
+        });
+        totals
+    }
+
     /// Adds a session.
-    pub(crate) fn add(&mut self, snapshot: &Snapshot) {
+    fn add(&mut self, snapshot: &Snapshot) {
         self.sessions += 1;
         for row in LIVE {
             let LiveSource::Timer(name) = row.source else {
@@ -55,6 +66,7 @@ impl Totals {
 impl Engine {
     /// Puts together what is known.
     pub(crate) fn evidence<W: World>(&mut self, world: &mut W, now: Now) -> Evidence {
+        self.totals = Totals::gather(world);
         Evidence {
             facts: self.facts(world, now),
             live: self.live_measurements(),
