@@ -118,7 +118,11 @@ impl Sessions {
         let mut line = String::new();
         while line != "ready\n" {
             line.clear();
-            assert_ne!(self.stdout.read_line(&mut line).unwrap(), 0, "the sessions are gone");
+            assert_ne!(
+                self.stdout.read_line(&mut line).unwrap(),
+                0,
+                "the sessions are gone"
+            );
         }
     }
 }

@@ -34,7 +34,11 @@ pub(crate) fn many_sessions() {
     let status = engine.request(&mut world, at, &owner(), &Request::Status);
     let seen = status.ok().and_then(|status| status["sessions"].as_u64());
     let unserved = seen.map(|seen| SESSIONS.saturating_sub(seen) as f64);
-    value("sessions_unserved", "sessions of 1,000 that one worker leaves unserved", unserved);
+    value(
+        "sessions_unserved",
+        "sessions of 1,000 that one worker leaves unserved",
+        unserved,
+    );
 }
 
 pub(crate) fn at_rest() {
@@ -67,11 +71,21 @@ pub(crate) fn at_rest() {
     std::thread::sleep(Duration::from_secs(seconds));
     let (after, elapsed) = (Seen::of(worker.pid()), began.elapsed());
     println!("worker at rest, 2 idle sessions, watched for {seconds} s:");
-    let spent = before.cpu_ns.zip(after.cpu_ns).map(|(before, after)| after - before);
+    let spent = before
+        .cpu_ns
+        .zip(after.cpu_ns)
+        .map(|(before, after)| after - before);
     let percent = spent.map(|ns| ns * 100.0 / elapsed.as_nanos() as f64);
     value("worker_cpu", "  processor time of the worker at rest", percent);
-    value("worker_memory", "  private memory of the worker at rest (RssAnon)", after.private_bytes);
-    let woken = before.wakeups.zip(after.wakeups).map(|(before, after)| after - before);
+    value(
+        "worker_memory",
+        "  private memory of the worker at rest (RssAnon)",
+        after.private_bytes,
+    );
+    let woken = before
+        .wakeups
+        .zip(after.wakeups)
+        .map(|(before, after)| after - before);
     let a_minute = woken.map(|woken| woken * 60.0 / elapsed.as_secs_f64());
     value("", "  wakeups of the worker in a minute", a_minute);
     drop(worker);
