@@ -234,6 +234,7 @@ impl Engine {
         }
         self.publish(world, now);
         self.make_durable(world, now);
+        world.after_all(now);
         self.expected_ns = self.wake_at(now);
     }
 
@@ -332,6 +333,7 @@ impl Engine {
         self.stopping = true;
         self.cancel_all(world, now);
         self.publish_nothing(world);
+        world.after_all(now);
         let _last = self.log.sync(world);
         let _last = self.audit.sync(world);
     }

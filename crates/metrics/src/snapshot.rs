@@ -58,8 +58,8 @@ pub enum ReadError {
     },
 }
 
-/// A consistent copy of a flight.
-#[derive(Clone)]
+/// A consistent copy of a flight. The default is empty.
+#[derive(Clone, Default)]
 pub struct Snapshot {
     bytes: Vec<u8>,
     sections: Sections,
@@ -114,7 +114,13 @@ impl Snapshot {
     /// Reads a flight file over this snapshot; allocates nothing. On error the snapshot stays as it is
     /// or becomes empty.
     pub fn read_again(&mut self, path: &Path) -> Result<(), ReadError> {
-        match open(path).and_then(|(file, length)| load(&file, length, &mut self.bytes)) {
+        let opened = open(path).inspect_err(|_| self.sections = Sections::default());
+        let (file, length) = opened?;
+        self.read_file_again(&file, length)
+    }
+
+    pub(crate) fn read_file_again(&mut self, file: &File, length: usize) -> Result<(), ReadError> {
+        match load(file, length, &mut self.bytes) {
             Ok((sections, torn)) => {
                 (self.sections, self.torn) = (sections, torn);
                 Ok(())

@@ -3,7 +3,9 @@
 //! A process must not open the flight file that it writes: it would drop its own lock. So sessions live in a child, and
 //! so does the worker that is measured from outside.
 
+use std::fs::DirBuilder;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -151,7 +153,9 @@ fn hold(places: &Places, count: u64) {
     // Without, the last of many sessions are missing, and that is seen.
     let _low = setrlimit(Resource::Nofile, limit);
     let folder = places.runtime.join("sessions");
-    std::fs::create_dir_all(&folder).expect("the runtime folder can be made");
+    // As a session makes it: a folder that is open to others gets no socket.
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.expect("the runtime folder can be made");
     let flights: Vec<Flight> = (1..=count).map(|id| flight(&folder, id)).collect();
     println!("ready");
     for _ in std::io::stdin().lines() {

@@ -1,6 +1,9 @@
 //! Taking numbers, and saying them beside their budgets.
 
+use std::fs::OpenOptions;
 use std::hint::black_box;
+use std::io::Write;
+use std::process::Command;
 use std::time::Instant;
 
 use lle_core::budget::{Budget, Percentile, Verdict};
@@ -11,7 +14,7 @@ pub(crate) const ROUNDS: usize = 2_000;
 /// Operations in one measurement of something shorter than the clock can tell.
 const BATCH: u32 = 1_000;
 
-/// Prints what a critical operation may never take, in nanoseconds.
+/// What a critical operation may never take, in nanoseconds.
 const CRITICAL_NS: f64 = 1e6;
 
 /// Prints what every number depends on.
@@ -47,6 +50,7 @@ pub(crate) fn times(name: &str, operation: &str, mut measured: Vec<f64>) {
             } else {
                 p99
             };
+            leave(budget, judged, Some(worst), measured.len());
             let verdict = match budget.judge(Some(judged)) {
                 Verdict::Met if budget.critical && worst >= CRITICAL_NS => "worst!".to_owned(),
                 verdict => verdict.to_string(),
@@ -71,6 +75,9 @@ pub(crate) fn value(name: &str, operation: &str, measured: Option<f64>) {
         return println!("{operation:52} {shown:>32} {:>14} {:>8}", "-", "-");
     };
     let shown = measured.map_or("unknown".to_owned(), |value| budget.show(value));
+    if let Some(measured) = measured {
+        leave(budget, measured, None, 1);
+    }
     let limit = budget.show(budget.at_most);
     let verdict = budget.judge(measured);
     println!("{operation:52} {shown:>32} {limit:>14} {verdict:>8}");
@@ -80,6 +87,24 @@ pub(crate) fn value(name: &str, operation: &str, measured: Option<f64>) {
 pub(crate) fn unmeasured(name: &str, why: &str) {
     let operation = Budget::named(name).map_or(name, |budget| budget.operation);
     println!("{operation:52} {:>32} {why}", "unknown:");
+}
+
+/// Leaves a result for `maint validate`, in the file that `LUSUSH_BENCH_RESULTS` names.
+fn leave(budget: &Budget, value: f64, worst: Option<f64>, samples: usize) {
+    let Some(path) = std::env::var_os("LUSUSH_BENCH_RESULTS") else {
+        return;
+    };
+    // What another bench measures on the corpus of the budget is not ours to tell.
+    if !budget.probe.ends_with("--bench engine") {
+        return;
+    }
+    let date = Command::new("date").args(["-u", "+%F"]).output();
+    let date = date.map_or_else(|_| Vec::new(), |date| date.stdout);
+    let when = String::from_utf8_lossy(&date);
+    let line = budget.result_line(value, worst, samples, when.trim(), &machine());
+    let file = OpenOptions::new().append(true).create(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(line.unwrap_or_default().as_bytes()));
+    written.expect("the file of results can be written");
 }
 
 /// How long something takes, in nanoseconds.

@@ -5,6 +5,7 @@
 //! - A failed write leaves the chain where it was; what it left in the file is reported as never finished.
 //! - Damage found at start is recorded in the log itself and as an incident, before the anchor moves on.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -109,7 +110,10 @@ impl Entry {
             &mut self.why,
             &mut self.outcome,
         ] {
-            *text = sanitise(text, TEXT_MAX).into_owned();
+            // Most is fit as it is.
+            if let Cow::Owned(fit) = sanitise(text, TEXT_MAX) {
+                *text = fit;
+            }
         }
         self
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lle_core::task::statistics::{Outcome, Statistics};
 use lle_core::task::{self, TaskKind};
-use lle_core::validate::evidence::{Evidence, LIVE, Live, LiveSource, Measured};
+use lle_core::validate::evidence::{BenchResult, Evidence, LIVE, Live, LiveSource, Measured};
 use lle_core::validate::success::{Share, SuccessInputs};
 use lle_core::validate::systems::{Audit, Facts};
 use lle_metrics::{FILE_BYTES, Histogram, Liveness, Snapshot, Timer};
@@ -70,7 +70,7 @@ impl Engine {
         Evidence {
             facts: self.facts(world, now),
             live: self.live_measurements(),
-            bench: BTreeMap::new(),
+            bench: bench_results(&world.bench_results().unwrap_or_default()),
             success: self.success(world),
         }
     }
@@ -175,6 +175,16 @@ impl Engine {
     }
 }
 
+/// Reads what benches left: the last result of each budget. A line that is none says nothing about anything, and its
+/// budget stays unmeasured.
+fn bench_results(bytes: &[u8]) -> BTreeMap<String, BenchResult> {
+    let results = bytes
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<BTreeMap<String, BenchResult>>(line).ok());
+    let known = |(name, _): &(String, BenchResult)| lle_core::budget::Budget::named(name).is_some();
+    results.flatten().filter(known).collect()
+}
+
 /// Whether the counters add up.
 fn is_consistent(statistics: &Statistics) -> bool {
     let sum: u64 = Outcome::ALL
@@ -186,4 +196,39 @@ fn is_consistent(statistics: &Statistics) -> bool {
 
 fn count(n: usize) -> Option<u32> {
     u32::try_from(n).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use lle_core::budget::Budget;
+
+    use super::*;
+
+    #[test]
+    fn results_of_benches() {
+        let budget = Budget::named("audit_append").unwrap();
+        let line = |value, worst| {
+            let line = budget.result_line(value, worst, 2_000, "2026-11-24", "a \"fast\"\tone");
+            line.unwrap_or_default()
+        };
+        let text = format!(
+            "{}rubbish\n{}{{\"no_such\":{{\"value\":1}}}}\n{}",
+            line(1.0, None),
+            line(4_200.5, Some(9e6)),
+            line(f64::NAN, None)
+        );
+        let results = bench_results(text.as_bytes());
+        assert_eq!(results.len(), 1);
+        assert_eq!(
+            results["audit_append"],
+            BenchResult {
+                value: 4_200.5,
+                worst: Some(9e6),
+                samples: 2_000,
+                when: "2026-11-24".into(),
+                machine: "a 'fast' one".into(),
+            }
+        );
+        assert!(bench_results(b"\xff\n{}\n\n").is_empty());
+    }
 }

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use lle_core::desired::Desired;
 use lle_metrics::identity::boot_id;
-use lle_metrics::{EXTENSION, Liveness, Snapshot, file_name, liveness};
+use lle_metrics::{EXTENSION, Liveness, Snapshot, file_name, liveness, look};
 use rustix::fs::{Mode, OFlags, RawDir};
 
 use super::{disk, process};
@@ -45,7 +45,7 @@ pub struct Sessions {
 struct Reader {
     /// The folder of the flight files, and for the time of a look the file in it.
     path: PathBuf,
-    snapshot: Option<Snapshot>,
+    snapshot: Snapshot,
     /// The boot we live in; none if the kernel does not tell.
     boot: Option<[u8; 16]>,
 }
@@ -56,7 +56,7 @@ impl Sessions {
         Self {
             reader: Reader {
                 path: runtime.join("sessions"),
-                snapshot: None,
+                snapshot: Snapshot::default(),
                 boot: boot_id(),
             },
             names: Vec::with_capacity(NAMES_BYTES),
@@ -164,32 +164,31 @@ impl Sessions {
 impl Reader {
     fn look_at(&mut self, session: u64, each: &mut dyn FnMut(Look<'_>)) {
         let path = self.path.as_path();
-        // First the lock: a session seen alive and read after that may have ended, but is never called dead with
-        // numbers from before it began.
-        let mut alive = liveness(path);
-        let read = match &mut self.snapshot {
-            Some(kept) => kept.read_again(path),
-            none => Snapshot::read(path).map(|snapshot| *none = Some(snapshot)),
-        };
-        let snapshot = match (&read, &self.snapshot) {
-            (Ok(()), Some(snapshot)) => Some(snapshot),
-            _ if path.symlink_metadata().is_err() => return,
-            _ => None,
+        let seen = look(path, &mut self.snapshot);
+        let mut alive = seen.liveness;
+        let snapshot = match seen.read {
+            Ok(()) => Some(&self.snapshot),
+            Err(_) if path.symlink_metadata().is_err() => return,
+            Err(_) => None,
         };
         let written = snapshot.map(Snapshot::boot_id).filter(|boot| *boot != [0; 16]);
         if written.is_some() && self.boot.is_some() && written != self.boot {
             // A lock held on another machine is not always visible here.
             alive = Liveness::Dead;
         }
-        let cost = snapshot
+        let process = snapshot
             .filter(|_| alive == Liveness::Alive)
-            .map(Snapshot::process)
-            .and_then(|(pid, start_ticks)| process::cost_since(pid, start_ticks).ok());
+            .map(Snapshot::process);
+        let cost = process.and_then(|(pid, start_ticks)| match seen.holder {
+            // Who holds the lock right now is no other process that got the number later.
+            Some(holder) if holder == pid => process::cost_of(pid).ok(),
+            _ => process::cost_since(pid, start_ticks).ok(),
+        });
         each(Look {
             session,
             liveness: alive,
             snapshot,
-            problem: read.err().map(|error| error.to_string()),
+            problem: seen.read.err().map(|error| error.to_string()),
             cost,
         });
     }
