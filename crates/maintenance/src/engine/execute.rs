@@ -67,6 +67,25 @@ enum Stepped {
 }
 
 impl Engine {
+    /// Carries out a plan that somebody put together, on the same path as every other: authorised as a run of its
+    /// task, audited before and after, verified step by step, else undone. Gives its number; the plan may have ended.
+    ///
+    /// # Errors
+    /// There is nobody to act, it is not authorised, not well formed, or cannot be recorded: then nothing of it is
+    /// done.
+    pub fn propose<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        who: &Who,
+        plan: Plan,
+    ) -> Result<u64, Fault> {
+        if !self.acts {
+            return Err(Fault::new(Code::NoWorker, "there is no worker to do that"));
+        }
+        self.begin(world, now, who, plan)
+    }
+
     /// Carries a plan out, if it may be.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ pub(crate) struct Published {
 impl Published {
     /// Generations go on where an earlier worker was: a session must not take a new state for an old one.
     pub(crate) fn resume<W: World>(&mut self, world: &mut W) {
-        self.desired.generation = world.published_generation().unwrap_or(0);
+        self.desired.generation = world.published().map_or(0, |desired| desired.generation);
         self.stale = true;
     }
 
