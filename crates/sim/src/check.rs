@@ -83,7 +83,7 @@ pub fn audit_is_whole(world: &World, problems: &[String]) -> Vec<String> {
     let torn = ["never finished", "lacks its end", "are no record", "was not made with this key", "file header", "frame of record"];
     let lost = ["cut off at byte"];
     let explained = |problem: &&String| {
-        world.disk.torn > 0 && torn.iter().any(|words| problem.contains(words))
+        world.disk.torn + world.disk.lost > 0 && torn.iter().any(|words| problem.contains(words))
             || world.disk.lost > 0 && lost.iter().any(|words| problem.contains(words))
     };
     let unexplained = problems.iter().filter(|problem| !explained(problem));

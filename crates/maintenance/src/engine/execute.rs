@@ -57,6 +57,8 @@ pub(crate) enum Wait {
     },
     /// A job's end.
     Job,
+    /// The end of a job that was killed: what comes next must not meet it.
+    KilledJob,
 }
 
 /// What became of a step.
@@ -383,15 +385,19 @@ impl Engine {
 
     fn overrun<W: World>(&mut self, world: &mut W, now: Now, id: u64) {
         let phase = self.state.running.get(&id).map(|running| running.phase);
-        world.kill_job(id);
-        self.set_wait(id, None);
-        // Taking back and cleaning up have a time of their own, and then an end.
-        if let Some(live) = self.live.get_mut(&id) {
-            live.deadline_ns = now.mono_ns.saturating_add(CLEANUP_BUDGET_MS * 1_000_000);
-        }
         match phase {
             Some(Phase::Applying) => self.turn_back(world, now, id, Outcome::TimedOut),
-            _ => self.finish(world, now, id),
+            Some(Phase::CleaningUp) => {
+                world.kill_job(id);
+                self.finish(world, now, id);
+                return;
+            }
+            // A killed job that does not end is given up; taking back goes on, since it has an end by itself.
+            _ => self.set_wait(id, None),
+        }
+        // Taking back and cleaning up have a time of their own.
+        if let Some(live) = self.live.get_mut(&id) {
+            live.deadline_ns = now.mono_ns.saturating_add(CLEANUP_BUDGET_MS * 1_000_000);
         }
     }
 
@@ -401,15 +407,10 @@ impl Engine {
             return;
         };
         if running.phase != Phase::Applying {
-            // A cleanup that fails changes nothing about how the plan ended.
-            self.set_wait(id, None);
-            if running.phase == Phase::CleaningUp {
-                self.finish(world, now, id);
-            }
+            // It is on its way back already; a cleanup has its own time and changes nothing about how the plan ended.
             return;
         }
-        world.kill_job(id);
-        self.set_wait(id, None);
+        self.stop_job(world, id);
         let reversible = running
             .plan
             .steps
@@ -426,6 +427,16 @@ impl Engine {
             task: None,
         };
         self.keep(world, now, change);
+    }
+
+    /// Kills the job that a step waits for, if there is one; its end is waited for.
+    fn stop_job<W: World>(&mut self, world: &mut W, id: u64) {
+        let wait = self.live.get(&id).and_then(|live| live.wait.clone());
+        let runs = matches!(wait, Some(Wait::Job | Wait::KilledJob));
+        if runs {
+            world.kill_job(id);
+        }
+        self.set_wait(id, runs.then_some(Wait::KilledJob));
     }
 
     /// Takes the last step that began back.
@@ -471,10 +482,19 @@ impl Engine {
             task: None,
         };
         self.keep(world, now, change);
+        self.clean_up(world, now, id, cleanup);
+    }
+
+    /// Runs the task's cleanup, if it has one. A worker that ends leaves it to the next.
+    fn clean_up<W: World>(&mut self, world: &mut W, now: Now, id: u64, cleanup: Option<Vec<String>>) {
         let Some(command) = cleanup else {
             self.finish(world, now, id);
             return;
         };
+        if self.stopping {
+            self.live.remove(&id);
+            return;
+        }
         if let Some(live) = self.live.get_mut(&id) {
             live.deadline_ns = now.mono_ns.saturating_add(CLEANUP_BUDGET_MS * 1_000_000);
         }
@@ -525,14 +545,16 @@ impl Engine {
     /// A job has ended: the step or the cleanup that waited for it goes on.
     pub(crate) fn job_done<W: World>(&mut self, world: &mut W, now: Now, end: &JobEnd) {
         let id = end.plan;
-        let waits = self
-            .live
-            .get(&id)
-            .is_some_and(|live| matches!(live.wait, Some(Wait::Job)));
+        let wait = self.live.get(&id).and_then(|live| live.wait.clone());
         if let Some(live) = self.live.get_mut(&id) {
             live.cpu_ns = Some(live.cpu_ns.unwrap_or(0).saturating_add(end.cpu_ns));
         }
-        if !waits {
+        if matches!(wait, Some(Wait::KilledJob)) {
+            self.set_wait(id, None);
+            self.advance(world, now, id);
+            return;
+        }
+        if !matches!(wait, Some(Wait::Job)) {
             return;
         }
         let words = policy::sanitise(end.last_words.trim(), TEXT_BYTES_MAX).into_owned();
@@ -549,7 +571,11 @@ impl Engine {
             } else {
                 format!("{how}: {words}")
             };
-            self.fail(world, now, id, &why);
+            let cleans = self.state.running.get(&id).is_some_and(|running| running.phase == Phase::CleaningUp);
+            match cleans {
+                true => self.note(id, &format!("the cleanup {why}")),
+                false => self.fail(world, now, id, &why),
+            }
         }
         self.advance(world, now, id);
         self.make_durable(world, now);
@@ -570,6 +596,13 @@ impl Engine {
                     note: String::new(),
                 },
             );
+            let running = self.state.running.get(&id);
+            if running.is_some_and(|running| running.phase == Phase::CleaningUp) {
+                let task = running.and_then(|running| self.state.tasks.get(&running.plan.task));
+                let cleanup = task.and_then(|known| known.task.cleanup.clone());
+                self.clean_up(world, now, id, cleanup);
+                continue;
+            }
             let why = "the worker ended meanwhile".to_owned();
             self.turn_back(world, now, id, Outcome::Undone { why });
             while self.live.get(&id).is_some_and(|live| live.wait.is_none()) {
@@ -598,8 +631,11 @@ impl Engine {
         let ids: Vec<u64> = self.live.keys().copied().collect();
         for id in ids {
             self.turn_back(world, now, id, Outcome::Cancelled);
-            self.advance(world, now, id);
-            // The cleanup is not waited for: it is killed with the worker, and run again by the next.
+            // No job is waited for: it is killed with the worker. The cleanup is run by the next.
+            self.set_wait(id, None);
+            while self.live.get(&id).is_some_and(|live| live.wait.is_none()) {
+                self.advance(world, now, id);
+            }
         }
     }
 
@@ -608,6 +644,8 @@ impl Engine {
         let of = |live: &Live| match &live.wait {
             // A session answers in its flight file, which nobody tells of.
             Some(Wait::Session { .. }) => live.deadline_ns.min(now.mono_ns + super::SECOND_NS),
+            // There is more to do than was done at once.
+            None => now.mono_ns,
             _ => live.deadline_ns,
         };
         self.live.values().map(of).min().unwrap_or(u64::MAX)

@@ -446,22 +446,12 @@ impl Engine {
 
     fn alert<W: World>(&mut self, world: &mut W, now: Now, findings: &[Finding]) {
         let mut alerts = self.state.alerts.clone();
-        let wall_ns = now.wall_ns.max(0).cast_unsigned();
         let at = alert::Now {
-            wall_ns,
+            wall_ns: now.wall_ns.max(0).cast_unsigned(),
             mono_ns: now.mono_ns,
         };
         // First what was shown: what got worse since is told again.
-        let mut changed = false;
-        for alert in self.published.alerts() {
-            let session = self.sessions.get(&alert.session);
-            if session
-                .and_then(SessionState::alerts_shown)
-                .is_some_and(|shown| shown >= alert.id)
-            {
-                changed |= alerts.shown(alert.id, alert.session, wall_ns).is_some();
-            }
-        }
+        let mut changed = self.take_shown(&mut alerts, now);
         changed |= !alerts.observe(at, findings).is_empty();
         if changed {
             self.keep(
@@ -476,8 +466,30 @@ impl Engine {
         }
     }
 
-    /// The alerts to be shown, each above one session's prompt.
-    pub(crate) fn addressed_alerts(&mut self, _now: Now) -> Vec<lle_core::desired::Alert> {
+    /// Notes which alerts were shown by now.
+    pub(crate) fn note_shown<W: World>(&mut self, world: &mut W, now: Now) {
+        let mut alerts = self.state.alerts.clone();
+        if self.take_shown(&mut alerts, now) {
+            let alerts = Box::new(alerts);
+            self.keep(world, now, Change::Alerts { alerts });
+        }
+    }
+
+    fn take_shown(&self, alerts: &mut alert::Alerts, now: Now) -> bool {
+        let wall_ns = now.wall_ns.max(0).cast_unsigned();
+        let mut changed = false;
+        for alert in self.published.alerts() {
+            let session = self.sessions.get(&alert.session);
+            let last = session.and_then(SessionState::alerts_shown);
+            if last.is_some_and(|last| last >= alert.id) {
+                changed |= alerts.shown(alert.id, alert.session, wall_ns).is_some();
+            }
+        }
+        changed
+    }
+
+    /// The alerts to be shown, each above one session's prompt, and whether one has a new number.
+    pub(crate) fn addressed_alerts(&mut self, _now: Now) -> (Vec<lle_core::desired::Alert>, bool) {
         let live: Vec<Addressee> = self
             .sessions
             .values()
@@ -493,7 +505,8 @@ impl Engine {
                 wanted.push((alert.id, addressee.session));
             }
         }
-        wanted
+        let mut renumbered = false;
+        let addressed = wanted
             .into_iter()
             .filter_map(|(id, session)| {
                 // A session shows only what is newer than what it has shown.
@@ -503,7 +516,10 @@ impl Engine {
                     .alerts()
                     .any(|alert| (alert.id, alert.session) == (id, session));
                 let id = match seen {
-                    Some(seen) if seen >= id && !is_out => self.state.alerts.renumber(id)?,
+                    Some(seen) if seen >= id && !is_out => {
+                        renumbered = true;
+                        self.state.alerts.renumber(id)?
+                    }
                     _ => id,
                 };
                 let alert = self.state.alerts.of(id)?;
@@ -514,7 +530,8 @@ impl Engine {
                     text: told(alert),
                 })
             })
-            .collect()
+            .collect();
+        (addressed, renumbered)
     }
 
     pub(crate) fn note_shed(&mut self, dropped: &[String]) {

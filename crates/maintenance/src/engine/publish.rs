@@ -6,6 +6,7 @@
 use lle_core::desired::{Alert, Desired, Trim};
 
 use super::Engine;
+use crate::state::Change;
 use crate::world::{Now, World};
 
 /// What was published last.
@@ -20,9 +21,11 @@ pub(crate) struct Published {
 }
 
 impl Published {
-    /// Generations go on where an earlier worker was: a session must not take a new state for an old one.
+    /// Goes on where an earlier worker was: a session must not take a new state for an old one, and what it has shown of
+    /// the old one is not shown again. Memory is not asked for any more: nobody waits for the answer.
     pub(crate) fn resume<W: World>(&mut self, world: &mut W) {
-        self.desired.generation = world.published().map_or(0, |desired| desired.generation);
+        self.desired = world.published().unwrap_or_default();
+        self.desired.trims.clear();
         self.stale = true;
     }
 
@@ -67,7 +70,12 @@ impl Engine {
     /// Publishes, if there is anything new, and wakes whom it concerns.
     pub(crate) fn publish<W: World>(&mut self, world: &mut W, now: Now) {
         self.forget_answered_trims();
-        let alerts = self.addressed_alerts(now);
+        let (alerts, renumbered) = self.addressed_alerts(now);
+        if renumbered {
+            // A number that a session may show is not given out again.
+            let alerts = Box::new(self.state.alerts.clone());
+            self.keep(world, now, Change::Alerts { alerts });
+        }
         let last = &self.published.desired;
         if alerts == last.alerts && self.published.trims == last.trims && !self.published.stale {
             return;
