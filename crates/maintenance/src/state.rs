@@ -150,7 +150,7 @@ pub struct Durable {
 
 /// One change, absolute.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "change", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Change {
     /// Everything.
     Snapshot {

@@ -45,6 +45,8 @@ struct Content {
     durable: Option<Vec<u8>>,
     /// Only appended to since it was made durable.
     grown: bool,
+    /// Something was acknowledged that is not durable.
+    dirty: bool,
 }
 
 /// How far an operation that the program does not survive came.
@@ -68,8 +70,6 @@ pub struct SimDisk {
     pub torn: u64,
     /// Power was lost while records of the audit log were not durable.
     pub lost: u64,
-    /// Bytes of the state that are not durable yet, since which step.
-    pub state_dirty_since: Option<u64>,
 }
 
 impl SimDisk {
@@ -116,6 +116,7 @@ impl SimDisk {
             content.seen.get_or_insert_default().extend_from_slice(&bytes[..kept]);
         }
         if whole {
+            self.files.entry(file).or_default().dirty = true;
             return Ok(());
         }
         if kept > 0 && matches!(file, File::Audit(_)) {
@@ -134,7 +135,7 @@ impl SimDisk {
             return Err(ErrorKind::StorageFull.into());
         }
         let content = self.files.entry(file).or_default();
-        (content.seen, content.grown) = (Some(bytes.to_vec()), false);
+        (content.seen, content.grown, content.dirty) = (Some(bytes.to_vec()), false, true);
         Ok(())
     }
 
@@ -196,17 +197,13 @@ impl SimDisk {
             }
             (seen, durable) => durable.clone_from(seen),
         }
-        content.grown = true;
+        (content.grown, content.dirty) = (true, false);
         Ok(())
     }
 
     /// Whether something was acknowledged that is not durable.
     pub fn is_dirty(&self, file: File) -> bool {
-        let Some(content) = self.files.get(&file) else { return false };
-        match (&content.seen, &content.durable, content.grown) {
-            (Some(seen), Some(durable), true) => seen.len() != durable.len(),
-            (seen, durable, _) => seen != durable,
-        }
+        self.files.get(&file).is_some_and(|content| content.dirty)
     }
 
     /// Power is lost: what was not made durable may be there, or a part of it, or nothing.
@@ -226,7 +223,7 @@ impl SimDisk {
                 _ => {}
             }
             content.durable.clone_from(&content.seen);
-            content.grown = true;
+            (content.grown, content.dirty) = (true, false);
         }
     }
 }

@@ -582,7 +582,6 @@ impl Run {
         self.expected.clear();
         self.due_runs.clear();
         self.seen_plans.clear();
-        self.world.intents.clear();
         self.world.outcomes.clear();
     }
 

@@ -288,7 +288,7 @@ impl AuditTrail {
         self.bytes += self.record.len() as u64;
         self.oldest.get_or_insert(self.segment);
         self.dirty = true;
-        self.move_anchor(disk)
+        Ok(())
     }
 
     /// Reads the log again after a failure: a record that lacks nothing but its last bytes counts, and the next one
@@ -304,7 +304,8 @@ impl AuditTrail {
         Ok(())
     }
 
-    /// Tells the anchor where the chain stands now. The record counts without: the anchor may be behind.
+    /// Tells the anchor where the chain stands, once that is durable: an anchor ahead of its log says that the log was
+    /// cut, and the loss of power must not say so. Records count without; the anchor may be behind.
     fn move_anchor(&mut self, disk: &mut impl Disk) -> io::Result<()> {
         let (Some(chain), Some(anchor), Some(key)) = (&self.chain, &mut self.anchor, &self.key) else {
             return Ok(());
@@ -312,9 +313,14 @@ impl AuditTrail {
         if std::mem::take(&mut self.anchor_doubtful) {
             *anchor = Anchor::read(&disk.read(File::Anchor)?.unwrap_or_default(), key);
         }
+        let first = anchor.head().is_none();
         let (slot, at) = anchor.write(chain.head());
         let written = disk.write_at(File::Anchor, at, &slot);
         self.anchor_doubtful = written.is_err();
+        if first && written.is_ok() {
+            // Later ones may be lost: the one before is still true. Without any, a cut would leave no trace.
+            disk.sync(File::Anchor)?;
+        }
         Ok(())
     }
 
@@ -340,7 +346,7 @@ impl AuditTrail {
                 (self.segment, self.bytes) = (head.segment, bytes.len() as u64);
                 self.oldest.get_or_insert(head.segment);
                 self.dirty = true;
-                self.move_anchor(disk)
+                Ok(())
             }
             Err(error) => {
                 *chain = Chain::resume(key, before);
@@ -383,6 +389,7 @@ impl AuditTrail {
         if self.dirty {
             disk.sync(File::Audit(self.segment))?;
             self.dirty = false;
+            self.move_anchor(disk)?;
         }
         Ok(())
     }
