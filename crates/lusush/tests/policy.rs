@@ -1,0 +1,119 @@
+//! The machine's policy, which no user can weaken: tried in a mount namespace of its own, with its own `/etc`.
+
+use std::path::Path;
+use std::process::Command;
+
+/// Root's rules over the real `/etc`, then a user's day. Each line of output is a command, its exit status and what it
+/// said first.
+const DAY: &str = r#"
+set -u
+mount -t tmpfs tmpfs "$T" && mkdir "$T/u" "$T/w" "$T/h" || exit 99
+mount -t overlay overlay -o lowerdir=/etc,upperdir="$T/u",workdir="$T/w" /etc || exit 99
+mkdir -p /etc/lusush
+cat > /etc/lusush/policy.toml
+mkdir -p "$LUSUSH_HOME/config"
+printf '%s' "$USER_RULES" > "$LUSUSH_HOME/config/policy.toml"
+chmod 600 "$LUSUSH_HOME/config/policy.toml"
+# The start may be refused; the worker is there all the same.
+"$L" maint start > /dev/null 2>&1
+[ -s "$(echo "$LUSUSH_HOME"/state/maint/*/worker.lock)" ] || exit 98
+try() {
+    said=$("$L" maint "$@" 2>&1)
+    printf '%s: %s: %s\n' "$*" "$?" "$(printf '%s' "$said" | head -n 1)"
+}
+eval "$TRIES"
+pid=$(cat "$LUSUSH_HOME"/state/maint/*/worker.lock)
+kill "$pid"
+while kill -0 "$pid" 2> /dev/null; do sleep 0.01; done
+"#;
+
+/// Gives what the user's commands said, or none if this machine allows no such namespace.
+fn day(test: &str, system: &str, user: &str, tries: &str) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("system.toml");
+    std::fs::write(&rules, system).unwrap();
+    let mount = folder.path().join("t");
+    std::fs::create_dir(&mount).unwrap();
+    let output = Command::new("unshare")
+        .args(["--mount", "bash", "-c", DAY])
+        .stdin(std::fs::File::open(&rules).unwrap())
+        .env("T", &mount)
+        .env("LUSUSH_HOME", mount.join("h"))
+        .env("L", Path::new(env!("CARGO_BIN_EXE_lusush")))
+        .env("USER_RULES", user)
+        .env("TRIES", tries)
+        .output();
+    let output = output
+        .ok()
+        .filter(|output| !matches!(output.status.code(), Some(1 | 99)));
+    if output.is_none() {
+        assert!(
+            std::env::var("LUSUSH_TEST_REQUIRE").as_deref() != Ok("1"),
+            "{test} needs root and overlayfs"
+        );
+        eprintln!("skipped: {test} (needs root, unshare and overlayfs)");
+    }
+    let output = output?;
+    assert!(output.status.success(), "{output:?}");
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn what_the_machine_forbids_no_user_does() {
+    let Some(said) = day(
+        "what_the_machine_forbids_no_user_does",
+        "denied_operations = [\"stop\"]\nrequired_tasks = [\"health-check\"]\ntask_commands_allowed = [\"/usr/bin/\"]\n\
+         [mode_max]\nmemory-defrag = \"advise\"\n",
+        "task_commands_allowed = true\n[mode_max]\nmemory-defrag = \"automatic\"\n",
+        "try stop; try mode memory-defrag automatic; try mode memory-defrag observe; try pause health-check; try pause; \
+         try schedule a --when manual -- /usr/bin/true; try schedule b --when manual -- /bin/true; \
+         try schedule c --when manual -- /usr/bin/true ';' reboot; try audit verify",
+    ) else {
+        return;
+    };
+    insta::assert_snapshot!(said, @"
+    stop: 7: Error: the operation is denied (system policy, denied_operations)
+    mode memory-defrag automatic: 7: Error: the area may not go that far by itself (system policy, mode_max)
+    mode memory-defrag observe: 0: memory-defrag: observe.
+    pause health-check: 7: Error: a task that this would hold back is required (system policy, required_tasks)
+    pause: 7: Error: a task that this would hold back is required (system policy, required_tasks)
+    schedule a --when manual -- /usr/bin/true: 0: a runs when asked: `lusush maint run a`.
+    schedule b --when manual -- /bin/true: 7: Error: the command is not among those allowed (system policy, task_commands_allowed)
+    schedule c --when manual -- /usr/bin/true ; reboot: 7: Error: the command is not among those allowed (system policy, task_commands_allowed)
+    audit verify: 0: The audit log is whole: 12 records, the last one is #12.
+    ");
+}
+
+#[test]
+fn a_user_can_only_tighten() {
+    let Some(said) = day(
+        "a_user_can_only_tighten",
+        "",
+        "denied_operations = [\"pause\"]\n",
+        "try pause; try run health-check",
+    ) else {
+        return;
+    };
+    insta::assert_snapshot!(said, @"
+    pause: 7: Error: the operation is denied (user policy, denied_operations)
+    run health-check: 0: health-check: succeeded.
+    ");
+}
+
+#[test]
+fn rules_that_are_not_understood_allow_looking_only() {
+    let Some(said) = day(
+        "rules_that_are_not_understood_allow_looking_only",
+        "denied_operations = stop\n",
+        "",
+        "try tasks; try pause; try run health-check; try audit verify",
+    ) else {
+        return;
+    };
+    insta::assert_snapshot!(said, @"
+    tasks: 0: TASK            WHEN             NEXT            RUNS  FAIL      MEAN  LAST
+    pause: 7: Error: the operation is denied (system policy, denied_operations)
+    run health-check: 7: Error: the operation is denied (system policy, denied_operations)
+    audit verify: 0: The audit log is whole: 3 records, the last one is #3.
+    ");
+}
