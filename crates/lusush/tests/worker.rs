@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +29,8 @@ const NAMES: usize = 12;
 struct Expected {
     there: Option<bool>,
     schedule: Option<&'static str>,
+    /// The last answers, for whoever reads a failure.
+    heard: VecDeque<String>,
 }
 
 /// A client that asks for changes as fast as it is answered, and remembers what was acknowledged.
@@ -84,8 +86,12 @@ impl Load {
         let answer = call(client, &request);
         let known = self.tasks.entry(name).or_insert_with(|| Expected {
             there: Some(false),
-            schedule: None,
+            ..Expected::default()
         });
+        known.heard.truncate(8);
+        known
+            .heard
+            .push_front(format!("{} {answer:?}", request.write().0));
         match (&request, &answer) {
             (_, Err(CallError::Unreachable { .. })) => {
                 if matches!(request, Request::Schedule(_)) {
@@ -102,7 +108,20 @@ impl Load {
             }
             (Request::Cancel { .. }, Ok(value)) if value["removed"] == true => known.there = Some(false),
             (Request::Cancel { .. }, Err(CallError::Fault(fault))) if fault.code == Code::NotFound => {
-                assert_ne!(known.there, Some(true), "an acknowledged task was lost");
+                if known.there == Some(true) {
+                    let from = self.socket.ancestors().nth(2).unwrap().join("state/maint");
+                    let _ = std::process::Command::new("cp")
+                        .arg("-r")
+                        .arg(from)
+                        .arg("/tmp/e2e-fail")
+                        .status();
+                }
+                assert_ne!(
+                    known.there,
+                    Some(true),
+                    "an acknowledged task was lost: {:?}",
+                    known.heard
+                );
             }
             (_, Ok(_)) => {}
             (_, Err(CallError::Fault(fault))) => {

@@ -49,7 +49,8 @@ impl Household {
 
     /// Starts a session and waits for its prompt.
     pub(crate) fn session(&self) -> Terminal {
-        let mut terminal = Terminal::spawn(&self.home.spawn_with_worker("bash")).expect("bash starts");
+        let spawn = self.home.spawn_with_worker("bash").size(60, 80);
+        let mut terminal = Terminal::spawn(&spawn).expect("bash starts");
         terminal
             .settle()
             .unwrap_or_else(|error| panic!("no prompt: {error}"));
