@@ -142,6 +142,7 @@ mod tests {
                     session: t.1,
                 })
                 .collect(),
+            ..Desired::default()
         }
     }
 

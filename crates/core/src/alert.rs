@@ -225,6 +225,24 @@ impl Alerts {
         alerts
     }
 
+    /// Every alert to be shown, with the session above whose next prompt: by session, the worst first. As
+    /// [`to_show`](Self::to_show) says for each, at the cost of one.
+    pub fn addressed(&self, sessions: &[Addressee]) -> impl Iterator<Item = (u64, &Alert)> {
+        let active = sessions.iter().max_by_key(|each| (each.active_ns, each.session));
+        let addressed = |alert: &'_ Alert| {
+            let own = sessions.iter().find(|each| Some(each.session) == alert.session);
+            own.or(active).map(|each| each.session)
+        };
+        let mut alerts: Vec<(u64, &Alert)> = self
+            .open
+            .values()
+            .filter(|alert| alert.is_due())
+            .filter_map(|alert| Some((addressed(alert)?, alert)))
+            .collect();
+        alerts.sort_by_key(|(session, alert)| (*session, std::cmp::Reverse(alert.severity), alert.id));
+        alerts.into_iter()
+    }
+
     /// Notes that an alert stood above a session's prompt; none if it is not open or was shown before.
     pub fn shown(&mut self, id: u64, session: u64, wall_ns: u64) -> Option<Change> {
         let alert = self.open.values_mut().find(|alert| alert.id == id)?;

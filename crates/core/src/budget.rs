@@ -307,6 +307,30 @@ impl Budget {
         }
     }
 
+    /// Writes what a bench measured as a line of a results file, for validation: the number at the budget's percentile,
+    /// the worst of all, of how many, when and where. None if it is no number.
+    ///
+    /// A results file has a line of JSON for each result; of two about the same budget the later counts.
+    pub fn result_line(
+        &self,
+        value: f64,
+        worst: Option<f64>,
+        samples: usize,
+        when: &str,
+        machine: &str,
+    ) -> Option<String> {
+        let quoted = |text: &str| text.replace(['"', '\\'], "'").replace(char::is_control, " ");
+        let worst = worst.filter(|worst| worst.is_finite());
+        let worst = worst.map_or(String::new(), |worst| format!("\"worst\":{worst},"));
+        let (name, when, machine) = (self.name, quoted(when), quoted(machine));
+        value.is_finite().then(|| {
+            format!(
+                "{{\"{name}\":{{\"value\":{value},{worst}\"samples\":{samples},\"when\":\"{when}\",\
+                 \"machine\":\"{machine}\"}}}}\n"
+            )
+        })
+    }
+
     /// Writes a measurement in the budget's unit as people read it.
     pub fn show(&self, value: f64) -> String {
         match self.unit {

@@ -5,6 +5,7 @@
 //! lusush-desired 1 <generation>
 //! alert <id> <session> <severity> <text to the end of the line>
 //! trim <token> <session>
+//! set <name> <value to the end of the line>
 //! ```
 //!
 //! Numbers are decimal, a session is sixteen hex digits. The file is replaced by a rename, so that nobody reads half
@@ -23,9 +24,13 @@ pub const FILE_NAME: &str = "desired";
 pub const BYTES_MAX: usize = 64 * 1024;
 /// Alerts in one file; what is beyond is left out. With as many trims, all of full length, the file stays below
 /// [`BYTES_MAX`].
-pub const ALERTS_MAX: usize = 128;
+pub const ALERTS_MAX: usize = 96;
 /// Trims in one file; what is beyond is left out.
 pub const TRIMS_MAX: usize = 128;
+/// Settings in one file; what is beyond is left out.
+pub const SETTINGS_MAX: usize = 32;
+/// Bytes of a setting's name, and of its value.
+pub const SETTING_BYTES_MAX: usize = 128;
 /// Bytes of an alert's text: five rows of 80 columns.
 pub const TEXT_BYTES_MAX: usize = 400;
 
@@ -50,8 +55,11 @@ const HEAD_BYTES_MAX: usize = MAGIC.len() + 1 + 10 + 1 + NUMBER_BYTES_MAX + 1;
 const ALERT_BYTES_MAX: usize =
     "alert    \n".len() + NUMBER_BYTES_MAX + SESSION_BYTES + SEVERITY_BYTES_MAX + TEXT_BYTES_MAX;
 const TRIM_BYTES_MAX: usize = "trim  \n".len() + NUMBER_BYTES_MAX + SESSION_BYTES;
-const _: () =
-    assert!(HEAD_BYTES_MAX + ALERTS_MAX * ALERT_BYTES_MAX + TRIMS_MAX * TRIM_BYTES_MAX <= BYTES_MAX);
+const SET_BYTES_MAX: usize = "set  \n".len() + 2 * SETTING_BYTES_MAX;
+const _: () = assert!(
+    HEAD_BYTES_MAX + ALERTS_MAX * ALERT_BYTES_MAX + TRIMS_MAX * TRIM_BYTES_MAX + SETTINGS_MAX * SET_BYTES_MAX
+        <= BYTES_MAX
+);
 
 /// What the worker wants of all sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,6 +70,17 @@ pub struct Desired {
     pub alerts: Vec<Alert>,
     /// Who is to give free memory back to the system.
     pub trims: Vec<Trim>,
+    /// What every session is to use instead of its own default.
+    pub settings: Vec<Setting>,
+}
+
+/// A value that sessions are to use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The setting; without blanks.
+    pub name: String,
+    /// The value, in one line.
+    pub value: String,
 }
 
 /// Something to tell the user of one session, once, above a prompt.
@@ -131,6 +150,10 @@ impl Desired {
         for trim in self.trims.iter().take(TRIMS_MAX) {
             let _ = writeln!(out, "trim {} {:016x}", trim.token, trim.session);
         }
+        let fits = |setting: &&Setting| is_name(&setting.name) && setting.value.len() <= SETTING_BYTES_MAX;
+        for setting in self.settings.iter().filter(fits).take(SETTINGS_MAX) {
+            let _ = writeln!(out, "set {} {}", setting.name, one_line(&setting.value));
+        }
         out
     }
 
@@ -154,6 +177,9 @@ impl Desired {
                     desired.alerts.extend(alert(rest));
                 }
                 Some(("trim", rest)) if desired.trims.len() < TRIMS_MAX => desired.trims.extend(trim(rest)),
+                Some(("set", rest)) if desired.settings.len() < SETTINGS_MAX => {
+                    desired.settings.extend(setting(rest));
+                }
                 _ => {}
             }
         }
@@ -201,6 +227,20 @@ fn trim(line: &str) -> Option<Trim> {
     Some(Trim { token, session })
 }
 
+fn setting(line: &str) -> Option<Setting> {
+    let (name, value) = line.split_once(' ')?;
+    let fits = is_name(name) && value.len() <= SETTING_BYTES_MAX;
+    fits.then(|| Setting {
+        name: name.to_owned(),
+        value: one_line(value),
+    })
+}
+
+fn is_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=SETTING_BYTES_MAX).contains(&name.len()) && name.bytes().all(plain)
+}
+
 fn session(word: &str) -> Option<u64> {
     let is_id = word.len() == SESSION_BYTES && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     u64::from_str_radix(word, 16).ok().filter(|_| is_id)
@@ -234,6 +274,10 @@ mod tests {
                 token: 9,
                 session: u64::MAX,
             }],
+            settings: vec![Setting {
+                name: "highlight.mode".into(),
+                value: "deferred above 4096".into(),
+            }],
         }
     }
 
@@ -243,6 +287,7 @@ mod tests {
         lusush-desired 1 7
         alert 3 0000000000000abc major the disk is full since noon
         trim 9 ffffffffffffffff
+        set highlight.mode deferred above 4096
         ");
     }
 
@@ -320,6 +365,7 @@ mod tests {
             generation,
             alerts,
             trims,
+            settings: sample().settings,
         })
     }
 

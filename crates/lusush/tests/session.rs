@@ -62,6 +62,7 @@ impl<'a> Seen<'a> {
             generation,
             alerts: alerts.collect(),
             trims: trims.collect(),
+            ..Desired::default()
         };
         let path = self.home.lusush().join("run").join(FILE_NAME);
         fs::write(path.with_extension("new"), desired.encode()).unwrap();

@@ -24,7 +24,7 @@ mod publish;
 mod requests;
 mod schedule;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 
 use jiff::tz::TimeZone;
@@ -100,13 +100,17 @@ pub struct Engine {
     /// What was found when the log was read.
     loaded: Loaded,
     sessions: BTreeMap<u64, SessionState>,
-    /// Sessions whose last words were recorded, until their files are gone.
-    buried: BTreeSet<u64>,
+    /// Sessions whose last words were recorded, until their files are gone, with the look that saw them last.
+    buried: BTreeMap<u64, u64>,
+    /// Looks so far.
+    looks: u64,
     live: BTreeMap<u64, Live>,
     assessment: Option<Assessment>,
     looked_at: Option<Now>,
     synced_at: u64,
     baselines_kept_at: u64,
+    /// Up to when due tasks were looked at.
+    due_wall_ns: i64,
     published: publish::Published,
     /// Somebody was answered over the control socket.
     socket_answers: bool,
@@ -140,12 +144,14 @@ impl Engine {
             log,
             loaded,
             sessions: BTreeMap::new(),
-            buried: BTreeSet::new(),
+            buried: BTreeMap::new(),
+            looks: 0,
             live: BTreeMap::new(),
             assessment: None,
             looked_at: None,
             synced_at: now.mono_ns,
             baselines_kept_at: now.mono_ns,
+            due_wall_ns: i64::MIN,
             published: publish::Published::default(),
             socket_answers: false,
             history_sync_ns: None,
@@ -191,7 +197,7 @@ impl Engine {
             let mut fresh = TaskState {
                 timing,
                 statistics: known.map(|known| known.statistics.clone()).unwrap_or_default(),
-                ledger: known.map(|known| known.ledger.clone()).unwrap_or_default(),
+                ledger: known.map(|known| known.ledger).unwrap_or_default(),
                 paused: known.is_some_and(|known| known.paused),
                 attempt: known.map_or(0, |known| known.attempt),
                 retry_wall_ns: known.and_then(|known| known.retry_wall_ns),
@@ -228,6 +234,7 @@ impl Engine {
         }
         self.publish(world, now);
         self.make_durable(world, now);
+        world.after_all(now);
         self.expected_ns = self.wake_at(now);
     }
 
@@ -284,11 +291,12 @@ impl Engine {
             true => self.pace.look_ns,
             false => self.idle_look_ns(),
         });
-        // What is in memory only is written as soon as there is room.
-        let sync = if active || self.log.failed.is_some() {
-            now.mono_ns + SYNC_NS
-        } else {
-            u64::MAX
+        // Whoever is active may append to the history, of which nobody tells; our own logs we know. What is in memory
+        // only is written as soon as there is room.
+        let own = self.log.is_dirty() || self.log.failed.is_some() || self.audit.is_dirty();
+        let sync = match active || own {
+            true => self.synced_at.saturating_add(SYNC_NS),
+            false => u64::MAX,
         };
         let due = self.next_due_ns(now);
         let live = self.next_deadline_ns(now);
@@ -325,6 +333,7 @@ impl Engine {
         self.stopping = true;
         self.cancel_all(world, now);
         self.publish_nothing(world);
+        world.after_all(now);
         let _last = self.log.sync(world);
         let _last = self.audit.sync(world);
     }

@@ -17,6 +17,9 @@ use disk::RealDisk;
 use host::Sessions;
 use jobs::Jobs;
 
+/// The file beside the state in which benches leave their results, if `LUSUSH_BENCH_RESULTS` names it.
+pub const BENCH_RESULTS: &str = "bench.jsonl";
+
 /// Where the engine's files are.
 #[derive(Clone, Debug)]
 pub struct Places {
@@ -46,8 +49,7 @@ impl Places {
         machine_id: &str,
     ) -> Self {
         let maint = lle_core::paths::maint_folder(state, machine_id);
-        let machine = maint.file_name().unwrap_or_default().to_owned();
-        let mut anchor = machine.clone();
+        let mut anchor = maint.file_name().unwrap_or_default().to_owned();
         anchor.push(".anchor");
         Self {
             anchor: data.join("audit").join(anchor),
@@ -183,6 +185,14 @@ impl Host for RealWorld {
         if let Some(rollup) = &mut self.samples {
             rollup.keep(now, samples);
         }
+    }
+    fn after_all(&mut self, now: Now) {
+        if let Some(rollup) = &mut self.samples {
+            rollup.write(now);
+        }
+    }
+    fn bench_results(&mut self) -> Option<Vec<u8>> {
+        disk::read_small(&self.places.maint.join(BENCH_RESULTS))
     }
     fn now(&mut self) -> Now {
         now()

@@ -4,6 +4,9 @@
 //!  sample ─▸ raw, 7 days ─▸ five minutes, a year ─▸ an hour, for ever        each: count, sum, min, max
 //! ```
 //!
+//! Samples are collected in memory and written once a minute: a look at the sessions waits for no disk, and the worker
+//! wakes the disk less. What a killed worker had not written is lost.
+//!
 //! Invariant: nothing here is needed. A database that is damaged, full or of another version is begun anew.
 
 use std::path::{Path, PathBuf};
@@ -19,14 +22,24 @@ const FIVE_MINUTES: i64 = 300;
 const HOUR: i64 = 3_600;
 const RAW_KEPT: i64 = 7 * 24 * HOUR;
 const FIVE_MINUTES_KEPT: i64 = 365 * 24 * HOUR;
-/// Old samples are removed once in so many writes: an hour of use.
-const TIDY_EVERY: u32 = 360;
+/// What the database may keep in memory; negative means KiB and not pages.
+const CACHE_KIB: i32 = -256;
+/// Old samples are removed once in so many writes: an hour.
+const TIDY_EVERY: u32 = 60;
+/// How often what was collected is written, in nanoseconds.
+const WRITE_NS: u64 = 60_000_000_000;
+/// Samples collected at most: some hundred metrics, seven looks a minute.
+const UNWRITTEN_MAX: usize = 2_048;
 
 /// The database.
 pub(crate) struct Rollup {
     path: PathBuf,
     database: Connection,
     writes: u32,
+    /// Not written yet: seconds since 1970, metric, value.
+    unwritten: Vec<(i64, &'static str, f64)>,
+    /// When it was written last, on the monotonic clock.
+    written_ns: Option<u64>,
 }
 
 impl Rollup {
@@ -36,32 +49,50 @@ impl Rollup {
             // Failing that, opening says so.
             let _made = crate::real::disk::create_folder(folder);
         }
-        let database = match connect(path) {
-            Ok(database) => database,
-            Err(_) => {
-                let _gone = std::fs::remove_file(path);
-                connect(path)?
-            }
-        };
+        let database = connect(path).or_else(|_| Self::begin_anew(path))?;
         Ok(Self {
             path: path.to_owned(),
             database,
             writes: 0,
+            unwritten: Vec::new(),
+            written_ns: None,
         })
     }
 
-    /// Adds samples taken at one moment, at every resolution.
+    /// Adds samples taken at one moment.
     pub(crate) fn keep(&mut self, now: Now, samples: &[(&'static str, f64)]) {
-        if self.try_keep(now, samples).is_err() {
-            // Damaged, removed or full: begun anew; what cannot even be begun is tried again with the next samples.
-            if let Ok(fresh) = Self::open(&self.path) {
-                *self = fresh;
-            }
-        }
+        let seconds = now.wall_ns.div_euclid(1_000_000_000);
+        let room = UNWRITTEN_MAX.saturating_sub(self.unwritten.len());
+        let finite = samples.iter().filter(|(_, value)| value.is_finite());
+        self.unwritten.extend(
+            finite
+                .take(room)
+                .map(|(metric, value)| (seconds, *metric, *value)),
+        );
     }
 
-    fn try_keep(&mut self, now: Now, samples: &[(&'static str, f64)]) -> Result<(), rusqlite::Error> {
-        let seconds = now.wall_ns.div_euclid(1_000_000_000);
+    /// Writes what was collected, at every resolution, if that is due.
+    pub(crate) fn write(&mut self, now: Now) {
+        let waited = |at: u64| now.mono_ns.saturating_sub(at) >= WRITE_NS;
+        if self.unwritten.is_empty() || !self.written_ns.is_none_or(waited) {
+            return;
+        }
+        self.written_ns = Some(now.mono_ns);
+        if self.try_write().is_err() {
+            // Damaged, removed or full: begun anew; what cannot even be begun is tried again in a minute.
+            if let Ok(fresh) = connect(&self.path).or_else(|_| Self::begin_anew(&self.path)) {
+                self.database = fresh;
+            }
+        }
+        self.unwritten.clear();
+    }
+
+    fn begin_anew(path: &Path) -> Result<Connection, rusqlite::Error> {
+        let _gone = std::fs::remove_file(path);
+        connect(path)
+    }
+
+    fn try_write(&mut self) -> Result<(), rusqlite::Error> {
         let transaction = self.database.transaction()?;
         {
             let mut insert = transaction.prepare_cached(
@@ -69,7 +100,7 @@ impl Rollup {
                  on conflict (metric, resolution, at) do update set count = count + 1, sum = sum + ?4,
                  min = min(min, ?4), max = max(max, ?4)",
             )?;
-            for (metric, value) in samples.iter().filter(|(_, value)| value.is_finite()) {
+            for (seconds, metric, value) in &self.unwritten {
                 for resolution in [RAW_SECONDS, FIVE_MINUTES, HOUR] {
                     let at = seconds - seconds.rem_euclid(resolution);
                     insert.execute(params![metric, resolution, at, value])?;
@@ -79,8 +110,9 @@ impl Rollup {
         self.writes += 1;
         if self.writes.is_multiple_of(TIDY_EVERY) {
             let old = "delete from sample where resolution = ?1 and at < ?2";
-            transaction.execute(old, params![RAW_SECONDS, seconds - RAW_KEPT])?;
-            transaction.execute(old, params![FIVE_MINUTES, seconds - FIVE_MINUTES_KEPT])?;
+            let newest = self.unwritten.last().map_or(0, |(seconds, ..)| *seconds);
+            transaction.execute(old, params![RAW_SECONDS, newest - RAW_KEPT])?;
+            transaction.execute(old, params![FIVE_MINUTES, newest - FIVE_MINUTES_KEPT])?;
         }
         transaction.commit()
     }
@@ -114,6 +146,8 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     // It can be rebuilt by waiting: nothing is worth an fsync here.
     database.pragma_update(None, "journal_mode", "memory")?;
     database.pragma_update(None, "synchronous", "off")?;
+    // Pages of a few metrics' newest rows: the worker's memory is promised.
+    database.pragma_update(None, "cache_size", CACHE_KIB)?;
     let version: i32 = database.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version != VERSION && version != 0 {
         return Err(rusqlite::Error::InvalidQuery);
@@ -133,7 +167,7 @@ mod tests {
     fn at(seconds: i64) -> Now {
         Now {
             wall_ns: seconds * 1_000_000_000,
-            mono_ns: 0,
+            mono_ns: (seconds * 1_000_000_000).cast_unsigned(),
         }
     }
 
@@ -143,7 +177,12 @@ mod tests {
         let mut rollup = Rollup::open(&folder.path().join("metrics.db")).unwrap();
         rollup.keep(at(7201), &[("prompt", 2.0), ("nonsense", f64::NAN)]);
         rollup.keep(at(7209), &[("prompt", 4.0)]);
+        rollup.write(at(7209));
+        rollup.keep(at(7210), &[("unwritten", 1.0)]);
+        rollup.write(at(7210));
+        assert_eq!(rollup.rows("unwritten"), []);
         rollup.keep(at(7505), &[("prompt", 9.0)]);
+        rollup.write(at(7505));
         assert_eq!(
             rollup.rows("prompt"),
             [
@@ -164,6 +203,7 @@ mod tests {
         std::fs::write(&path, vec![7; 9000]).unwrap();
         let mut rollup = Rollup::open(&path).unwrap();
         rollup.keep(at(1), &[("prompt", 1.0)]);
+        rollup.write(at(1));
         assert_eq!(rollup.rows("prompt").len(), 3);
     }
 }

@@ -449,6 +449,11 @@ impl StateLog {
         Ok(())
     }
 
+    /// Whether anything was written that is not durable yet.
+    pub fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
     /// Makes what was written durable, if anything was.
     ///
     /// # Errors

@@ -163,6 +163,14 @@ pub trait Host {
     /// Keeps samples for trends and reports.
     fn keep_samples(&mut self, now: Now, samples: &[(&'static str, f64)]);
 
+    /// Does what could wait until everything else of a round was done, such as writing down samples.
+    fn after_all(&mut self, _now: Now) {}
+
+    /// Results of benches, as they were put beside the state; none if there are none.
+    fn bench_results(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// What time it is. Only for what something took: what is decided goes by the time of its event.
     fn now(&mut self) -> Now;
 

@@ -50,7 +50,7 @@ pub fn boot_id() -> Option<[u8; 16]> {
 
 /// Reads when a process started, in clock ticks since boot; none if it is gone.
 pub fn start_ticks(pid: u32) -> Option<u64> {
-    parse_start_ticks(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    start_ticks_in(&fs::read(format!("/proc/{pid}/stat")).ok()?)
 }
 
 fn wall_ns() -> u64 {
@@ -64,9 +64,12 @@ fn parse_boot_id(text: &str) -> Option<[u8; 16]> {
     u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
 }
 
-/// The 22nd field. The second, the command's name, may hold spaces and brackets: count from its end.
-fn parse_start_ticks(stat: &str) -> Option<u64> {
-    let (_, fields) = stat.rsplit_once(')')?;
+/// Finds when a process started in its `/proc/PID/stat`, in clock ticks since boot.
+///
+/// The 22nd field. The second, the command's name, may hold spaces, brackets and half a letter: count from its end.
+pub fn start_ticks_in(stat: &[u8]) -> Option<u64> {
+    let name_end = stat.iter().rposition(|byte| *byte == b')')?;
+    let fields = std::str::from_utf8(stat.get(name_end + 1..)?).ok()?;
     fields.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
@@ -91,8 +94,11 @@ mod tests {
     #[test]
     fn start_times() {
         fn check(stat: &str, expect: Option<u64>) {
-            assert_eq!(parse_start_ticks(stat), expect, "{stat}");
+            assert_eq!(start_ticks_in(stat.as_bytes()), expect, "{stat}");
         }
+        // A name is cut after 15 bytes, wherever a letter ends.
+        let stat = b"12 (\xc3) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
+        assert_eq!(start_ticks_in(stat), Some(4711));
         let fields = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
         check(&format!("12 (bash) {fields}"), Some(4711));
         check(&format!("12 (a) b) ( c) {fields}"), Some(4711));

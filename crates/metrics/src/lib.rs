@@ -33,7 +33,7 @@ pub mod window;
 pub use flight::{CreateError, Flight};
 pub use histogram::Histogram;
 pub use identity::Identity;
-pub use liveness::{Liveness, liveness};
+pub use liveness::{Liveness, Seen, liveness, look};
 pub use recorder::{Draft, Recorder};
 pub use snapshot::{DraftLine, Event, ReadError, Snapshot};
 pub use table::{Counter, EventKind, Gauge, Timer, Unit};

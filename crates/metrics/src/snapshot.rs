@@ -58,8 +58,8 @@ pub enum ReadError {
     },
 }
 
-/// A consistent copy of a flight.
-#[derive(Clone)]
+/// A consistent copy of a flight. The default is empty.
+#[derive(Clone, Default)]
 pub struct Snapshot {
     bytes: Vec<u8>,
     sections: Sections,
@@ -114,7 +114,13 @@ impl Snapshot {
     /// Reads a flight file over this snapshot; allocates nothing. On error the snapshot stays as it is
     /// or becomes empty.
     pub fn read_again(&mut self, path: &Path) -> Result<(), ReadError> {
-        match open(path).and_then(|(file, length)| load(&file, length, &mut self.bytes)) {
+        let opened = open(path).inspect_err(|_| self.sections = Sections::default());
+        let (file, length) = opened?;
+        self.read_file_again(&file, length)
+    }
+
+    pub(crate) fn read_file_again(&mut self, file: &File, length: usize) -> Result<(), ReadError> {
+        match load(file, length, &mut self.bytes) {
             Ok((sections, torn)) => {
                 (self.sections, self.torn) = (sections, torn);
                 Ok(())
@@ -147,24 +153,35 @@ impl Snapshot {
     /// Who writes the flight.
     pub fn identity(&self) -> Identity {
         let section = self.sections.of(SectionName::Identity);
-        let word = |at: usize| self.word(section.offset + at * 8).unwrap_or(0);
         let text = |nth: usize| {
             let at = section.offset + 6 * 8 + nth * (1 + layout::NAME_WORDS) * 8;
             String::from_utf8_lossy(self.text(at, layout::NAME_WORDS).text).into_owned()
         };
-        let mut boot_id = [0; 16];
-        boot_id[..8].copy_from_slice(&word(1).to_ne_bytes());
-        boot_id[8..].copy_from_slice(&word(2).to_ne_bytes());
+        let (pid, start_ticks) = self.process();
         Identity {
-            session_id: word(0),
-            boot_id,
-            pid: word(3) as u32,
-            start_ticks: word(4),
-            created_wall_ns: word(5),
+            session_id: self.identity_word(0),
+            boot_id: self.boot_id(),
+            pid,
+            start_ticks,
+            created_wall_ns: self.created_wall_ns(),
             tty: text(0),
             bash_version: text(1),
             lle_version: text(2),
         }
+    }
+
+    /// The boot in which the flight is written; all zero when unknown. Allocates nothing, unlike the whole identity.
+    pub fn boot_id(&self) -> [u8; 16] {
+        let mut boot_id = [0; 16];
+        boot_id[..8].copy_from_slice(&self.identity_word(1).to_ne_bytes());
+        boot_id[8..].copy_from_slice(&self.identity_word(2).to_ne_bytes());
+        boot_id
+    }
+
+    /// The writer's process number, and when that process started, in clock ticks since boot; 0 when unknown.
+    /// Allocates nothing, unlike the whole identity.
+    pub fn process(&self) -> (u32, u64) {
+        (self.identity_word(3) as u32, self.identity_word(4))
     }
 
     /// A counter; 0 if the writer does not know it.
@@ -193,8 +210,12 @@ impl Snapshot {
 
     /// When the flight was created: nanoseconds since 1970, 0 if unknown.
     pub fn created_wall_ns(&self) -> u64 {
+        self.identity_word(5)
+    }
+
+    fn identity_word(&self, at: usize) -> u64 {
         let section = self.sections.of(SectionName::Identity);
-        let known = (section.rows > 0).then(|| self.word(section.offset + 5 * 8));
+        let known = (section.rows > 0).then(|| self.word(section.offset + at * 8));
         known.flatten().unwrap_or(0)
     }
 

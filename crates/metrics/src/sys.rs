@@ -63,12 +63,12 @@ pub(crate) fn lock(file: &File) -> io::Result<()> {
     }
 }
 
-/// Whether another process holds the record lock.
-pub(crate) fn locked_by_other(file: &File) -> io::Result<bool> {
+/// The other process that holds the record lock, as far as it is visible here: else 0 or less. None if none does.
+pub(crate) fn lock_holder(file: &File) -> io::Result<Option<i32>> {
     let mut found = whole_file_lock();
     // SAFETY: `found` outlives the call.
     match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETLK, &mut found) } {
-        0 => Ok(i32::from(found.l_type) != libc::F_UNLCK),
+        0 => Ok((i32::from(found.l_type) != libc::F_UNLCK).then_some(found.l_pid)),
         _ => Err(io::Error::last_os_error()),
     }
 }

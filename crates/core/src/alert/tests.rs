@@ -44,11 +44,15 @@ const SESSIONS: [Addressee; 2] = [
 ];
 
 fn shown_to(alerts: &Alerts, session: u64) -> Vec<u64> {
-    alerts
+    let shown: Vec<u64> = alerts
         .to_show(session, &SESSIONS)
         .iter()
         .map(|alert| alert.id)
-        .collect()
+        .collect();
+    // Asked for all sessions at once, the answer is the same.
+    let addressed = alerts.addressed(&SESSIONS).filter(|(to, _)| *to == session);
+    assert_eq!(addressed.map(|(_, alert)| alert.id).collect::<Vec<_>>(), shown);
+    shown
 }
 
 #[test]

@@ -7,7 +7,6 @@ use super::{Budget, Cache, MIB, MS, NO_PROBE, Percentile, US, Unit};
 const MB: f64 = 1e6;
 
 const ENGINE: &str = "cargo bench -p lle-maintenance --bench engine";
-const AUDIT: &str = "cargo bench -p lle-log --features audit --bench audit";
 
 /// A time that the 99th percentile must keep; nothing else is said yet.
 const TIMED: Budget = Budget {
@@ -130,7 +129,7 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "security log record, acknowledged",
         corpus: "records of a typical operation",
         at_most: 5.0 * US,
-        probe: AUDIT,
+        probe: ENGINE,
         ..CRITICAL
     },
     Budget {
@@ -139,6 +138,7 @@ pub(super) const ROWS: &[Budget] = &[
         corpus: "sessions idle, no task due",
         at_most: 0.1,
         unit: Unit::Percent,
+        probe: ENGINE,
         ..SIZE
     },
     Budget {
@@ -146,6 +146,7 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "private memory of the worker at rest (RssAnon)",
         corpus: "sessions idle, no task due",
         at_most: 8.0 * MIB,
+        probe: ENGINE,
         ..SIZE
     },
     Budget {
@@ -154,6 +155,7 @@ pub(super) const ROWS: &[Budget] = &[
         corpus: "1,000 flight files",
         at_most: 0.0,
         unit: Unit::Count,
+        probe: ENGINE,
         ..SIZE
     },
     // Optimisation.

@@ -11,7 +11,10 @@ const NAMES_CHARS_MAX: usize = 40;
 
 /// Names the part that took at least half of the last prompt: "of it 300 ms in PROMPT_COMMAND (sleep)"; none if there
 /// is no such part or the session does not tell.
-pub(super) fn part(window: &Window) -> Option<String> {
+///
+/// `mean_ns` is what the finding says of the last prompts. Where the last one took something else, that is said first:
+/// a part that is larger than its whole would make nobody the wiser.
+pub(super) fn part(window: &Window, mean_ns: f64) -> Option<String> {
     let last = |gauge: Gauge, timer: Timer| {
         let gauge = window.gauge(gauge).and_then(|ns| u64::try_from(ns).ok());
         gauge.or_else(|| window.recent(timer).map(|recent| recent.mean()))
@@ -28,12 +31,17 @@ pub(super) fn part(window: &Window) -> Option<String> {
     if ns == 0 || ns < whole / 2 {
         return None;
     }
+    let apart = (whole as f64 - mean_ns).abs() > mean_ns / 10.0;
+    let of = match apart {
+        true => format!("of the last one's {}", duration(whole as f64)),
+        false => "of it".to_owned(),
+    };
     let took = duration(ns as f64);
     let names = harmless(first_words(window.blame()), NAMES_CHARS_MAX);
     Some(if names.is_empty() {
-        format!("of it {took} in {name}")
+        format!("{of} {took} in {name}")
     } else {
-        format!("of it {took} in {name} ({names})")
+        format!("{of} {took} in {name} ({names})")
     })
 }
 

@@ -94,7 +94,7 @@ impl Seen<'_> {
         if let Some(part) = self
             .view
             .filter(|_| prompt)
-            .and_then(|view| blame::part(view.window))
+            .and_then(|view| blame::part(view.window, self.value))
         {
             add(&mut title, format_args!("; {part}"));
         }

@@ -207,7 +207,7 @@ fn audit(document: &AuditDocument) -> String {
             ("on ", &record.target),
             ("by ", &record.who),
             ("ended ", &record.outcome),
-            ("because of ", &record.why),
+            ("why: ", &record.why),
         ] {
             if !text.is_empty() {
                 let _ = write!(line, " {label}{text}");

@@ -98,7 +98,7 @@ fn session(path: &Path) -> Result<Option<Session>, String> {
         Err(lle_metrics::ReadError::Io(error)) => return Err(format!("cannot be read: {error}")),
         Err(error) => return Err(error.to_string()),
     };
-    let cost = process::cost(&snapshot.identity());
+    let cost = process::cost(&snapshot.identity()).map_err(|why| why.to_string());
     let mut session = Session::of(&snapshot, alive, from_another_boot(&snapshot), cost);
     if session.state == State::Dead {
         let identity = snapshot.identity();

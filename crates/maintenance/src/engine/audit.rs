@@ -5,6 +5,7 @@
 //! - A failed write leaves the chain where it was; what it left in the file is reported as never finished.
 //! - Damage found at start is recorded in the log itself and as an incident, before the anchor moves on.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -109,7 +110,10 @@ impl Entry {
             &mut self.why,
             &mut self.outcome,
         ] {
-            *text = sanitise(text, TEXT_MAX).into_owned();
+            // Most is fit as it is.
+            if let Cow::Owned(fit) = sanitise(text, TEXT_MAX) {
+                *text = fit;
+            }
         }
         self
     }
@@ -339,6 +343,11 @@ impl AuditTrail {
     /// Bytes of the segment that is written to.
     pub(crate) fn segment_bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Whether anything was written that is not durable yet.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirty
     }
 
     /// Makes what was written durable, if anything was.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use lle_core::task::statistics::{Outcome, Statistics};
 use lle_core::task::{self, TaskKind};
-use lle_core::validate::evidence::{Evidence, LIVE, Live, LiveSource, Measured};
+use lle_core::validate::evidence::{BenchResult, Evidence, LIVE, Live, LiveSource, Measured};
 use lle_core::validate::success::{Share, SuccessInputs};
 use lle_core::validate::systems::{Audit, Facts};
-use lle_metrics::{FILE_BYTES, Histogram, Snapshot, Timer};
+use lle_metrics::{FILE_BYTES, Histogram, Liveness, Snapshot, Timer};
 
 use super::{Engine, audit};
 use crate::world::{Now, World};
@@ -20,8 +20,19 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
+    /// Reads every live session's.
+    fn gather<W: World>(world: &mut W) -> Self {
+        let mut totals = Self::default();
+        world.look(&mut |look| {
+            if let (Some(snapshot), Liveness::Alive) = (look.snapshot, look.liveness) {
+                totals.add(snapshot);
+            }
+        });
+        totals
+    }
+
     /// Adds a session.
-    pub(crate) fn add(&mut self, snapshot: &Snapshot) {
+    fn add(&mut self, snapshot: &Snapshot) {
         self.sessions += 1;
         for row in LIVE {
             let LiveSource::Timer(name) = row.source else {
@@ -55,10 +66,11 @@ impl Totals {
 impl Engine {
     /// Puts together what is known.
     pub(crate) fn evidence<W: World>(&mut self, world: &mut W, now: Now) -> Evidence {
+        self.totals = Totals::gather(world);
         Evidence {
             facts: self.facts(world, now),
             live: self.live_measurements(),
-            bench: BTreeMap::new(),
+            bench: bench_results(&world.bench_results().unwrap_or_default()),
             success: self.success(world),
         }
     }
@@ -163,6 +175,16 @@ impl Engine {
     }
 }
 
+/// Reads what benches left: the last result of each budget. A line that is none says nothing about anything, and its
+/// budget stays unmeasured.
+fn bench_results(bytes: &[u8]) -> BTreeMap<String, BenchResult> {
+    let results = bytes
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<BTreeMap<String, BenchResult>>(line).ok());
+    let known = |(name, _): &(String, BenchResult)| lle_core::budget::Budget::named(name).is_some();
+    results.flatten().filter(known).collect()
+}
+
 /// Whether the counters add up.
 fn is_consistent(statistics: &Statistics) -> bool {
     let sum: u64 = Outcome::ALL
@@ -174,4 +196,39 @@ fn is_consistent(statistics: &Statistics) -> bool {
 
 fn count(n: usize) -> Option<u32> {
     u32::try_from(n).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use lle_core::budget::Budget;
+
+    use super::*;
+
+    #[test]
+    fn results_of_benches() {
+        let budget = Budget::named("audit_append").unwrap();
+        let line = |value, worst| {
+            let line = budget.result_line(value, worst, 2_000, "2026-11-24", "a \"fast\"\tone");
+            line.unwrap_or_default()
+        };
+        let text = format!(
+            "{}rubbish\n{}{{\"no_such\":{{\"value\":1}}}}\n{}",
+            line(1.0, None),
+            line(4_200.5, Some(9e6)),
+            line(f64::NAN, None)
+        );
+        let results = bench_results(text.as_bytes());
+        assert_eq!(results.len(), 1);
+        assert_eq!(
+            results["audit_append"],
+            BenchResult {
+                value: 4_200.5,
+                worst: Some(9e6),
+                samples: 2_000,
+                when: "2026-11-24".into(),
+                machine: "a 'fast' one".into(),
+            }
+        );
+        assert!(bench_results(b"\xff\n{}\n\n").is_empty());
+    }
 }

@@ -416,7 +416,7 @@ impl Engine {
             return;
         };
         let Some(last) = running.begun.checked_sub(1) else {
-            let outcome = running.outcome.clone().unwrap_or(Outcome::Cancelled);
+            let outcome = running.outcome.unwrap_or(Outcome::Cancelled);
             self.wind_up(world, now, id, outcome);
             return;
         };

@@ -38,7 +38,8 @@ pub(crate) struct SessionState {
     idle_ns: u64,
     tty: String,
     pid: u32,
-    created_wall_ns: u64,
+    /// When its flight was created: who writes it is read once. None before that.
+    created_wall_ns: Option<u64>,
     liveness: Liveness,
     window: Box<Window>,
     floor: Floor,
@@ -50,6 +51,8 @@ pub(crate) struct SessionState {
     busy: bool,
     last_words: String,
     seen_at: u64,
+    /// The look in which it was seen last.
+    seen_in: u64,
 }
 
 /// What the worker knows of itself.
@@ -97,7 +100,7 @@ impl SessionState {
             idle_ns,
             tty: String::new(),
             pid: 0,
-            created_wall_ns: 0,
+            created_wall_ns: None,
             liveness: Liveness::Unknown,
             window: Box::new(Window::new()),
             floor: Floor::default(),
@@ -108,6 +111,7 @@ impl SessionState {
             busy: false,
             last_words: String::new(),
             seen_at: now.mono_ns,
+            seen_in: 0,
         }
     }
 
@@ -124,20 +128,16 @@ impl SessionState {
         self.cost.map(|cost| cost.rss_anon_bytes)
     }
 
-    fn gauge(&self, name: &str) -> Option<i64> {
-        let gauge = Gauge::ALL.iter().find(|gauge| gauge.name() == name)?;
-        self.window.gauge(*gauge)
-    }
-
     /// The number of the last alert that it has shown.
     fn alerts_shown(&self) -> Option<u64> {
-        self.gauge("alerts_shown").and_then(|id| u64::try_from(id).ok())
+        let id = self.window.gauge(Gauge::AlertsShown)?;
+        u64::try_from(id).ok()
     }
 
     /// The last request to give memory back that it answered.
     pub(crate) fn trim_token(&self) -> Option<u64> {
-        self.gauge("trim_token")
-            .and_then(|token| u64::try_from(token).ok())
+        let token = self.window.gauge(Gauge::TrimToken)?;
+        u64::try_from(token).ok()
     }
 
     /// What it gave back: by the kernel's word if there is one, else by its own.
@@ -147,18 +147,21 @@ impl SessionState {
             .map(|(before, after)| before.cast_signed().saturating_sub(after.cast_signed()));
         let own = || {
             Some(
-                self.gauge("trim_before_bytes")?
-                    .saturating_sub(self.gauge("trim_after_bytes")?),
+                self.window
+                    .gauge(Gauge::TrimBeforeBytes)?
+                    .saturating_sub(self.window.gauge(Gauge::TrimAfterBytes)?),
             )
         };
         by_kernel.or_else(own)
     }
 
-    /// Takes a look in.
+    /// Takes a look in; allocates nothing if the session was seen before.
     fn fold(&mut self, now: Now, look: &Look<'_>, snapshot: &Snapshot) {
-        let identity = snapshot.identity();
-        (self.pid, self.created_wall_ns) = (identity.pid, identity.created_wall_ns);
-        self.tty = sanitise(&identity.tty, 64).into_owned();
+        if self.created_wall_ns != Some(snapshot.created_wall_ns()) {
+            let identity = snapshot.identity();
+            (self.pid, self.created_wall_ns) = (identity.pid, Some(identity.created_wall_ns));
+            self.tty = sanitise(&identity.tty, 64).into_owned();
+        }
         self.window.fold(now.mono_ns, snapshot);
         let used = (
             snapshot.counter(Counter::Keys),
@@ -195,7 +198,9 @@ impl SessionState {
             cpu_percent: self.cpu_percent,
             rss_anon: self.rss_anon_bytes(),
             rss_peak: None,
-            uptime_ns: Some(now.wall_ns.cast_unsigned().saturating_sub(self.created_wall_ns)),
+            uptime_ns: self
+                .created_wall_ns
+                .map(|created| now.wall_ns.max(0).cast_unsigned().saturating_sub(created)),
         }
     }
 }
@@ -207,39 +212,40 @@ fn percent(before: Option<Cost>, after: Option<Cost>, elapsed_ns: u64) -> Option
 }
 
 impl Engine {
-    /// Collects, evaluates, records, alerts.
-    pub(crate) fn look<W: World>(&mut self, world: &mut W, now: Now) {
+    /// Collects, evaluates, records, alerts: all of a health check but telling the sessions.
+    pub fn look<W: World>(&mut self, world: &mut W, now: Now) {
         self.collect(world, now);
         self.check_health(world, now);
     }
 
-    /// Looks at every session, and notes who has come and gone.
-    pub(crate) fn collect<W: World>(&mut self, world: &mut W, now: Now) {
+    /// Looks at every session, and notes who has come and gone: the first step of a health check. Allocates nothing
+    /// as long as nobody comes or goes.
+    pub fn collect<W: World>(&mut self, world: &mut W, now: Now) {
         self.looked_at = Some(now);
-        let mut present = std::collections::BTreeSet::new();
+        self.looks += 1;
+        let this_look = self.looks;
         let mut died = Vec::new();
         let sessions = &mut self.sessions;
-        let buried = &self.buried;
+        let buried = &mut self.buried;
         let idle_ns = self.pace.idle_ns;
-        let mut totals = super::evidence::Totals::default();
         world.look(&mut |look| {
-            present.insert(look.session);
+            if let Some(seen_in) = buried.get_mut(&look.session) {
+                *seen_in = this_look;
+            }
             if sessions.len() >= SESSIONS_MAX && !sessions.contains_key(&look.session) {
                 return;
             }
             let dead = look.liveness == Liveness::Dead;
-            if dead && buried.contains(&look.session) {
+            if dead && buried.contains_key(&look.session) {
                 return;
             }
             let state = sessions
                 .entry(look.session)
                 .or_insert_with(|| SessionState::new(look.session, idle_ns, now));
+            state.seen_in = this_look;
             state.liveness = look.liveness;
             if let Some(snapshot) = look.snapshot {
                 state.fold(now, &look, snapshot);
-                if look.liveness == Liveness::Alive {
-                    totals.add(snapshot);
-                }
                 if dead {
                     state.last_words = last_words(snapshot);
                 }
@@ -249,13 +255,12 @@ impl Engine {
             }
         });
         // Whose file is gone has ended by itself.
-        self.sessions.retain(|id, _| present.contains(id));
-        self.buried.retain(|id| present.contains(id));
+        self.sessions.retain(|_, session| session.seen_in == this_look);
+        self.buried.retain(|_, seen_in| *seen_in == this_look);
         if self.acts {
             died.into_iter()
                 .for_each(|session| self.report_death(world, now, session));
         }
-        self.totals = totals;
         if self.acts {
             self.worker.take_cost(now, world.own_cost());
         }
@@ -266,7 +271,7 @@ impl Engine {
         let Some(state) = self.sessions.remove(&session) else {
             return;
         };
-        self.buried.insert(session);
+        self.buried.insert(session, self.looks);
         // An earlier worker may have told of it.
         if self
             .state
@@ -454,7 +459,7 @@ impl Engine {
     }
 
     fn alert<W: World>(&mut self, world: &mut W, now: Now, findings: &[Finding]) {
-        let mut alerts = self.state.alerts.clone();
+        let alerts = &mut self.state.alerts;
         let wall_ns = now.wall_ns.max(0).cast_unsigned();
         let at = alert::Now {
             wall_ns,
@@ -472,21 +477,18 @@ impl Engine {
             }
         }
         changed |= !alerts.observe(at, findings).is_empty();
+        // They are as they are in memory, and written when there is something to tell: that one was seen again is not.
         if changed {
-            self.keep(
-                world,
-                now,
-                Change::Alerts {
-                    alerts: Box::new(alerts),
-                },
-            );
-        } else {
-            self.state.alerts = alerts;
+            let alerts = Box::new(self.state.alerts.clone());
+            self.keep(world, now, Change::Alerts { alerts });
         }
     }
 
     /// The alerts to be shown, each above one session's prompt.
     pub(crate) fn addressed_alerts(&mut self, _now: Now) -> Vec<lle_core::desired::Alert> {
+        if self.state.alerts.open().next().is_none() {
+            return Vec::new();
+        }
         let live: Vec<Addressee> = self
             .sessions
             .values()
@@ -496,12 +498,8 @@ impl Engine {
                 active_ns: session.used_at,
             })
             .collect();
-        let mut wanted = Vec::new();
-        for addressee in &live {
-            for alert in self.state.alerts.to_show(addressee.session, &live) {
-                wanted.push((alert.id, addressee.session));
-            }
-        }
+        let addressed = self.state.alerts.addressed(&live);
+        let wanted: Vec<(u64, u64)> = addressed.map(|(session, alert)| (alert.id, session)).collect();
         wanted
             .into_iter()
             .filter_map(|(id, session)| {
@@ -552,7 +550,8 @@ impl Engine {
             .map(|session| Heap {
                 session: session.id,
                 free_bytes: session
-                    .gauge("malloc_free_bytes")
+                    .window
+                    .gauge(Gauge::MallocFreeBytes)
                     .and_then(|bytes| u64::try_from(bytes).ok()),
             })
             .collect()
@@ -575,13 +574,9 @@ fn last_words(snapshot: &Snapshot) -> String {
     sanitise(&words, LAST_WORDS_MAX).into_owned()
 }
 
-/// An alert in one line: what, what was seen, and what to do.
+/// An alert above a prompt: what it is, and where there is more. The remedy would take three rows.
 fn told(alert: &alert::Alert) -> String {
-    let mut text = alert.title.clone();
-    if !alert.remedy.is_empty() {
-        text.push_str("; ");
-        text.push_str(&alert.remedy);
-    }
+    let text = format!("{}. `maint health` says what to do", alert.title);
     sanitise(&text, lle_core::desired::TEXT_BYTES_MAX).into_owned()
 }
 

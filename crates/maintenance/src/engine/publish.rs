@@ -3,7 +3,7 @@
 //! Invariant: level-triggered. A session that was busy, or a worker that died, misses nothing: the state stands until
 //! it was observed.
 
-use lle_core::desired::{Alert, Desired, Trim};
+use lle_core::desired::{Alert, Desired, Setting, Trim};
 
 use super::Engine;
 use crate::world::{Now, World};
@@ -74,13 +74,24 @@ impl Engine {
         self.forget_answered_trims();
         let alerts = self.addressed_alerts(now);
         let last = &self.published.desired;
-        if alerts == last.alerts && self.published.trims == last.trims && !self.published.stale {
+        let settings: Vec<Setting> = self
+            .state
+            .settings
+            .iter()
+            .map(|(name, value)| Setting {
+                name: name.clone(),
+                value: value.clone(),
+            })
+            .collect();
+        let same = alerts == last.alerts && self.published.trims == last.trims && settings == last.settings;
+        if same && !self.published.stale {
             return;
         }
         let desired = Desired {
             generation: last.generation.saturating_add(1),
             alerts,
             trims: self.published.trims.clone(),
+            settings,
         };
         match world.publish(&desired) {
             Ok(()) => {
@@ -110,7 +121,13 @@ impl Engine {
     }
 
     pub(crate) fn is_published(&self, name: &str, value: Option<&str>) -> bool {
-        self.state.settings.get(name).map(String::as_str) == value
+        let published = self
+            .published
+            .desired
+            .settings
+            .iter()
+            .find(|setting| setting.name == name);
+        !self.published.stale && published.map(|setting| setting.value.as_str()) == value
     }
 
     /// A worker that ends wants nothing of anybody.

@@ -27,6 +27,7 @@ const QUEUE_MAX: usize = 256;
 impl Engine {
     /// Starts what is due.
     pub(crate) fn run_due<W: World>(&mut self, world: &mut W, now: Now) {
+        self.due_wall_ns = now.wall_ns;
         let mut due = self.take_due(now);
         order::order(&mut due);
         let dropped = self.shed(&due, now);
@@ -249,15 +250,11 @@ impl Engine {
             .filter(waits)
             .flat_map(|known| [known.timing.next_wall_ns, known.retry_wall_ns])
             .flatten()
+            // What was due at the last tick and did not start waits for the sessions, or for a job's end.
+            .filter(|next| *next > self.due_wall_ns)
             .min();
         let Some(next) = next else { return u64::MAX };
-        let left = next.saturating_sub(now.wall_ns);
-        // What is due and may not start yet is looked at again with the sessions.
-        let left = if left <= 0 {
-            self.pace.look_ns
-        } else {
-            left.cast_unsigned()
-        };
+        let left = next.saturating_sub(now.wall_ns).max(0).cast_unsigned();
         now.mono_ns.saturating_add(left)
     }
 

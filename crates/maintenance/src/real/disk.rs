@@ -14,6 +14,8 @@ use crate::world::{Disk, File};
 
 /// Bytes of a file that are read. A log is rotated or rewritten long before.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Bytes of a file that is read on the side.
+const SMALL_BYTES_MAX: u64 = 256 * 1024;
 /// Descriptors kept open: the state, the audit segment, the anchor.
 const KEPT_MAX: usize = 4;
 
@@ -116,6 +118,20 @@ pub fn audit_name(segment: u32) -> String {
 fn segment_of(name: &str) -> Option<u32> {
     let digits = name.strip_prefix("audit-")?.strip_suffix(".log")?;
     (digits.len() == 8).then(|| digits.parse().ok()).flatten()
+}
+
+/// Reads a file that anybody may have put there, if it is one of a sensible size.
+pub(crate) fn read_small(path: &Path) -> Option<Vec<u8>> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)
+        .ok()?;
+    let found = file.metadata().ok()?;
+    let mut bytes = Vec::new();
+    (found.is_file() && found.len() <= SMALL_BYTES_MAX).then_some(())?;
+    file.take(SMALL_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// Makes a folder and those it is in, for this user alone.

@@ -1,17 +1,22 @@
 //! The sessions, as their files show them.
 //!
-//! Invariant: what a session wrote is read as bytes that may be anything; nothing is written into its files.
+//! Invariants:
+//! - What a session wrote is read as bytes that may be anything; nothing is written into its files.
+//! - A look at sessions that were there before allocates nothing.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use lle_core::desired::Desired;
-use lle_metrics::liveness::from_another_boot;
-use lle_metrics::{EXTENSION, Liveness, Snapshot, file_name, liveness};
+use lle_metrics::identity::boot_id;
+use lle_metrics::{EXTENSION, Liveness, Snapshot, file_name, liveness, look};
+use rustix::fs::{Mode, OFlags, RawDir};
 
 use super::{disk, process};
 use crate::world::Look;
@@ -21,24 +26,42 @@ const FILES_MAX: usize = 2_000;
 /// Bytes of desired state that are read back.
 const DESIRED_BYTES_MAX: u64 = 64 * 1024;
 
+/// Bytes of names read at once: those of some hundred files.
+const NAMES_BYTES: usize = 16 * 1024;
+
 /// What there is to look at.
 pub struct Sessions {
     runtime: PathBuf,
     history: PathBuf,
-    /// Kept, so that a look at a session allocates nothing.
-    snapshot: Option<Snapshot>,
+    reader: Reader,
+    /// Names in the folder, as the kernel gives them.
+    names: Vec<u8>,
     socket: Option<UnixDatagram>,
     /// Length and time of change of the history when it was last made durable.
     synced: Option<(u64, i64, i64)>,
+}
+
+/// What a look at one session needs; kept from one to the next.
+struct Reader {
+    /// The folder of the flight files, and for the time of a look the file in it.
+    path: PathBuf,
+    snapshot: Snapshot,
+    /// The boot we live in; none if the kernel does not tell.
+    boot: Option<[u8; 16]>,
 }
 
 impl Sessions {
     /// Looks at the sessions below a runtime folder.
     pub fn new(runtime: PathBuf, history: PathBuf) -> Self {
         Self {
+            reader: Reader {
+                path: runtime.join("sessions"),
+                snapshot: Snapshot::default(),
+                boot: boot_id(),
+            },
+            names: Vec::with_capacity(NAMES_BYTES),
             runtime,
             history,
-            snapshot: None,
             socket: None,
             synced: None,
         }
@@ -49,43 +72,27 @@ impl Sessions {
     }
 
     pub(crate) fn look(&mut self, each: &mut dyn FnMut(Look<'_>)) {
-        let Ok(entries) = fs::read_dir(self.folder()) else {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let Ok(folder) = rustix::fs::open(&self.reader.path, flags, Mode::empty()) else {
             return;
         };
-        for entry in entries.flatten().take(FILES_MAX) {
-            let path = entry.path();
-            if let Some(session) = session_of(&path) {
-                self.look_at(&path, session, each);
+        let mut entries = RawDir::new(folder, self.names.spare_capacity_mut());
+        let mut left = FILES_MAX;
+        // A folder that can be read no further ends like one that was read.
+        while let Some(Ok(entry)) = entries.next() {
+            let name = Path::new(OsStr::from_bytes(entry.file_name().to_bytes()));
+            // What is no flight file takes nobody's place.
+            let Some(session) = session_of(name) else {
+                continue;
+            };
+            if left == 0 {
+                return;
             }
+            left -= 1;
+            self.reader.path.push(name);
+            self.reader.look_at(session, each);
+            self.reader.path.pop();
         }
-    }
-
-    fn look_at(&mut self, path: &Path, session: u64, each: &mut dyn FnMut(Look<'_>)) {
-        // First the lock: a session seen alive and read after that may have ended, but is never called dead with
-        // numbers from before it began.
-        let mut alive = liveness(path);
-        let read = match &mut self.snapshot {
-            Some(kept) => kept.read_again(path),
-            none => Snapshot::read(path).map(|snapshot| *none = Some(snapshot)),
-        };
-        let snapshot = match (&read, &self.snapshot) {
-            (Ok(()), Some(snapshot)) => Some(snapshot),
-            _ if path.symlink_metadata().is_err() => return,
-            _ => None,
-        };
-        if snapshot.and_then(from_another_boot) == Some(true) {
-            alive = Liveness::Dead;
-        }
-        let cost = snapshot
-            .filter(|_| alive == Liveness::Alive)
-            .and_then(|snapshot| process::cost(&snapshot.identity()).ok());
-        each(Look {
-            session,
-            liveness: alive,
-            snapshot,
-            problem: read.err().map(|error| error.to_string()),
-            cost,
-        });
     }
 
     pub(crate) fn publish(&mut self, desired: &Desired) -> io::Result<()> {
@@ -151,6 +158,39 @@ impl Sessions {
         Ok(Some(
             u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX),
         ))
+    }
+}
+
+impl Reader {
+    fn look_at(&mut self, session: u64, each: &mut dyn FnMut(Look<'_>)) {
+        let path = self.path.as_path();
+        let seen = look(path, &mut self.snapshot);
+        let mut alive = seen.liveness;
+        let snapshot = match seen.read {
+            Ok(()) => Some(&self.snapshot),
+            Err(_) if path.symlink_metadata().is_err() => return,
+            Err(_) => None,
+        };
+        let written = snapshot.map(Snapshot::boot_id).filter(|boot| *boot != [0; 16]);
+        if written.is_some() && self.boot.is_some() && written != self.boot {
+            // A lock held on another machine is not always visible here.
+            alive = Liveness::Dead;
+        }
+        let process = snapshot
+            .filter(|_| alive == Liveness::Alive)
+            .map(Snapshot::process);
+        let cost = process.and_then(|(pid, start_ticks)| match seen.holder {
+            // Who holds the lock right now is no other process that got the number later.
+            Some(holder) if holder == pid => process::cost_of(pid).ok(),
+            _ => process::cost_since(pid, start_ticks).ok(),
+        });
+        each(Look {
+            session,
+            liveness: alive,
+            snapshot,
+            problem: seen.read.err().map(|error| error.to_string()),
+            cost,
+        });
     }
 }
 

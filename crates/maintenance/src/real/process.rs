@@ -1,42 +1,83 @@
 //! What a process costs right now, from `/proc`.
+//!
+//! Invariant: a look at a process allocates nothing; it is taken at every session in every round.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 
 use lle_metrics::Identity;
-use lle_metrics::identity::start_ticks;
+use lle_metrics::identity::start_ticks_in;
 
 use crate::world::Cost;
+
+/// The longest of the files read has a name of 15 bytes and 51 numbers.
+const BYTES_MAX: usize = 2_048;
+/// `/proc/4294967295/schedstat` and some.
+const PATH_BYTES_MAX: usize = 40;
+
+/// Why it cannot be known what a process costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unknown {
+    /// The number is used by another process, or counted in another namespace.
+    #[error("process {0} is another here: a container's session?")]
+    Another(u32),
+    /// There is no such process, or it is hidden.
+    #[error("process {0} is not visible here")]
+    Invisible(u32),
+    /// It is there, and that file of its is not.
+    #[error("the kernel tells no {0}")]
+    Untold(&'static str),
+}
 
 /// Asks the kernel what a session's process costs.
 ///
 /// # Errors
 /// The reason why it cannot be known.
-pub fn cost(identity: &Identity) -> Result<Cost, String> {
-    let pid = identity.pid;
-    match start_ticks(pid) {
-        Some(started) if started == identity.start_ticks => {}
-        // The number is used by another process, or counted in another namespace.
-        Some(_) => return Err(format!("process {pid} is another here: a container's session?")),
-        None => return Err(format!("process {pid} is not visible here")),
+pub fn cost(identity: &Identity) -> Result<Cost, Unknown> {
+    cost_since(identity.pid, identity.start_ticks)
+}
+
+/// Asks the kernel what the process of that number costs, if it is the one that started then, in clock ticks since
+/// boot.
+///
+/// # Errors
+/// The reason why it cannot be known.
+pub fn cost_since(pid: u32, start_ticks: u64) -> Result<Cost, Unknown> {
+    let mut buffer = [0; BYTES_MAX];
+    let started = read(pid, "stat", &mut buffer).ok().and_then(start_ticks_in);
+    match started {
+        Some(started) if started == start_ticks => cost_of(pid),
+        Some(_) => Err(Unknown::Another(pid)),
+        None => Err(Unknown::Invisible(pid)),
     }
-    cost_of(pid)
 }
 
 /// Asks the kernel what the process of that number costs, whoever it is.
 ///
 /// # Errors
 /// The reason why it cannot be known.
-pub fn cost_of(pid: u32) -> Result<Cost, String> {
-    let read = |name: &str| {
-        let path = format!("/proc/{pid}/{name}");
-        fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))
-    };
-    let rss_anon_bytes = parse_private_bytes(&read("status")?).ok_or("the kernel tells no RssAnon")?;
-    let cpu_ns = parse_cpu_ns(&read("schedstat")?).ok_or("the kernel tells no processor time")?;
+pub fn cost_of(pid: u32) -> Result<Cost, Unknown> {
+    let mut buffer = [0; BYTES_MAX];
+    let pages = read(pid, "statm", &mut buffer).ok().and_then(parse_private_pages);
+    let pages = pages.ok_or(Unknown::Untold("private memory"))?;
+    let cpu_ns = read(pid, "schedstat", &mut buffer).ok().and_then(parse_cpu_ns);
     Ok(Cost {
-        cpu_ns,
-        rss_anon_bytes,
+        cpu_ns: cpu_ns.ok_or(Unknown::Untold("processor time"))?,
+        rss_anon_bytes: pages.saturating_mul(rustix::param::page_size() as u64),
     })
+}
+
+/// The kernel makes these files at each read, and gives all of it to one that is large enough.
+fn read<'a>(pid: u32, name: &str, buffer: &'a mut [u8; BYTES_MAX]) -> io::Result<&'a [u8]> {
+    let mut path = [0; PATH_BYTES_MAX];
+    let mut rest = path.as_mut_slice();
+    write!(rest, "/proc/{pid}/{name}")?;
+    let left = rest.len();
+    let path = path.get(..PATH_BYTES_MAX - left).unwrap_or_default();
+    let bytes = fs::File::open(OsStr::from_bytes(path))?.read(buffer)?;
+    Ok(buffer.get(..bytes).unwrap_or_default())
 }
 
 /// Processor time of the children that this process has waited for, and of theirs, in nanoseconds; 0 if the kernel
@@ -55,15 +96,18 @@ fn parse_children_ticks(stat: &str) -> Option<u64> {
     user.parse::<u64>().ok()?.checked_add(system.parse().ok()?)
 }
 
-fn parse_private_bytes(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
-    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    kib.checked_mul(1024)
+/// Resident pages that no file and no other process has a part in: what `status` calls RssAnon, which costs ten times
+/// as much to ask for. The third field counts the files' and the shared ones.
+fn parse_private_pages(statm: &[u8]) -> Option<u64> {
+    let mut fields = std::str::from_utf8(statm).ok()?.split_ascii_whitespace().skip(1);
+    let (resident, shared) = (fields.next()?, fields.next()?);
+    resident.parse::<u64>().ok()?.checked_sub(shared.parse().ok()?)
 }
 
 /// The first field: nanoseconds of the main thread, the only one bash has.
-fn parse_cpu_ns(schedstat: &str) -> Option<u64> {
-    schedstat.split_ascii_whitespace().next()?.parse().ok()
+fn parse_cpu_ns(schedstat: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(schedstat).ok()?;
+    text.split_ascii_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -72,15 +116,38 @@ mod tests {
 
     #[test]
     fn private_memory() {
-        fn check(status: &str, expect: Option<u64>) {
-            assert_eq!(parse_private_bytes(status), expect, "{status}");
+        fn check(statm: &str, expect: Option<u64>) {
+            assert_eq!(parse_private_pages(statm.as_bytes()), expect, "{statm}");
         }
-        check(
-            "Name:\tbash\nRssAnon:\t    1688 kB\nRssFile:\t 1 kB\n",
-            Some(1688 * 1024),
-        );
-        check("Name:\tbash\n", None);
-        check("RssAnon:\tmuch kB\n", None);
+        check("2173 1100 678 250 0 300 0\n", Some(422));
+        check("2173 1100\n", None);
+        check("2173 600 678 250 0 300 0\n", None);
+        check("", None);
+    }
+
+    #[test]
+    fn private_memory_is_what_status_calls_rss_anon() {
+        fn by_status() -> u64 {
+            let status = fs::read_to_string("/proc/self/status").unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+            let kib: u64 = line.unwrap().trim().strip_suffix(" kB").unwrap().parse().unwrap();
+            kib * 1024
+        }
+        let held = vec![1_u8; 32 << 20];
+        let (before, found, after) = (by_status(), cost_of(std::process::id()).unwrap(), by_status());
+        // Other tests allocate meanwhile, and each processor counts for itself for a while.
+        let near = before.min(after).saturating_sub(16 << 20)..before.max(after) + (16 << 20);
+        assert!(near.contains(&found.rss_anon_bytes), "{near:?}: {found:?}");
+        drop(std::hint::black_box(held));
+    }
+
+    #[test]
+    fn a_process_that_is_another_or_none() {
+        let own = std::process::id();
+        let started = lle_metrics::identity::start_ticks(own).unwrap();
+        assert!(cost_since(own, started).is_ok());
+        assert_eq!(cost_since(own, started + 1), Err(Unknown::Another(own)));
+        assert_eq!(cost_since(u32::MAX, 1), Err(Unknown::Invisible(u32::MAX)));
     }
 
     #[test]
@@ -93,7 +160,7 @@ mod tests {
     #[test]
     fn processor_time() {
         fn check(schedstat: &str, expect: Option<u64>) {
-            assert_eq!(parse_cpu_ns(schedstat), expect, "{schedstat}");
+            assert_eq!(parse_cpu_ns(schedstat.as_bytes()), expect, "{schedstat}");
         }
         check("123456 7890 12\n", Some(123_456));
         check("", None);

@@ -1,0 +1,137 @@
+//! Taking numbers, and saying them beside their budgets.
+
+use std::fs::OpenOptions;
+use std::hint::black_box;
+use std::io::Write;
+use std::process::Command;
+use std::time::Instant;
+
+use lle_core::budget::{Budget, Percentile, Verdict};
+
+/// Measurements of a row, if it says no other number.
+pub(crate) const ROUNDS: usize = 2_000;
+
+/// Operations in one measurement of something shorter than the clock can tell.
+const BATCH: u32 = 1_000;
+
+/// What a critical operation may never take, in nanoseconds.
+const CRITICAL_NS: f64 = 1e6;
+
+/// Prints what every number depends on.
+pub(crate) fn head() {
+    println!("machine: {}", machine());
+    // Whatever else runs shows in the last percent.
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("load: {}", load.split(' ').next().unwrap_or("unknown"));
+    println!(
+        "{:52} {:>10} {:>10} {:>10} {:>14} {:>8}",
+        "", "p50", "p99", "worst", "budget", ""
+    );
+}
+
+/// Prints a row of times, with the budget of that name and whether it was met. A critical operation also has to stay
+/// below a millisecond each time.
+pub(crate) fn times(name: &str, operation: &str, mut measured: Vec<f64>) {
+    measured.sort_unstable_by(f64::total_cmp);
+    let last = measured.len().saturating_sub(1);
+    let at = |q: f64| {
+        measured
+            .get((last as f64 * q) as usize)
+            .copied()
+            .unwrap_or(f64::NAN)
+    };
+    let (p50, p99, worst) = (at(0.5), at(0.99), at(1.0));
+    let budget = Budget::named(name);
+    let (limit, verdict) = match budget {
+        None => ("-".to_owned(), "-".to_owned()),
+        Some(budget) => {
+            let judged = if budget.percentile == Percentile::P50 {
+                p50
+            } else {
+                p99
+            };
+            leave(budget, judged, Some(worst), measured.len());
+            let verdict = match budget.judge(Some(judged)) {
+                Verdict::Met if budget.critical && worst >= CRITICAL_NS => "worst!".to_owned(),
+                verdict => verdict.to_string(),
+            };
+            let limit = format!("{} {}", budget.percentile, budget.show(budget.at_most));
+            (limit, verdict)
+        }
+    };
+    let show = |ns: f64| Budget::named("health_sample").map_or_else(String::new, |budget| budget.show(ns));
+    println!(
+        "{operation:52} {:>10} {:>10} {:>10} {limit:>14} {verdict:>8}",
+        show(p50),
+        show(p99),
+        show(worst)
+    );
+}
+
+/// Prints a row of one number.
+pub(crate) fn value(name: &str, operation: &str, measured: Option<f64>) {
+    let Some(budget) = Budget::named(name) else {
+        let shown = measured.map_or("unknown".to_owned(), |value| format!("{value:.0}"));
+        return println!("{operation:52} {shown:>32} {:>14} {:>8}", "-", "-");
+    };
+    let shown = measured.map_or("unknown".to_owned(), |value| budget.show(value));
+    if let Some(measured) = measured {
+        leave(budget, measured, None, 1);
+    }
+    let limit = budget.show(budget.at_most);
+    let verdict = budget.judge(measured);
+    println!("{operation:52} {shown:>32} {limit:>14} {verdict:>8}");
+}
+
+/// Prints a row that nothing here measures.
+pub(crate) fn unmeasured(name: &str, why: &str) {
+    let operation = Budget::named(name).map_or(name, |budget| budget.operation);
+    println!("{operation:52} {:>32} {why}", "unknown:");
+}
+
+/// Leaves a result for `maint validate`, in the file that `LUSUSH_BENCH_RESULTS` names.
+fn leave(budget: &Budget, value: f64, worst: Option<f64>, samples: usize) {
+    let Some(path) = std::env::var_os("LUSUSH_BENCH_RESULTS") else {
+        return;
+    };
+    // What another bench measures on the corpus of the budget is not ours to tell.
+    if !budget.probe.ends_with("--bench engine") {
+        return;
+    }
+    let date = Command::new("date").args(["-u", "+%F"]).output();
+    let date = date.map_or_else(|_| Vec::new(), |date| date.stdout);
+    let when = String::from_utf8_lossy(&date);
+    let line = budget.result_line(value, worst, samples, when.trim(), &machine());
+    let file = OpenOptions::new().append(true).create(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(line.unwrap_or_default().as_bytes()));
+    written.expect("the file of results can be written");
+}
+
+/// How long something takes, in nanoseconds.
+pub(crate) fn timed<T>(run: impl FnOnce() -> T) -> f64 {
+    let start = Instant::now();
+    black_box(run());
+    start.elapsed().as_nanos() as f64
+}
+
+/// Single measurements of what times itself, apart from what it needs to be set up.
+pub(crate) fn singles(rounds: usize, run: impl FnMut() -> f64) -> Vec<f64> {
+    std::iter::repeat_with(run).take(rounds).collect()
+}
+
+/// Measurements of something shorter than the clock can tell.
+pub(crate) fn batches(mut run: impl FnMut(u32)) -> Vec<f64> {
+    singles(ROUNDS, || {
+        timed(|| (0..BATCH).for_each(&mut run)) / f64::from(BATCH)
+    })
+}
+
+fn machine() -> String {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .unwrap_or(": unknown");
+    let cpus = std::thread::available_parallelism().map_or(0, usize::from);
+    format!("{} × {cpus}", model.trim_start_matches(['\t', ' ', ':']))
+}
