@@ -66,7 +66,8 @@ fn a_prompt_that_became_slow_is_found_and_told_once() {
     assert_eq!(finding["session"], id.as_str(), "{finding}");
     let (before, after) = (&finding["before"], &finding["after"]);
     let (before, after) = (before.as_f64().unwrap(), after.as_f64().unwrap());
-    assert!(after > before && after >= 3e8, "{finding}");
+    // The mean of the last few: one of them may have been as usual.
+    assert!(after > 2.0 * before && after >= 1e8, "{finding}");
     assert!(
         finding["evidence"].as_str().unwrap().contains("usual"),
         "{finding}"

@@ -111,7 +111,10 @@ fn a_state_folder_that_vanished_ends_its_worker_and_gets_another() {
     let first = house.wait_for_worker(None);
     wait("an answer", || house.client().is_some());
     fs::remove_dir_all(house.state()).unwrap();
-    press(&mut terminal, "echo one\r", "one");
+    wait("a new worker", || {
+        press(&mut terminal, "echo one\r", "one");
+        house.worker().is_some_and(|pid| pid != first)
+    });
     let second = house.wait_for_worker(Some(first));
     wait("the first to end", || {
         rustix::process::test_kill_process(first).is_err()
@@ -331,6 +334,7 @@ fn folders_of_another_user_are_refused_and_left_alone() {
 
 const ASK: &str = r#"
 use IO::Socket::UNIX;
+$SIG{PIPE} = 'IGNORE';
 my $socket = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "cannot connect: $!";
 syswrite $socket, "{\"method\":\"io.lusush.Maintenance.Stop\"}\0";
 my $answer = "";

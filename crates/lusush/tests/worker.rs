@@ -108,14 +108,6 @@ impl Load {
             }
             (Request::Cancel { .. }, Ok(value)) if value["removed"] == true => known.there = Some(false),
             (Request::Cancel { .. }, Err(CallError::Fault(fault))) if fault.code == Code::NotFound => {
-                if known.there == Some(true) {
-                    let from = self.socket.ancestors().nth(2).unwrap().join("state/maint");
-                    let _ = std::process::Command::new("cp")
-                        .arg("-r")
-                        .arg(from)
-                        .arg("/tmp/e2e-fail")
-                        .status();
-                }
                 assert_ne!(
                     known.there,
                     Some(true),
@@ -348,4 +340,29 @@ fn a_session_that_was_killed_is_one_incident_with_its_last_command() {
     assert_eq!(incidents(&house).as_array().unwrap().len(), 1);
     let audit = house.said(&["audit", "show"]);
     assert_eq!(audit.matches("ended without a word").count(), 1, "{audit}");
+}
+
+#[test]
+fn a_terminal_that_is_closed_is_no_incident() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let (mut closed, mut killed) = (house.session(), house.session());
+    press(&mut closed, "echo one", "one");
+    press(&mut killed, "echo two\r", "two");
+    wait("both to be seen", || {
+        house.json(&["health"])["sessions"].as_array().unwrap().len() == 2
+    });
+    closed.hang_up();
+    closed.wait_exit(lle_pty::deadline()).unwrap();
+    killed.signal(Signal::KILL).unwrap();
+    killed.wait_exit(lle_pty::deadline()).unwrap();
+    wait("an incident and a burial", || {
+        let status = house.json(&["status"]);
+        status["worker"]["incidents"][0].is_object() && status["dead"].as_array().unwrap().len() == 1
+    });
+    let incidents = house.json(&["status"])["worker"]["incidents"].clone();
+    assert_eq!(incidents.as_array().unwrap().len(), 1, "{incidents}");
+    assert!(
+        incidents[0]["evidence"].as_str().unwrap().contains("echo two"),
+        "{incidents}"
+    );
 }

@@ -387,12 +387,12 @@ fn checklist(value: &Value, ink: Ink) -> String {
                 .as_i64()
                 .map(|at| in_words(at, now))
                 .unwrap_or_default();
-            let _ = writeln!(
-                out,
-                "  signed off {at} by {} {}",
-                text_of(&last["who"]),
-                printable(text_of(&last["note"]), 200)
-            );
+            let by = format!("signed off {at} by {}", text_of(&last["who"]));
+            let said = match text_of(&last["note"]) {
+                "" => by,
+                note => format!("{by}: {note}"),
+            };
+            let _ = writeln!(out, "  {}", wrapped(&printable(&said, 300), COLUMNS - 2, 4));
         }
     }
     out.push_str("\n`lusush maint checklist --sign-off ITEM --note TEXT` signs one off.\n");
@@ -638,17 +638,16 @@ mod tests {
             "now_wall_ns": 0,
             "items": [
                 {
-                    "item": { "id": "health-review", "title": "System health", "cadence": "daily" },
+                    "item": { "id": "health-review", "title": "System health", "cadence": "daily",
+                        "points": [{ "text": "Is every part well, and is each open finding understood?" }] },
                     "due_wall_ns": 3_600 * SECOND, "overdue_by_ns": null,
-                    "points": [{ "text": "Is every part well, and is each open finding understood?",
-                                 "evidence": "`lusush maint health`" }],
                     "last": { "wall_ns": -3_600 * SECOND, "who": "user 1000 (process 7)",
                               "note": "all \u{1b}[31mwell" },
                 },
                 {
-                    "item": { "id": "report-review", "title": "Maintenance report", "cadence": "weekly" },
+                    "item": { "id": "report-review", "title": "Maintenance report", "cadence": "weekly",
+                        "points": [{ "text": "Which trends of the week go on?" }] },
                     "due_wall_ns": -1, "overdue_by_ns": 90_000_000_000_000_u64,
-                    "points": [{ "text": "Which trends of the week go on?", "evidence": null }],
                     "last": null,
                 },
             ],
