@@ -207,6 +207,7 @@ fn a_full_disk_is_said_and_survived() {
     while file.write(&[1; 512]).is_ok_and(|written| written > 0) {}
     let mut kept = check_refuses_changes(&house, &mut terminal);
     kept.push("early".into());
+    drop(file);
     fs::remove_file(&filler).unwrap();
     check_recovers(&house, &kept);
 }
