@@ -125,6 +125,7 @@ fn a_run_is_cancelled_with_all_it_started_and_an_idle_task_removed() {
     assert!(house.said(&["status"]).contains("running long"));
     assert!(house.said(&["cancel", "long"]).contains("is cancelled"));
     wait("its processes to go", || processes(&marker).is_empty());
+    wait("the run to end", || house.task("long")["running"] == false);
     let task = house.task("long");
     assert_eq!(
         (&task["last_outcome"], &task["running"]),

@@ -304,6 +304,13 @@ impl Engine {
         };
         let due = self.next_due_ns(now);
         let live = self.next_deadline_ns(now);
+        // What was acknowledged becomes durable, whether anybody types or not.
+        let dirty = self.log.is_dirty() || self.audit.is_dirty();
+        let sync = if dirty {
+            self.synced_at.saturating_add(SYNC_NS)
+        } else {
+            sync
+        };
         look.min(sync).min(due).min(live).max(now.mono_ns)
     }
 
@@ -336,6 +343,9 @@ impl Engine {
     pub fn end<W: World>(&mut self, world: &mut W, now: Now) {
         self.stopping = true;
         self.cancel_all(world, now);
+        // What was shown until now is not shown again by the next.
+        self.collect(world, now);
+        self.note_shown(world, now);
         self.publish_nothing(world);
         world.after_all(now);
         let _last = self.log.sync(world);
@@ -345,7 +355,10 @@ impl Engine {
     /// Says, for all later sessions, that nobody wants a worker; or takes that back.
     fn set_stopped(&mut self, world: &mut impl Disk, stopped: bool) -> io::Result<()> {
         match stopped {
-            true => world.replace(File::Stopped, b"lusush maint start\n"),
+            true => {
+                world.replace(File::Stopped, b"lusush maint start\n")?;
+                world.sync(File::Stopped)
+            }
             false => world.remove(File::Stopped),
         }
     }

@@ -160,8 +160,8 @@ impl Host for RealWorld {
     fn publish(&mut self, desired: &Desired) -> io::Result<()> {
         self.sessions.publish(desired)
     }
-    fn published_generation(&mut self) -> Option<u64> {
-        self.sessions.published_generation()
+    fn published(&mut self) -> Option<Desired> {
+        self.sessions.published()
     }
     fn wake(&mut self, session: u64) {
         self.sessions.wake(session);

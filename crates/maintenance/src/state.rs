@@ -31,6 +31,8 @@ use crate::world::{Disk, File, Now};
 pub(crate) const LOG_BYTES_MAX: usize = 1024 * 1024;
 /// Incidents kept: what happened before is in the audit log.
 pub(crate) const INCIDENTS_MAX: usize = 64;
+/// Plans remembered because they could not be taken back; older ones are in the audit log.
+pub(crate) const STUCK_MAX: usize = 64;
 /// Kind of every record: what it holds is in the record itself, by name.
 const CHANGE: u8 = 1;
 
@@ -151,7 +153,7 @@ pub struct Durable {
 
 /// One change, absolute.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "change", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Change {
     /// Everything.
     Snapshot {
@@ -249,7 +251,10 @@ impl Durable {
             Change::Snapshot { state } => *self = *state,
             Change::Installed { wall_ns } => self.installed_wall_ns = wall_ns,
             Change::Task { task } => self.put(Some(task)),
-            Change::TaskRemoved { name } => drop(self.tasks.remove(&name)),
+            Change::TaskRemoved { name } => {
+                self.tasks.remove(&name);
+                self.modes.remove(&name);
+            }
             Change::Paused { paused } => self.paused = paused,
             Change::Mode { area, mode } => drop(self.modes.insert(area, mode)),
             Change::Running { running, task } => {
@@ -263,6 +268,9 @@ impl Durable {
                 if let (Outcome::Stuck { .. }, Some(mut running)) = (&outcome, ended) {
                     running.outcome = Some(outcome);
                     self.stuck.insert(id, running);
+                    while self.stuck.len() > STUCK_MAX {
+                        self.stuck.pop_first();
+                    }
                 }
                 self.put(task);
             }

@@ -133,8 +133,8 @@ pub trait Host {
     /// The former one is still published.
     fn publish(&mut self, desired: &Desired) -> io::Result<()>;
 
-    /// The generation published last, by whichever worker; none if there is none.
-    fn published_generation(&mut self) -> Option<u64>;
+    /// What was published last, by whichever worker; none if there is nothing.
+    fn published(&mut self) -> Option<Desired>;
 
     /// Wakes a session that may be waiting for a key. Best effort: it looks at its next prompt anyway.
     fn wake(&mut self, session: u64);

@@ -151,6 +151,11 @@ pub(crate) struct AuditTrail {
     pub(crate) failed: Option<String>,
     /// An anchor write failed: the slot may be torn.
     anchor_doubtful: bool,
+    /// A write of a record failed, or the log could not be read: nobody knows where the chain stands before it is
+    /// read again.
+    doubtful: bool,
+    /// There is no key, and that is certain.
+    keyless: bool,
     dirty: bool,
     record: Vec<u8>,
 }
@@ -169,11 +174,14 @@ impl AuditTrail {
             problems: Vec::new(),
             failed: None,
             anchor_doubtful: false,
+            doubtful: false,
+            keyless: false,
             dirty: false,
             record: Vec::new(),
         };
         if let Err(error) = trail.read(disk) {
             trail.failed = Some(error.to_string());
+            trail.doubtful = true;
         }
         trail
     }
@@ -182,6 +190,7 @@ impl AuditTrail {
         let segments = segments(disk)?;
         self.oldest = segments.first().map(|(number, ..)| *number);
         let Some(key) = key(disk)? else {
+            self.keyless = true;
             if let Some((last, _, bytes)) = segments.last() {
                 self.problems
                     .push("audit log: its key is gone, so nothing in it can be proven".into());
@@ -208,7 +217,8 @@ impl AuditTrail {
 
     /// Makes ready for writing: a key, a chain, a file.
     pub(crate) fn begin<W: World>(&mut self, world: &mut W, now: Now) {
-        if self.chain.is_some() {
+        // A key that cannot be read at the moment is not replaced: nothing could be proven any more.
+        if !self.keyless {
             return;
         }
         let made = self.make_key(world);
@@ -230,6 +240,8 @@ impl AuditTrail {
             *word = world.random().to_le_bytes();
         }
         world.replace(File::Key, &bytes)?;
+        // Records that outlive their key prove nothing.
+        world.sync(File::Key)?;
         let key = Key::from_bytes(bytes);
         self.anchor = Some(Anchor::read(&[], &key));
         self.chain = Some(Chain::begin(&key));
@@ -258,6 +270,7 @@ impl AuditTrail {
 
     fn try_append(&mut self, disk: &mut impl Disk, now: Now, entry: Entry) -> io::Result<()> {
         let body = serde_json::to_vec(&entry.clean())?;
+        self.end_doubt(disk)?;
         let (Some(chain), Some(key)) = (&mut self.chain, &self.key) else {
             return Err(io::Error::other("there is no audit log"));
         };
@@ -273,15 +286,30 @@ impl AuditTrail {
             .and_then(|_| disk.append(File::Audit(self.segment), &self.record));
         if let Err(error) = written {
             *chain = Chain::resume(key, before);
+            self.doubtful = true;
             return Err(error);
         }
         self.bytes += self.record.len() as u64;
         self.oldest.get_or_insert(self.segment);
         self.dirty = true;
-        self.move_anchor(disk)
+        Ok(())
     }
 
-    /// Tells the anchor where the chain stands now. The record counts without: the anchor may be behind.
+    /// Reads the log again after a failure: a record that lacks nothing but its last bytes counts, and the next one
+    /// has to follow it.
+    fn end_doubt(&mut self, disk: &mut impl Disk) -> io::Result<()> {
+        if self.doubtful {
+            let told = std::mem::take(&mut self.problems);
+            let read = self.read(disk);
+            self.problems = told;
+            read?;
+            self.doubtful = false;
+        }
+        Ok(())
+    }
+
+    /// Tells the anchor where the chain stands, once that is durable: an anchor ahead of its log says that the log was
+    /// cut, and the loss of power must not say so. Records count without; the anchor may be behind.
     fn move_anchor(&mut self, disk: &mut impl Disk) -> io::Result<()> {
         let (Some(chain), Some(anchor), Some(key)) = (&self.chain, &mut self.anchor, &self.key) else {
             return Ok(());
@@ -289,17 +317,25 @@ impl AuditTrail {
         if std::mem::take(&mut self.anchor_doubtful) {
             *anchor = Anchor::read(&disk.read(File::Anchor)?.unwrap_or_default(), key);
         }
+        let first = anchor.head().is_none();
         let (slot, at) = anchor.write(chain.head());
         let written = disk.write_at(File::Anchor, at, &slot);
         self.anchor_doubtful = written.is_err();
+        if first && written.is_ok() {
+            // Later ones may be lost: the one before is still true. Without any, a cut would leave no trace.
+            disk.sync(File::Anchor)?;
+        }
         Ok(())
     }
 
     /// Goes on in a new file. Told to go on where it is, it does nothing.
     pub(crate) fn open_segment(&mut self, disk: &mut impl Disk, now: Now, segment: u32) -> io::Result<()> {
+        self.end_doubt(disk)?;
         if segment <= self.segment && self.bytes > 0 {
             return Ok(());
         }
+        // Nobody comes back to this file to make its end durable.
+        self.sync(disk)?;
         let (Some(chain), Some(key)) = (&mut self.chain, &self.key) else {
             return Err(io::Error::other("there is no audit log"));
         };
@@ -314,7 +350,7 @@ impl AuditTrail {
                 (self.segment, self.bytes) = (head.segment, bytes.len() as u64);
                 self.oldest.get_or_insert(head.segment);
                 self.dirty = true;
-                self.move_anchor(disk)
+                Ok(())
             }
             Err(error) => {
                 *chain = Chain::resume(key, before);
@@ -325,7 +361,9 @@ impl AuditTrail {
 
     /// Removes the segments below a number.
     pub(crate) fn remove_below(&mut self, disk: &mut impl Disk, segment: u32) -> io::Result<()> {
-        for old in disk.audit_segments()?.into_iter().filter(|old| *old < segment) {
+        // The one that is written to stays, whatever was planned when.
+        let below = segment.min(self.segment);
+        for old in disk.audit_segments()?.into_iter().filter(|old| *old < below) {
             disk.remove(File::Audit(old))?;
         }
         self.oldest = disk.audit_segments()?.first().copied();
@@ -355,6 +393,7 @@ impl AuditTrail {
         if self.dirty {
             disk.sync(File::Audit(self.segment))?;
             self.dirty = false;
+            self.move_anchor(disk)?;
         }
         Ok(())
     }
@@ -481,6 +520,10 @@ impl Engine {
     /// What was found wrong with the log at start is an incident, told in the log itself.
     pub(crate) fn report_audit_damage<W: World>(&mut self, world: &mut W, now: Now) {
         for problem in std::mem::take(&mut self.audit.problems) {
+            // It stays in the log for ever, and is told of once.
+            if self.state.incidents.iter().any(|known| known.evidence == problem) {
+                continue;
+            }
             self.record(world, now, &Entry::noticed("audit log damaged", &problem));
             let incident = Incident {
                 wall_ns: now.wall_ns,

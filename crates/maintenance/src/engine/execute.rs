@@ -57,6 +57,8 @@ pub(crate) enum Wait {
     },
     /// A job's end.
     Job,
+    /// The end of a job that was killed: what comes next must not meet it.
+    KilledJob,
 }
 
 /// What became of a step.
@@ -67,6 +69,25 @@ enum Stepped {
 }
 
 impl Engine {
+    /// Carries out a plan that somebody put together, on the same path as every other: authorised as a run of its
+    /// task, audited before and after, verified step by step, else undone. Gives its number; the plan may have ended.
+    ///
+    /// # Errors
+    /// There is nobody to act, it is not authorised, not well formed, or cannot be recorded: then nothing of it is
+    /// done.
+    pub fn propose<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        who: &Who,
+        plan: Plan,
+    ) -> Result<u64, Fault> {
+        if !self.acts {
+            return Err(Fault::new(Code::NoWorker, "there is no worker to do that"));
+        }
+        self.begin(world, now, who, plan)
+    }
+
     /// Carries a plan out, if it may be.
     ///
     /// # Errors
@@ -364,15 +385,19 @@ impl Engine {
 
     fn overrun<W: World>(&mut self, world: &mut W, now: Now, id: u64) {
         let phase = self.state.running.get(&id).map(|running| running.phase);
-        world.kill_job(id);
-        self.set_wait(id, None);
-        // Taking back and cleaning up have a time of their own, and then an end.
-        if let Some(live) = self.live.get_mut(&id) {
-            live.deadline_ns = now.mono_ns.saturating_add(CLEANUP_BUDGET_MS * 1_000_000);
-        }
         match phase {
             Some(Phase::Applying) => self.turn_back(world, now, id, Outcome::TimedOut),
-            _ => self.finish(world, now, id),
+            Some(Phase::CleaningUp) => {
+                world.kill_job(id);
+                self.finish(world, now, id);
+                return;
+            }
+            // A killed job that does not end is given up; taking back goes on, since it has an end by itself.
+            _ => self.set_wait(id, None),
+        }
+        // Taking back and cleaning up have a time of their own.
+        if let Some(live) = self.live.get_mut(&id) {
+            live.deadline_ns = now.mono_ns.saturating_add(CLEANUP_BUDGET_MS * 1_000_000);
         }
     }
 
@@ -381,17 +406,15 @@ impl Engine {
         let Some(mut running) = self.state.running.get(&id).cloned() else {
             return;
         };
-        // Also a cleanup: who cancels it, or waited long enough, wants nothing of it to go on.
-        world.kill_job(id);
         if running.phase != Phase::Applying {
-            // A cleanup that fails changes nothing about how the plan ended.
-            self.set_wait(id, None);
-            if running.phase == Phase::CleaningUp {
-                self.finish(world, now, id);
+            // It is on its way back already, and a cleanup changes nothing about how the plan ended. But who cancels
+            // it wants nothing of it to go on.
+            if outcome == Outcome::Cancelled {
+                world.kill_job(id);
             }
             return;
         }
-        self.set_wait(id, None);
+        self.stop_job(world, id);
         let reversible = running
             .plan
             .steps
@@ -408,6 +431,16 @@ impl Engine {
             task: None,
         };
         self.keep(world, now, change);
+    }
+
+    /// Kills the job that a step waits for, if there is one; its end is waited for.
+    fn stop_job<W: World>(&mut self, world: &mut W, id: u64) {
+        let wait = self.live.get(&id).and_then(|live| live.wait.clone());
+        let runs = matches!(wait, Some(Wait::Job | Wait::KilledJob));
+        if runs {
+            world.kill_job(id);
+        }
+        self.set_wait(id, runs.then_some(Wait::KilledJob));
     }
 
     /// Takes the last step that began back.
@@ -453,10 +486,19 @@ impl Engine {
             task: None,
         };
         self.keep(world, now, change);
+        self.clean_up(world, now, id, cleanup);
+    }
+
+    /// Runs the task's cleanup, if it has one. A worker that ends leaves it to the next.
+    fn clean_up<W: World>(&mut self, world: &mut W, now: Now, id: u64, cleanup: Option<Vec<String>>) {
         let Some(command) = cleanup else {
             self.finish(world, now, id);
             return;
         };
+        if self.stopping {
+            self.live.remove(&id);
+            return;
+        }
         if let Some(live) = self.live.get_mut(&id) {
             live.deadline_ns = now.mono_ns.saturating_add(CLEANUP_BUDGET_MS * 1_000_000);
         }
@@ -507,14 +549,16 @@ impl Engine {
     /// A job has ended: the step or the cleanup that waited for it goes on.
     pub(crate) fn job_done<W: World>(&mut self, world: &mut W, now: Now, end: &JobEnd) {
         let id = end.plan;
-        let waits = self
-            .live
-            .get(&id)
-            .is_some_and(|live| matches!(live.wait, Some(Wait::Job)));
+        let wait = self.live.get(&id).and_then(|live| live.wait.clone());
         if let Some(live) = self.live.get_mut(&id) {
             live.cpu_ns = Some(live.cpu_ns.unwrap_or(0).saturating_add(end.cpu_ns));
         }
-        if !waits {
+        if matches!(wait, Some(Wait::KilledJob)) {
+            self.set_wait(id, None);
+            self.advance(world, now, id);
+            return;
+        }
+        if !matches!(wait, Some(Wait::Job)) {
             return;
         }
         let words = policy::sanitise(end.last_words.trim(), TEXT_BYTES_MAX).into_owned();
@@ -536,10 +580,10 @@ impl Engine {
             } else {
                 format!("{how}: {words}")
             };
-            if cleans {
-                self.note(id, &format!("its cleanup {why}"));
+            match cleans {
+                true => self.note(id, &format!("the cleanup {why}")),
+                false => self.fail(world, now, id, &why),
             }
-            self.fail(world, now, id, &why);
         }
         self.advance(world, now, id);
         self.make_durable(world, now);
@@ -593,9 +637,18 @@ impl Engine {
     pub(crate) fn cancel_all<W: World>(&mut self, world: &mut W, now: Now) {
         let ids: Vec<u64> = self.live.keys().copied().collect();
         for id in ids {
+            let phase = self.state.running.get(&id).map(|running| running.phase);
+            if phase == Some(Phase::CleaningUp) {
+                world.kill_job(id);
+                self.live.remove(&id);
+                continue;
+            }
             self.turn_back(world, now, id, Outcome::Cancelled);
-            self.advance(world, now, id);
-            // The cleanup is not waited for: it is killed with the worker, and run again by the next.
+            // No job is waited for: it is killed with the worker. The cleanup is run by the next.
+            self.set_wait(id, None);
+            while self.live.get(&id).is_some_and(|live| live.wait.is_none()) {
+                self.advance(world, now, id);
+            }
         }
     }
 
@@ -604,6 +657,8 @@ impl Engine {
         let of = |live: &Live| match &live.wait {
             // A session answers in its flight file, which nobody tells of.
             Some(Wait::Session { .. }) => live.deadline_ns.min(now.mono_ns + super::SECOND_NS),
+            // There is more to do than was done at once.
+            None => now.mono_ns,
             _ => live.deadline_ns,
         };
         self.live.values().map(of).min().unwrap_or(u64::MAX)

@@ -469,35 +469,52 @@ impl Engine {
     }
 
     fn alert<W: World>(&mut self, world: &mut W, now: Now, findings: &[Finding]) {
-        let alerts = &mut self.state.alerts;
-        let wall_ns = now.wall_ns.max(0).cast_unsigned();
         let at = alert::Now {
-            wall_ns,
+            wall_ns: now.wall_ns.max(0).cast_unsigned(),
             mono_ns: now.mono_ns,
         };
         // First what was shown: what got worse since is told again.
-        let mut changed = false;
-        for alert in self.published.alerts() {
-            let session = self.sessions.get(&alert.session);
-            if session
-                .and_then(SessionState::alerts_shown)
-                .is_some_and(|shown| shown >= alert.id)
-            {
-                changed |= alerts.shown(alert.id, alert.session, wall_ns).is_some();
-            }
-        }
-        changed |= !alerts.observe(at, findings).is_empty();
+        let mut changed = self.take_shown(now);
+        changed |= !self.state.alerts.observe(at, findings).is_empty();
         // They are as they are in memory, and written when there is something to tell: that one was seen again is not.
         if changed {
-            let alerts = Box::new(self.state.alerts.clone());
-            self.keep(world, now, Change::Alerts { alerts });
+            self.keep_alerts(world, now);
         }
     }
 
-    /// The alerts to be shown, each above one session's prompt.
-    pub(crate) fn addressed_alerts(&mut self, _now: Now) -> Vec<lle_core::desired::Alert> {
+    /// Notes which alerts were shown by now.
+    pub(crate) fn note_shown<W: World>(&mut self, world: &mut W, now: Now) {
+        if self.take_shown(now) {
+            self.keep_alerts(world, now);
+        }
+    }
+
+    fn take_shown(&mut self, now: Now) -> bool {
+        let wall_ns = now.wall_ns.max(0).cast_unsigned();
+        let mut changed = false;
+        for alert in self.published.alerts() {
+            let session = self.sessions.get(&alert.session);
+            let last = session.and_then(SessionState::alerts_shown);
+            if last.is_some_and(|last| last >= alert.id) {
+                changed |= self
+                    .state
+                    .alerts
+                    .shown(alert.id, alert.session, wall_ns)
+                    .is_some();
+            }
+        }
+        changed
+    }
+
+    pub(crate) fn keep_alerts<W: World>(&mut self, world: &mut W, now: Now) {
+        let alerts = Box::new(self.state.alerts.clone());
+        self.keep(world, now, Change::Alerts { alerts });
+    }
+
+    /// The alerts to be shown, each above one session's prompt, and whether one has a new number.
+    pub(crate) fn addressed_alerts(&mut self) -> (Vec<lle_core::desired::Alert>, bool) {
         if self.state.alerts.open().next().is_none() {
-            return Vec::new();
+            return (Vec::new(), false);
         }
         let live: Vec<Addressee> = self
             .sessions
@@ -510,7 +527,8 @@ impl Engine {
             .collect();
         let addressed = self.state.alerts.addressed(&live);
         let wanted: Vec<(u64, u64)> = addressed.map(|(session, alert)| (alert.id, session)).collect();
-        wanted
+        let mut renumbered = false;
+        let addressed = wanted
             .into_iter()
             .filter_map(|(id, session)| {
                 // A session shows only what is newer than what it has shown.
@@ -520,7 +538,10 @@ impl Engine {
                     .alerts()
                     .any(|alert| (alert.id, alert.session) == (id, session));
                 let id = match seen {
-                    Some(seen) if seen >= id && !is_out => self.state.alerts.renumber(id)?,
+                    Some(seen) if seen >= id && !is_out => {
+                        renumbered = true;
+                        self.state.alerts.renumber(id)?
+                    }
                     _ => id,
                 };
                 let alert = self.state.alerts.of(id)?;
@@ -531,7 +552,8 @@ impl Engine {
                     text: told(alert),
                 })
             })
-            .collect()
+            .collect();
+        (addressed, renumbered)
     }
 
     pub(crate) fn note_shed(&mut self, dropped: &[String]) {

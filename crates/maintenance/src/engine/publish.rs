@@ -20,9 +20,11 @@ pub(crate) struct Published {
 }
 
 impl Published {
-    /// Generations go on where an earlier worker was: a session must not take a new state for an old one.
+    /// Goes on where an earlier worker was: a session must not take a new state for an old one, and what it has shown of
+    /// the old one is not shown again. Memory is not asked for any more: nobody waits for the answer.
     pub(crate) fn resume<W: World>(&mut self, world: &mut W) {
-        self.desired.generation = world.published_generation().unwrap_or(0);
+        self.desired = world.published().unwrap_or_default();
+        self.desired.trims.clear();
         self.stale = true;
     }
 
@@ -72,7 +74,11 @@ impl Engine {
     /// Publishes, if there is anything new, and wakes whom it concerns.
     pub(crate) fn publish<W: World>(&mut self, world: &mut W, now: Now) {
         self.forget_answered_trims();
-        let alerts = self.addressed_alerts(now);
+        let (alerts, renumbered) = self.addressed_alerts();
+        if renumbered {
+            // A number that a session may show is not given out again.
+            self.keep_alerts(world, now);
+        }
         let last = &self.published.desired;
         let settings: Vec<Setting> = self
             .state

@@ -3,7 +3,10 @@
 //! Invariant: a due time is used up in the same record that says the run has begun. Killed before that record, it is
 //! still due; killed after it, the run is taken back and counted, and no second one begins for the same time.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use jiff::tz::TimeZone;
 
 use lle_core::error::Code;
 use lle_core::mode::Mode;
@@ -20,6 +23,22 @@ use super::execute::RUNNING_MAX;
 use crate::api::Fault;
 use crate::state::{Change, TaskState};
 use crate::world::{Now, World};
+
+/// Since when a task is due, by its schedule or to be tried again. One that is not is planned anew if the clock was set
+/// back; a due time is not used up here.
+fn due_at(known: &mut TaskState, now: Now, zone: &TimeZone) -> Option<i64> {
+    let mut timing = known.timing.clone();
+    let due = schedule::due(&known.task.schedule, &mut timing, now.wall_ns, zone);
+    if due.is_none() {
+        known.timing = timing;
+    }
+    // A retry is at most one delay away, whatever became of the clock.
+    let delay = i64::try_from(known.task.retry_delay_ms.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
+    let latest = now.wall_ns.saturating_add(delay);
+    known.retry_wall_ns = known.retry_wall_ns.map(|at| at.min(latest));
+    let again = known.retry_wall_ns.filter(|at| *at <= now.wall_ns);
+    due.map(|due| due.due_wall_ns).into_iter().chain(again).min()
+}
 
 /// Due tasks that may wait. Beyond, they are shed in the stated order.
 const QUEUE_MAX: usize = 256;
@@ -45,26 +64,25 @@ impl Engine {
     }
 
     /// The tasks that are due and may start.
-    fn take_due(&self, now: Now) -> Vec<Waiting> {
+    fn take_due(&mut self, now: Now) -> Vec<Waiting> {
         let sessions = self.counts(now);
-        let of = |(name, known): (&String, &TaskState)| {
-            let at = self.due_at(known, now)?;
-            let wants = known.task.enabled && !known.paused && !self.is_running(name);
+        let running: BTreeSet<&String> = self
+            .state
+            .running
+            .values()
+            .map(|running| &running.plan.task)
+            .collect();
+        let zone = &self.config.zone;
+        let of = |(name, known): (&String, &mut TaskState)| {
+            let at = due_at(known, now, zone)?;
+            let wants = known.task.enabled && !known.paused && !running.contains(name);
             (wants && known.task.may_start(sessions)).then(|| Waiting {
                 name: name.clone(),
                 priority: known.task.priority,
                 due_wall_ns: at,
             })
         };
-        self.state.tasks.iter().filter_map(of).collect()
-    }
-
-    /// Since when a task is due, by its schedule or to be tried again.
-    fn due_at(&self, known: &TaskState, now: Now) -> Option<i64> {
-        let mut timing = known.timing.clone();
-        let due = schedule::due(&known.task.schedule, &mut timing, now.wall_ns, &self.config.zone);
-        let again = known.retry_wall_ns.filter(|at| *at <= now.wall_ns);
-        due.map(|due| due.due_wall_ns).into_iter().chain(again).min()
+        self.state.tasks.iter_mut().filter_map(of).collect()
     }
 
     /// Uses the due time up, or plans anew after a clock that jumped. In memory: it is written with the record that

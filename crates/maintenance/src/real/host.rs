@@ -110,13 +110,13 @@ impl Sessions {
         fs::rename(&draft, &path)
     }
 
-    pub(crate) fn published_generation(&mut self) -> Option<u64> {
+    pub(crate) fn published(&mut self) -> Option<Desired> {
         let path = self.runtime.join("desired");
         let found = fs::symlink_metadata(&path).ok()?;
         if !found.is_file() || found.len() > DESIRED_BYTES_MAX {
             return None;
         }
-        Some(Desired::decode(&fs::read(&path).ok()?).ok()?.generation)
+        Desired::decode(&fs::read(&path).ok()?).ok()
     }
 
     pub(crate) fn wake(&mut self, session: u64) {

@@ -1,0 +1,170 @@
+//! Sessions, as their flight files show them: made by the real recorder, by an older version, or by a liar.
+
+use std::path::Path;
+
+use lle_core::desired::Desired;
+use lle_metrics::{Counter, EventKind, Flight, Gauge, Identity, Liveness, Snapshot, Timer};
+
+use crate::random::Random;
+
+/// What a session is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// It does what it is told.
+    Good,
+    /// It never answers.
+    Hung,
+    /// Its numbers are rubbish.
+    Liar,
+    /// It cannot be read.
+    Unreadable,
+    /// It runs the version before, without the gauges of this one.
+    Older,
+}
+
+/// One session.
+pub struct SimSession {
+    /// Its number.
+    pub id: u64,
+    /// What it is like.
+    pub nature: Nature,
+    /// Whether its process is there.
+    pub liveness: Liveness,
+    /// Alerts that it has shown, by number, until somebody asks.
+    pub just_shown: Vec<u64>,
+    /// The generation it has seen.
+    pub seen_generation: u64,
+    flight: Option<Flight>,
+    snapshot: Option<Snapshot>,
+    shown: u64,
+    trimmed: u64,
+    /// What its process costs.
+    pub cpu_ns: u64,
+}
+
+impl SimSession {
+    /// Starts a session.
+    pub fn new(id: u64, nature: Nature, wall_ns: i64) -> Self {
+        let identity = Identity {
+            session_id: id,
+            boot_id: [1; 16],
+            pid: 1000,
+            start_ticks: 1,
+            created_wall_ns: wall_ns.max(0).cast_unsigned(),
+            tty: format!("/dev/pts/{}", id % 100),
+            bash_version: "5.2".into(),
+            lle_version: "0".into(),
+        };
+        let (flight, snapshot) = match nature {
+            Nature::Older => (None, older()),
+            Nature::Unreadable => (None, None),
+            _ => (Some(Flight::private(&identity)), None),
+        };
+        let mut session = Self {
+            id,
+            nature,
+            liveness: Liveness::Alive,
+            just_shown: Vec::new(),
+            seen_generation: 0,
+            flight,
+            snapshot,
+            shown: 0,
+            trimmed: 0,
+            cpu_ns: 0,
+        };
+        session.record(|_| {});
+        session
+    }
+
+    fn record(&mut self, batch: impl FnOnce(&mut lle_metrics::Recorder<'_>)) {
+        if let Some(flight) = &self.flight {
+            flight.update(batch);
+            self.snapshot = flight.snapshot().ok();
+        }
+    }
+
+    /// What a look finds.
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        self.snapshot.as_ref()
+    }
+
+    /// Somebody types a line and runs it.
+    pub fn use_it(&mut self, random: &mut Random, slow: bool) {
+        let keys = 1 + random.below(30);
+        let prompt_ns = if slow {
+            400_000_000
+        } else {
+            2_000_000 + random.below(1_000_000)
+        };
+        let liar = self.nature == Nature::Liar;
+        let rubbish = [random.next(), random.next(), random.next()];
+        let free = i64::try_from(random.below(4 << 20)).unwrap_or(0);
+        let running = i64::from(random.once_in(4));
+        self.cpu_ns += random.below(50_000_000);
+        self.record(|recorder| {
+            for _ in 0..3 {
+                recorder.time(Timer::KeyToPaint, 100_000);
+                recorder.time(Timer::Prompt, prompt_ns);
+                recorder.time(Timer::PromptCommand, prompt_ns / 2);
+            }
+            recorder.add(Counter::Keys, if liar { rubbish[0] } else { keys });
+            recorder.add(Counter::Commands, 1);
+            recorder.set(Gauge::MallocFreeBytes, free);
+            recorder.set(Gauge::CommandRunning, running);
+            recorder.last_command(b"make \x1b[31m && ./run");
+            recorder.event(EventKind::ALL[0], 1, 2, b"x");
+            if liar {
+                recorder.set(Gauge::TrimToken, rubbish[1].cast_signed());
+                recorder.set(Gauge::AlertsShown, i64::MAX);
+                recorder.set(Gauge::MallocFreeBytes, i64::MAX);
+                recorder.set(
+                    Gauge::ALL[rubbish[2] as usize % Gauge::ALL.len()],
+                    rubbish[2].cast_signed(),
+                );
+                recorder.time(Timer::Prompt, rubbish[0]);
+            }
+        });
+    }
+
+    /// The command it ran has ended; nobody types.
+    pub fn rest(&mut self) {
+        self.record(|recorder| recorder.set(Gauge::CommandRunning, 0));
+    }
+
+    /// Brings itself into the state that is published, as a session does at a prompt or when it is woken.
+    pub fn read(&mut self, desired: &Desired) {
+        if !matches!(self.nature, Nature::Good) || self.liveness != Liveness::Alive {
+            return;
+        }
+        self.seen_generation = desired.generation;
+        let last = self.shown;
+        for alert in desired
+            .alerts
+            .iter()
+            .filter(|alert| alert.session == self.id && alert.id > last)
+        {
+            self.shown = self.shown.max(alert.id);
+            self.just_shown.push(alert.id);
+        }
+        let trim = desired.trims.iter().find(|trim| trim.session == self.id);
+        let answers = trim.filter(|trim| trim.token > self.trimmed);
+        if let Some(trim) = answers {
+            self.trimmed = trim.token;
+        }
+        if self.shown == last && answers.is_none() {
+            return;
+        }
+        let (shown, trimmed) = (self.shown.cast_signed(), self.trimmed.cast_signed());
+        self.record(|recorder| {
+            recorder.set(Gauge::AlertsShown, shown);
+            recorder.set(Gauge::TrimToken, trimmed);
+            recorder.set(Gauge::MallocFreeBytes, 0);
+        });
+    }
+}
+
+/// A flight file that the version before wrote.
+fn older() -> Option<Snapshot> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../metrics/tests/fixtures/flight-1-2026-11.bin");
+    Snapshot::read(&path).ok()
+}
