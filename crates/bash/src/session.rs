@@ -449,6 +449,9 @@ impl Session {
 
     /// The terminal is gone: what was being typed goes to the state folder.
     pub(crate) fn hung_up(&mut self, line: &[u8], hidden: bool) {
+        // Bash ends by the signal and calls nobody: without this it would look like a crash.
+        self.flight
+            .update(|w| w.event(EventKind::Signal, i64::from(libc::SIGHUP), 0, b""));
         if hidden || line.is_empty() || self.draft_file.is_some() {
             return;
         }

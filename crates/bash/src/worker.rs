@@ -23,8 +23,8 @@ const RETRY_NS: u64 = 5_000_000_000;
 /// … and this far at the most, where none works.
 const RETRY_NS_MAX: u64 = 300_000_000_000;
 /// Workers in a row that may be killed while they start before that counts as a start that fails: one that crashes
-/// there each time must not be started with every prompt.
-const EARLY_MAX: u8 = 3;
+/// there each time must not be started with every prompt for ever, and one that somebody kills is wanted at the next.
+const EARLY_MAX: u8 = 20;
 /// Bytes of the lock's file: a number and a word.
 const LEFT_BYTES_MAX: u64 = 32;
 const LOCK: &str = "worker.lock";
@@ -240,13 +240,13 @@ mod tests {
         // It ended by itself.
         check(40, "", false);
         // Killed while they start: some are replaced, and then it is the start that fails.
-        for (at, pid) in (41..44).zip(200..) {
+        for (at, pid) in (41..).zip(200..220) {
             check(at, &format!("{pid}\n"), true);
         }
-        check(44, "300\n", false);
-        check(44 + RETRY_NS, "300\n", true);
-        check(45 + RETRY_NS, "301\nready\n", true);
-        check(46 + RETRY_NS, "rubbish\nready\n", false);
+        check(99, "300\n", false);
+        check(99 + RETRY_NS, "300\n", true);
+        check(100 + RETRY_NS, "301\nready\n", true);
+        check(101 + RETRY_NS, "rubbish\nready\n", false);
     }
 
     #[test]

@@ -91,7 +91,8 @@ fn reorders(c: char) -> bool {
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Breaks a sentence into lines of at most `columns` columns, each further one indented by `indent`.
+/// Breaks a sentence into lines of at most `columns` columns, each further one indented by `indent`. A word that is
+/// longer than a line is broken, too.
 pub(crate) fn wrapped(text: &str, columns: usize, indent: usize) -> String {
     let mut out = String::new();
     let mut used = 0;
@@ -105,8 +106,15 @@ pub(crate) fn wrapped(text: &str, columns: usize, indent: usize) -> String {
             out.push(' ');
             used += 1;
         }
-        out.push_str(word);
-        used += width;
+        for c in word.chars() {
+            if used >= columns {
+                out.push('\n');
+                out.push_str(&" ".repeat(indent));
+                used = indent;
+            }
+            out.push(c);
+            used += 1;
+        }
     }
     out
 }
@@ -139,5 +147,7 @@ mod tests {
         check("one two", "one two");
         check("one two three four", "one two\n  three\n  four");
         check("", "");
+        check("a word-that-is-long", "a\n  word-tha\n  t-is-lon\n  g");
+        check("unbreakable", "unbreakabl\n  e");
     }
 }

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +29,8 @@ const NAMES: usize = 12;
 struct Expected {
     there: Option<bool>,
     schedule: Option<&'static str>,
+    /// The last answers, for whoever reads a failure.
+    heard: VecDeque<String>,
 }
 
 /// A client that asks for changes as fast as it is answered, and remembers what was acknowledged.
@@ -84,8 +86,12 @@ impl Load {
         let answer = call(client, &request);
         let known = self.tasks.entry(name).or_insert_with(|| Expected {
             there: Some(false),
-            schedule: None,
+            ..Expected::default()
         });
+        known.heard.truncate(8);
+        known
+            .heard
+            .push_front(format!("{} {answer:?}", request.write().0));
         match (&request, &answer) {
             (_, Err(CallError::Unreachable { .. })) => {
                 if matches!(request, Request::Schedule(_)) {
@@ -102,7 +108,12 @@ impl Load {
             }
             (Request::Cancel { .. }, Ok(value)) if value["removed"] == true => known.there = Some(false),
             (Request::Cancel { .. }, Err(CallError::Fault(fault))) if fault.code == Code::NotFound => {
-                assert_ne!(known.there, Some(true), "an acknowledged task was lost");
+                assert_ne!(
+                    known.there,
+                    Some(true),
+                    "an acknowledged task was lost: {:?}",
+                    known.heard
+                );
             }
             (_, Ok(_)) => {}
             (_, Err(CallError::Fault(fault))) => {
@@ -329,4 +340,29 @@ fn a_session_that_was_killed_is_one_incident_with_its_last_command() {
     assert_eq!(incidents(&house).as_array().unwrap().len(), 1);
     let audit = house.said(&["audit", "show"]);
     assert_eq!(audit.matches("ended without a word").count(), 1, "{audit}");
+}
+
+#[test]
+fn a_terminal_that_is_closed_is_no_incident() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let (mut closed, mut killed) = (house.session(), house.session());
+    press(&mut closed, "echo one", "one");
+    press(&mut killed, "echo two\r", "two");
+    wait("both to be seen", || {
+        house.json(&["health"])["sessions"].as_array().unwrap().len() == 2
+    });
+    closed.hang_up();
+    closed.wait_exit(lle_pty::deadline()).unwrap();
+    killed.signal(Signal::KILL).unwrap();
+    killed.wait_exit(lle_pty::deadline()).unwrap();
+    wait("an incident and a burial", || {
+        let status = house.json(&["status"]);
+        status["worker"]["incidents"][0].is_object() && status["dead"].as_array().unwrap().len() == 1
+    });
+    let incidents = house.json(&["status"])["worker"]["incidents"].clone();
+    assert_eq!(incidents.as_array().unwrap().len(), 1, "{incidents}");
+    assert!(
+        incidents[0]["evidence"].as_str().unwrap().contains("echo two"),
+        "{incidents}"
+    );
 }

@@ -268,6 +268,9 @@ impl Engine {
         }
         // What fails is tried again in a second; the state's own failures are said by its finding.
         let _again = self.log.recover(world, now, &self.state);
+        if self.audit.failed.is_some() {
+            self.record(world, now, &audit::Entry::noticed("audit", "it is tried again"));
+        }
         let _again = self.log.sync(world);
         let _again = self.audit.sync(world);
     }
@@ -293,7 +296,8 @@ impl Engine {
         });
         // Whoever is active may append to the history, of which nobody tells; our own logs we know. What is in memory
         // only is written as soon as there is room.
-        let own = self.log.is_dirty() || self.log.failed.is_some() || self.audit.is_dirty();
+        let failed = self.log.failed.is_some() || self.audit.failed.is_some();
+        let own = failed || self.log.is_dirty() || self.audit.is_dirty();
         let sync = match active || own {
             true => self.synced_at.saturating_add(SYNC_NS),
             false => u64::MAX,

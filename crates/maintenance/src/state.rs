@@ -127,10 +127,13 @@ pub struct Durable {
     /// Modes that differ from those out of the box, by area.
     pub modes: BTreeMap<String, Mode>,
     /// Plans that are being carried out.
+    #[serde(with = "by_number")]
     pub running: BTreeMap<u64, Running>,
     /// Plans that could not be taken back: somebody has to look.
+    #[serde(with = "by_number")]
     pub stuck: BTreeMap<u64, Running>,
     /// Changes under trial.
+    #[serde(with = "by_number")]
     pub trials: BTreeMap<u64, Trial>,
     /// Settings that sessions are to use.
     pub settings: BTreeMap<String, String>,
@@ -306,6 +309,27 @@ impl Durable {
     }
 }
 
+/// A map by number, as a list of pairs: JSON has only texts for keys, and they are not read back as numbers within a
+/// record that says of itself which it is.
+mod by_number {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        map: &BTreeMap<u64, T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<u64, T>, D::Error> {
+        Ok(Vec::deserialize(deserializer)?.into_iter().collect())
+    }
+}
+
 /// What was found when the log was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Loaded {
@@ -448,5 +472,52 @@ impl StateLog {
             self.dirty = false;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lle_core::plan::Action;
+
+    #[test]
+    fn what_runs_survives_a_snapshot() {
+        let running = |id| Running {
+            id,
+            plan: Plan {
+                task: "backup".into(),
+                why: "asked for".into(),
+                steps: vec![lle_core::plan::Step {
+                    action: Action::CheckHealth,
+                    verify: lle_core::plan::Check::Published,
+                    undo: None,
+                }],
+            },
+            who: "engine".into(),
+            began_wall_ns: 1,
+            begun: 1,
+            phase: Phase::Undoing,
+            outcome: Some(Outcome::Cancelled),
+        };
+        let mut state = Durable::default();
+        for id in [3, 12] {
+            state.apply(Change::Running {
+                running: Box::new(running(id)),
+                task: None,
+            });
+        }
+        let why = "no".to_owned();
+        state.apply(Change::Ended {
+            id: 3,
+            outcome: Outcome::Stuck { step: 0, why },
+            task: None,
+        });
+        let change = Change::Snapshot {
+            state: Box::new(state.clone()),
+        };
+        let bytes = serde_json::to_vec(&change).unwrap();
+        let mut again = Durable::default();
+        again.apply(serde_json::from_slice(&bytes).unwrap());
+        assert_eq!(format!("{again:?}"), format!("{state:?}"));
     }
 }

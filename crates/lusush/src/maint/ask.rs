@@ -158,9 +158,13 @@ fn start(places: &Places, request: &Request) -> Result<Answer, Failure> {
             }
             Err(CallError::Unreachable { .. }) => {
                 std::thread::sleep(Duration::from_millis(20));
-                // One that is about to end may have kept it from its lock.
-                if matches!(child.try_wait(), Ok(Some(_))) {
-                    child = spawn(&program).map_err(|error| failed().because(error))?;
+                match child.try_wait() {
+                    // One that is about to end kept it from its lock.
+                    Ok(Some(status)) if status.success() => {
+                        child = spawn(&program).map_err(|error| failed().because(error))?;
+                    }
+                    Ok(Some(_)) => break,
+                    _ => {}
                 }
             }
             Err(error) => return Err(failed().because(error)),

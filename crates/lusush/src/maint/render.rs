@@ -55,7 +55,9 @@ pub(crate) fn status(status: &Status, ink: Ink) -> String {
             let _ = writeln!(out, "  {}\n    {problem}", printable(&file.file, COLUMNS - 2));
         }
     }
-    out.push('\n');
+    if status.worker.is_some() || status.worker_unknown.is_some() {
+        out.push('\n');
+    }
     match (&status.worker, &status.worker_unknown) {
         (Some(worker), _) => out.push_str(&super::show::worker(
             worker,
@@ -63,7 +65,8 @@ pub(crate) fn status(status: &Status, ink: Ink) -> String {
             ink,
         )),
         (None, Some(why)) => {
-            let _ = writeln!(out, "{} unknown: {}", ink.strong("Worker:"), printable(why, 300));
+            let why = wrapped(&printable(why, 300), COLUMNS - "Worker: unknown: ".len(), 2);
+            let _ = writeln!(out, "{} unknown: {why}", ink.strong("Worker:"));
         }
         (None, None) => {}
     }

@@ -20,7 +20,7 @@ pub(crate) struct Worker {
     /// Leave so many seconds after the last session
     #[arg(long, value_name = "SECONDS", conflicts_with = "stay")]
     linger: Option<u64>,
-    /// Look at sessions so often, in milliseconds, and take them for idle after as long: for tests, which cannot
+    /// Look at sessions so often, in milliseconds, and take them for idle after three looks: for tests, which cannot
     /// wait for minutes
     #[arg(long, value_name = "MS", hide = true)]
     look_every: Option<u64>,
@@ -45,7 +45,8 @@ pub(crate) fn run(asked: &Worker) -> Result<ExitCode, Failure> {
         let ns = ms.max(1).saturating_mul(1_000_000);
         Pace {
             look_ns: ns,
-            idle_ns: ns,
+            // More than a look: one without news is no idleness.
+            idle_ns: ns.saturating_mul(3),
         }
     });
     let options = Options {

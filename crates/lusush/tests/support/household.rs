@@ -49,7 +49,8 @@ impl Household {
 
     /// Starts a session and waits for its prompt.
     pub(crate) fn session(&self) -> Terminal {
-        let mut terminal = Terminal::spawn(&self.home.spawn_with_worker("bash")).expect("bash starts");
+        let spawn = self.home.spawn_with_worker("bash").size(60, 80);
+        let mut terminal = Terminal::spawn(&spawn).expect("bash starts");
         terminal
             .settle()
             .unwrap_or_else(|error| panic!("no prompt: {error}"));
@@ -161,12 +162,15 @@ impl Household {
         Some(pid)
     }
 
-    /// Waits for a worker, which is not `before`.
+    /// Waits for a worker, which is not `before`, and has said who it is.
     pub(crate) fn wait_for_worker(&self, before: Option<Pid>) -> Pid {
+        let lock = self.folder().join("worker.lock");
         let mut found = None;
         wait("a new worker", || {
             found = self.worker().filter(|pid| Some(*pid) != before);
-            found.is_some()
+            let named = fs::read_to_string(&lock).unwrap_or_default();
+            let named = named.lines().next().and_then(|line| line.parse().ok());
+            found.is_some() && found.map(|pid| pid.as_raw_nonzero().get()) == named
         });
         found.expect("it was waited for")
     }

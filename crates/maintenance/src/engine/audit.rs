@@ -292,6 +292,11 @@ impl AuditTrail {
         self.bytes += self.record.len() as u64;
         self.oldest.get_or_insert(self.segment);
         self.dirty = true;
+        if self.anchor.as_ref().is_some_and(|anchor| anchor.head().is_none()) {
+            // A worker that is killed in its first second leaves a log that something vouches for. Failing that, the
+            // next sync does it.
+            let _later = self.sync(disk);
+        }
         Ok(())
     }
 

@@ -563,8 +563,13 @@ impl Engine {
         }
         let words = policy::sanitise(end.last_words.trim(), TEXT_BYTES_MAX).into_owned();
         self.set_wait(id, None);
+        let phase = self.state.running.get(&id).map(|running| running.phase);
+        let cleans = phase == Some(Phase::CleaningUp);
         if end.status == Some(0) {
-            self.note(id, &words);
+            // What the run itself said last is worth more than what its cleanup said.
+            if !cleans {
+                self.note(id, &words);
+            }
         } else {
             let how = end.status.map_or_else(
                 || "was killed".to_owned(),
@@ -575,11 +580,6 @@ impl Engine {
             } else {
                 format!("{how}: {words}")
             };
-            let cleans = self
-                .state
-                .running
-                .get(&id)
-                .is_some_and(|running| running.phase == Phase::CleaningUp);
             match cleans {
                 true => self.note(id, &format!("the cleanup {why}")),
                 false => self.fail(world, now, id, &why),
@@ -749,6 +749,7 @@ fn run_of(outcome: &Outcome, began_wall_ns: i64, live: Option<&Live>, now: Now) 
     };
     let note = match (outcome.why(), live) {
         ("", Some(live)) => live.note.clone(),
+        (why, Some(live)) if !live.note.is_empty() => format!("{why}; {}", live.note),
         (why, _) => why.to_owned(),
     };
     let run = LastRun {

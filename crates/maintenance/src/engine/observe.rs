@@ -28,6 +28,8 @@ pub(crate) const IDLE_NS: u64 = 30 * SECOND_NS;
 const SESSIONS_MAX: usize = 2_000;
 /// How often what was learned is written, in nanoseconds: it is learned again in minutes if it is lost.
 const BASELINES_NS: u64 = 600 * SECOND_NS;
+/// The signal of a terminal that is gone, as sessions record it.
+const HANG_UP: i64 = 1;
 /// Bytes of last words in an incident.
 const LAST_WORDS_MAX: usize = 300;
 
@@ -50,6 +52,7 @@ pub(crate) struct SessionState {
     used_at: u64,
     busy: bool,
     last_words: String,
+    hung_up: bool,
     seen_at: u64,
     /// The look in which it was seen last.
     seen_in: u64,
@@ -110,6 +113,7 @@ impl SessionState {
             used_at: now.mono_ns,
             busy: false,
             last_words: String::new(),
+            hung_up: false,
             seen_at: now.mono_ns,
             seen_in: 0,
         }
@@ -248,6 +252,7 @@ impl Engine {
                 state.fold(now, &look, snapshot);
                 if dead {
                     state.last_words = last_words(snapshot);
+                    state.hung_up = hung_up(snapshot);
                 }
             }
             if dead {
@@ -272,6 +277,11 @@ impl Engine {
             return;
         };
         self.buried.insert(session, self.looks);
+        if state.hung_up {
+            // A terminal that is closed is no incident, and nobody reads its last words.
+            world.bury(session);
+            return;
+        }
         // An earlier worker may have told of it.
         if self
             .state
@@ -578,6 +588,14 @@ impl Engine {
             })
             .collect()
     }
+}
+
+/// Whether the session ended because its terminal was closed.
+fn hung_up(snapshot: &Snapshot) -> bool {
+    // LLE is switched off on the way out.
+    let told = |event: &lle_metrics::Event<'_>| event.kind != Some(EventKind::Off);
+    let last = snapshot.events().filter(told).last();
+    last.is_some_and(|event| event.kind == Some(EventKind::Signal) && event.code == HANG_UP)
 }
 
 /// The line being typed is in the drafts; here is what the session was doing.

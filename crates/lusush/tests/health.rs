@@ -1,0 +1,138 @@
+//! Health as a user sees it: two sessions, one of which becomes slow.
+#![allow(clippy::unwrap_used, reason = "a panic here is the report")]
+
+mod support;
+
+use lle_pty::Terminal;
+use serde_json::Value;
+use support::household::{Household, wait};
+use support::press;
+
+/// Looks often: nobody waits for six looks of ten seconds here.
+const OFTEN: &[&str] = &["--look-every", "200"];
+
+fn session_of(health: &Value, terminal: &Terminal) -> Option<String> {
+    let pid = terminal.pid().as_raw_nonzero().get();
+    let sessions = health["sessions"].as_array()?;
+    let found = sessions.iter().find(|session| session["pid"] == pid)?;
+    Some(found["id"].as_str()?.to_owned())
+}
+
+/// The finding about slow prompts.
+fn slow_prompt(house: &Household) -> Option<Value> {
+    let health = house.json(&["health"]);
+    let findings = health["findings"].as_array()?;
+    let found = findings
+        .iter()
+        .find(|finding| finding["component"] == "prompt" && finding["session"].is_string());
+    found.cloned()
+}
+
+fn is_usual_known(house: &Household) -> bool {
+    let metrics = house.json(&["metrics"]);
+    let metrics = metrics["metrics"].as_array().unwrap();
+    metrics
+        .iter()
+        .any(|metric| metric["name"] == "prompt_ns_recent" && metric["usual"].is_string())
+}
+
+#[test]
+fn a_prompt_that_became_slow_is_found_and_told_once() {
+    let house = Household::with_worker("", OFTEN);
+    let (mut slow, mut other) = (house.session(), house.session());
+    wait("what is usual to be known", || {
+        for terminal in [&mut slow, &mut other] {
+            press(terminal, "true\r", "$");
+        }
+        is_usual_known(&house)
+    });
+    let health = house.json(&["health"]);
+    assert_eq!(health["sessions"].as_array().unwrap().len(), 2, "{health}");
+    let id = session_of(&health, &slow).unwrap();
+    assert!(session_of(&health, &other).is_some(), "{health}");
+    assert_eq!(slow_prompt(&house), None, "nothing is slow yet");
+    // Room for what is said.
+    press(&mut slow, "clear\r", "$");
+    press(&mut other, "clear\r", "$");
+
+    press(&mut slow, "PROMPT_COMMAND='sleep 0.3'\r", "$");
+    let mut finding = None;
+    wait("a finding", || {
+        press(&mut slow, "true\r", "$");
+        finding = slow_prompt(&house);
+        finding.is_some()
+    });
+    let finding = finding.unwrap();
+    assert_eq!(finding["session"], id.as_str(), "{finding}");
+    let (before, after) = (&finding["before"], &finding["after"]);
+    let (before, after) = (before.as_f64().unwrap(), after.as_f64().unwrap());
+    // The mean of the last few: one of them may have been as usual.
+    assert!(after > 2.0 * before && after >= 1e8, "{finding}");
+    assert!(
+        finding["evidence"].as_str().unwrap().contains("usual"),
+        "{finding}"
+    );
+
+    let told = |terminal: &Terminal| terminal.text().matches("lusush: ").count();
+    wait("the alert", || {
+        press(&mut slow, "true\r", "$");
+        told(&slow) > 0
+    });
+    let text = slow.text();
+    assert!(text.contains("prompt"), "{text}");
+    for _ in 0..6 {
+        press(&mut slow, "true\r", "$");
+        press(&mut other, "true\r", "$");
+    }
+    assert_eq!(told(&slow), 1, "{}", slow.text());
+    assert_eq!(told(&other), 0, "{}", other.text());
+
+    // It is known to have been shown, and can be taken note of.
+    let alerts = house.json(&["alerts"]);
+    let alert = &alerts["alerts"][0];
+    assert_eq!(
+        (&alert["state"], &alert["component"]),
+        (&"shown".into(), &"prompt".into())
+    );
+    let number = alert["id"].to_string();
+    assert!(
+        house
+            .said(&["alerts", "--ack", &number])
+            .contains("is acknowledged")
+    );
+    assert_eq!(house.json(&["alerts"])["alerts"][0]["state"], "acknowledged");
+}
+
+#[test]
+fn memory_that_an_idle_session_does_not_use_is_given_back() {
+    let house = Household::with_worker("", OFTEN);
+    let mut terminal = house.session();
+    let allocate = "for ((i = 0; i < 60000; i++)); do a[i]=text$i; done; keep=this; unset a\r";
+    press(&mut terminal, allocate, "$");
+    let free = |house: &Household| {
+        let metrics = house.json(&["metrics"]);
+        let metrics = metrics["metrics"].as_array().unwrap().clone();
+        let found = metrics
+            .iter()
+            .find(|metric| metric["name"] == "malloc_free_bytes" && metric["session"].is_string());
+        found.and_then(|metric| metric["value"].as_f64())
+    };
+    // The session asks its allocator at a prompt, every few seconds at most.
+    wait("much to be free", || {
+        press(&mut terminal, "\r", "$");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        free(&house).is_some_and(|bytes| bytes > 1e6)
+    });
+    wait("a run that has something to do", || {
+        // Busy while the session is waited for.
+        let _asked = house.maint(&["run", "memory-defrag"]);
+        house.task("memory-defrag")["successes"].as_u64() > Some(0)
+    });
+    let task = house.task("memory-defrag");
+    assert!(
+        task["last_note"].as_str().unwrap().contains("bytes given back"),
+        "{task}"
+    );
+    assert!(task["gained_bytes"].as_i64().unwrap() > 100_000, "{task}");
+    press(&mut terminal, "echo still here\r", "still here");
+}
