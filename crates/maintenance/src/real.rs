@@ -88,6 +88,7 @@ pub struct RealWorld {
     disk: RealDisk,
     sessions: Sessions,
     jobs: Jobs,
+    own: process::Own,
     samples: Option<crate::rollup::Rollup>,
     places: Places,
 }
@@ -108,6 +109,7 @@ impl RealWorld {
             disk,
             sessions: Sessions::new(places.runtime.clone(), places.history.clone()),
             jobs: Jobs::new(places.program.clone()),
+            own: process::Own::open(),
             samples,
             places,
         })
@@ -176,7 +178,7 @@ impl Host for RealWorld {
         self.jobs.kill(plan);
     }
     fn own_cost(&mut self) -> Option<Cost> {
-        process::cost_of(std::process::id()).ok()
+        self.own.cost()
     }
     fn sync_history(&mut self) -> io::Result<Option<u64>> {
         self.sessions.sync_history()

@@ -11,6 +11,7 @@
 
 mod child;
 mod measure;
+mod results;
 mod worker;
 
 use std::hint::black_box;

@@ -1,12 +1,11 @@
 //! Taking numbers, and saying them beside their budgets.
 
-use std::fs::OpenOptions;
 use std::hint::black_box;
-use std::io::Write;
-use std::process::Command;
 use std::time::Instant;
 
 use lle_core::budget::{Budget, Percentile, Verdict};
+
+use super::results::{leave, machine};
 
 /// Measurements of a row, if it says no other number.
 pub(crate) const ROUNDS: usize = 2_000;
@@ -50,7 +49,9 @@ pub(crate) fn times(name: &str, operation: &str, mut measured: Vec<f64>) {
             } else {
                 p99
             };
-            leave(budget, judged, Some(worst), measured.len());
+            // That of batches is no single measurement.
+            let single = budget.critical.then_some(worst);
+            leave("engine", budget, judged, single, measured.len());
             let verdict = match budget.judge(Some(judged)) {
                 Verdict::Met if budget.critical && worst >= CRITICAL_NS => "worst!".to_owned(),
                 verdict => verdict.to_string(),
@@ -76,7 +77,7 @@ pub(crate) fn value(name: &str, operation: &str, measured: Option<f64>) {
     };
     let shown = measured.map_or("unknown".to_owned(), |value| budget.show(value));
     if let Some(measured) = measured {
-        leave(budget, measured, None, 1);
+        leave("engine", budget, measured, None, 1);
     }
     let limit = budget.show(budget.at_most);
     let verdict = budget.judge(measured);
@@ -87,24 +88,6 @@ pub(crate) fn value(name: &str, operation: &str, measured: Option<f64>) {
 pub(crate) fn unmeasured(name: &str, why: &str) {
     let operation = Budget::named(name).map_or(name, |budget| budget.operation);
     println!("{operation:52} {:>32} {why}", "unknown:");
-}
-
-/// Leaves a result for `maint validate`, in the file that `LUSUSH_BENCH_RESULTS` names.
-fn leave(budget: &Budget, value: f64, worst: Option<f64>, samples: usize) {
-    let Some(path) = std::env::var_os("LUSUSH_BENCH_RESULTS") else {
-        return;
-    };
-    // What another bench measures on the corpus of the budget is not ours to tell.
-    if !budget.probe.ends_with("--bench engine") {
-        return;
-    }
-    let date = Command::new("date").args(["-u", "+%F"]).output();
-    let date = date.map_or_else(|_| Vec::new(), |date| date.stdout);
-    let when = String::from_utf8_lossy(&date);
-    let line = budget.result_line(value, worst, samples, when.trim(), &machine());
-    let file = OpenOptions::new().append(true).create(true).open(path);
-    let written = file.and_then(|mut file| file.write_all(line.unwrap_or_default().as_bytes()));
-    written.expect("the file of results can be written");
 }
 
 /// How long something takes, in nanoseconds.
@@ -124,14 +107,4 @@ pub(crate) fn batches(mut run: impl FnMut(u32)) -> Vec<f64> {
     singles(ROUNDS, || {
         timed(|| (0..BATCH).for_each(&mut run)) / f64::from(BATCH)
     })
-}
-
-fn machine() -> String {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"))
-        .unwrap_or(": unknown");
-    let cpus = std::thread::available_parallelism().map_or(0, usize::from);
-    format!("{} × {cpus}", model.trim_start_matches(['\t', ' ', ':']))
 }
