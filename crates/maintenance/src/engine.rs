@@ -151,6 +151,8 @@ impl Engine {
             self.keep(world, now, Change::Installed { wall_ns: now.wall_ns });
         }
         self.published.resume(world);
+        // Before anything is published anew: what was shown of the old state is not shown again.
+        self.look(world, now);
         self.resume(world, now);
         self.tick(world, now);
     }

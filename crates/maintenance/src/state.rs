@@ -354,6 +354,8 @@ impl StateLog {
         }
         loaded.damaged += read.damage.len() as u64;
         log.bytes = bytes.len();
+        // Whoever wrote it may have been killed before it was durable.
+        log.dirty = true;
         Ok((log, state, loaded))
     }
 

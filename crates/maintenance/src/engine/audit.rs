@@ -185,6 +185,8 @@ impl AuditTrail {
     fn read(&mut self, disk: &mut impl Disk) -> io::Result<()> {
         let segments = segments(disk)?;
         self.oldest = segments.first().map(|(number, ..)| *number);
+        // Whoever wrote them may have been killed before they were durable.
+        self.dirty = !segments.is_empty();
         let Some(key) = key(disk)? else {
             self.keyless = true;
             if let Some((last, _, bytes)) = segments.last() {
