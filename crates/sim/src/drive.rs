@@ -271,6 +271,7 @@ impl Run {
             let what = (alert.key.clone(), alert.raised_wall_ns, format!("{:?}", alert.severity));
             self.raised.insert(alert.id, what);
         }
+        self.model.forget_what_got_worse(state);
         broken.extend(self.due_once());
         if !self.world.disk.is_dirty(File::State) {
             self.model.durable();
@@ -731,7 +732,7 @@ impl Run {
         let Some(Ok(document)) = answered else { return };
         let problems = document["problems"].as_array().cloned().unwrap_or_default();
         let problems: Vec<String> = problems.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-        let broken = check::audit_is_whole(&self.world, &problems);
+        let broken = check::audit_is_whole(&self.world, &problems, document["last_sequence"].as_u64().unwrap_or(0));
         broken.into_iter().for_each(|what| self.world.violate(what));
     }
 

@@ -66,6 +66,11 @@ impl Model {
         self.promises.remove(subject);
     }
 
+    /// An alert is quiet until what it is about gets worse.
+    pub fn forget_what_got_worse(&mut self, state: &Durable) {
+        self.promises.retain(|subject, _| !subject.starts_with("alert/") || says(state, subject) == "true");
+    }
+
     /// Everything promised so far is durable.
     pub fn durable(&mut self) {
         for promises in self.promises.values_mut() {

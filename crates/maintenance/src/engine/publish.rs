@@ -3,7 +3,7 @@
 //! Invariant: level-triggered. A session that was busy, or a worker that died, misses nothing: the state stands until
 //! it was observed.
 
-use lle_core::desired::{Alert, Desired, Trim};
+use lle_core::desired::{ALERTS_MAX, Alert, Desired, Trim};
 
 use super::Engine;
 use crate::state::Change;
@@ -37,6 +37,18 @@ impl Published {
     pub(crate) fn generation(&self) -> u64 {
         self.desired.generation
     }
+}
+
+/// Adds the alerts that are out. While it cannot be written that one was shown, only what is published says so to the
+/// next worker; who has shown it does not show it again.
+fn and_those_out(mut alerts: Vec<Alert>, last: &Desired) -> Vec<Alert> {
+    for out in &last.alerts {
+        let stays = alerts.iter().any(|alert| (alert.id, alert.session) == (out.id, out.session));
+        if !stays && alerts.len() < ALERTS_MAX {
+            alerts.push(out.clone());
+        }
+    }
+    alerts
 }
 
 impl Engine {
@@ -77,6 +89,7 @@ impl Engine {
             self.keep(world, now, Change::Alerts { alerts });
         }
         let last = &self.published.desired;
+        let alerts = if self.log.failed.is_some() { and_those_out(alerts, last) } else { alerts };
         if alerts == last.alerts && self.published.trims == last.trims && !self.published.stale {
             return;
         }
