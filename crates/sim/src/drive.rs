@@ -232,6 +232,7 @@ impl Run {
 
     fn start(&mut self) {
         self.world.tell(|| "a worker starts".into());
+        self.world.pass(1_000_000, true);
         let now = self.world.now;
         let config = self.config.clone();
         let mut hands = self.world.hands(true);
@@ -312,7 +313,7 @@ impl Run {
             };
             let wanted = match outcome.as_str() {
                 "applied" => &expect.after,
-                "stuck" => return false,
+                "stuck" | "unknown" => return false,
                 _ => &expect.former,
             };
             for (name, value) in wanted {
@@ -583,7 +584,6 @@ impl Run {
         self.expected.clear();
         self.due_runs.clear();
         self.seen_plans.clear();
-        self.world.outcomes.clear();
     }
 
     fn suspend(&mut self) {
@@ -766,6 +766,19 @@ impl Run {
         self.kill();
         self.start();
         self.verify();
+        self.intents_have_outcomes();
+    }
+
+    /// Whatever was about to be done ended, and the audit log says how.
+    fn intents_have_outcomes(&mut self) {
+        let Some(engine) = &self.engine else { return };
+        let running = &engine.durable().running;
+        let open = self.world.intents.keys().filter(|id| !self.world.outcomes.contains_key(id) && !running.contains_key(id));
+        let open: Vec<u64> = open.copied().collect();
+        // What power loss took, and what lies in an older segment, nobody can tell.
+        if self.world.disk.lost == 0 && self.world.disk.torn == 0 && self.world.disk.segments().len() == 1 {
+            open.into_iter().for_each(|id| self.world.violate(format!("audit: the intent of plan {id} has no outcome")));
+        }
     }
 
     fn state(&self) -> Option<&Durable> {
