@@ -261,7 +261,11 @@ impl Engine {
         let live = self.next_deadline_ns(now);
         // What was acknowledged becomes durable, whether anybody types or not.
         let dirty = self.log.is_dirty() || self.audit.is_dirty();
-        let sync = if dirty { self.synced_at.saturating_add(SYNC_NS) } else { sync };
+        let sync = if dirty {
+            self.synced_at.saturating_add(SYNC_NS)
+        } else {
+            sync
+        };
         look.min(sync).min(due).min(live).max(now.mono_ns)
     }
 

@@ -403,7 +403,13 @@ impl StateLog {
         // One record for each task, since all together may be longer than a record.
         let mut rest = state.clone();
         let tasks = std::mem::take(&mut rest.tasks);
-        self.encode(&mut bytes, now, &Change::Snapshot { state: Box::new(rest) })?;
+        self.encode(
+            &mut bytes,
+            now,
+            &Change::Snapshot {
+                state: Box::new(rest),
+            },
+        )?;
         for task in tasks.into_values() {
             self.encode(&mut bytes, now, &Change::Task { task: Box::new(task) })?;
         }

@@ -100,7 +100,13 @@ impl SimDisk {
     ///
     /// # Errors
     /// The fault.
-    pub fn append(&mut self, random: &mut Random, file: File, bytes: &[u8], cut: Option<Cut>) -> io::Result<()> {
+    pub fn append(
+        &mut self,
+        random: &mut Random,
+        file: File,
+        bytes: &[u8],
+        cut: Option<Cut>,
+    ) -> io::Result<()> {
         self.refuse()?;
         let torn = self.faults.tears > 0 && random.once_in(self.faults.tears);
         let whole = !(torn || self.faults.full || cut == Some(Cut::Within));
@@ -113,7 +119,10 @@ impl SimDisk {
         };
         if kept > 0 || whole {
             let content = self.files.entry(file).or_default();
-            content.seen.get_or_insert_default().extend_from_slice(&bytes[..kept]);
+            content
+                .seen
+                .get_or_insert_default()
+                .extend_from_slice(&bytes[..kept]);
         }
         if whole {
             self.files.entry(file).or_default().dirty = true;
@@ -143,13 +152,24 @@ impl SimDisk {
     ///
     /// # Errors
     /// The fault.
-    pub fn write_at(&mut self, random: &mut Random, file: File, offset: u64, bytes: &[u8], cut: Option<Cut>) -> io::Result<()> {
+    pub fn write_at(
+        &mut self,
+        random: &mut Random,
+        file: File,
+        offset: u64,
+        bytes: &[u8],
+        cut: Option<Cut>,
+    ) -> io::Result<()> {
         self.refuse()?;
         if self.faults.full {
             return Err(ErrorKind::StorageFull.into());
         }
         let torn = cut == Some(Cut::Within) || self.faults.tears > 0 && random.once_in(self.faults.tears);
-        let kept = if torn { random.index(bytes.len()) } else { bytes.len() };
+        let kept = if torn {
+            random.index(bytes.len())
+        } else {
+            bytes.len()
+        };
         let content = self.files.entry(file).or_default();
         content.grown = false;
         let seen = content.seen.get_or_insert_default();
@@ -158,7 +178,11 @@ impl SimDisk {
             seen.resize(from + kept, 0);
         }
         seen[from..from + kept].copy_from_slice(&bytes[..kept]);
-        if torn { Err(io::Error::from_raw_os_error(5)) } else { Ok(()) }
+        if torn {
+            Err(io::Error::from_raw_os_error(5))
+        } else {
+            Ok(())
+        }
     }
 
     /// Removes a file.

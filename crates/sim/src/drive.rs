@@ -75,7 +75,11 @@ impl std::fmt::Display for Failure {
         for violation in &self.violations {
             writeln!(out, "  {violation}")?;
         }
-        write!(out, "again, with every call: LUSUSH_SIM_SEED={} cargo test -p lle-sim --test seeds", self.seed)
+        write!(
+            out,
+            "again, with every call: LUSUSH_SIM_SEED={} cargo test -p lle-sim --test seeds",
+            self.seed
+        )
     }
 }
 
@@ -121,7 +125,8 @@ pub fn run(seed: u64, options: Options) -> Result<(), Box<Failure>> {
         }
     }));
     if ended.is_err() {
-        run.world.violate("panic: the engine or the simulator panicked".into());
+        run.world
+            .violate("panic: the engine or the simulator panicked".into());
     }
     if options.verbose {
         run.world.trace.iter().for_each(|line| println!("{line}"));
@@ -142,7 +147,13 @@ impl Run {
         let mut random = Random::new(seed);
         let zone = TimeZone::posix(random.pick::<&str>(ZONES)).unwrap_or(TimeZone::UTC);
         // Around the changes of the clocks in 2026, or anywhere in that year.
-        let begin = *random.pick(&[1_774_652_400_u64, 1_792_796_400, 1_772_948_400, 1_793_505_600, 1_767_225_600]);
+        let begin = *random.pick(&[
+            1_774_652_400_u64,
+            1_792_796_400,
+            1_772_948_400,
+            1_793_505_600,
+            1_767_225_600,
+        ]);
         let wall_ns = (begin * SECOND + random.below(48 * HOUR)).cast_signed();
         let now = Now {
             wall_ns,
@@ -223,7 +234,7 @@ impl Run {
                 Some(value)
             }
             Err(payload) if payload.is::<Killed>() => {
-                self.world.worker_died();
+                self.worker_died();
                 None
             }
             Err(payload) => resume_unwind(payload),
@@ -242,7 +253,8 @@ impl Run {
             Ok(Err(error)) => {
                 self.world.tell(|| format!("it cannot read its state: {error}"));
                 if self.world.disk.faults.unreadable == 0 {
-                    self.world.violate(format!("start: the state cannot be read: {error}"));
+                    self.world
+                        .violate(format!("start: the state cannot be read: {error}"));
                 }
                 return;
             }
@@ -269,7 +281,11 @@ impl Run {
         broken.extend(check::statistics_add_up(state));
         broken.extend(check::numbers_are_not_given_twice(state));
         for alert in state.alerts.open() {
-            let what = (alert.key.clone(), alert.raised_wall_ns, format!("{:?}", alert.severity));
+            let what = (
+                alert.key.clone(),
+                alert.raised_wall_ns,
+                format!("{:?}", alert.severity),
+            );
             self.raised.insert(alert.id, what);
         }
         self.model.forget_what_got_worse(state);
@@ -290,24 +306,39 @@ impl Run {
             if !self.seen_plans.insert(running.id) || running.plan.why != "its schedule" {
                 continue;
             }
-            let Some(known) = engine.durable().tasks.get(&running.plan.task) else { continue };
+            let Some(known) = engine.durable().tasks.get(&running.plan.task) else {
+                continue;
+            };
             let calendar = matches!(known.task.schedule, lle_core::schedule::Schedule::Cron { .. });
-            let Some(due) = known.timing.last_due_wall_ns.filter(|_| calendar && known.attempt == 0) else {
+            let Some(due) = known
+                .timing
+                .last_due_wall_ns
+                .filter(|_| calendar && known.attempt == 0)
+            else {
                 continue;
             };
             if !self.due_runs.insert((running.plan.task.clone(), due)) {
-                broken.push(format!("schedule: {} ran twice for the time {due}", running.plan.task));
+                broken.push(format!(
+                    "schedule: {} ran twice for the time {due}",
+                    running.plan.task
+                ));
             }
         }
         broken
     }
 
     fn settings_are_as_they_should(&mut self) -> Vec<String> {
-        let Some(engine) = &self.engine else { return Vec::new() };
+        let Some(engine) = &self.engine else {
+            return Vec::new();
+        };
         let mut broken = Vec::new();
         let (world, state) = (&self.world, engine.durable());
         self.expected.retain(|expect| {
-            let plan = world.intents.iter().find(|(_, (_, why))| *why == expect.why).map(|(id, _)| *id);
+            let plan = world
+                .intents
+                .iter()
+                .find(|(_, (_, why))| *why == expect.why)
+                .map(|(id, _)| *id);
             let Some(outcome) = plan.and_then(|id| world.outcomes.get(&id)) else {
                 return true;
             };
@@ -319,7 +350,9 @@ impl Run {
             for (name, value) in wanted {
                 let found = state.settings.get(name);
                 if found != value.as_ref() {
-                    broken.push(format!("undo: after a plan that was {outcome}, {name} is {found:?} and not {value:?}"));
+                    broken.push(format!(
+                        "undo: after a plan that was {outcome}, {name} is {found:?} and not {value:?}"
+                    ));
                 }
             }
             false
@@ -329,17 +362,28 @@ impl Run {
 
     fn let_sessions_read(&mut self, all: bool) {
         let woken = std::mem::take(&mut self.world.woken);
-        let Some(desired) = self.world.desired.clone() else { return };
+        let Some(desired) = self.world.desired.clone() else {
+            return;
+        };
         let mut told = Vec::new();
-        for session in self.world.sessions.iter_mut().filter(|each| all || woken.contains(&each.id)) {
+        for session in self
+            .world
+            .sessions
+            .iter_mut()
+            .filter(|each| all || woken.contains(&each.id))
+        {
             session.read(&desired);
             told.extend(session.just_shown.drain(..).map(|id| (session.id, id)));
         }
         for (session, id) in told {
-            self.world.tell(|| format!("session {session:x} shows alert {id}"));
-            let Some((key, raised, severity)) = self.raised.get(&id).cloned() else { continue };
+            self.world
+                .tell(|| format!("session {session:x} shows alert {id}"));
+            let Some((key, raised, severity)) = self.raised.get(&id).cloned() else {
+                continue;
+            };
             if !self.shown.insert((session, key.clone(), raised, severity)) {
-                self.world.violate(format!("alerts: session {session:x} shows {key} twice"));
+                self.world
+                    .violate(format!("alerts: session {session:x} shows {key} twice"));
             }
         }
     }
@@ -359,7 +403,8 @@ impl Run {
         let until = until.min(self.world.next_job_ns().unwrap_or(u64::MAX));
         self.world.pass(until.saturating_sub(now.mono_ns), true);
         for end in self.world.ended_jobs() {
-            self.world.tell(|| format!("job ended: {} {:?}", end.plan, end.status));
+            self.world
+                .tell(|| format!("job ended: {} {:?}", end.plan, end.status));
             self.with(|engine, hands, now| engine.handle(hands, now, Event::JobDone(end)));
         }
         self.tick();
@@ -385,11 +430,19 @@ impl Run {
         let n = world.sessions.len();
         if n == 0 || n < SESSIONS_MAX && world.random.once_in(5) {
             let nature = *world.random.pick(&[
-                Nature::Good, Nature::Good, Nature::Good, Nature::Hung, Nature::Liar, Nature::Unreadable, Nature::Older,
+                Nature::Good,
+                Nature::Good,
+                Nature::Good,
+                Nature::Hung,
+                Nature::Liar,
+                Nature::Unreadable,
+                Nature::Older,
             ]);
             let id = world.random.next();
             world.tell(|| format!("session {id:x} begins: {nature:?}"));
-            world.sessions.push(SimSession::new(id, nature, world.now.wall_ns));
+            world
+                .sessions
+                .push(SimSession::new(id, nature, world.now.wall_ns));
             return;
         }
         let at = world.random.index(n);
@@ -427,11 +480,16 @@ impl Run {
     /// A request of the owner.
     fn request(&mut self, request: Request) -> Option<Result<Value, Fault>> {
         let about = subject(&request);
-        let before = self.engine.as_ref().zip(about.as_ref()).map(|(engine, about)| says(engine.durable(), about));
+        let before = self
+            .engine
+            .as_ref()
+            .zip(about.as_ref())
+            .map(|(engine, about)| says(engine.durable(), about));
         self.world.tell(|| format!("asked: {request:?}"));
         let who = Who::peer(UID, Some(7), UID);
         let answered = self.with(|engine, hands, now| engine.request(hands, now, &who, &request));
-        self.world.tell(|| format!("answered: {}", shorten(&format!("{answered:?}"))));
+        self.world
+            .tell(|| format!("answered: {}", shorten(&format!("{answered:?}"))));
         let (Some(about), Some(engine)) = (about, &self.engine) else {
             // Killed meanwhile: it may have been done or not.
             subject(&request).iter().for_each(|about| self.model.doubt(about));
@@ -448,7 +506,8 @@ impl Run {
         if let Some(Err(_)) = &answered
             && before.as_ref() != Some(&says(self.engine.as_ref()?.durable(), &subject(&request)?))
         {
-            self.world.violate(format!("requests: a refused one changed something: {request:?}"));
+            self.world
+                .violate(format!("requests: a refused one changed something: {request:?}"));
         }
         self.after_stop(&request, answered.as_ref());
         answered
@@ -465,11 +524,21 @@ impl Run {
 
     fn any_request(&mut self) -> Request {
         let state = self.engine.as_ref().map(Engine::durable);
-        let names: Vec<String> = state.map(|state| state.tasks.keys().cloned().collect()).unwrap_or_default();
+        let names: Vec<String> = state
+            .map(|state| state.tasks.keys().cloned().collect())
+            .unwrap_or_default();
         let alert = state.and_then(|state| state.alerts.open().next().map(|alert| alert.id));
         let random = &mut self.world.random;
-        let task = if names.is_empty() || random.once_in(9) { "no-such".to_owned() } else { random.pick(&names).clone() };
-        let some = if random.once_in(3) { None } else { Some(task.clone()) };
+        let task = if names.is_empty() || random.once_in(9) {
+            "no-such".to_owned()
+        } else {
+            random.pick(&names).clone()
+        };
+        let some = if random.once_in(3) {
+            None
+        } else {
+            Some(task.clone())
+        };
         match random.below(24) {
             0 => Request::Status,
             1 => Request::Health,
@@ -502,12 +571,30 @@ impl Run {
 
     fn any_schedule(&mut self, known: &str) -> ScheduleRequest {
         let random = &mut self.world.random;
-        let name = if random.once_in(3) { known.to_owned() } else { format!("job-{}", random.below(6)) };
+        let name = if random.once_in(3) {
+            known.to_owned()
+        } else {
+            format!("job-{}", random.below(6))
+        };
         let schedule = *random.pick(&[
-            "every 1m", "every 10m", "every 6h", "30 2 * * *", "*/5 * * * *", "0 2 * * SUN", "manual", "nonsense", "30 1,2,3 * * *",
+            "every 1m",
+            "every 10m",
+            "every 6h",
+            "30 2 * * *",
+            "*/5 * * * *",
+            "0 2 * * SUN",
+            "manual",
+            "nonsense",
+            "30 1,2,3 * * *",
         ]);
         let ours = name.starts_with("job-");
-        let word = |random: &mut Random| if random.once_in(9) { "x".repeat(4_000) } else { "true".into() };
+        let word = |random: &mut Random| {
+            if random.once_in(9) {
+                "x".repeat(4_000)
+            } else {
+                "true".into()
+            }
+        };
         ScheduleRequest {
             name,
             description: random.once_in(4).then(|| "d".repeat(300)),
@@ -525,34 +612,54 @@ impl Run {
     fn hostile(&mut self) {
         let random = &mut self.world.random;
         let stranger = random.once_in(2);
-        let who = if stranger { Who::peer(1 + random.below(40) as u32, None, UID) } else { Who::peer(UID, None, UID) };
+        let who = if stranger {
+            Who::peer(1 + random.below(40) as u32, None, UID)
+        } else {
+            Who::peer(UID, None, UID)
+        };
         let rubbish = (*random.pick(&["", "\x1b[2J", "../../x", "a b", "-"])).to_owned();
         let request = match random.below(5) {
-            0 => Request::Cancel { task: rubbish.clone() },
+            0 => Request::Cancel {
+                task: rubbish.clone(),
+            },
             1 => Request::SetMode {
                 area: rubbish.clone(),
                 mode: rubbish.clone(),
             },
-            2 => Request::Run { task: rubbish.clone() },
+            2 => Request::Run {
+                task: rubbish.clone(),
+            },
             3 => Request::SignOff {
                 item: rubbish.clone(),
                 note: Some("n".repeat(100_000)),
             },
             _ => Request::Schedule(Box::new(ScheduleRequest {
-                name: if random.once_in(2) { rubbish } else { format!("large-{}", random.below(60)) },
+                name: if random.once_in(2) {
+                    rubbish
+                } else {
+                    format!("large-{}", random.below(60))
+                },
                 schedule: Some("every 1h".into()),
                 command: Some(vec!["y".repeat(4_000); 1 + random.index(70)]),
                 budget_ms: Some(if random.once_in(3) { random.next() } else { 60_000 }),
                 ..ScheduleRequest::default()
             })),
         };
-        self.world.tell(|| format!("a {} asks: {}", if stranger { "stranger" } else { "fool" }, shorten(&format!("{request:?}"))));
+        self.world.tell(|| {
+            format!(
+                "a {} asks: {}",
+                if stranger { "stranger" } else { "fool" },
+                shorten(&format!("{request:?}"))
+            )
+        });
         if stranger {
             self.with(|engine, hands, now| engine.refused(hands, now, &who));
         }
         let answered = self.with(|engine, hands, now| engine.request(hands, now, &who, &request));
         match (answered, subject(&request)) {
-            (Some(Ok(_)), _) if stranger => self.world.violate(format!("policy: a stranger was granted {request:?}")),
+            (Some(Ok(_)), _) if stranger => self
+                .world
+                .violate(format!("policy: a stranger was granted {request:?}")),
             (Some(Ok(_)), Some(about)) => {
                 if let Some(engine) = &self.engine {
                     self.model.promise(about.clone(), says(engine.durable(), &about));
@@ -566,13 +673,22 @@ impl Run {
     fn plan_to_kill(&mut self) {
         let calls = 1 + self.world.random.below(80);
         self.world.dies_at = Some(self.world.calls + calls);
-        self.world.tell(|| format!("the worker will be killed in {calls} calls"));
+        self.world
+            .tell(|| format!("the worker will be killed in {calls} calls"));
     }
 
     fn kill(&mut self) {
         self.world.tell(|| "the worker is killed".into());
         self.engine = None;
+        self.worker_died();
+    }
+
+    fn worker_died(&mut self) {
         self.world.worker_died();
+        if !self.world.disk.faults.is_none() {
+            // What was shown could not be written down.
+            self.shown.clear();
+        }
     }
 
     fn cut_power(&mut self) {
@@ -603,7 +719,8 @@ impl Run {
         let by = random.below(most).cast_signed();
         let by = if random.once_in(2) { by } else { -by };
         self.world.now.wall_ns = self.world.now.wall_ns.saturating_add(by);
-        self.world.tell(|| format!("the clock is set by {} s", by / 1_000_000_000));
+        self.world
+            .tell(|| format!("the clock is set by {} s", by / 1_000_000_000));
         // A time that was used up comes again.
         self.due_runs.clear();
         self.tick();
@@ -639,7 +756,12 @@ impl Run {
     fn propose(&mut self) {
         let Some(engine) = &self.engine else { return };
         let state = engine.durable();
-        if state.running.values().any(|running| running.plan.task == "settings") || !self.expected.is_empty() {
+        if state
+            .running
+            .values()
+            .any(|running| running.plan.task == "settings")
+            || !self.expected.is_empty()
+        {
             return;
         }
         let settings = state.settings.clone();
@@ -655,13 +777,27 @@ impl Run {
         let mut steps = Vec::new();
         for _ in 0..1 + random.below(if random.clone().once_in(4) { 40 } else { 4 }) {
             let name = (*random.pick(&SETTINGS)).to_owned();
-            let before = expect.after.get(&name).cloned().unwrap_or_else(|| settings.get(&name).cloned());
+            let before = expect
+                .after
+                .get(&name)
+                .cloned()
+                .unwrap_or_else(|| settings.get(&name).cloned());
             let value = (!random.once_in(5)).then(|| format!("value {}", random.below(1_000)));
-            expect.former.entry(name.clone()).or_insert_with(|| settings.get(&name).cloned());
+            expect
+                .former
+                .entry(name.clone())
+                .or_insert_with(|| settings.get(&name).cloned());
             expect.after.insert(name.clone(), value.clone());
-            let undo = if self.options.broken_undo { value.clone() } else { before };
+            let undo = if self.options.broken_undo {
+                value.clone()
+            } else {
+                before
+            };
             steps.push(Step {
-                action: Action::UseSetting { name: name.clone(), value },
+                action: Action::UseSetting {
+                    name: name.clone(),
+                    value,
+                },
                 verify: Check::Published,
                 undo: Some(Action::UseSetting { name, value: undo }),
             });
@@ -669,8 +805,20 @@ impl Run {
         let (log, dead) = (LogName::Audit, random.next());
         let session = self.world.sessions.first().map_or(dead, |session| session.id);
         let last = match random.below(6) {
-            0 => Some((Action::TrimSession { session: dead, token: 1 }, Check::SessionAnswered { within_ms: 1_000 })),
-            1 => Some((Action::TrimSession { session, token: u64::MAX >> 2 }, Check::SessionAnswered { within_ms: 9_000 })),
+            0 => Some((
+                Action::TrimSession {
+                    session: dead,
+                    token: 1,
+                },
+                Check::SessionAnswered { within_ms: 1_000 },
+            )),
+            1 => Some((
+                Action::TrimSession {
+                    session,
+                    token: u64::MAX >> 2,
+                },
+                Check::SessionAnswered { within_ms: 9_000 },
+            )),
             2 | 3 => Some((
                 Action::RunCommand {
                     command: vec!["apply".into()],
@@ -678,10 +826,20 @@ impl Run {
                 },
                 Check::ExitZero,
             )),
-            4 => Some((Action::OpenSegment { log, segment: segment + 1 }, Check::SegmentOpen)),
+            4 => Some((
+                Action::OpenSegment {
+                    log,
+                    segment: segment + 1,
+                },
+                Check::SegmentOpen,
+            )),
             _ => None,
         };
-        steps.extend(last.map(|(action, verify)| Step { action, verify, undo: None }));
+        steps.extend(last.map(|(action, verify)| Step {
+            action,
+            verify,
+            undo: None,
+        }));
         if random.once_in(6) && segment > 1 {
             let keep = segment - 1;
             steps.push(Step {
@@ -699,7 +857,8 @@ impl Run {
         if plan.check().is_err() {
             return;
         }
-        self.world.tell(|| format!("proposed: {} steps, {}", plan.steps.len(), plan.why));
+        self.world
+            .tell(|| format!("proposed: {} steps, {}", plan.steps.len(), plan.why));
         self.expected.push(expect);
         let who = Who::peer(UID, None, UID);
         let begun = self.with(|engine, hands, now| engine.propose(hands, now, &who, plan));
@@ -711,8 +870,14 @@ impl Run {
 
     /// The command line, which answers from disk beside a worker and changes nothing.
     fn offline(&mut self) {
-        self.world.tell(|| "somebody reads the state beside the worker".into());
-        let requests = [Request::Status, Request::Health, Request::Verify, Request::Pause { task: None }];
+        self.world
+            .tell(|| "somebody reads the state beside the worker".into());
+        let requests = [
+            Request::Status,
+            Request::Health,
+            Request::Verify,
+            Request::Pause { task: None },
+        ];
         let request = self.world.random.pick(&requests).clone();
         let now = self.world.now;
         let mut hands = self.world.hands(false);
@@ -722,7 +887,8 @@ impl Run {
         let who = Who::peer(UID, None, UID);
         let answered = engine.request(&mut hands, now, &who, &request);
         if answered.is_ok() && matches!(request, Request::Pause { .. }) {
-            self.world.violate("two actors: an engine that only answers granted a change".into());
+            self.world
+                .violate("two actors: an engine that only answers granted a change".into());
         }
     }
 
@@ -731,8 +897,16 @@ impl Run {
         let answered = self.with(|engine, hands, now| engine.request(hands, now, &who, &Request::Verify));
         let Some(Ok(document)) = answered else { return };
         let problems = document["problems"].as_array().cloned().unwrap_or_default();
-        let problems: Vec<String> = problems.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-        let broken = check::audit_is_whole(&self.world, &problems, document["last_sequence"].as_u64().unwrap_or(0));
+        let problems: Vec<String> = problems
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect();
+        let broken = check::audit_is_whole(
+            &self.world,
+            &problems,
+            document["last_sequence"].as_u64().unwrap_or(0),
+        );
         broken.into_iter().for_each(|what| self.world.violate(what));
     }
 
@@ -745,7 +919,10 @@ impl Run {
         while self.engine.is_none() && self.world.violations.is_empty() {
             self.start();
         }
-        let ran: BTreeSet<u64> = self.state().map(|state| state.running.keys().copied().collect()).unwrap_or_default();
+        let ran: BTreeSet<u64> = self
+            .state()
+            .map(|state| state.running.keys().copied().collect())
+            .unwrap_or_default();
         let until = self.world.now.mono_ns + 600 * SECOND;
         let mut turns = 0;
         while self.world.now.mono_ns < until && turns < 200 && self.world.violations.is_empty() {
@@ -759,7 +936,9 @@ impl Run {
         let Some(engine) = &self.engine else { return };
         let mut broken = check::plans_have_ended(engine.durable(), &ran);
         if let Some(failed) = self.state_log_failed() {
-            broken.push(format!("healing: without faults the state still cannot be written: {failed}"));
+            broken.push(format!(
+                "healing: without faults the state still cannot be written: {failed}"
+            ));
         }
         broken.into_iter().for_each(|what| self.world.violate(what));
         self.verify();
@@ -773,11 +952,18 @@ impl Run {
     fn intents_have_outcomes(&mut self) {
         let Some(engine) = &self.engine else { return };
         let running = &engine.durable().running;
-        let open = self.world.intents.keys().filter(|id| !self.world.outcomes.contains_key(id) && !running.contains_key(id));
+        let open = self
+            .world
+            .intents
+            .keys()
+            .filter(|id| !self.world.outcomes.contains_key(id) && !running.contains_key(id));
         let open: Vec<u64> = open.copied().collect();
         // What power loss took, and what lies in an older segment, nobody can tell.
         if self.world.disk.lost == 0 && self.world.disk.torn == 0 && self.world.disk.segments().len() == 1 {
-            open.into_iter().for_each(|id| self.world.violate(format!("audit: the intent of plan {id} has no outcome")));
+            open.into_iter().for_each(|id| {
+                self.world
+                    .violate(format!("audit: the intent of plan {id} has no outcome"))
+            });
         }
     }
 
@@ -790,15 +976,25 @@ impl Run {
         let who = Who::peer(UID, None, UID);
         // Something to write, so that it finds out.
         self.request(Request::Resume { task: None });
-        let status = self.with(|engine, hands, now| engine.request(hands, now, &who, &Request::Status))?.ok()?;
+        let status = self
+            .with(|engine, hands, now| engine.request(hands, now, &who, &Request::Status))?
+            .ok()?;
         status["memory_only"].as_str().map(str::to_owned)
     }
 }
 
 fn world_faults(kind: u64) -> &'static str {
-    ["full", "read only", "tears", "unreadable", "unsyncable", "slow", "unpublishable"]
-        .get(usize::try_from(kind).unwrap_or(9))
-        .unwrap_or(&"none")
+    [
+        "full",
+        "read only",
+        "tears",
+        "unreadable",
+        "unsyncable",
+        "slow",
+        "unpublishable",
+    ]
+    .get(usize::try_from(kind).unwrap_or(9))
+    .unwrap_or(&"none")
 }
 
 fn shorten(text: &str) -> String {

@@ -23,7 +23,9 @@ struct Promise {
 /// What a request is about, by the name of the promise; none if it promises nothing.
 pub fn subject(request: &Request) -> Option<String> {
     Some(match request {
-        Request::Pause { task: Some(task) } | Request::Resume { task: Some(task) } | Request::Cancel { task } => {
+        Request::Pause { task: Some(task) }
+        | Request::Resume { task: Some(task) }
+        | Request::Cancel { task } => {
             format!("task/{task}")
         }
         Request::Pause { task: None } | Request::Resume { task: None } | Request::Start => "paused".into(),
@@ -41,7 +43,11 @@ pub fn says(state: &Durable, subject: &str) -> String {
     match kind {
         "paused" => state.paused.to_string(),
         "mode" => format!("{:?}", state.modes.get(name)),
-        "review" => state.sign_offs.get(name).map(|found| found.note.clone()).unwrap_or_default(),
+        "review" => state
+            .sign_offs
+            .get(name)
+            .map(|found| found.note.clone())
+            .unwrap_or_default(),
         "alert" => {
             let open = state.alerts.open().find(|alert| alert.id.to_string() == name);
             // One that is over needs nobody's word.
@@ -49,7 +55,10 @@ pub fn says(state: &Durable, subject: &str) -> String {
         }
         _ => state.tasks.get(name).map_or_else(String::new, |known| {
             let task = &known.task;
-            format!("{} {:?} {:?} {} {}", task.schedule, task.command, task.cleanup, task.enabled, known.paused)
+            format!(
+                "{} {:?} {:?} {} {}",
+                task.schedule, task.command, task.cleanup, task.enabled, known.paused
+            )
         }),
     }
 }
@@ -57,7 +66,10 @@ pub fn says(state: &Durable, subject: &str) -> String {
 impl Model {
     /// A request was granted, and this is what the state says now.
     pub fn promise(&mut self, subject: String, value: String) {
-        let promise = Promise { value, durable: false };
+        let promise = Promise {
+            value,
+            durable: false,
+        };
         self.promises.entry(subject).or_default().push(promise);
     }
 
@@ -68,7 +80,8 @@ impl Model {
 
     /// An alert is quiet until what it is about gets worse.
     pub fn forget_what_got_worse(&mut self, state: &Durable) {
-        self.promises.retain(|subject, _| !subject.starts_with("alert/") || says(state, subject) == "true");
+        self.promises
+            .retain(|subject, _| !subject.starts_with("alert/") || says(state, subject) == "true");
     }
 
     /// Everything promised so far is durable.
@@ -87,7 +100,8 @@ impl Model {
             if subject.starts_with("alert/") && promised == "false" {
                 return None;
             }
-            (*promised != found).then(|| format!("acknowledged: {subject} is {found:?} and was promised to be {promised:?}"))
+            (*promised != found)
+                .then(|| format!("acknowledged: {subject} is {found:?} and was promised to be {promised:?}"))
         };
         self.promises.iter().filter_map(broken).collect()
     }

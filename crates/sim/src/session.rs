@@ -91,7 +91,11 @@ impl SimSession {
     /// Somebody types a line and runs it.
     pub fn use_it(&mut self, random: &mut Random, slow: bool) {
         let keys = 1 + random.below(30);
-        let prompt_ns = if slow { 400_000_000 } else { 2_000_000 + random.below(1_000_000) };
+        let prompt_ns = if slow {
+            400_000_000
+        } else {
+            2_000_000 + random.below(1_000_000)
+        };
         let liar = self.nature == Nature::Liar;
         let rubbish = [random.next(), random.next(), random.next()];
         let free = i64::try_from(random.below(4 << 20)).unwrap_or(0);
@@ -113,7 +117,10 @@ impl SimSession {
                 recorder.set(Gauge::TrimToken, rubbish[1].cast_signed());
                 recorder.set(Gauge::AlertsShown, i64::MAX);
                 recorder.set(Gauge::MallocFreeBytes, i64::MAX);
-                recorder.set(Gauge::ALL[rubbish[2] as usize % Gauge::ALL.len()], rubbish[2].cast_signed());
+                recorder.set(
+                    Gauge::ALL[rubbish[2] as usize % Gauge::ALL.len()],
+                    rubbish[2].cast_signed(),
+                );
                 recorder.time(Timer::Prompt, rubbish[0]);
             }
         });
@@ -131,7 +138,11 @@ impl SimSession {
         }
         self.seen_generation = desired.generation;
         let last = self.shown;
-        for alert in desired.alerts.iter().filter(|alert| alert.session == self.id && alert.id > last) {
+        for alert in desired
+            .alerts
+            .iter()
+            .filter(|alert| alert.session == self.id && alert.id > last)
+        {
             self.shown = self.shown.max(alert.id);
             self.just_shown.push(alert.id);
         }

@@ -112,7 +112,8 @@ impl World {
             self.trace.drain(..TRACE_MAX);
         }
         let (wall, mono) = (self.now.wall_ns / 1_000_000, self.now.mono_ns / 1_000_000);
-        self.trace.push(format!("[wall {wall} ms, mono {mono} ms] {}", what()));
+        self.trace
+            .push(format!("[wall {wall} ms, mono {mono} ms] {}", what()));
     }
 
     /// Writes down what must not be.
@@ -159,7 +160,13 @@ impl World {
 
     /// When the next job ends.
     pub fn next_job_ns(&self) -> Option<u64> {
-        let ends = |(_, job): &(u64, SimJob)| if job.killed { Some(self.now.mono_ns) } else { job.ends_ns };
+        let ends = |(_, job): &(u64, SimJob)| {
+            if job.killed {
+                Some(self.now.mono_ns)
+            } else {
+                job.ends_ns
+            }
+        };
         self.jobs.iter().filter_map(ends).min()
     }
 
@@ -210,7 +217,8 @@ impl Hands<'_> {
 
     fn must_act(&mut self, what: &str) {
         if !self.acts {
-            self.world.violate(format!("two actors: an engine that only answers did {what}"));
+            self.world
+                .violate(format!("two actors: an engine that only answers did {what}"));
         }
     }
 
@@ -225,7 +233,11 @@ impl Hands<'_> {
         self.world.tell(|| format!("  audit: {said}"));
         let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
         match said["phase"].as_str() {
-            Some("intent") if plan > 0 => drop(self.world.intents.insert(plan, (text("operation"), text("why")))),
+            Some("intent") if plan > 0 => {
+                // After power loss, a number that is lost with everything that had it begins anew.
+                self.world.outcomes.remove(&plan);
+                self.world.intents.insert(plan, (text("operation"), text("why")));
+            }
             Some("outcome") if plan > 0 => drop(self.world.outcomes.insert(plan, text("outcome"))),
             _ => {}
         }
@@ -261,7 +273,10 @@ impl Disk for Hands<'_> {
     fn write_at(&mut self, file: File, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.must_act("a write");
         let cut = self.call(&|| format!("write {} bytes of {file:?}", bytes.len()));
-        let done = self.world.disk.write_at(&mut self.world.random, file, offset, bytes, cut);
+        let done = self
+            .world
+            .disk
+            .write_at(&mut self.world.random, file, offset, bytes, cut);
         self.after(cut, done)
     }
 
@@ -295,7 +310,10 @@ impl Host for Hands<'_> {
                 session: session.id,
                 liveness: session.liveness,
                 snapshot: session.snapshot(),
-                problem: session.snapshot().is_none().then(|| "is not a flight file".into()),
+                problem: session
+                    .snapshot()
+                    .is_none()
+                    .then(|| "is not a flight file".into()),
                 cost: (alive && session.nature != Nature::Liar).then_some(Cost {
                     cpu_ns: session.cpu_ns,
                     rss_anon_bytes: 8 << 20,
@@ -319,7 +337,11 @@ impl Host for Hands<'_> {
         world.last_generation = desired.generation;
         for trim in &desired.trims {
             let what = format!("trim session {:016x}", trim.session);
-            if !world.intents.values().any(|(intent, _)| intent.contains(&what) || intent.len() > 250) {
+            if !world
+                .intents
+                .values()
+                .any(|(intent, _)| intent.contains(&what) || intent.len() > 250)
+            {
                 world.violate(format!("nothing in the audit log says: {what}"));
             }
         }
@@ -344,7 +366,9 @@ impl Host for Hands<'_> {
     fn bury(&mut self, session: u64) {
         self.must_act("a burial");
         let cut = self.call(&|| format!("bury {session:x}"));
-        self.world.sessions.retain(|each| each.id != session || each.liveness == Liveness::Alive);
+        self.world
+            .sessions
+            .retain(|each| each.id != session || each.liveness == Liveness::Alive);
         self.after(cut, ());
     }
 
@@ -352,19 +376,37 @@ impl Host for Hands<'_> {
         self.must_act("a job");
         let cut = self.call(&|| format!("start {job:?}"));
         let world = &mut *self.world;
-        if world.jobs.iter().any(|(plan, job_of)| *plan == job.plan && !job_of.killed) {
-            world.violate(format!("plan {} starts a job while one of its jobs runs", job.plan));
+        if world
+            .jobs
+            .iter()
+            .any(|(plan, job_of)| *plan == job.plan && !job_of.killed)
+        {
+            world.violate(format!(
+                "plan {} starts a job while one of its jobs runs",
+                job.plan
+            ));
         } else if world.jobs.iter().any(|(plan, _)| *plan == job.plan) {
-            world.violate(format!("plan {} starts a job before the one it killed has ended", job.plan));
+            world.violate(format!(
+                "plan {} starts a job before the one it killed has ended",
+                job.plan
+            ));
         }
         if !world.intents.contains_key(&job.plan) {
-            world.violate(format!("the job of plan {} has no intent in the audit log", job.plan));
+            world.violate(format!(
+                "the job of plan {} has no intent in the audit log",
+                job.plan
+            ));
         }
         if world.random.once_in(12) {
             return self.after(cut, Err(io::ErrorKind::NotFound.into()));
         }
         let started = fate(&mut world.random, world.now.mono_ns);
-        world.tell(|| format!("  job of plan {} runs: {:?} {:?}", job.plan, started.ends_ns, started.status));
+        world.tell(|| {
+            format!(
+                "  job of plan {} runs: {:?} {:?}",
+                job.plan, started.ends_ns, started.status
+            )
+        });
         world.jobs.push((job.plan, started));
         *world.job_starts.entry(job.plan).or_default() += 1;
         self.after(cut, Ok(()))
@@ -389,7 +431,11 @@ impl Host for Hands<'_> {
     fn sync_history(&mut self) -> io::Result<Option<u64>> {
         let cut = self.call(&|| "sync the history".into());
         let failed = self.world.disk.faults.unsyncable;
-        let done = if failed { Err(io::Error::from_raw_os_error(5)) } else { Ok(Some(1_000_000)) };
+        let done = if failed {
+            Err(io::Error::from_raw_os_error(5))
+        } else {
+            Ok(Some(1_000_000))
+        };
         self.after(cut, done)
     }
 

@@ -39,19 +39,30 @@ fn whatever_happens_what_must_hold_holds() {
     };
     let failures: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..2).map(|_| scope.spawn(search)).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect()
     });
     println!("{seeds} seeds in {:?}", began.elapsed());
     let mut kinds = std::collections::BTreeMap::<String, Vec<u64>>::new();
     for failure in &failures {
-        let kind: String = failure.violations[0].chars().filter(|c| !c.is_ascii_digit()).take(60).collect();
+        let kind: String = failure.violations[0]
+            .chars()
+            .filter(|c| !c.is_ascii_digit())
+            .take(60)
+            .collect();
         kinds.entry(kind).or_default().push(failure.seed);
     }
     for failure in failures.iter().take(TOLD_MAX) {
         println!("{failure}\n");
     }
     for (kind, seeds) in &kinds {
-        println!("{} seeds: {kind}…, as {:?}", seeds.len(), &seeds[..seeds.len().min(5)]);
+        println!(
+            "{} seeds: {kind}…, as {:?}",
+            seeds.len(),
+            &seeds[..seeds.len().min(5)]
+        );
     }
     assert!(failures.is_empty(), "{} of {seeds} seeds failed", failures.len());
 }

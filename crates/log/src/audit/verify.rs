@@ -169,8 +169,14 @@ impl Verdict<'_> {
     /// Chooses the record of each number, in the order of numbers; all other pieces are spare.
     fn keep(&mut self, items: &[Item<'_>]) -> Vec<usize> {
         let possible = self.possible(items);
-        let proven = items.iter().filter(|item| item.proven()).filter_map(Item::sequence);
-        let known = proven.chain(self.anchor.map(|anchor| anchor.sequence)).max().unwrap_or(0);
+        let proven = items
+            .iter()
+            .filter(|item| item.proven())
+            .filter_map(Item::sequence);
+        let known = proven
+            .chain(self.anchor.map(|anchor| anchor.sequence))
+            .max()
+            .unwrap_or(0);
         let mut numbered: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         for (index, item) in items.iter().enumerate() {
             self.spare.insert(index);

@@ -571,7 +571,11 @@ impl Engine {
             } else {
                 format!("{how}: {words}")
             };
-            let cleans = self.state.running.get(&id).is_some_and(|running| running.phase == Phase::CleaningUp);
+            let cleans = self
+                .state
+                .running
+                .get(&id)
+                .is_some_and(|running| running.phase == Phase::CleaningUp);
             match cleans {
                 true => self.note(id, &format!("the cleanup {why}")),
                 false => self.fail(world, now, id, &why),

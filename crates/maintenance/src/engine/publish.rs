@@ -43,7 +43,9 @@ impl Published {
 /// next worker; who has shown it does not show it again.
 fn and_those_out(mut alerts: Vec<Alert>, last: &Desired) -> Vec<Alert> {
     for out in &last.alerts {
-        let stays = alerts.iter().any(|alert| (alert.id, alert.session) == (out.id, out.session));
+        let stays = alerts
+            .iter()
+            .any(|alert| (alert.id, alert.session) == (out.id, out.session));
         if !stays && alerts.len() < ALERTS_MAX {
             alerts.push(out.clone());
         }
@@ -89,7 +91,11 @@ impl Engine {
             self.keep(world, now, Change::Alerts { alerts });
         }
         let last = &self.published.desired;
-        let alerts = if self.log.failed.is_some() { and_those_out(alerts, last) } else { alerts };
+        let alerts = if self.log.failed.is_some() {
+            and_those_out(alerts, last)
+        } else {
+            alerts
+        };
         if alerts == last.alerts && self.published.trims == last.trims && !self.published.stale {
             return;
         }

@@ -300,10 +300,15 @@ impl Engine {
             .task
             .check()
             .map_err(|error| Fault::new(Code::InvalidParameters, error.to_string()))?;
-        let others = self.state.tasks.values().filter(|known| known.task.name != asked.name);
+        let others = self
+            .state
+            .tasks
+            .values()
+            .filter(|known| known.task.name != asked.name);
         let bytes: usize = others.map(|known| command_bytes(&known.task)).sum();
         if bytes + command_bytes(&state.task) > REGISTERED_BYTES_MAX {
-            let message = format!("the commands of all tasks together are longer than {REGISTERED_BYTES_MAX} bytes");
+            let message =
+                format!("the commands of all tasks together are longer than {REGISTERED_BYTES_MAX} bytes");
             return Err(Fault::new(Code::Busy, message).with_hint("put the command into a script"));
         }
         if asked.schedule.is_some() {

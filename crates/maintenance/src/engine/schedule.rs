@@ -65,7 +65,12 @@ impl Engine {
     /// The tasks that are due and may start.
     fn take_due(&mut self, now: Now) -> Vec<Waiting> {
         let sessions = self.counts(now);
-        let running: BTreeSet<&String> = self.state.running.values().map(|running| &running.plan.task).collect();
+        let running: BTreeSet<&String> = self
+            .state
+            .running
+            .values()
+            .map(|running| &running.plan.task)
+            .collect();
         let zone = &self.config.zone;
         let of = |(name, known): (&String, &mut TaskState)| {
             let at = due_at(known, now, zone)?;
