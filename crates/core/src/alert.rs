@@ -262,6 +262,11 @@ impl Alerts {
         Some(*last)
     }
 
+    /// Numbers up to this one were given out already, by somebody whose memory is lost.
+    pub fn skip_to(&mut self, id: u64) {
+        self.last_id = self.last_id.max(id);
+    }
+
     /// The open alerts, by key.
     pub fn open(&self) -> impl Iterator<Item = &Alert> {
         self.open.values()

@@ -182,6 +182,11 @@ impl Engine {
             self.keep(world, now, Change::Installed { wall_ns: now.wall_ns });
         }
         self.published.resume(world);
+        let given_out = self.published.alerts().map(|alert| alert.id).max();
+        self.state.alerts.skip_to(given_out.unwrap_or(0));
+        self.end_what_never_began(world, now);
+        // Before anything is published anew: what was shown of the old state is not shown again.
+        self.look(world, now);
         self.resume(world, now);
         self.tick(world, now);
     }

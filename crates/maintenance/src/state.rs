@@ -378,6 +378,8 @@ impl StateLog {
         }
         loaded.damaged += read.damage.len() as u64;
         log.bytes = bytes.len();
+        // Whoever wrote it may have been killed before it was durable.
+        log.dirty = true;
         Ok((log, state, loaded))
     }
 
@@ -422,8 +424,19 @@ impl StateLog {
     /// The log is as it was.
     pub fn snapshot(&mut self, disk: &mut impl Disk, now: Now, state: &Durable) -> io::Result<()> {
         let mut bytes = records::header(LogKind::State, self.writer, now.wall_ns).to_vec();
-        let state = Box::new(state.clone());
-        self.encode(&mut bytes, now, &Change::Snapshot { state })?;
+        // One record for each task, since all together may be longer than a record.
+        let mut rest = state.clone();
+        let tasks = std::mem::take(&mut rest.tasks);
+        self.encode(
+            &mut bytes,
+            now,
+            &Change::Snapshot {
+                state: Box::new(rest),
+            },
+        )?;
+        for task in tasks.into_values() {
+            self.encode(&mut bytes, now, &Change::Task { task: Box::new(task) })?;
+        }
         disk.replace(File::State, &bytes)?;
         self.bytes = bytes.len();
         self.dirty = true;

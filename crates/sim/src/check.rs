@@ -112,7 +112,9 @@ pub fn numbers_are_not_given_twice(state: &Durable) -> Vec<String> {
 }
 
 /// The chain of the audit log is whole, but for what the disk did to it.
-pub fn audit_is_whole(world: &World, problems: &[String]) -> Vec<String> {
+///
+/// `proven` is the number of the last record that is proven: what is left of attempts at later ones is no record.
+pub fn audit_is_whole(world: &World, problems: &[String], proven: u64) -> Vec<String> {
     let torn = [
         "never finished",
         "lacks its end",
@@ -122,8 +124,18 @@ pub fn audit_is_whole(world: &World, problems: &[String]) -> Vec<String> {
         "frame of record",
     ];
     let lost = ["cut off at byte"];
+    let attempt = |problem: &str| {
+        let number = problem
+            .split("record ")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next());
+        number
+            .and_then(|number| number.parse().ok())
+            .is_some_and(|number: u64| number > proven)
+    };
     let explained = |problem: &&String| {
-        world.disk.torn + world.disk.lost > 0 && torn.iter().any(|words| problem.contains(words))
+        world.disk.torn > 0 && problem.ends_with("was changed") && attempt(problem)
+            || world.disk.torn + world.disk.lost > 0 && torn.iter().any(|words| problem.contains(words))
             || world.disk.lost > 0 && lost.iter().any(|words| problem.contains(words))
     };
     let unexplained = problems.iter().filter(|problem| !explained(problem));

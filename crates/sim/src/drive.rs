@@ -234,7 +234,7 @@ impl Run {
                 Some(value)
             }
             Err(payload) if payload.is::<Killed>() => {
-                self.world.worker_died();
+                self.worker_died();
                 None
             }
             Err(payload) => resume_unwind(payload),
@@ -243,6 +243,7 @@ impl Run {
 
     fn start(&mut self) {
         self.world.tell(|| "a worker starts".into());
+        self.world.pass(1_000_000, true);
         let now = self.world.now;
         let config = self.config.clone();
         let mut hands = self.world.hands(true);
@@ -287,6 +288,7 @@ impl Run {
             );
             self.raised.insert(alert.id, what);
         }
+        self.model.forget_what_got_worse(state);
         broken.extend(self.due_once());
         if !self.world.disk.is_dirty(File::State) {
             self.model.durable();
@@ -342,7 +344,7 @@ impl Run {
             };
             let wanted = match outcome.as_str() {
                 "applied" => &expect.after,
-                "stuck" => return false,
+                "stuck" | "unknown" => return false,
                 _ => &expect.former,
             };
             for (name, value) in wanted {
@@ -678,7 +680,15 @@ impl Run {
     fn kill(&mut self) {
         self.world.tell(|| "the worker is killed".into());
         self.engine = None;
+        self.worker_died();
+    }
+
+    fn worker_died(&mut self) {
         self.world.worker_died();
+        if !self.world.disk.faults.is_none() {
+            // What was shown could not be written down.
+            self.shown.clear();
+        }
     }
 
     fn cut_power(&mut self) {
@@ -690,7 +700,6 @@ impl Run {
         self.expected.clear();
         self.due_runs.clear();
         self.seen_plans.clear();
-        self.world.outcomes.clear();
     }
 
     fn suspend(&mut self) {
@@ -893,7 +902,11 @@ impl Run {
             .filter_map(Value::as_str)
             .map(str::to_owned)
             .collect();
-        let broken = check::audit_is_whole(&self.world, &problems);
+        let broken = check::audit_is_whole(
+            &self.world,
+            &problems,
+            document["last_sequence"].as_u64().unwrap_or(0),
+        );
         broken.into_iter().for_each(|what| self.world.violate(what));
     }
 
@@ -932,6 +945,26 @@ impl Run {
         self.kill();
         self.start();
         self.verify();
+        self.intents_have_outcomes();
+    }
+
+    /// Whatever was about to be done ended, and the audit log says how.
+    fn intents_have_outcomes(&mut self) {
+        let Some(engine) = &self.engine else { return };
+        let running = &engine.durable().running;
+        let open = self
+            .world
+            .intents
+            .keys()
+            .filter(|id| !self.world.outcomes.contains_key(id) && !running.contains_key(id));
+        let open: Vec<u64> = open.copied().collect();
+        // What power loss took, and what lies in an older segment, nobody can tell.
+        if self.world.disk.lost == 0 && self.world.disk.torn == 0 && self.world.disk.segments().len() == 1 {
+            open.into_iter().for_each(|id| {
+                self.world
+                    .violate(format!("audit: the intent of plan {id} has no outcome"))
+            });
+        }
     }
 
     fn state(&self) -> Option<&Durable> {

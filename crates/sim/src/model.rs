@@ -78,6 +78,12 @@ impl Model {
         self.promises.remove(subject);
     }
 
+    /// An alert is quiet until what it is about gets worse.
+    pub fn forget_what_got_worse(&mut self, state: &Durable) {
+        self.promises
+            .retain(|subject, _| !subject.starts_with("alert/") || says(state, subject) == "true");
+    }
+
     /// Everything promised so far is durable.
     pub fn durable(&mut self) {
         for promises in self.promises.values_mut() {
@@ -90,6 +96,10 @@ impl Model {
     pub fn check(&self, state: &Durable) -> Vec<String> {
         let broken = |(subject, promises): (&String, &Vec<Promise>)| {
             let (promised, found) = (&promises.last()?.value, says(state, subject));
+            // One that was not acknowledged, since that was lost with the power, may be over by now.
+            if subject.starts_with("alert/") && promised == "false" {
+                return None;
+            }
             (*promised != found)
                 .then(|| format!("acknowledged: {subject} is {found:?} and was promised to be {promised:?}"))
         };

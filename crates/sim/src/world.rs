@@ -234,7 +234,9 @@ impl Hands<'_> {
         let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
         match said["phase"].as_str() {
             Some("intent") if plan > 0 => {
-                drop(self.world.intents.insert(plan, (text("operation"), text("why"))))
+                // After power loss, a number that is lost with everything that had it begins anew.
+                self.world.outcomes.remove(&plan);
+                self.world.intents.insert(plan, (text("operation"), text("why")));
             }
             Some("outcome") if plan > 0 => drop(self.world.outcomes.insert(plan, text("outcome"))),
             _ => {}

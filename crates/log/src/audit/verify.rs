@@ -169,11 +169,21 @@ impl Verdict<'_> {
     /// Chooses the record of each number, in the order of numbers; all other pieces are spare.
     fn keep(&mut self, items: &[Item<'_>]) -> Vec<usize> {
         let possible = self.possible(items);
+        let proven = items
+            .iter()
+            .filter(|item| item.proven())
+            .filter_map(Item::sequence);
+        let known = proven
+            .chain(self.anchor.map(|anchor| anchor.sequence))
+            .max()
+            .unwrap_or(0);
         let mut numbered: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         for (index, item) in items.iter().enumerate() {
             self.spare.insert(index);
             if let Some(sequence) = item.sequence().filter(|&sequence| sequence > 0)
                 && !item.torn
+                // Several attempts at the next record may have failed: none of them is it.
+                && !(item.unfinished && sequence > known)
                 && (item.proven() || possible[index].contains(&sequence))
             {
                 numbered.entry(sequence).or_default().push(index);

@@ -6,7 +6,7 @@
 //! - Damage found at start is recorded in the log itself and as an incident, before the anchor moves on.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use lle_core::plan::Plan;
@@ -145,6 +145,10 @@ pub(crate) struct AuditTrail {
     segment: u32,
     oldest: Option<u32>,
     bytes: u64,
+    /// Plans whose intent has no outcome, in the segment that was written last.
+    open: BTreeSet<u64>,
+    /// The last plan that has an intent there.
+    last_plan: u64,
     /// What was found wrong when it was read.
     pub(crate) problems: Vec<String>,
     /// Why the last write failed.
@@ -171,6 +175,8 @@ impl AuditTrail {
             segment: 0,
             oldest: None,
             bytes: 0,
+            open: BTreeSet::new(),
+            last_plan: 0,
             problems: Vec::new(),
             failed: None,
             anchor_doubtful: false,
@@ -189,6 +195,8 @@ impl AuditTrail {
     fn read(&mut self, disk: &mut impl Disk) -> io::Result<()> {
         let segments = segments(disk)?;
         self.oldest = segments.first().map(|(number, ..)| *number);
+        // Whoever wrote them may have been killed before they were durable.
+        self.dirty = !segments.is_empty();
         let Some(key) = key(disk)? else {
             self.keyless = true;
             if let Some((last, _, bytes)) = segments.last() {
@@ -211,8 +219,26 @@ impl AuditTrail {
         } else {
             Chain::resume(&key, verified.head)
         });
+        self.read_plans(&segments, &key);
         (self.key, self.anchor) = (Some(key), Some(anchor));
         Ok(())
+    }
+
+    /// Finds the plans that were about to begin and of which no end is recorded.
+    fn read_plans(&mut self, segments: &Segments, key: &Key) {
+        self.open.clear();
+        let last = borrowed(segments).split_off(segments.len().saturating_sub(1));
+        for entry in audit::entries(&last, key) {
+            let Ok(said) = serde_json::from_slice::<Entry>(entry.body) else {
+                continue;
+            };
+            self.last_plan = self.last_plan.max(said.plan);
+            match said.phase.as_str() {
+                "intent" if said.plan > 0 => drop(self.open.insert(said.plan)),
+                "outcome" => drop(self.open.remove(&said.plan)),
+                _ => {}
+            }
+        }
     }
 
     /// Makes ready for writing: a key, a chain, a file.
@@ -537,6 +563,18 @@ impl Engine {
                 evidence: problem,
             };
             self.keep(world, now, Change::Incident { incident });
+        }
+    }
+
+    /// Between an intent and its plan's beginning, or between its end and the outcome, a worker may be killed. The log
+    /// says so; and the plan's number is not used again.
+    pub(crate) fn end_what_never_began<W: World>(&mut self, world: &mut W, now: Now) {
+        self.state.last_id = self.state.last_id.max(self.audit.last_plan);
+        for plan in std::mem::take(&mut self.audit.open) {
+            if !self.state.running.contains_key(&plan) {
+                let why = "the worker was killed before it began or right after it ended";
+                self.record(world, now, &Entry::outcome(plan, "unknown", why));
+            }
         }
     }
 

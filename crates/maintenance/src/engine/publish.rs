@@ -3,7 +3,7 @@
 //! Invariant: level-triggered. A session that was busy, or a worker that died, misses nothing: the state stands until
 //! it was observed.
 
-use lle_core::desired::{Alert, Desired, Setting, Trim};
+use lle_core::desired::{ALERTS_MAX, Alert, Desired, Setting, Trim};
 
 use super::Engine;
 use crate::world::{Now, World};
@@ -43,6 +43,20 @@ impl Published {
     }
 }
 
+/// Adds the alerts that are out. While it cannot be written that one was shown, only what is published says so to the
+/// next worker; who has shown it does not show it again.
+fn and_those_out(mut alerts: Vec<Alert>, last: &Desired) -> Vec<Alert> {
+    for out in &last.alerts {
+        let stays = alerts
+            .iter()
+            .any(|alert| (alert.id, alert.session) == (out.id, out.session));
+        if !stays && alerts.len() < ALERTS_MAX {
+            alerts.push(out.clone());
+        }
+    }
+    alerts
+}
+
 impl Engine {
     pub(crate) fn ask_to_trim<W: World>(
         &mut self,
@@ -80,6 +94,10 @@ impl Engine {
             self.keep_alerts(world, now);
         }
         let last = &self.published.desired;
+        let alerts = match self.log.failed.is_some() {
+            true => and_those_out(alerts, last),
+            false => alerts,
+        };
         let settings: Vec<Setting> = self
             .state
             .settings

@@ -19,6 +19,8 @@ use crate::world::{Now, World};
 
 /// Tasks that may be registered.
 const REGISTERED_MAX: usize = 256;
+/// Bytes of what all of them run: the state is written anew as a whole, and stays below what makes it do so.
+const REGISTERED_BYTES_MAX: usize = 256 * 1024;
 /// How long one run of a registered task may take unless it says otherwise, in milliseconds.
 const BUDGET_MS: u64 = 10 * 60 * 1_000;
 /// Delay between retries of a registered task, in milliseconds.
@@ -300,6 +302,17 @@ impl Engine {
             .task
             .check()
             .map_err(|error| Fault::new(Code::InvalidParameters, error.to_string()))?;
+        let others = self
+            .state
+            .tasks
+            .values()
+            .filter(|known| known.task.name != asked.name);
+        let bytes: usize = others.map(|known| command_bytes(&known.task)).sum();
+        if bytes + command_bytes(&state.task) > REGISTERED_BYTES_MAX {
+            let message =
+                format!("the commands of all tasks together are longer than {REGISTERED_BYTES_MAX} bytes");
+            return Err(Fault::new(Code::Busy, message).with_hint("put the command into a script"));
+        }
         if asked.schedule.is_some() {
             state.timing = schedule::first(&state.task.schedule, now.wall_ns, &self.config.zone);
         }
@@ -378,6 +391,12 @@ impl Engine {
         self.write(world, now, Change::SignedOff { item, sign_off })?;
         Ok(json!({}))
     }
+}
+
+/// Bytes of what a task runs.
+fn command_bytes(task: &Task) -> usize {
+    let words = task.command.iter().chain(&task.cleanup).flatten();
+    words.map(String::len).sum()
 }
 
 fn mode_named(name: &str) -> Result<Mode, Fault> {
