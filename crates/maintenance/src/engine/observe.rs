@@ -264,7 +264,12 @@ impl Engine {
         };
         self.buried.insert(session);
         // An earlier worker may have told of it.
-        if self.state.incidents.iter().any(|incident| incident.session == Some(session)) {
+        if self
+            .state
+            .incidents
+            .iter()
+            .any(|incident| incident.session == Some(session))
+        {
             return;
         }
         let what = format!("the session on {} ended without a word", state.tty);

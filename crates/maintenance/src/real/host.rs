@@ -2,6 +2,7 @@
 //!
 //! Invariant: what a session wrote is read as bytes that may be anything; nothing is written into its files.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -11,7 +12,7 @@ use std::time::Instant;
 
 use lle_core::desired::Desired;
 use lle_metrics::liveness::from_another_boot;
-use lle_metrics::{EXTENSION, Liveness, Snapshot, file_name, liveness};
+use lle_metrics::{EXTENSION, Liveness, Snapshot, Watch, file_name, liveness};
 
 use super::{disk, process};
 use crate::world::Look;
@@ -28,6 +29,8 @@ pub struct Sessions {
     /// Kept, so that a look at a session allocates nothing.
     snapshot: Option<Snapshot>,
     socket: Option<UnixDatagram>,
+    /// Sessions that this process itself is: their files must not be opened.
+    own: BTreeMap<u64, Watch>,
     /// Length and time of change of the history when it was last made durable.
     synced: Option<(u64, i64, i64)>,
 }
@@ -40,6 +43,7 @@ impl Sessions {
             history,
             snapshot: None,
             socket: None,
+            own: BTreeMap::new(),
             synced: None,
         }
     }
@@ -54,10 +58,36 @@ impl Sessions {
         };
         for entry in entries.flatten().take(FILES_MAX) {
             let path = entry.path();
-            if let Some(session) = session_of(&path) {
-                self.look_at(&path, session, each);
+            match session_of(&path) {
+                Some(session) if self.is_own(session) => self.look_at_own(session, each),
+                Some(session) => self.look_at(&path, session, each),
+                None => {}
             }
         }
+    }
+
+    /// Looks at a session of this process through `watch` from now on.
+    pub(crate) fn watch(&mut self, watch: Watch) {
+        self.own.insert(watch.session_id(), watch);
+    }
+
+    /// Whether the session is this process; one that has ended is looked at as any other, and buried.
+    fn is_own(&mut self, session: u64) -> bool {
+        self.own.retain(|_, watch| watch.is_alive());
+        self.own.contains_key(&session)
+    }
+
+    fn look_at_own(&self, session: u64, each: &mut dyn FnMut(Look<'_>)) {
+        let Some(read) = self.own.get(&session).map(Watch::snapshot) else {
+            return;
+        };
+        each(Look {
+            session,
+            liveness: Liveness::Alive,
+            snapshot: read.as_ref().ok(),
+            problem: read.as_ref().err().map(ToString::to_string),
+            cost: process::cost_of(std::process::id()).ok(),
+        });
     }
 
     fn look_at(&mut self, path: &Path, session: u64, each: &mut dyn FnMut(Look<'_>)) {
@@ -129,6 +159,9 @@ impl Sessions {
 
     pub(crate) fn bury(&mut self, session: u64) {
         let path = self.folder().join(file_name(session));
+        if self.is_own(session) {
+            return;
+        }
         if liveness(&path) == Liveness::Dead {
             // Whatever stays is seen again, as dead, and buried then.
             let _stays = fs::remove_file(&path);

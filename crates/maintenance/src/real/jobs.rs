@@ -78,7 +78,11 @@ impl Jobs {
             _alive: alive,
             output: Vec::new(),
         };
-        self.running.insert(job.plan, running);
+        if let Some(mut before) = self.running.insert(job.plan, running) {
+            // A step that was killed, of a plan that goes on to its cleanup: nobody else would ever reap it.
+            before.kill();
+            let _reaped = before.child.wait();
+        }
         Ok(())
     }
 
