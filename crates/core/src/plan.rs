@@ -56,6 +56,11 @@ pub enum Action {
         /// How long it may take, in milliseconds.
         budget_ms: u64,
     },
+    /// Calls what the program that embeds the engine registered for the plan's task.
+    CallHost {
+        /// The task.
+        task: String,
+    },
 }
 
 /// A log whose segments are rotated.
@@ -71,13 +76,16 @@ impl Action {
     pub const fn is_irreversible(&self) -> bool {
         matches!(
             self,
-            Action::RemoveSegmentsBelow { .. } | Action::RunCommand { .. }
+            Action::RemoveSegmentsBelow { .. } | Action::RunCommand { .. } | Action::CallHost { .. }
         )
     }
 
     /// Whether the world answers later, so that the step waits.
     pub const fn waits(&self) -> bool {
-        matches!(self, Action::TrimSession { .. } | Action::RunCommand { .. })
+        matches!(
+            self,
+            Action::TrimSession { .. } | Action::RunCommand { .. } | Action::CallHost { .. }
+        )
     }
 
     /// What it does, in a few words.
@@ -95,6 +103,7 @@ impl Action {
             } => format!("use {name} = {value}"),
             Action::UseSetting { name, value: None } => format!("use the default of {name}"),
             Action::RunCommand { command, .. } => format!("run {}", command.join(" ")),
+            Action::CallHost { task } => format!("call the host's {task}"),
         }
     }
 }
@@ -127,6 +136,8 @@ pub enum Check {
     Published,
     /// The program ended with status 0.
     ExitZero,
+    /// The host's callback returned, and said that it did what it is for.
+    Returned,
 }
 
 /// One action, how to see that it held, and how to go back.

@@ -213,6 +213,25 @@ impl Task {
         }
     }
 
+    /// A task that a user or a host registers, as it is unless they say otherwise: without a command it is a host's.
+    pub fn registered(name: &str, description: &str, schedule: Schedule) -> Task {
+        Task {
+            name: name.to_owned(),
+            kind: None,
+            description: description.to_owned(),
+            parameters: BTreeMap::new(),
+            priority: Priority::Low,
+            schedule,
+            enabled: true,
+            budget_ms: 10 * 60 * 1_000,
+            retries: 0,
+            retry_delay_ms: 60 * 1_000,
+            condition: Condition::Always,
+            command: None,
+            cleanup: None,
+        }
+    }
+
     /// Returns how long to wait before the next attempt, or none if it is over until the next due time.
     ///
     /// `attempt` is how many attempts at this due time have failed, from 1.

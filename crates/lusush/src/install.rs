@@ -4,6 +4,8 @@
 //! DIR/bin/lusush
 //! DIR/lib/lusush/liblle_bash-<version>-<8 hex of its content>.so     never overwritten: shells have it mapped
 //! DIR/lib/lusush/liblle_bash.so -> the newest                        what ~/.bashrc names
+//! DIR/share/man/man1/lusush*.1, DIR/share/bash-completion/completions/lusush
+//! DIR/lib/systemd/user/lusush-worker.service                         installed, not enabled
 //! ```
 //!
 //! Every file is written beside its place, made durable and renamed, so that whoever looks finds the old or
@@ -21,7 +23,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::failure::Failure;
-use crate::{answer, init, launch};
+use crate::{answer, init, install_unit, launch, manual};
 
 /// The name `~/.bashrc` knows the shared object by.
 const LASTING: &str = "liblle_bash.so";
@@ -39,6 +41,10 @@ struct Install {
 struct Installed {
     binary: PathBuf,
     library: PathBuf,
+    /// The folder of the manual pages.
+    pages: PathBuf,
+    /// The systemd user unit.
+    unit: PathBuf,
 }
 
 /// Runs `lusush install` with the arguments that follow it.
@@ -105,9 +111,25 @@ fn install(prefix: &Path, program: &Path, library: &Path) -> io::Result<Installe
     place(&lib, OsStr::new(&name), &content, 0o644)?;
     link(&lib, Path::new(&name))?;
     place(&bin, OsStr::new("lusush"), &fs::read(program)?, 0o755)?;
+    let binary = bin.join("lusush");
+    let pages = prefix.join("share/man/man1");
+    manual::write(&pages)?;
+    let completions = prefix.join("share/bash-completion/completions");
+    fs::create_dir_all(&completions)?;
+    place(&completions, OsStr::new("lusush"), &manual::completion(), 0o644)?;
+    let units = prefix.join("lib/systemd/user");
+    fs::create_dir_all(&units)?;
+    place(
+        &units,
+        OsStr::new(install_unit::NAME),
+        &install_unit::unit(&binary),
+        0o644,
+    )?;
     Ok(Installed {
-        binary: bin.join("lusush"),
+        binary,
         library: lib.join(LASTING),
+        pages: pages.canonicalize()?,
+        unit: units.canonicalize()?.join(install_unit::NAME),
     })
 }
 
@@ -147,11 +169,18 @@ fn through_draft(folder: &Path, name: &OsStr, make: impl FnOnce(&Path) -> io::Re
 
 /// Says what was installed, and what is left to do.
 fn next_steps(installed: &Installed, path: &OsStr) -> String {
-    let Installed { binary, library } = installed;
+    let Installed {
+        binary,
+        library,
+        pages,
+        unit,
+    } = installed;
     let mut out = format!(
-        "Installed {}\n      and {}\n\n",
+        "Installed {}\n          {}\n          {}/lusush*.1\n      and {}\n\n",
         binary.display(),
-        library.display()
+        library.display(),
+        pages.display(),
+        unit.display()
     );
     let folder = binary.parent().unwrap_or(binary);
     let in_path = std::env::split_paths(path).any(|entry| entry == folder);
@@ -169,6 +198,12 @@ fn next_steps(installed: &Installed, path: &OsStr) -> String {
     }
     let _ = writeln!(out, "Try it:                  {command}");
     let _ = writeln!(out, "In every shell you type: {command} init bash >> ~/.bashrc");
+    let _ = writeln!(
+        out,
+        "A session starts the worker by itself; to have one all the time, with systemd:\n{:25}systemctl --user enable --now {}",
+        "",
+        init::shown_word(unit.as_os_str())
+    );
     out
 }
 
@@ -192,6 +227,14 @@ mod tests {
             fs::metadata(&first.binary).unwrap().permissions().mode() & 0o777,
             0o755
         );
+
+        let unit = fs::read_to_string(&first.unit).unwrap();
+        assert!(
+            unit.contains(&format!("ExecStart=\"{}\" maint", first.binary.display())),
+            "{unit}"
+        );
+        assert!(first.pages.join("lusush-maint-status.1").exists());
+        assert!(prefix.join("share/bash-completion/completions/lusush").exists());
 
         fs::write(at("object"), "two").unwrap();
         let second = install(&prefix, &at("program"), &at("object")).unwrap();
@@ -232,12 +275,18 @@ mod tests {
         let installed = Installed {
             binary: "/p q/bin/lusush".into(),
             library: "/p q/lib/lusush/liblle_bash.so".into(),
+            pages: "/p q/share/man/man1".into(),
+            unit: "/p q/lib/systemd/user/lusush-worker.service".into(),
         };
         assert!(
             next_steps(&installed, OsStr::new("/bin:/p q/bin")).contains(": lusush init bash >> ~/.bashrc\n")
         );
         let steps = next_steps(&installed, OsStr::new("/bin"));
         assert!(steps.contains("/p q/bin is not in PATH"), "{steps}");
+        assert!(
+            steps.contains("--now '/p q/lib/systemd/user/lusush-worker.service'\n"),
+            "{steps}"
+        );
         assert!(
             steps.contains("'/p q/bin/lusush' init bash >> ~/.bashrc\n"),
             "{steps}"

@@ -7,6 +7,7 @@ mod doctor;
 mod failure;
 mod init;
 mod install;
+mod install_unit;
 mod job;
 mod launch;
 mod launch_args;

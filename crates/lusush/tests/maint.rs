@@ -364,3 +364,20 @@ fn what_is_installed_works_from_there() {
         "{gone}"
     );
 }
+
+/// What systemd does with the unit that is installed.
+#[test]
+fn a_worker_that_is_told_to_end_ends_well() {
+    let home = Home::new();
+    let mut worker = home.command(&["maint", "worker", "--stay"]).spawn().unwrap();
+    let socket = home.path().join("run/control");
+    let deadline = std::time::Instant::now() + lle_pty::deadline();
+    while !socket.exists() {
+        assert!(std::time::Instant::now() < deadline, "the worker answers");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let pid = rustix::process::Pid::from_child(&worker);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(worker.wait().unwrap().code(), Some(0));
+    assert!(!socket.exists());
+}

@@ -19,12 +19,13 @@ mod answer;
 mod audit;
 mod evidence;
 mod execute;
+mod host;
 mod observe;
 mod publish;
 mod requests;
 mod schedule;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use jiff::tz::TimeZone;
@@ -33,7 +34,7 @@ use lle_core::policy::Policy;
 use lle_core::task;
 
 use crate::state::{Change, Durable, Loaded, StateLog, TaskState};
-use crate::world::{Disk, File, JobEnd, Now, World};
+use crate::world::{CallEnd, Disk, File, JobEnd, Now, World};
 use audit::AuditTrail;
 use execute::Live;
 use observe::SessionState;
@@ -74,6 +75,8 @@ pub enum Event {
     Changed,
     /// A job has ended.
     JobDone(JobEnd),
+    /// A call of the host's own code has returned.
+    CallDone(CallEnd),
 }
 
 /// What the engine goes by and does not decide.
@@ -122,6 +125,8 @@ pub struct Engine {
     /// When the engine wanted to be called again; how late it is says how much there is to do.
     expected_ns: u64,
     worker: observe::WorkerState,
+    /// Tasks whose callbacks the program that embeds this engine has registered.
+    hosted: BTreeSet<String>,
     started_wall_ns: i64,
     /// Whether this engine acts, or only answers from what is on disk.
     acts: bool,
@@ -160,6 +165,7 @@ impl Engine {
             totals: evidence::Totals::default(),
             expected_ns: u64::MAX,
             worker: observe::WorkerState::default(),
+            hosted: BTreeSet::new(),
             started_wall_ns: now.wall_ns,
             acts: false,
             stopping: false,
@@ -222,6 +228,7 @@ impl Engine {
         match event {
             Event::Tick | Event::Changed => self.tick(world, now),
             Event::JobDone(end) => self.job_done(world, now, &end),
+            Event::CallDone(end) => self.call_done(world, now, end),
         }
     }
 

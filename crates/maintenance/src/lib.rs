@@ -16,6 +16,7 @@
 
 pub mod api;
 pub mod control;
+pub mod embed;
 pub mod engine;
 pub mod real;
 mod rollup;

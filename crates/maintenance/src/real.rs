@@ -1,5 +1,6 @@
 //! The real world: the user's folders, the sessions' flight files, child processes.
 
+pub(crate) mod calls;
 pub mod disk;
 pub mod host;
 pub(crate) mod jobs;
@@ -12,7 +13,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use lle_core::desired::Desired;
 
-use crate::world::{Cost, Disk, File, Host, Job, JobEnd, Look, Now};
+use crate::world::{CallEnd, Cost, Disk, File, Host, Job, JobEnd, Look, Now};
+use calls::{Callback, Calls, Wake};
 use disk::RealDisk;
 use host::Sessions;
 use jobs::Jobs;
@@ -89,6 +91,7 @@ pub struct RealWorld {
     sessions: Sessions,
     jobs: Jobs,
     own: process::Own,
+    calls: Calls,
     samples: Option<crate::rollup::Rollup>,
     places: Places,
 }
@@ -110,6 +113,7 @@ impl RealWorld {
             sessions: Sessions::new(places.runtime.clone(), places.history.clone()),
             jobs: Jobs::new(places.program.clone()),
             own: process::Own::open(),
+            calls: Calls::new(std::sync::Arc::new(|| ())),
             samples,
             places,
         })
@@ -123,6 +127,26 @@ impl RealWorld {
     /// The jobs, for whoever waits for them.
     pub(crate) fn jobs(&mut self) -> &mut Jobs {
         &mut self.jobs
+    }
+
+    /// Lets a call of a host's own code wake whoever waits for its end.
+    pub(crate) fn wake_by(&mut self, wake: Wake) {
+        self.calls = Calls::new(wake);
+    }
+
+    /// What is called when the task is due.
+    pub(crate) fn register(&mut self, task: &str, callback: Callback) {
+        self.calls.register(task, callback);
+    }
+
+    /// Shows a session that this process itself is.
+    pub(crate) fn watch(&mut self, watch: lle_metrics::Watch) {
+        self.sessions.watch(watch);
+    }
+
+    /// Calls that have returned since the last call.
+    pub(crate) fn ended_calls(&mut self) -> Vec<CallEnd> {
+        self.calls.ended()
     }
 
     /// Jobs that have ended since the last call.
@@ -176,6 +200,9 @@ impl Host for RealWorld {
     }
     fn kill_job(&mut self, plan: u64) {
         self.jobs.kill(plan);
+    }
+    fn call_host(&mut self, plan: u64, task: &str) -> io::Result<()> {
+        self.calls.call(plan, task)
     }
     fn own_cost(&mut self) -> Option<Cost> {
         self.own.cost()

@@ -9,13 +9,17 @@
 //! - Two never act at once: the lock lies in the state folder, which does not vanish with a logout, is held from
 //!   before the first look until the last write, and is dropped by the kernel however the worker ends.
 //! - A start that fails leaves no lock, socket or child.
+//!
+//! A program that embeds the engine runs the same loop: see [`crate::embed`].
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -80,10 +84,18 @@ pub enum WorkerError {
     Signals(#[source] io::Error),
 }
 
+/// The locks that this process holds, by device and inode. A record lock keeps other processes out and not this one:
+/// a second engine of the same program would be let in, and closing the file that it opened would drop the first
+/// one's lock.
+static HELD: Mutex<BTreeSet<(u64, u64)>> = Mutex::new(BTreeSet::new());
+
 /// The lock that makes a worker the only one.
 pub struct Lock {
-    file: fs::File,
+    /// Never read again: open, it holds the lock.
+    file: Option<fs::File>,
     path: PathBuf,
+    /// Its entry in [`HELD`].
+    held: (u64, u64),
 }
 
 impl Lock {
@@ -98,6 +110,11 @@ impl Lock {
             source,
         };
         crate::real::disk::create_folder(folder).map_err(fail)?;
+        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        if fs::symlink_metadata(&path).is_ok_and(|found| held.contains(&number_of(&found))) {
+            let pid = std::process::id();
+            return Err(WorkerError::Running { pid });
+        }
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -123,31 +140,48 @@ impl Lock {
         let _untold = file
             .set_len(0)
             .and_then(|()| io::Write::write_all(&mut &file, format!("{}\n", std::process::id()).as_bytes()));
-        Ok(Self { file, path })
+        let number = number_of(&file.metadata().map_err(fail)?);
+        held.insert(number);
+        Ok(Self {
+            file: Some(file),
+            path,
+            held: number,
+        })
     }
 
     /// Writes down that the worker works. What a worker leaves in the file tells sessions how it ended, and so how
     /// soon another is worth starting: nothing, by itself; its number, killed while it started; `ready` too, killed later.
     fn tell_ready(&self) {
-        let _untold = io::Write::write_all(&mut &self.file, b"ready\n");
+        let Some(mut file) = self.file.as_ref() else {
+            return;
+        };
+        let _untold = io::Write::write_all(&mut file, b"ready\n");
     }
 
     /// Whether the lock's file still has its name: without it another worker could take a lock of its own.
     fn is_in_place(&self) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        let (Ok(ours), Ok(named)) = (self.file.metadata(), fs::symlink_metadata(&self.path)) else {
-            return false;
-        };
-        (ours.dev(), ours.ino()) == (named.dev(), named.ino())
+        self.file.is_some()
+            && fs::symlink_metadata(&self.path).is_ok_and(|named| number_of(&named) == self.held)
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        if self.is_in_place() {
-            let _untold = self.file.set_len(0);
+        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        // A worker that ends by itself leaves nothing in the file: see `tell_ready`.
+        if self.is_in_place()
+            && let Some(file) = &self.file
+        {
+            let _untold = file.set_len(0);
         }
+        // Closed while no other thread may take the lock: it would be dropped with ours.
+        self.file = None;
+        held.remove(&self.held);
     }
+}
+
+fn number_of(found: &fs::Metadata) -> (u64, u64) {
+    (found.dev(), found.ino())
 }
 
 /// Runs the worker until it is told to end or nobody needs it.
@@ -156,37 +190,33 @@ impl Drop for Lock {
 /// It did not run; nothing of it is left.
 pub fn run(options: &Options) -> Result<(), WorkerError> {
     let lock = Lock::take(&options.places.maint)?;
-    let fail = |source| WorkerError::State {
-        path: options.places.maint.clone(),
-        source,
-    };
     let stopped = options.places.maint.join("stopped");
     if options.spawned && stopped.exists() {
         return Err(WorkerError::Stopped);
     }
     let signals = Signals::listen().map_err(WorkerError::Signals)?;
-    let mut world = RealWorld::open(options.places.clone(), true).map_err(fail)?;
-    let mut engine = Engine::load(&mut world, options.config.clone(), now()).map_err(fail)?;
-    engine.set_pace(options.pace);
-    let server = bind(&options.places);
-    engine.start(&mut world, now());
-    lock.tell_ready();
-    let mut worker = Running {
-        options,
-        lock,
-        signals,
-        world,
-        engine,
-        server,
-        last_needed: now().mono_ns,
-        looked_after: 0,
-    };
-    worker.serve();
-    // Without its lock it is no longer this worker's to write anything; jobs are killed all the same.
-    if worker.lock.is_in_place() {
-        worker.engine.end(&mut worker.world, now());
-    }
+    let world = open(&options.places)?;
+    Running::begin(options, lock, signals, world, true)?.serve();
     Ok(())
+}
+
+/// Opens the world for acting.
+pub(crate) fn open(places: &Places) -> Result<RealWorld, WorkerError> {
+    RealWorld::open(places.clone(), true).map_err(|source| unusable(places, source))
+}
+
+fn unusable(places: &Places, source: io::Error) -> WorkerError {
+    let path = places.maint.clone();
+    WorkerError::State { path, source }
+}
+
+/// Where the loop is told things besides the control socket: signals tell the worker, a channel an embedded engine.
+pub(crate) trait Summons {
+    /// Becomes readable when there is something to take.
+    fn wakes(&self) -> BorrowedFd<'_>;
+
+    /// Takes what there is; false if the loop is to end.
+    fn take(&mut self, engine: &mut Engine, world: &mut RealWorld) -> bool;
 }
 
 /// Binds the control socket; without one, sessions are looked after all the same, and it is tried again.
@@ -195,28 +225,74 @@ fn bind(places: &Places) -> Option<Server> {
     Server::bind(&places.socket()).ok()
 }
 
-struct Running<'a> {
+/// An engine that runs, on the thread that began it.
+pub(crate) struct Running<'a, S> {
     options: &'a Options,
-    lock: Lock,
-    signals: Signals,
-    world: RealWorld,
+    summons: S,
     engine: Engine,
+    world: RealWorld,
+    /// Whether there is to be a control socket.
+    listens: bool,
     server: Option<Server>,
     last_needed: u64,
     looked_after: u64,
+    /// Dropped last: until the jobs are dead and the socket is gone, no other engine may begin.
+    lock: Lock,
 }
 
-impl Running<'_> {
-    fn serve(&mut self) {
+impl<'a, S: Summons> Running<'a, S> {
+    /// Reads the state back, binds the control socket if there is to be one, and lets the engine act.
+    ///
+    /// # Errors
+    /// The state cannot be read; nothing is left behind.
+    pub(crate) fn begin(
+        options: &'a Options,
+        lock: Lock,
+        summons: S,
+        mut world: RealWorld,
+        listens: bool,
+    ) -> Result<Self, WorkerError> {
+        let mut engine = Engine::load(&mut world, options.config.clone(), now())
+            .map_err(|source| unusable(&options.places, source))?;
+        engine.set_pace(options.pace);
+        let server = listens.then(|| bind(&options.places)).flatten();
+        engine.start(&mut world, now());
+        lock.tell_ready();
+        Ok(Self {
+            options,
+            summons,
+            engine,
+            world,
+            listens,
+            server,
+            last_needed: now().mono_ns,
+            looked_after: 0,
+            lock,
+        })
+    }
+
+    /// Serves until it is told to end or nobody needs it, and ends in good order.
+    pub(crate) fn serve(mut self) {
+        self.turn();
+        // Without its lock it is no longer this engine's to write anything; jobs are killed all the same.
+        if self.lock.is_in_place() {
+            self.engine.end(&mut self.world, now());
+        }
+    }
+
+    fn turn(&mut self) {
         loop {
             self.sleep();
             // Looked at before anything is done: another worker may have taken a lock of that name meanwhile.
-            if self.signals.end_asked() || !self.lock.is_in_place() {
+            if !self.summons.take(&mut self.engine, &mut self.world) || !self.lock.is_in_place() {
                 return;
             }
             let at = now();
             for end in self.world.ended_jobs() {
                 self.engine.handle(&mut self.world, at, Event::JobDone(end));
+            }
+            for end in self.world.ended_calls() {
+                self.engine.handle(&mut self.world, at, Event::CallDone(end));
             }
             self.answer(at);
             self.engine.handle(&mut self.world, now(), Event::Tick);
@@ -248,7 +324,7 @@ impl Running<'_> {
             tv_sec: i64::try_from(left.as_secs()).unwrap_or(60),
             tv_nsec: i64::from(left.subsec_nanos()),
         };
-        let mut fds = vec![PollFd::from_borrowed_fd(self.signals.pipe.as_fd(), PollFlags::IN)];
+        let mut fds = vec![PollFd::from_borrowed_fd(self.summons.wakes(), PollFlags::IN)];
         if let Some(server) = &self.server {
             server.interests(&mut fds);
         }
@@ -288,7 +364,7 @@ impl Running<'_> {
             return;
         }
         self.looked_after = at.mono_ns;
-        if !self.server.as_ref().is_some_and(Server::still_bound) {
+        if self.listens && !self.server.as_ref().is_some_and(Server::still_bound) {
             let was_bound = self.server.take().is_some();
             self.server = bind(&self.options.places);
             if was_bound {
@@ -339,12 +415,19 @@ impl Signals {
         }
         Ok(Self { pipe: read })
     }
+}
 
-    fn end_asked(&mut self) -> bool {
+impl Summons for Signals {
+    fn wakes(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
+    }
+
+    /// Every signal listened to asks for the end.
+    fn take(&mut self, _: &mut Engine, _: &mut RealWorld) -> bool {
         let mut byte = [0];
         match io::Read::read(&mut self.pipe, &mut byte) {
-            Ok(n) => n > 0,
-            Err(error) => error.kind() != ErrorKind::WouldBlock && error.kind() != ErrorKind::Interrupted,
+            Ok(n) => n == 0,
+            Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
         }
     }
 }

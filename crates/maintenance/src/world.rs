@@ -122,6 +122,28 @@ pub struct JobEnd {
     pub last_words: String,
 }
 
+/// How a call of the host's own code ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Returned {
+    /// It did what it is for, and says so.
+    Done(String),
+    /// It did not, and says why.
+    Failed(String),
+    /// It panicked, with these words.
+    Panicked(String),
+}
+
+/// A call of the host's own code that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallEnd {
+    /// The plan it was a step of.
+    pub plan: u64,
+    /// How it ended.
+    pub returned: Returned,
+    /// Processor time it took, in nanoseconds.
+    pub cpu_ns: u64,
+}
+
 /// Sessions and processes.
 pub trait Host {
     /// Looks at every session.
@@ -150,6 +172,15 @@ pub trait Host {
 
     /// Kills a job with everything it started; its end is reported all the same.
     fn kill_job(&mut self, plan: u64);
+
+    /// Begins a call of what the program that embeds the engine registered for a task.
+    ///
+    /// # Errors
+    /// Nothing was called: no program embeds this engine, or it registered nothing of that name.
+    fn call_host(&mut self, plan: u64, task: &str) -> io::Result<()> {
+        let _nobody = (plan, task);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// What the worker itself costs; none if the kernel does not tell.
     fn own_cost(&mut self) -> Option<Cost>;

@@ -7,9 +7,11 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::fence;
 
@@ -18,6 +20,7 @@ use super::layout::Layout;
 use super::mapping::{Mapping, OwnerToken};
 use super::recorder::Recorder;
 use super::snapshot::{READ_ATTEMPTS, ReadError, Snapshot};
+use super::watch::Watch;
 use super::{FILE_BYTES, file_name, sys};
 
 /// Why a flight file could not be made. The session records into its own memory instead.
@@ -63,6 +66,8 @@ pub struct Flight {
     memory: Memory,
     registered: Option<Registered>,
     session_id: u64,
+    /// What watches of this flight see it end by.
+    alive: Arc<()>,
 }
 
 /// Where the flight is written. Without memory or without a token nothing is.
@@ -100,6 +105,7 @@ impl Flight {
             memory,
             registered: Some(registered),
             session_id: identity.session_id,
+            alive: Arc::default(),
         })
     }
 
@@ -121,6 +127,7 @@ impl Flight {
             memory,
             registered: None,
             session_id: identity.session_id,
+            alive: Arc::default(),
         }
     }
 
@@ -202,6 +209,21 @@ impl Flight {
         if let Some(registered) = self.registered.take().filter(|_| self.memory.is_owner()) {
             registered.unlink();
         }
+    }
+
+    /// Lets another thread of this process look at what is recorded, without touching the file.
+    ///
+    /// It sees the file that the flight is in now: after [`Flight::rehome`] a new watch is needed.
+    ///
+    /// # Errors
+    /// `NotFound` for a private flight; or the mapping is refused.
+    pub fn watch(&self) -> io::Result<Watch> {
+        let file = self
+            .registered
+            .as_ref()
+            .and_then(|registered| registered.file.as_ref());
+        let file = file.ok_or(io::ErrorKind::NotFound)?;
+        Watch::of_file(file.as_fd(), self.session_id, Arc::downgrade(&self.alive))
     }
 
     /// Copies what is recorded, without touching the file: the one safe way inside the session itself.
@@ -337,7 +359,7 @@ fn register(path: PathBuf, fill: impl FnOnce(&Layout)) -> Result<(Registered, Ma
 
 fn furnish(file: &File, fill: impl FnOnce(&Layout)) -> Result<(Mapping, Metadata), (CreateStep, io::Error)> {
     sys::allocate(file, FILE_BYTES).map_err(|e| (CreateStep::Allocate, e))?;
-    let mapping = Mapping::of_file(std::os::fd::AsFd::as_fd(file)).map_err(|e| (CreateStep::Map, e))?;
+    let mapping = Mapping::of_file(file.as_fd()).map_err(|e| (CreateStep::Map, e))?;
     sys::lock(file).map_err(|e| (CreateStep::Lock, e))?;
     fill(&mapping);
     mapping.publish();

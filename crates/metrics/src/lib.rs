@@ -28,6 +28,7 @@ pub mod recorder;
 pub mod snapshot;
 mod sys;
 pub mod table;
+pub mod watch;
 pub mod window;
 
 pub use flight::{CreateError, Flight};
@@ -37,6 +38,7 @@ pub use liveness::{Liveness, Seen, liveness, look};
 pub use recorder::{Draft, Recorder};
 pub use snapshot::{DraftLine, Event, ReadError, Snapshot};
 pub use table::{Counter, EventKind, Gauge, Timer, Unit};
+pub use watch::Watch;
 pub use window::Window;
 
 /// Bytes of a flight file. Within the promised 32 to 64 KiB a session, and room to grow the tables.

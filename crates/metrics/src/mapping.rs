@@ -89,8 +89,11 @@ pub(crate) fn as_words(layout: &Layout) -> &[AtomicU64] {
     unsafe { std::slice::from_raw_parts(ptr::from_ref(layout).cast(), size_of::<Layout>() / 8) }
 }
 
-/// A flight of another process, for looking only.
+/// A flight of another process, or of another thread, for looking only.
 pub(crate) struct LookMapping(Pages);
+
+// SAFETY: the pages belong to the value alone and are read through atomics only; unmapping them is any thread's.
+unsafe impl Send for LookMapping {}
 
 impl LookMapping {
     /// Maps the first `bytes` of a file at least that long.

@@ -117,6 +117,25 @@ impl Task {
     pub fn check(&self) -> Result<(), TaskError> {
         check_name(&self.name)?;
         self.check_kind()?;
+        if self.is_hosts() {
+            let name = self.name.clone();
+            return Err(TaskError::NoCommand { name });
+        }
+        self.check_hosts()
+    }
+
+    /// Whether it is a callback of the program that embeds the engine: registered, and without a command.
+    pub fn is_hosts(&self) -> bool {
+        self.kind.is_none() && self.command.is_none()
+    }
+
+    /// Checks every field as [`Task::check`] does, of a task that may also be the host's own.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn check_hosts(&self) -> Result<(), TaskError> {
+        check_name(&self.name)?;
+        self.check_kind()?;
         check_text("the description", &self.description, 1, DESCRIPTION_BYTES_MAX)?;
         check_range(
             "the number of parameters",
@@ -150,7 +169,6 @@ impl Task {
         let name = self.name.clone();
         match self.kind {
             None if TaskKind::named(&name).is_some() => Err(TaskError::Reserved { name }),
-            None if self.command.is_none() => Err(TaskError::NoCommand { name }),
             Some(kind) if kind.name() != name => Err(TaskError::Renamed { name, kind }),
             Some(_) if self.command.is_some() => Err(TaskError::Command { name }),
             _ => Ok(()),
@@ -251,6 +269,28 @@ mod tests {
             ..registered()
         };
         least.check().unwrap();
+    }
+
+    #[test]
+    fn only_a_host_registers_a_task_without_a_command() {
+        let callback = Task {
+            command: None,
+            ..registered()
+        };
+        assert!(callback.is_hosts() && !registered().is_hosts() && !backup::task().is_hosts());
+        callback.check_hosts().unwrap();
+        assert!(matches!(callback.check(), Err(TaskError::NoCommand { .. })));
+        let reserved = Task {
+            name: "backup".into(),
+            ..callback.clone()
+        };
+        assert!(matches!(reserved.check_hosts(), Err(TaskError::Reserved { .. })));
+        assert!(matches!(reserved.check(), Err(TaskError::Reserved { .. })));
+        let unbounded = Task {
+            budget_ms: u64::MAX,
+            ..callback
+        };
+        assert!(matches!(unbounded.check_hosts(), Err(TaskError::Range { .. })));
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub(crate) enum Wait {
     Job,
     /// The end of a job that was killed: what comes next must not meet it.
     KilledJob,
+    /// The return of the host's own code.
+    Call,
 }
 
 /// What became of a step.
@@ -206,7 +208,7 @@ impl Engine {
     }
 
     /// Takes a plan as far as it goes now.
-    fn advance<W: World>(&mut self, world: &mut W, now: Now, id: u64) {
+    pub(super) fn advance<W: World>(&mut self, world: &mut W, now: Now, id: u64) {
         for _ in 0..STEPS_AT_ONCE {
             let (Some(running), Some(live)) = (self.state.running.get(&id), self.live.get(&id)) else {
                 return;
@@ -271,7 +273,8 @@ impl Engine {
     fn apply<W: World>(&mut self, world: &mut W, now: Now, id: u64, action: &Action) -> Result<(), String> {
         match action {
             Action::CheckHealth => {
-                self.check_health(world, now);
+                // As it is now, not as it was at the last look, which may be a minute ago.
+                self.look(world, now);
                 Ok(())
             }
             Action::TrimSession { session, token } => self.ask_to_trim(world, now, *session, *token),
@@ -299,6 +302,9 @@ impl Engine {
                     command: command.clone(),
                 })
                 .map_err(|error| format!("{} cannot be started: {error}", command.join(" "))),
+            Action::CallHost { task } => world
+                .call_host(id, task)
+                .map_err(|error| format!("{task} cannot be called: {error}")),
         }
     }
 
@@ -317,6 +323,7 @@ impl Engine {
                 })
             }
             (Check::ExitZero, Action::RunCommand { .. }) => Stepped::Waits(Wait::Job),
+            (Check::Returned, Action::CallHost { .. }) => Stepped::Waits(Wait::Call),
             (Check::SegmentOpen, Action::OpenSegment { segment, .. }) if self.audit.segment() != *segment => {
                 Stepped::Failed(format!("the audit log did not go on in segment {segment}"))
             }
@@ -378,7 +385,7 @@ impl Engine {
     }
 
     /// A step did not hold: what began is taken back.
-    fn fail<W: World>(&mut self, world: &mut W, now: Now, id: u64, why: &str) {
+    pub(super) fn fail<W: World>(&mut self, world: &mut W, now: Now, id: u64, why: &str) {
         let why = policy::sanitise(why, TEXT_BYTES_MAX).into_owned();
         self.turn_back(world, now, id, Outcome::Undone { why });
     }
@@ -511,7 +518,20 @@ impl Engine {
         }
     }
 
-    fn note(&mut self, id: u64, text: &str) {
+    /// Takes note of what a call cost; whether a step waited for it.
+    pub(super) fn took_call(&mut self, id: u64, cpu_ns: u64) -> bool {
+        let Some(live) = self.live.get_mut(&id) else {
+            return false;
+        };
+        live.cpu_ns = Some(live.cpu_ns.unwrap_or(0).saturating_add(cpu_ns));
+        let waited = matches!(live.wait, Some(Wait::Call));
+        if waited {
+            live.wait = None;
+        }
+        waited
+    }
+
+    pub(super) fn note(&mut self, id: u64, text: &str) {
         if let Some(live) = self.live.get_mut(&id) {
             live.note = policy::sanitise(text, TEXT_BYTES_MAX).into_owned();
         }

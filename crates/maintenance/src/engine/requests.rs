@@ -8,7 +8,7 @@ use lle_core::error::Code;
 use lle_core::mode::Mode;
 use lle_core::policy::{self, Class, Operation, Target, Who, sanitise};
 use lle_core::schedule::{self, Schedule};
-use lle_core::task::{Condition, DESCRIPTION_BYTES_MAX, Priority, Task};
+use lle_core::task::{DESCRIPTION_BYTES_MAX, Priority, Task};
 use serde_json::{Value, json};
 
 use super::Engine;
@@ -21,10 +21,6 @@ use crate::world::{Now, World};
 const REGISTERED_MAX: usize = 256;
 /// Bytes of what all of them run: the state is written anew as a whole, and stays below what makes it do so.
 const REGISTERED_BYTES_MAX: usize = 256 * 1024;
-/// How long one run of a registered task may take unless it says otherwise, in milliseconds.
-const BUDGET_MS: u64 = 10 * 60 * 1_000;
-/// Delay between retries of a registered task, in milliseconds.
-const RETRY_DELAY_MS: u64 = 60 * 1_000;
 const NOTE_MAX: usize = 500;
 
 impl Engine {
@@ -187,7 +183,7 @@ impl Engine {
     }
 
     /// Writes a change that somebody asked for.
-    fn write<W: World>(&mut self, world: &mut W, now: Now, change: Change) -> Result<(), Fault> {
+    pub(super) fn write<W: World>(&mut self, world: &mut W, now: Now, change: Change) -> Result<(), Fault> {
         self.log
             .commit(world, now, &mut self.state, change)
             .map_err(|error| unwritten(&error))
@@ -276,21 +272,13 @@ impl Engine {
         asked: &ScheduleRequest,
     ) -> Result<Value, Fault> {
         let known = self.state.tasks.get(&asked.name).cloned();
-        let registered = self
-            .state
-            .tasks
-            .values()
-            .filter(|known| known.task.kind.is_none())
-            .count();
-        if known.is_none() && registered >= REGISTERED_MAX {
-            return Err(Fault::new(
-                Code::Busy,
-                format!("{REGISTERED_MAX} tasks are registered already"),
-            ));
+        if known.is_none() {
+            self.refuse_one_too_many()?;
         }
+        let is_hosts = known.as_ref().is_some_and(|known| known.task.is_hosts());
         let mut state = known.unwrap_or_else(|| new_task(&asked.name));
-        let comes_with_the_system = state.task.kind.is_some();
-        if comes_with_the_system && (asked.command.is_some() || asked.cleanup.is_some()) {
+        let has_its_own = state.task.kind.is_some() || is_hosts;
+        if has_its_own && (asked.command.is_some() || asked.cleanup.is_some()) {
             return Err(Fault::new(
                 Code::InvalidParameters,
                 format!("{} has no command of yours", asked.name),
@@ -298,10 +286,11 @@ impl Engine {
             .with_hint("register a task under another name"));
         }
         change_task(&mut state.task, asked)?;
-        state
-            .task
-            .check()
-            .map_err(|error| Fault::new(Code::InvalidParameters, error.to_string()))?;
+        let checked = match is_hosts {
+            true => state.task.check_hosts(),
+            false => state.task.check(),
+        };
+        checked.map_err(|error| Fault::new(Code::InvalidParameters, error.to_string()))?;
         let others = self
             .state
             .tasks
@@ -325,6 +314,18 @@ impl Engine {
             },
         )?;
         Ok(json!({ "next_wall_ns": next }))
+    }
+
+    /// Refuses a task beyond as many as may be registered.
+    pub(super) fn refuse_one_too_many(&self) -> Result<(), Fault> {
+        let tasks = self.state.tasks.values();
+        match tasks.filter(|known| known.task.kind.is_none()).count() {
+            0..REGISTERED_MAX => Ok(()),
+            _ => Err(Fault::new(
+                Code::Busy,
+                format!("{REGISTERED_MAX} tasks are registered already"),
+            )),
+        }
     }
 
     fn set_mode<W: World>(
@@ -419,21 +420,7 @@ fn unwritten(error: &std::io::Error) -> Fault {
 
 fn new_task(name: &str) -> TaskState {
     TaskState {
-        task: Task {
-            name: name.to_owned(),
-            kind: None,
-            description: String::new(),
-            parameters: std::collections::BTreeMap::new(),
-            priority: Priority::Low,
-            schedule: Schedule::Manual,
-            enabled: true,
-            budget_ms: BUDGET_MS,
-            retries: 0,
-            retry_delay_ms: RETRY_DELAY_MS,
-            condition: Condition::Always,
-            command: None,
-            cleanup: None,
-        },
+        task: Task::registered(name, "", Schedule::Manual),
         timing: schedule::Timing::default(),
         statistics: lle_core::task::statistics::Statistics::default(),
         ledger: lle_core::task::ledger::Ledger::default(),

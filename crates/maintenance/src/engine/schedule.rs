@@ -190,7 +190,7 @@ impl Engine {
         let Some(kind) = known.task.kind else {
             return match Self::command_plan(&known.task, why) {
                 Some(plan) => Planned::Do(plan),
-                None => Planned::Nothing("it has no command".into()),
+                None => self.plan_call(&known.task, why),
             };
         };
         match kind {

@@ -4,6 +4,7 @@
 //! - What a session wrote is read as bytes that may be anything; nothing is written into its files.
 //! - A look at sessions that were there before allocates nothing.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -15,7 +16,7 @@ use std::time::Instant;
 
 use lle_core::desired::Desired;
 use lle_metrics::identity::boot_id;
-use lle_metrics::{EXTENSION, Liveness, Snapshot, file_name, liveness, look};
+use lle_metrics::{EXTENSION, Liveness, Snapshot, Watch, file_name, liveness, look};
 use rustix::fs::{Mode, OFlags, RawDir};
 
 use super::{disk, process};
@@ -37,6 +38,8 @@ pub struct Sessions {
     /// Names in the folder, as the kernel gives them.
     names: Vec<u8>,
     socket: Option<UnixDatagram>,
+    /// Sessions that this process itself is: their files must not be opened.
+    own: BTreeMap<u64, Watch>,
     /// Length and time of change of the history when it was last made durable.
     synced: Option<(u64, i64, i64)>,
 }
@@ -63,6 +66,7 @@ impl Sessions {
             runtime,
             history,
             socket: None,
+            own: BTreeMap::new(),
             synced: None,
         }
     }
@@ -76,6 +80,7 @@ impl Sessions {
         let Ok(folder) = rustix::fs::open(&self.reader.path, flags, Mode::empty()) else {
             return;
         };
+        self.own.retain(|_, watch| watch.is_alive());
         let mut entries = RawDir::new(folder, self.names.spare_capacity_mut());
         let mut left = FILES_MAX;
         // A folder that can be read no further ends like one that was read.
@@ -88,11 +93,21 @@ impl Sessions {
             if left == 0 {
                 return;
             }
+            if let Some(watch) = self.own.get(&session) {
+                look_at_own(watch, session, each);
+                left -= 1;
+                continue;
+            }
             left -= 1;
             self.reader.path.push(name);
             self.reader.look_at(session, each);
             self.reader.path.pop();
         }
+    }
+
+    /// Looks at a session of this process through `watch` from now on; one that has ended is looked at as any other.
+    pub(crate) fn watch(&mut self, watch: Watch) {
+        self.own.insert(watch.session_id(), watch);
     }
 
     pub(crate) fn publish(&mut self, desired: &Desired) -> io::Result<()> {
@@ -136,6 +151,9 @@ impl Sessions {
 
     pub(crate) fn bury(&mut self, session: u64) {
         let path = self.folder().join(file_name(session));
+        if self.own.get(&session).is_some_and(Watch::is_alive) {
+            return;
+        }
         if liveness(&path) == Liveness::Dead {
             // Whatever stays is seen again, as dead, and buried then.
             let _stays = fs::remove_file(&path);
@@ -159,6 +177,18 @@ impl Sessions {
             u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX),
         ))
     }
+}
+
+/// Looks at a session that this process itself is: opening its file would drop its lock.
+fn look_at_own(watch: &Watch, session: u64, each: &mut dyn FnMut(Look<'_>)) {
+    let read = watch.snapshot();
+    each(Look {
+        session,
+        liveness: Liveness::Alive,
+        snapshot: read.as_ref().ok(),
+        problem: read.as_ref().err().map(ToString::to_string),
+        cost: process::cost_of(std::process::id()).ok(),
+    });
 }
 
 impl Reader {
