@@ -156,6 +156,32 @@ impl Request {
             .map_err(|error| Fault::new(Code::InvalidParameters, format!("{method}: {error}")))
     }
 
+    /// Wraps an answer as the control socket has it: a document stands beside its version.
+    pub fn wrap(&self, answer: Value) -> Value {
+        match self {
+            Request::Verify => serde_json::json!({
+                "intact": answer["whole"], "version": VERSION, "document": answer,
+            }),
+            Request::Status
+            | Request::Health
+            | Request::Metrics { .. }
+            | Request::Tasks
+            | Request::Alerts
+            | Request::Audit { .. }
+            | Request::Checklist
+            | Request::Validate => serde_json::json!({ "version": VERSION, "document": answer }),
+            _ => answer,
+        }
+    }
+
+    /// Takes the answer out of what the control socket sent.
+    pub fn unwrap_answer(mut reply: Value) -> Value {
+        match reply.get_mut("document") {
+            Some(document) => document.take(),
+            None => reply,
+        }
+    }
+
     /// The method and its parameters, as the control socket has them.
     pub fn write(&self) -> (String, Value) {
         let mut call = serde_json::to_value(self).unwrap_or_default();

@@ -100,10 +100,12 @@ impl Options {
             &folder.join("run"),
             &machine,
         );
+        let loaded = policy::load(None);
         Self {
             places,
             config: Config {
-                policy: policy::load(None).policy,
+                policy: loaded.policy,
+                problems: loaded.problems,
                 thresholds: Thresholds::default(),
                 zone: zone(),
                 uid: rustix::process::geteuid().as_raw(),

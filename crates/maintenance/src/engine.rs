@@ -84,6 +84,8 @@ pub enum Event {
 pub struct Config {
     /// What may be done, by the system's word and the user's.
     pub policy: Policy,
+    /// What is wrong with the files that say so: a finding.
+    pub problems: Vec<String>,
     /// What is too slow, too large, too many.
     pub thresholds: Thresholds,
     /// The time zone of schedules.

@@ -391,8 +391,9 @@ impl Dispatch for Desk<'_> {
     ) -> Result<serde_json::Value, Fault> {
         let who = Who::peer(peer.uid, Some(peer.pid), self.owner);
         self.engine.answers_on_socket();
-        crate::api::Request::read(method, parameters)
-            .and_then(|request| self.engine.request(self.world, now(), &who, &request))
+        let request = crate::api::Request::read(method, parameters)?;
+        let answer = self.engine.request(self.world, now(), &who, &request)?;
+        Ok(request.wrap(answer))
     }
 
     fn refused(&mut self, peer: &Peer) {

@@ -176,6 +176,7 @@ fn collecting_what_the_engine_knows_of_its_sessions() {
     let uid = rustix::process::getuid().as_raw();
     let config = Config {
         policy: Policy::default(),
+        problems: Vec::new(),
         thresholds: Thresholds::default(),
         zone: jiff::tz::TimeZone::UTC,
         uid,

@@ -24,6 +24,7 @@ fn what_was_acknowledged_while_nobody_is_there_is_durable_within_a_second() {
     let mut world = RealWorld::open(places, true).unwrap();
     let config = Config {
         policy: Policy::default(),
+        problems: Vec::new(),
         thresholds: Thresholds::default(),
         zone: jiff::tz::TimeZone::UTC,
         uid: 1000,

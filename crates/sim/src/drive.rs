@@ -166,6 +166,7 @@ impl Run {
             engine: None,
             config: Config {
                 policy: Policy::default(),
+                problems: Vec::new(),
                 thresholds: Thresholds::default(),
                 zone,
                 uid: UID,
@@ -438,7 +439,7 @@ impl Run {
                 Nature::Unreadable,
                 Nature::Older,
             ]);
-            let id = world.random.next();
+            let id = world.random.draw();
             world.tell(|| format!("session {id:x} begins: {nature:?}"));
             world
                 .sessions
@@ -619,18 +620,14 @@ impl Run {
         };
         let rubbish = (*random.pick(&["", "\x1b[2J", "../../x", "a b", "-"])).to_owned();
         let request = match random.below(5) {
-            0 => Request::Cancel {
-                task: rubbish.clone(),
-            },
+            0 => Request::Cancel { task: rubbish },
             1 => Request::SetMode {
                 area: rubbish.clone(),
-                mode: rubbish.clone(),
+                mode: rubbish,
             },
-            2 => Request::Run {
-                task: rubbish.clone(),
-            },
+            2 => Request::Run { task: rubbish },
             3 => Request::SignOff {
-                item: rubbish.clone(),
+                item: rubbish,
                 note: Some("n".repeat(100_000)),
             },
             _ => Request::Schedule(Box::new(ScheduleRequest {
@@ -641,7 +638,7 @@ impl Run {
                 },
                 schedule: Some("every 1h".into()),
                 command: Some(vec!["y".repeat(4_000); 1 + random.index(70)]),
-                budget_ms: Some(if random.once_in(3) { random.next() } else { 60_000 }),
+                budget_ms: Some(if random.once_in(3) { random.draw() } else { 60_000 }),
                 ..ScheduleRequest::default()
             })),
         };
@@ -802,7 +799,7 @@ impl Run {
                 undo: Some(Action::UseSetting { name, value: undo }),
             });
         }
-        let (log, dead) = (LogName::Audit, random.next());
+        let (log, dead) = (LogName::Audit, random.draw());
         let session = self.world.sessions.first().map_or(dead, |session| session.id);
         let last = match random.below(6) {
             0 => Some((
@@ -962,7 +959,7 @@ impl Run {
         if self.world.disk.lost == 0 && self.world.disk.torn == 0 && self.world.disk.segments().len() == 1 {
             open.into_iter().for_each(|id| {
                 self.world
-                    .violate(format!("audit: the intent of plan {id} has no outcome"))
+                    .violate(format!("audit: the intent of plan {id} has no outcome"));
             });
         }
     }

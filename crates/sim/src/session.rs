@@ -97,7 +97,7 @@ impl SimSession {
             2_000_000 + random.below(1_000_000)
         };
         let liar = self.nature == Nature::Liar;
-        let rubbish = [random.next(), random.next(), random.next()];
+        let rubbish = [random.draw(), random.draw(), random.draw()];
         let free = i64::try_from(random.below(4 << 20)).unwrap_or(0);
         let running = i64::from(random.once_in(4));
         self.cpu_ns += random.below(50_000_000);

@@ -448,7 +448,7 @@ impl Host for Hands<'_> {
     }
 
     fn random(&mut self) -> u64 {
-        self.world.random.next()
+        self.world.random.draw()
     }
 }
 

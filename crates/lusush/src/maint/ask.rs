@@ -104,6 +104,7 @@ pub(crate) fn config() -> Result<Config, Failure> {
     }
     Ok(Config {
         policy: policy.policy,
+        problems: policy.problems,
         thresholds: Thresholds::default(),
         zone: lle_maintenance::real::zone(),
         uid: rustix::process::geteuid().as_raw(),
@@ -113,7 +114,8 @@ pub(crate) fn config() -> Result<Config, Failure> {
 fn call(places: &Places, request: &Request) -> Result<Value, CallError> {
     let (method, parameters) = request.write();
     let mut client = Client::connect(&places.socket(), PATIENCE)?;
-    client.call(&format!("io.lusush.Maintenance.{method}"), parameters)
+    let reply = client.call(&format!("io.lusush.Maintenance.{method}"), parameters)?;
+    Ok(Request::unwrap_answer(reply))
 }
 
 fn failure(fault: &Fault) -> Failure {

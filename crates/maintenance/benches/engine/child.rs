@@ -225,6 +225,7 @@ fn places(disk: &Path, memory: &Path) -> Places {
 pub(crate) fn config() -> Config {
     Config {
         policy: Policy::default(),
+        problems: Vec::new(),
         thresholds: Thresholds::default(),
         zone: lle_maintenance::real::zone(),
         uid: rustix::process::getuid().as_raw(),

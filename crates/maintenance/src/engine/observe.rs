@@ -409,6 +409,16 @@ impl Engine {
                 "`lusush maint tasks`",
             );
         }
+        for problem in &self.config.problems {
+            let title = "a policy is not understood, so nothing may be changed";
+            add(
+                "policy.unreadable",
+                Severity::Major,
+                title,
+                problem,
+                "mend the file, then `lusush maint stop` and `start`",
+            );
+        }
         for stuck in self.state.stuck.values() {
             let why = stuck.outcome.as_ref().map_or("", lle_core::plan::Outcome::why);
             let title = format!("a change of {} could not be taken back", stuck.plan.task);

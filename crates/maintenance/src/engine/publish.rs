@@ -156,9 +156,18 @@ impl Engine {
 
     /// A worker that ends wants nothing of anybody.
     pub(crate) fn publish_nothing<W: World>(&mut self, world: &mut W) {
+        let last = &self.published.desired;
+        let alerts = match self.log.failed {
+            // What was shown is written down nowhere else.
+            Some(_) => and_those_out(Vec::new(), last),
+            None => Vec::new(),
+        };
         let desired = Desired {
-            generation: self.published.desired.generation.saturating_add(1),
-            ..Desired::default()
+            generation: last.generation.saturating_add(1),
+            alerts,
+            trims: Vec::new(),
+            // What is in force stays so without a worker.
+            settings: last.settings.clone(),
         };
         // Failing that, sessions do once more what was wanted: each is done once.
         let _stands = world.publish(&desired);
