@@ -107,7 +107,7 @@ fn a_host_asks_as_the_control_socket_does() {
 
     let mut client = Client::connect(&home.path().join("run/control"), DEADLINE).unwrap();
     let called = client.call("io.lusush.Maintenance.Status", Value::Null).unwrap();
-    assert_eq!(called["pid"], std::process::id());
+    assert_eq!(called["document"]["pid"], std::process::id());
     drop(client);
 
     maintenance.stop().unwrap();
@@ -433,7 +433,7 @@ fn a_small_editor_hosts_it() {
     let said = metrics.to_string();
     assert!(said.contains("key_to_paint"), "{said}");
     let status = client.call("io.lusush.Maintenance.Status", Value::Null).unwrap();
-    assert_eq!(status["sessions"], 1);
+    assert_eq!(status["document"]["sessions"], 1);
     type_line("maint verify\r", "\"whole\": true");
     type_line("\x04", "");
     let status = terminal.wait_exit(DEADLINE).unwrap();
