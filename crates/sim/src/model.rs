@@ -70,12 +70,21 @@ impl Model {
             value,
             durable: false,
         };
+        if let Some(task) = subject.strip_prefix("task/")
+            && promise.value.is_empty()
+        {
+            // The mode of a task that is removed goes with it.
+            self.promises.remove(&format!("mode/{task}"));
+        }
         self.promises.entry(subject).or_default().push(promise);
     }
 
     /// Nobody knows how a request ended: either is right.
     pub fn doubt(&mut self, subject: &str) {
         self.promises.remove(subject);
+        if let Some(task) = subject.strip_prefix("task/") {
+            self.promises.remove(&format!("mode/{task}"));
+        }
     }
 
     /// An alert is quiet until what it is about gets worse.

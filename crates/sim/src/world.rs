@@ -20,6 +20,9 @@ use crate::disk::{Cut, SimDisk};
 use crate::random::Random;
 use crate::session::{Nature, SimSession};
 
+/// After so long the engine no longer waits for the end of a job that it killed.
+const GIVEN_UP_NS: u64 = 30_000_000_000;
+
 /// What a worker that is killed unwinds with.
 pub struct Killed;
 
@@ -33,6 +36,8 @@ pub struct SimJob {
     /// What it wrote last.
     pub words: String,
     killed: bool,
+    /// When it was; the engine gives one up that does not end.
+    killed_ns: u64,
 }
 
 /// The world.
@@ -385,7 +390,11 @@ impl Host for Hands<'_> {
                 "plan {} starts a job while one of its jobs runs",
                 job.plan
             ));
-        } else if world.jobs.iter().any(|(plan, _)| *plan == job.plan) {
+        } else if world
+            .jobs
+            .iter()
+            .any(|(plan, of)| *plan == job.plan && world.now.mono_ns < of.killed_ns + GIVEN_UP_NS)
+        {
             world.violate(format!(
                 "plan {} starts a job before the one it killed has ended",
                 job.plan
@@ -417,6 +426,7 @@ impl Host for Hands<'_> {
         let cut = self.call(&|| format!("kill the job of plan {plan}"));
         for (_, job) in self.world.jobs.iter_mut().filter(|(of, _)| *of == plan) {
             job.killed = true;
+            job.killed_ns = self.world.now.mono_ns;
         }
         self.after(cut, ());
     }
@@ -472,5 +482,6 @@ fn fate(random: &mut Random, mono_ns: u64) -> SimJob {
         status,
         words,
         killed: false,
+        killed_ns: 0,
     }
 }
