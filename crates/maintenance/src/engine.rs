@@ -219,6 +219,10 @@ impl Engine {
             // What the user may change survives a new version; everything else is the version's.
             if let Some(known) = known {
                 fresh.task.schedule = known.task.schedule.clone();
+                fresh.task.priority = known.task.priority;
+                fresh.task.budget_ms = known.task.budget_ms;
+                fresh.task.retries = known.task.retries;
+                fresh.task.description.clone_from(&known.task.description);
                 fresh.task.enabled = known.task.enabled;
             }
             self.state.tasks.insert(fresh.task.name.clone(), fresh);

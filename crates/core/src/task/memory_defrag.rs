@@ -4,7 +4,7 @@
 //! lives for days and grows slowly; deferred, since a trim in a session that is typed into would be felt.
 
 use super::{Condition, Priority, Task, TaskKind};
-use crate::plan::{Action, Check, Plan, Planned, STEPS_MAX, Step};
+use crate::plan::{Action, Check, Plan, Planned, Step};
 use crate::schedule::Schedule;
 
 pub(super) fn task() -> Task {
@@ -24,7 +24,9 @@ pub(super) fn task() -> Task {
 /// anew for the next command.
 pub const FREE_BYTES_MIN: u64 = 256 * 1024;
 /// How long a session may take to answer, in milliseconds: it is idle, and a trim takes less than one.
-const ANSWER_MS: u64 = 20_000;
+const ANSWER_MS: u64 = 3_000;
+/// Sessions of one run: as many as answer within its budget even if each keeps it waiting. The others are the next's.
+pub const SESSIONS_MAX: usize = 8;
 
 /// What an idle session's allocator holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +43,7 @@ pub fn plan(heaps: &[Heap], why: &str, mut token: impl FnMut() -> u64) -> Planne
     let steps: Vec<Step> = heaps
         .iter()
         .filter(worth)
-        .take(STEPS_MAX)
+        .take(SESSIONS_MAX)
         .map(|heap| Step {
             action: Action::TrimSession {
                 session: heap.session,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use lle_core::error::Code;
 use lle_core::health::assess::Thresholds;
-use lle_core::policy::Who;
+use lle_core::policy::{self, Operation, Target, Who};
 use lle_maintenance::api::{Fault, Request};
 use lle_maintenance::control::{CallError, Client};
 use lle_maintenance::engine::{Config, Engine};
@@ -145,6 +145,7 @@ fn from_disk(places: Places, request: &Request) -> Result<Answer, Failure> {
 /// Starts a worker, and waits until it answers.
 fn start(places: &Places, request: &Request) -> Result<Answer, Failure> {
     let failed = || Failure::new("no worker can be started").code(Code::StartFailed.exit());
+    allow(Operation::Start)?;
     // Whoever stopped it has changed their mind; what cannot be removed keeps a spawned worker away, and says so.
     let _started = std::fs::remove_file(places.maint.join("stopped"));
     let program = std::env::current_exe().map_err(|error| failed().because(error))?;
@@ -190,8 +191,21 @@ fn spawn(program: &Path) -> std::io::Result<Child> {
         .spawn()
 }
 
+/// What a worker would ask its policy is asked without one, too.
+fn allow(operation: Operation) -> Result<(), Failure> {
+    let config = config()?;
+    let who = Who::peer(config.uid, None, config.uid);
+    match policy::authorise(who, operation, Target::All, (), &config.policy) {
+        Ok(_proof) => Ok(()),
+        Err(refusal) => Err(Failure::new(refusal.to_string())
+            .hint(refusal.remedy())
+            .code(refusal.code.exit())),
+    }
+}
+
 /// There is no worker: none is to come either.
 fn stop(places: &Places) -> Result<Answer, Failure> {
+    allow(Operation::Stop)?;
     std::fs::create_dir_all(&places.maint)
         .and_then(|()| std::fs::write(places.maint.join("stopped"), "lusush maint start\n"))
         .map_err(|error| Failure::new("cannot keep workers away").because(error))?;

@@ -23,6 +23,9 @@ use crate::world::{Disk, File, Now, World};
 
 /// Characters of any text in a record.
 const TEXT_MAX: usize = 300;
+/// Bytes of a segment at which the log goes on in a new one, whatever becomes of the task that looks after it: far
+/// below what is read of a file.
+const SEGMENT_BYTES_FORCED: u64 = 8 * 1024 * 1024;
 /// Kind of a record.
 const ENTRY: u8 = 1;
 /// Refused peers are recorded once in so long for each user, and counted in between.
@@ -60,6 +63,18 @@ impl Entry {
         }
     }
 
+    /// Before a cleanup.
+    pub(crate) fn cleanup(id: u64, who: &str, task: &str, command: &str) -> Self {
+        Self {
+            who: who.to_owned(),
+            operation: format!("cleanup: run {command}"),
+            target: task.to_owned(),
+            phase: "cleanup".into(),
+            plan: id,
+            ..Self::default()
+        }
+    }
+
     /// How a plan ended.
     pub(crate) fn outcome(id: u64, outcome: &str, why: &str) -> Self {
         Self {
@@ -81,6 +96,12 @@ impl Entry {
             outcome: outcome.to_owned(),
             ..Self::default()
         }
+    }
+
+    /// Adds why, or what exactly.
+    pub(crate) fn because(mut self, why: &str) -> Self {
+        self.why = why.to_owned();
+        self
     }
 
     /// Something that somebody may not do.
@@ -297,6 +318,10 @@ impl AuditTrail {
     fn try_append(&mut self, disk: &mut impl Disk, now: Now, entry: Entry) -> io::Result<()> {
         let body = serde_json::to_vec(&entry.clean())?;
         self.end_doubt(disk)?;
+        if self.bytes >= SEGMENT_BYTES_FORCED {
+            // The task that rotates may be paused, or not be allowed to.
+            self.open_segment(disk, now, self.segment.saturating_add(1))?;
+        }
         let (Some(chain), Some(key)) = (&mut self.chain, &self.key) else {
             return Err(io::Error::other("there is no audit log"));
         };

@@ -123,13 +123,21 @@ impl Engine {
     ) -> Result<Authorised<Plan>, Fault> {
         let kind = self.state.tasks.get(&plan.task).and_then(|known| known.task.kind);
         let task = plan.task.clone();
-        let command = command_of(&plan);
-        let target = match &command {
+        let operation = operation_of(&plan, kind, who);
+        let commands = commands_of(&plan);
+        let refused = commands.iter().find_map(|command| {
+            let target = Target::Command { task: &task, command };
+            policy::authorise(*who, operation, target, (), &self.config.policy).err()
+        });
+        let target = match commands.first() {
             Some(command) => Target::Command { task: &task, command },
             None => Target::Task(&task),
         };
-        let operation = operation_of(&plan, kind, who);
-        match policy::authorise(*who, operation, target, plan, &self.config.policy) {
+        let authorised = match refused {
+            Some(refusal) => Err(refusal),
+            None => policy::authorise(*who, operation, target, plan, &self.config.policy),
+        };
+        match authorised {
             Ok(plan) => Ok(plan),
             Err(refusal) => {
                 self.worker.refused += 1;
@@ -509,12 +517,41 @@ impl Engine {
         if let Some(live) = self.live.get_mut(&id) {
             live.deadline_ns = now.mono_ns.saturating_add(CLEANUP_BUDGET_MS * 1_000_000);
         }
+        if let Err(why) = self.may_clean_up(world, now, id, &command.join(" ")) {
+            self.note(id, &format!("the cleanup was not run: {why}"));
+            self.finish(world, now, id);
+            return;
+        }
         match world.start_job(&Job { plan: id, command }) {
             Ok(()) => self.set_wait(id, Some(Wait::Job)),
             Err(error) => {
                 self.note(id, &format!("the cleanup cannot be started: {error}"));
                 self.finish(world, now, id);
             }
+        }
+    }
+
+    /// Whether a cleanup may run: by the policy, as whoever ran its task, and only if that can be recorded.
+    fn may_clean_up<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        id: u64,
+        command: &str,
+    ) -> Result<(), String> {
+        let Some(running) = self.state.running.get(&id) else {
+            return Err("its plan is gone".into());
+        };
+        let (task, who) = (running.plan.task.clone(), running.who.clone());
+        let target = Target::Command { task: &task, command };
+        // The owner may whatever the rules on commands allow; how far the engine goes by itself was asked when it began.
+        let owner = Who::peer(self.config.uid, None, self.config.uid);
+        policy::authorise(owner, Operation::Run, target, (), &self.config.policy)
+            .map(drop)
+            .map_err(|refusal| refusal.to_string())?;
+        match self.record(world, now, &Entry::cleanup(id, &who, &task, command)) {
+            true => Ok(()),
+            false => Err("the audit log cannot be written".into()),
         }
     }
 
@@ -752,11 +789,17 @@ fn operation_of(plan: &Plan, kind: Option<TaskKind>, who: &Who) -> Operation {
     }
 }
 
-fn command_of(plan: &Plan) -> Option<String> {
-    plan.steps.iter().find_map(|step| match &step.action {
+/// What a plan runs, to undo something too: no second command hides behind the first.
+fn commands_of(plan: &Plan) -> Vec<String> {
+    let actions = plan
+        .steps
+        .iter()
+        .flat_map(|step| std::iter::once(&step.action).chain(&step.undo));
+    let commands = actions.filter_map(|action| match action {
         Action::RunCommand { command, .. } => Some(command.join(" ")),
         _ => None,
-    })
+    });
+    commands.collect()
 }
 
 /// The run that a plan was, for the task's statistics and its ledger.

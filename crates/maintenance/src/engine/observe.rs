@@ -316,6 +316,7 @@ impl Engine {
         drop(views);
         assessment.findings.extend(self.own_findings(now));
         if self.acts {
+            self.worker.shed.clear();
             self.alert(world, now, &assessment.findings);
             world.keep_samples(now, &samples(&assessment));
             if now.mono_ns.saturating_sub(self.baselines_kept_at) >= BASELINES_NS {
@@ -567,7 +568,12 @@ impl Engine {
     }
 
     pub(crate) fn note_shed(&mut self, dropped: &[String]) {
-        self.worker.shed = dropped.to_vec();
+        // Until a look has told of it.
+        for name in dropped {
+            if !self.worker.shed.contains(name) {
+                self.worker.shed.push(name.clone());
+            }
+        }
     }
 
     /// The sessions that are there: number, terminal, process.

@@ -46,7 +46,8 @@ impl Engine {
             return Err(Fault::new(Code::NoWorker, "there is no worker to do that")
                 .with_hint("`lusush maint start` starts one; so does every new session"));
         }
-        if !self.record(world, now, &Entry::request("intent", who, name, on, "")) {
+        let intent = Entry::request("intent", who, name, on, "").because(&details(request));
+        if !self.record(world, now, &intent) {
             return Err(Fault::new(
                 Code::Unavailable,
                 "the audit log cannot be written, so nothing is changed",
@@ -72,34 +73,37 @@ impl Engine {
         target: Option<&str>,
         request: &Request,
     ) -> Result<(), Fault> {
-        let command = match request {
-            Request::Schedule(asked) => asked.command.as_ref().map(|command| command.join(" ")),
+        let commands: Vec<String> = match request {
+            Request::Schedule(asked) => commands(&asked.command, &asked.cleanup),
             Request::Run { task } => self
                 .state
                 .tasks
                 .get(task)
-                .and_then(|known| known.task.command.as_ref())
-                .map(|command| command.join(" ")),
-            _ => None,
+                .map(|known| commands(&known.task.command, &known.task.cleanup))
+                .unwrap_or_default(),
+            _ => Vec::new(),
         };
-        let on = match (target, &command) {
-            (Some(task), Some(command)) => Target::Command { task, command },
-            (Some(task), None) => Target::Task(task),
-            (None, _) => Target::All,
-        };
-        match policy::authorise(*who, operation, on, (), &self.config.policy) {
-            Ok(_proof) => Ok(()),
-            Err(refusal) => {
-                let fault = Fault::new(refusal.code, refusal.to_string()).with_hint(refusal.remedy());
-                let on = target.unwrap_or("");
-                self.record(
-                    world,
-                    now,
-                    &Entry::refused(who, operation.name(), on, &fault.message),
-                );
-                Err(fault)
-            }
+        let plain = target.map_or(Target::All, Target::Task);
+        let each = commands.iter().filter_map(|command| {
+            Some(Target::Command {
+                task: target?,
+                command,
+            })
+        });
+        let mut targets = each.collect::<Vec<_>>();
+        if targets.is_empty() {
+            targets.push(plain);
         }
+        let refused = targets.into_iter().find_map(|on| {
+            let asked = policy::authorise(*who, operation, on, (), &self.config.policy);
+            asked.err()
+        });
+        let Some(refusal) = refused else { return Ok(()) };
+        self.worker.refused += 1;
+        let fault = Fault::new(refusal.code, refusal.to_string()).with_hint(refusal.remedy());
+        let entry = Entry::refused(who, operation.name(), target.unwrap_or(""), &fault.message);
+        self.record(world, now, &entry);
+        Err(fault)
     }
 
     /// What a request is to the policy, and on which task.
@@ -134,12 +138,17 @@ impl Engine {
                 (operation, Some(task.clone()))
             }
             Request::Schedule(asked) => {
+                // A switch is one only if nothing else is changed with it.
+                let switches = ScheduleRequest {
+                    name: asked.name.clone(),
+                    enabled: asked.enabled,
+                    ..ScheduleRequest::default()
+                };
+                let only_switches = **asked == switches;
                 let operation = match (self.state.tasks.contains_key(&asked.name), asked.enabled) {
                     (false, _) => Operation::Register,
-                    (true, Some(false)) => Operation::Disable,
-                    (true, Some(true)) if asked.schedule.is_none() && asked.command.is_none() => {
-                        Operation::Enable
-                    }
+                    (true, Some(false)) if only_switches => Operation::Disable,
+                    (true, Some(true)) if only_switches => Operation::Enable,
                     (true, _) => Operation::Schedule,
                 };
                 (operation, Some(asked.name.clone()))
@@ -398,6 +407,49 @@ impl Engine {
 fn command_bytes(task: &Task) -> usize {
     let words = task.command.iter().chain(&task.cleanup).flatten();
     words.map(String::len).sum()
+}
+
+/// What a task would run, each as one line.
+fn commands(command: &Option<Vec<String>>, cleanup: &Option<Vec<String>>) -> Vec<String> {
+    [command, cleanup]
+        .into_iter()
+        .flatten()
+        .map(|words| words.join(" "))
+        .collect()
+}
+
+/// What exactly is asked for, for the audit log; the command first, since a long text is cut.
+fn details(request: &Request) -> String {
+    match request {
+        Request::SignOff { item, note } => format!("{item}: {}", note.as_deref().unwrap_or_default()),
+        Request::Acknowledge { id } => format!("alert {id}"),
+        Request::SetMode { mode, .. } => mode.clone(),
+        Request::Schedule(asked) => {
+            let mut parts = commands(&asked.command, &None);
+            parts.extend(
+                commands(&None, &asked.cleanup)
+                    .into_iter()
+                    .map(|command| format!("cleanup {command}")),
+            );
+            parts.extend(
+                asked
+                    .schedule
+                    .iter()
+                    .map(|schedule| format!("schedule {schedule}")),
+            );
+            parts.extend(asked.enabled.iter().map(|enabled| format!("enabled {enabled}")));
+            parts.extend(
+                asked
+                    .priority
+                    .iter()
+                    .map(|priority| format!("priority {priority}")),
+            );
+            parts.extend(asked.budget_ms.iter().map(|ms| format!("budget {ms} ms")));
+            parts.extend(asked.retries.iter().map(|retries| format!("retries {retries}")));
+            parts.join("; ")
+        }
+        _ => String::new(),
+    }
 }
 
 fn mode_named(name: &str) -> Result<Mode, Fault> {

@@ -226,6 +226,10 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         file.sync_data()?;
         fs::rename(&draft, path)
     })();
+    if written.is_ok() {
+        // The name, too. Failing that, a loss of power in the next seconds brings the old content back, whole.
+        let _later = path.parent().map(|folder| fs::File::open(folder)?.sync_all());
+    }
     if written.is_err() {
         // What stays is overwritten by the next attempt.
         let _stray = fs::remove_file(&draft);
