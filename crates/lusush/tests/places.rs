@@ -110,7 +110,10 @@ fn a_state_folder_that_vanished_ends_its_worker_and_gets_another() {
     let mut terminal = house.session();
     let first = house.wait_for_worker(None);
     wait("an answer", || house.client().is_some());
-    fs::remove_dir_all(house.state()).unwrap();
+    // At once: what is removed piece by piece, its worker fills again meanwhile.
+    let gone = house.state().with_extension("gone");
+    fs::rename(house.state(), &gone).unwrap();
+    fs::remove_dir_all(&gone).unwrap();
     wait("a new worker", || {
         press(&mut terminal, "echo one\r", "one");
         house.worker().is_some_and(|pid| pid != first)
