@@ -26,6 +26,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::control::{Dispatch, Fault, Peer, Server};
 use crate::engine::{Config, Engine, Event, Pace};
+use crate::real::disk::Guard;
 use crate::real::{Places, RealWorld, now};
 use crate::world::Now;
 use lle_core::policy::Who;
@@ -93,9 +94,8 @@ static HELD: Mutex<BTreeSet<(u64, u64)>> = Mutex::new(BTreeSet::new());
 pub struct Lock {
     /// Never read again: open, it holds the lock.
     file: Option<fs::File>,
-    path: PathBuf,
-    /// Its entry in [`HELD`].
-    held: (u64, u64),
+    /// Its name, and its entry in [`HELD`].
+    guard: Guard,
 }
 
 impl Lock {
@@ -144,8 +144,7 @@ impl Lock {
         held.insert(number);
         Ok(Self {
             file: Some(file),
-            path,
-            held: number,
+            guard: Guard { path, number },
         })
     }
 
@@ -160,8 +159,7 @@ impl Lock {
 
     /// Whether the lock's file still has its name: without it another worker could take a lock of its own.
     fn is_in_place(&self) -> bool {
-        self.file.is_some()
-            && fs::symlink_metadata(&self.path).is_ok_and(|named| number_of(&named) == self.held)
+        self.file.is_some() && self.guard.is_in_place()
     }
 }
 
@@ -176,7 +174,7 @@ impl Drop for Lock {
         }
         // Closed while no other thread may take the lock: it would be dropped with ours.
         self.file = None;
-        held.remove(&self.held);
+        held.remove(&self.guard.number);
     }
 }
 
@@ -252,6 +250,7 @@ impl<'a, S: Summons> Running<'a, S> {
         mut world: RealWorld,
         listens: bool,
     ) -> Result<Self, WorkerError> {
+        world.guard(lock.guard.clone());
         let mut engine = Engine::load(&mut world, options.config.clone(), now())
             .map_err(|source| unusable(&options.places, source))?;
         engine.set_pace(options.pace);

@@ -179,8 +179,10 @@ pub(crate) struct AuditTrail {
     /// A write of a record failed, or the log could not be read: nobody knows where the chain stands before it is
     /// read again.
     doubtful: bool,
-    /// There is no key, and that is certain.
+    /// There is no key that could be used, and that is certain.
     keyless: bool,
+    /// What there is instead: too short or too long, as the loss of power may leave it.
+    unusable: Option<Vec<u8>>,
     dirty: bool,
     record: Vec<u8>,
 }
@@ -203,6 +205,7 @@ impl AuditTrail {
             anchor_doubtful: false,
             doubtful: false,
             keyless: false,
+            unusable: None,
             dirty: false,
             record: Vec::new(),
         };
@@ -218,14 +221,19 @@ impl AuditTrail {
         self.oldest = segments.first().map(|(number, ..)| *number);
         // Whoever wrote them may have been killed before they were durable.
         self.dirty = !segments.is_empty();
-        let Some(key) = key(disk)? else {
-            self.keyless = true;
-            if let Some((last, _, bytes)) = segments.last() {
-                self.problems
-                    .push("audit log: its key is gone, so nothing in it can be proven".into());
-                (self.segment, self.bytes) = (*last, bytes.len() as u64);
+        let key = match key(disk)? {
+            FoundKey::Usable(key) => key,
+            found => {
+                self.keyless = true;
+                if let Some((last, _, bytes)) = segments.last() {
+                    self.problems.push(found.problem());
+                    (self.segment, self.bytes) = (*last, bytes.len() as u64);
+                }
+                if let FoundKey::Unusable(bytes) = found {
+                    self.unusable = Some(bytes);
+                }
+                return Ok(());
             }
-            return Ok(());
         };
         let image = disk.read(File::Anchor)?.unwrap_or_default();
         let anchor = Anchor::read(&image, &key);
@@ -286,10 +294,21 @@ impl AuditTrail {
         for word in bytes.as_chunks_mut::<8>().0 {
             *word = world.random().to_le_bytes();
         }
-        world.replace(File::Key, &bytes)?;
-        // Records that outlive their key prove nothing.
-        world.sync(File::Key)?;
-        let key = Key::from_bytes(bytes);
+        if let Some(unusable) = self.unusable.take() {
+            // It proves nothing, and is kept for whoever wants to look.
+            world.replace(File::KeyAside, &unusable)?;
+            world.remove(File::Key)?;
+        }
+        // Durable before the first record: one that outlives its key proves nothing.
+        let key = match world.create(File::Key, &bytes) {
+            Ok(()) => Key::from_bytes(bytes),
+            // Another machine that shares this home was first.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match key(world)? {
+                FoundKey::Usable(key) => key,
+                found => return Err(io::Error::other(found.problem())),
+            },
+            Err(error) => return Err(error),
+        };
         self.anchor = Some(Anchor::read(&[], &key));
         self.chain = Some(Chain::begin(&key));
         self.key = Some(key);
@@ -455,14 +474,35 @@ impl AuditTrail {
     }
 }
 
-fn key(disk: &mut impl Disk) -> io::Result<Option<Key>> {
+/// What there is for a key.
+enum FoundKey {
+    Usable(Key),
+    /// A file of another length.
+    Unusable(Vec<u8>),
+    Gone,
+}
+
+impl FoundKey {
+    /// Why nothing that was recorded can be proven.
+    fn problem(&self) -> String {
+        match self {
+            FoundKey::Unusable(bytes) => format!(
+                "audit log: its key has {} bytes and not 32, so nothing in it can be proven",
+                bytes.len()
+            ),
+            _ => "audit log: its key is gone, so nothing in it can be proven".into(),
+        }
+    }
+}
+
+fn key(disk: &mut impl Disk) -> io::Result<FoundKey> {
     let Some(bytes) = disk.read(File::Key)? else {
-        return Ok(None);
+        return Ok(FoundKey::Gone);
     };
-    let bytes: [u8; 32] = bytes
-        .try_into()
-        .map_err(|_| io::Error::other("the key of the audit log has not 32 bytes"))?;
-    Ok(Some(Key::from_bytes(bytes)))
+    Ok(match bytes.try_into() {
+        Ok(bytes) => FoundKey::Usable(Key::from_bytes(bytes)),
+        Err(bytes) => FoundKey::Unusable(bytes),
+    })
 }
 
 type Segments = Vec<(u32, String, Vec<u8>)>;
@@ -497,16 +537,17 @@ pub(crate) fn verify(disk: &mut impl Disk) -> io::Result<VerifyDocument> {
         problems: Vec::new(),
         remarks: Vec::new(),
     };
-    let Some(key) = key(disk)? else {
-        if segments.is_empty() {
+    let key = match key(disk)? {
+        FoundKey::Usable(key) => key,
+        _ if segments.is_empty() => {
             document.remarks.push("nothing was recorded yet".into());
-        } else {
-            document.whole = false;
-            document
-                .problems
-                .push("audit log: its key is gone, so nothing in it can be proven".into());
+            return Ok(document);
         }
-        return Ok(document);
+        found => {
+            document.whole = false;
+            document.problems.push(found.problem());
+            return Ok(document);
+        }
     };
     let image = disk.read(File::Anchor)?.unwrap_or_default();
     let verified = audit::verify(&borrowed(&segments), &key, Anchor::read(&image, &key).head());
@@ -527,7 +568,7 @@ pub(crate) fn verify(disk: &mut impl Disk) -> io::Result<VerifyDocument> {
 /// # Errors
 /// They cannot be read.
 pub(crate) fn records(disk: &mut impl Disk, from: Option<u64>, limit: usize) -> io::Result<Vec<AuditRecord>> {
-    let Some(key) = key(disk)? else {
+    let FoundKey::Usable(key) = key(disk)? else {
         return Ok(Vec::new());
     };
     let segments = segments(disk)?;
