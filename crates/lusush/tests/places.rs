@@ -137,7 +137,10 @@ fn a_key_that_a_loss_of_power_emptied_is_kept_aside_and_the_log_goes_on() {
         fs::write(&key, left).unwrap();
         let problem = format!("its key has {} bytes and not 32", left.len());
         let unproven = house.json(&["audit", "verify"]);
-        assert!(unproven["problems"][0].as_str().unwrap().contains(&problem), "{unproven}");
+        assert!(
+            unproven["problems"][0].as_str().unwrap().contains(&problem),
+            "{unproven}"
+        );
         house.start_worker(&[]);
         assert!(schedule(&house, "late").status.success());
         assert_eq!(fs::read(&key).unwrap().len(), 32);

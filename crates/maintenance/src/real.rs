@@ -7,6 +7,7 @@ pub mod host;
 pub(crate) mod jobs;
 pub mod policy;
 pub mod process;
+pub(crate) mod sources;
 
 use std::io;
 use std::path::PathBuf;

@@ -27,14 +27,15 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::control::{Dispatch, Fault, Peer, Server};
 use crate::engine::{Config, Engine, Event, Pace};
 use crate::real::disk::Guard;
+use crate::real::sources::Sources;
 use crate::real::{Places, RealWorld, now};
 use crate::world::Now;
 use lle_core::policy::Who;
 
 /// How long the worker stays after the last session, out of the box.
 pub const LINGER: Duration = Duration::from_secs(600);
-/// How often the folders are looked after, in nanoseconds: a logout may have removed them. It is the longest sleep,
-/// too: two looks at the disk every five seconds are a millionth of a processor.
+/// How often the folders are looked after, in nanoseconds: a logout may have removed them, and rules may have been
+/// changed. It is the longest sleep, too: six looks at the disk every five seconds are some millionths of a processor.
 const LOOK_AFTER_NS: u64 = 5_000_000_000;
 
 /// How a worker runs.
@@ -44,6 +45,9 @@ pub struct Options {
     pub places: Places,
     /// What the engine goes by.
     pub config: Config,
+    /// The file with the user's rules, which is followed while the worker runs, as the machine's is; none leaves the
+    /// user's as they are in `config`.
+    pub user_policy: Option<PathBuf>,
     /// How long to stay after the last session; none is for ever.
     pub linger: Option<Duration>,
     /// How often sessions are looked at.
@@ -178,6 +182,32 @@ impl Drop for Lock {
     }
 }
 
+/// The process that holds the lock of a folder, if another than this one does. Not for a process that may hold it: its
+/// own lock would be dropped.
+///
+/// # Errors
+/// The lock's file is there and cannot be looked at.
+pub fn holder(folder: &Path) -> io::Result<Option<u32>> {
+    let file = match fs::File::open(folder.join("worker.lock")) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let whole = rustix::process::Flock {
+        start: 0,
+        length: 0,
+        pid: None,
+        typ: rustix::process::FlockType::WriteLock,
+        offset_type: rustix::process::FlockOffsetType::Set,
+    };
+    let held = rustix::process::fcntl_getlk(&file, &whole)?;
+    // A process that is not visible here holds it as number 0.
+    let pid = |held: rustix::process::Flock| {
+        held.pid
+            .map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs())
+    };
+    Ok(held.map(pid))
+}
+
 fn number_of(found: &fs::Metadata) -> (u64, u64) {
     (found.dev(), found.ino())
 }
@@ -234,6 +264,7 @@ pub(crate) struct Running<'a, S> {
     server: Option<Server>,
     last_needed: u64,
     looked_after: u64,
+    sources: Sources,
     /// Dropped last: until the jobs are dead and the socket is gone, no other engine may begin.
     lock: Lock,
 }
@@ -250,6 +281,8 @@ impl<'a, S: Summons> Running<'a, S> {
         mut world: RealWorld,
         listens: bool,
     ) -> Result<Self, WorkerError> {
+        let stopped = options.places.maint.join("stopped");
+        let sources = Sources::new(options.user_policy.clone(), stopped);
         world.guard(lock.guard.clone());
         let mut engine = Engine::load(&mut world, options.config.clone(), now())
             .map_err(|source| unusable(&options.places, source))?;
@@ -266,6 +299,7 @@ impl<'a, S: Summons> Running<'a, S> {
             server,
             last_needed: now().mono_ns,
             looked_after: 0,
+            sources,
             lock,
         })
     }
@@ -357,7 +391,7 @@ impl<'a, S: Summons> Running<'a, S> {
         self.options.linger.is_none_or(|linger| alone < linger)
     }
 
-    /// Puts back what a logout or a cleaner removed.
+    /// Puts back what a logout or a cleaner removed, and sees what was changed.
     fn look_after(&mut self, at: Now) {
         if at.mono_ns.saturating_sub(self.looked_after) < LOOK_AFTER_NS {
             return;
@@ -370,6 +404,28 @@ impl<'a, S: Summons> Running<'a, S> {
                 // What was published went with the socket.
                 self.engine.publish_again();
             }
+        }
+        self.follow(at);
+    }
+
+    /// Goes by what the files say that were changed meanwhile.
+    fn follow(&mut self, at: Now) {
+        let mut changed = false;
+        if let Some(rules) = self.sources.changed_rules() {
+            let user = self.sources.follows_user().then_some(rules.user);
+            let policy = self.engine.policy().reread(rules.system, user);
+            changed |= self
+                .engine
+                .set_policy(&mut self.world, at, policy, rules.problems);
+        }
+        if let Some(zone) = self.sources.changed_zone() {
+            changed |= self.engine.set_zone(&mut self.world, at, zone);
+        }
+        if changed {
+            self.engine.handle(&mut self.world, now(), Event::Changed);
+        }
+        if self.sources.is_stopped() {
+            self.engine.is_unwanted(&mut self.world, at);
         }
     }
 }

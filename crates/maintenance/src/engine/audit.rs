@@ -11,6 +11,7 @@ use std::io;
 
 use lle_core::plan::Plan;
 use lle_core::policy::{Kind, Who, sanitise};
+use lle_core::task::log_rotation::SEGMENTS_KEPT;
 use lle_log::audit::anchor::Anchor;
 use lle_log::audit::{self, Chain, Head, Key, Segment};
 use lle_log::records::{LogKind, header};
@@ -21,11 +22,17 @@ use crate::api::{AuditRecord, VerifyDocument};
 use crate::state::{Change, Incident};
 use crate::world::{Disk, File, Now, World};
 
+#[cfg(test)]
+mod tests;
+
 /// Characters of any text in a record.
 const TEXT_MAX: usize = 300;
 /// Bytes of a segment at which the log goes on in a new one, whatever becomes of the task that looks after it: far
 /// below what is read of a file.
 const SEGMENT_BYTES_FORCED: u64 = 8 * 1024 * 1024;
+/// Segments beyond which the oldest go, whatever becomes of that task: somewhat more than it keeps, so that it is the
+/// one that removes them where it may. With the bound on each, the log takes 160 MiB at most.
+const SEGMENTS_FORCED: u32 = SEGMENTS_KEPT + 4;
 /// Kind of a record.
 const ENTRY: u8 = 1;
 /// Refused peers are recorded once in so long for each user, and counted in between.
@@ -165,6 +172,8 @@ pub(crate) struct AuditTrail {
     anchor: Option<Anchor>,
     segment: u32,
     oldest: Option<u32>,
+    /// The segment in which old ones were last removed by force, or could not be: not tried again in the same.
+    bounded_in: Option<u32>,
     bytes: u64,
     /// Plans whose intent has no outcome, in the segment that was written last.
     open: BTreeSet<u64>,
@@ -197,6 +206,7 @@ impl AuditTrail {
             anchor: None,
             segment: 0,
             oldest: None,
+            bounded_in: None,
             bytes: 0,
             open: BTreeSet::new(),
             last_plan: 0,
@@ -445,6 +455,13 @@ impl AuditTrail {
         Ok(())
     }
 
+    /// The first segment that is kept by the hard bound, if older ones are there and were not dealt with.
+    fn over_bound(&self) -> Option<u32> {
+        let first_kept = self.segment.saturating_add(1).saturating_sub(SEGMENTS_FORCED);
+        let is_over = self.oldest.is_some_and(|oldest| oldest < first_kept);
+        (is_over && self.bounded_in != Some(self.segment)).then_some(first_kept)
+    }
+
     pub(crate) fn segment(&self) -> u32 {
         self.segment
     }
@@ -611,7 +628,34 @@ impl Engine {
             let noticed = Entry::noticed("audit", "the log could not be written for a while before this");
             self.audit.append(world, now, noticed);
         }
+        if written {
+            self.bound_audit(world, now);
+        }
         written
+    }
+
+    /// Removes the oldest segments if there are more than any policy lets stay: the disk is not filled because the task
+    /// that rotates the log is paused or may only advise.
+    fn bound_audit<W: World>(&mut self, world: &mut W, now: Now) {
+        let Some(first_kept) = self.audit.over_bound() else {
+            return;
+        };
+        self.audit.bounded_in = Some(self.audit.segment);
+        let what = format!("remove segments of audit before {first_kept}");
+        let why = format!("there are more than {SEGMENTS_FORCED}; log-rotation is held back");
+        if !self.audit.append(world, now, Entry::noticed(&what, &why)) {
+            return;
+        }
+        let outcome = match self.audit.remove_below(world, first_kept) {
+            Ok(()) => "done".to_owned(),
+            Err(error) => format!("failed: {error}"),
+        };
+        let entry = Entry {
+            phase: "outcome".into(),
+            outcome,
+            ..Entry::noticed(&what, "")
+        };
+        self.audit.append(world, now, entry);
     }
 
     /// What was found wrong with the log at start is an incident, told in the log itself.

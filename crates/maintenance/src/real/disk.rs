@@ -22,7 +22,8 @@ pub(crate) use super::draft::{clear_strays, create_folder, draft_of, read_small}
 use super::{Places, draft};
 use crate::world::{Disk, File};
 
-/// Bytes of a file that are read. A log is rotated or rewritten long before.
+/// Bytes of a file that is read; a longer one is an error, since what is cut off would look like damage. A log is
+/// rotated or rewritten long before.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Descriptors kept open: the state, the audit segment, the anchor.
 const KEPT_MAX: usize = 4;
@@ -195,7 +196,13 @@ impl Disk for RealDisk {
             return Err(io::Error::other(format!("{} is no file", name.display())));
         }
         let mut bytes = Vec::new();
-        opened.take(BYTES_MAX).read_to_end(&mut bytes)?;
+        opened.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > BYTES_MAX {
+            return Err(io::Error::new(
+                ErrorKind::FileTooLarge,
+                format!("{} is longer than {BYTES_MAX} bytes", name.display()),
+            ));
+        }
         Ok(Some(bytes))
     }
 
@@ -373,6 +380,21 @@ mod tests {
         disk.sync(File::Key).unwrap();
         let names = fs::read_dir(folder.path().join("s/keys")).unwrap();
         assert_eq!(names.count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn what_is_too_long_is_not_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut disk = disk(folder.path());
+        let file = fs::File::create(disk.maint.join("state.log")).unwrap();
+        file.set_len(BYTES_MAX).unwrap();
+        assert_eq!(
+            disk.read(File::State).unwrap().map(|bytes| bytes.len() as u64),
+            Some(BYTES_MAX)
+        );
+        file.set_len(BYTES_MAX + 1).unwrap();
+        let error = disk.read(File::State).unwrap_err();
+        assert!(error.to_string().contains("longer than"), "{error}");
     }
 
     #[test]
