@@ -136,3 +136,32 @@ fn memory_that_an_idle_session_does_not_use_is_given_back() {
     assert!(task["gained_bytes"].as_i64().unwrap() > 100_000, "{task}");
     press(&mut terminal, "echo still here\r", "still here");
 }
+
+#[test]
+fn each_point_of_a_review_has_its_evidence() {
+    let mut house = Household::with_worker("", &[]);
+    let told = |house: &Household| -> Vec<String> {
+        let document = house.json(&["checklist"]);
+        let items = document["items"].as_array().unwrap().iter();
+        let points = items.flat_map(|item| item["item"]["points"].as_array().unwrap());
+        points
+            .map(|point| point["evidence"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    house.said(&["run", "health-check"]);
+    let lines = told(&house);
+    assert!(lines.iter().all(|line| !line.is_empty()), "{lines:?}");
+    let has = |lines: &[String], part: &str| lines.iter().any(|line| line.contains(part));
+    assert!(
+        has(&lines, "verified now, whole") && has(&lines, "the worker takes"),
+        "{lines:?}"
+    );
+    assert!(house.said(&["checklist"]).contains("succeeded for 1"));
+    // Without a worker, what it alone knows is unknown.
+    house.kill_worker();
+    let lines = told(&house);
+    assert!(
+        has(&lines, "refusals unknown") && has(&lines, "succeeded for 1"),
+        "{lines:?}"
+    );
+}

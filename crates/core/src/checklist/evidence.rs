@@ -356,7 +356,10 @@ mod tests {
             row.reading.verdict = Verdict::Missed;
         }
         let told = promises(&rows);
-        assert!(told.starts_with(&format!("1 met, 4 missed, 0 unknown; missed: {}", rows[1].id)), "{told}");
+        assert!(
+            told.starts_with(&format!("1 met, 4 missed, 0 unknown; missed: {}", rows[1].id)),
+            "{told}"
+        );
         assert!(told.ends_with(" and 1 more"), "{told}");
     }
 
