@@ -285,6 +285,21 @@ fn stopped_it_stays_away_until_it_is_started() {
 }
 
 #[test]
+fn a_session_that_comes_or_wakes_is_seen_at_once() {
+    // Nobody is there, so it looks once a minute.
+    let house = Household::with_worker("", &[]);
+    let seen = || house.json(&["status"])["worker"]["sessions"].as_u64();
+    assert_eq!(seen(), Some(0));
+    let _terminal = house.session();
+    wait("the session to be seen", || seen() == Some(1));
+    let bell = house.runtime().join("bell");
+    assert!(bell.exists());
+    house.said(&["stop"]);
+    wait("the worker to end", || house.worker().is_none());
+    assert!(!bell.exists(), "its bell is gone");
+}
+
+#[test]
 fn stopped_without_its_socket_it_ends_all_the_same() {
     let house = Household::with_worker("", &[]);
     let socket = house.runtime().join("control");

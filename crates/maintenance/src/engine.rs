@@ -342,6 +342,13 @@ impl Engine {
         look.min(sync).min(due).min(live).max(now.mono_ns)
     }
 
+    /// A session says that somebody types again. Whoever is known to be active already is looked at soon anyway.
+    pub fn is_called<W: World>(&mut self, world: &mut W, now: Now) {
+        if self.acts && !self.somebody_is_active(now) {
+            self.look(world, now);
+        }
+    }
+
     /// Takes note that the control socket answers: somebody is being answered over it.
     pub fn answers_on_socket(&mut self) {
         self.socket_answers = true;

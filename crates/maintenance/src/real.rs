@@ -1,5 +1,6 @@
 //! The real world: the user's folders, the sessions' flight files, child processes.
 
+pub(crate) mod bell;
 pub(crate) mod calls;
 pub mod disk;
 mod draft;

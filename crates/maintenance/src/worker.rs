@@ -26,6 +26,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::control::{Dispatch, Fault, Peer, Server};
 use crate::engine::{Config, Engine, Event, Pace};
+use crate::real::bell::Bell;
 use crate::real::disk::Guard;
 use crate::real::sources::Sources;
 use crate::real::{Places, RealWorld, now};
@@ -265,6 +266,8 @@ pub(crate) struct Running<'a, S> {
     last_needed: u64,
     looked_after: u64,
     sources: Sources,
+    /// None where it cannot be hung: then sessions are looked at when it is time to.
+    bell: Option<Bell>,
     /// Dropped last: until the jobs are dead and the socket is gone, no other engine may begin.
     lock: Lock,
 }
@@ -300,6 +303,7 @@ impl<'a, S: Summons> Running<'a, S> {
             last_needed: now().mono_ns,
             looked_after: 0,
             sources,
+            bell: Bell::hang(&options.places.runtime).ok(),
             lock,
         })
     }
@@ -327,6 +331,9 @@ impl<'a, S: Summons> Running<'a, S> {
             for end in self.world.ended_calls() {
                 self.engine.handle(&mut self.world, at, Event::CallDone(end));
             }
+            if self.bell.as_mut().is_some_and(|bell| bell.has_rung(at.mono_ns)) {
+                self.engine.is_called(&mut self.world, at);
+            }
             self.answer(at);
             self.engine.handle(&mut self.world, now(), Event::Tick);
             self.look_after(at);
@@ -340,7 +347,7 @@ impl<'a, S: Summons> Running<'a, S> {
         }
     }
 
-    /// Waits for a client, a job, a signal, or the time to do something.
+    /// Waits for a client, a job, a signal, a session that rings, or the time to do something.
     fn sleep(&mut self) {
         let at = now();
         // The folders are looked after also when nothing else is to do: a session asks nobody to.
@@ -361,6 +368,8 @@ impl<'a, S: Summons> Running<'a, S> {
         if let Some(server) = &self.server {
             server.interests(&mut fds);
         }
+        let bell = self.bell.as_ref().and_then(|bell| bell.wakes(at.mono_ns));
+        fds.extend(bell.map(|bell| PollFd::from_borrowed_fd(bell, PollFlags::IN)));
         fds.extend(
             self.world
                 .jobs()
@@ -404,6 +413,10 @@ impl<'a, S: Summons> Running<'a, S> {
                 // What was published went with the socket.
                 self.engine.publish_again();
             }
+        }
+        if !self.bell.as_ref().is_some_and(Bell::hangs) {
+            self.bell = None;
+            self.bell = Bell::hang(&self.options.places.runtime).ok();
         }
         self.follow(at);
     }
