@@ -198,6 +198,8 @@ impl Host for RealWorld {
         self.sessions.look(each);
     }
     fn publish(&mut self, desired: &Desired) -> io::Result<()> {
+        // Another worker may publish by now.
+        self.disk.refuse_unless_writable()?;
         self.sessions.publish(desired)
     }
     fn published(&mut self) -> Option<Desired> {

@@ -118,7 +118,11 @@ impl RealDisk {
         }
     }
 
-    fn refuse_unless_writable(&self) -> io::Result<()> {
+    /// Whether anything may be written.
+    ///
+    /// # Errors
+    /// It is open for reading only, or the lock that guards it is gone.
+    pub(crate) fn refuse_unless_writable(&self) -> io::Result<()> {
         if !self.writable {
             return Err(io::Error::new(
                 ErrorKind::ReadOnlyFilesystem,
