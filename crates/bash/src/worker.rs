@@ -4,6 +4,9 @@
 //! beside it says that the user wants none. A session looks once after each prompt. What a worker that is gone has left
 //! in its lock's file tells how it ended: nothing, by itself; its number, killed; `ready` too, killed at work.
 //!
+//! While nobody types anywhere the worker looks once a minute; a session that shows a prompt again rings its bell, a
+//! datagram socket in the runtime folder.
+//!
 //! Invariants: in doubt nothing is started; a worker that was killed is replaced at once; starts that fail become ever
 //! rarer.
 
@@ -15,6 +18,7 @@ use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 /// After a start of which nothing came the next is this far at the least: longer than a worker needs to take its
@@ -27,6 +31,9 @@ const RETRY_NS_MAX: u64 = 300_000_000_000;
 const EARLY_MAX: u8 = 20;
 /// Bytes of the lock's file: a number and a word.
 const LEFT_BYTES_MAX: u64 = 32;
+/// The worker's bell is rung at most this often: whoever is active is looked at every ten seconds, and idle after thirty.
+const RING_NS: u64 = 30_000_000_000;
+const BELL: &str = "bell";
 const LOCK: &str = "worker.lock";
 /// The user stopped the worker, and wants no other.
 const STOPPED: &str = "stopped";
@@ -85,9 +92,26 @@ pub(crate) struct Worker {
     replaced: Option<u32>,
     /// Workers in a row that were killed before they worked.
     early: u8,
+    /// When the bell was last rung; none before that.
+    rung_at: Option<u64>,
 }
 
 impl Worker {
+    /// Tells the worker that somebody is here, unless that was done a while ago. Waits for nothing: a worker that does
+    /// not hear looks by itself, later.
+    fn ring(&mut self, now: u64, runtime: &Path) {
+        if self.rung_at.is_some_and(|at| now.saturating_sub(at) < RING_NS) {
+            return;
+        }
+        self.rung_at = Some(now);
+        let Ok(socket) = UnixDatagram::unbound() else {
+            return;
+        };
+        if socket.set_nonblocking(true).is_ok() {
+            let _unheard = socket.send_to(b"r", runtime.join(BELL));
+        }
+    }
+
     /// True if it is time for a start; the next is put off.
     fn may_start(&mut self, now: u64, left: Left) -> bool {
         // Somebody's start has worked since ours, and that worker was killed.
@@ -126,6 +150,14 @@ impl Lle {
         let found = worker.folder.as_deref().map_or(Found::Unknown, look);
         if found == Found::Alive {
             worker.lives();
+            // A session that has no flight file is not looked at.
+            let runtime = self
+                .session
+                .flight_path()
+                .and_then(|flight| flight.parent()?.parent());
+            if let Some(runtime) = runtime {
+                worker.ring(crate::clock::now(), runtime);
+            }
         }
         let Found::Gone(left) = found else { return };
         if !worker.may_start(crate::clock::now(), left) {
@@ -223,6 +255,28 @@ mod tests {
         let again = now + 300 * S;
         let mut may = |at| worker.may_start(at, Left::default());
         assert!(may(again) && !may(again + 4 * S) && may(again + 5 * S));
+    }
+
+    #[test]
+    fn the_bell_is_rung_now_and_then() {
+        let folder = std::env::temp_dir().join(format!("lusush-bell-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        let path = folder.join(BELL);
+        let _ = std::fs::remove_file(&path);
+        let mut worker = Worker::default();
+        // Nobody hears, and nobody waits.
+        worker.ring(0, &folder);
+        let bell = UnixDatagram::bind(&path).expect("it can be bound");
+        bell.set_nonblocking(true).expect("it is a socket");
+        let mut heard = |now| {
+            worker.ring(now, &folder);
+            bell.recv(&mut [0; 8]).is_ok()
+        };
+        assert!(!heard(RING_NS - 1));
+        assert!(heard(RING_NS));
+        assert!(!heard(RING_NS + 1));
+        assert!(heard(2 * RING_NS));
+        let _ = std::fs::remove_dir_all(&folder);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! sign-off clears it. A sign-off that the clock puts further ahead than one period is a mistake of the clock's and
 //! counts for nothing.
 
+pub mod evidence;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

@@ -88,6 +88,11 @@ impl Action {
         )
     }
 
+    /// Whether a plan goes on without it: what one session does not answer is no reason to leave the others out.
+    pub const fn may_be_missed(&self) -> bool {
+        matches!(self, Action::TrimSession { .. })
+    }
+
     /// What it does, in a few words.
     pub fn about(&self) -> String {
         match self {

@@ -162,6 +162,15 @@ impl Policy {
         Policy { built_in, ..self }
     }
 
+    /// The same after the files were read again: the machine's rules, and the user's if there is such a file to follow.
+    pub fn reread(&self, system: PolicyRules, user: Option<PolicyRules>) -> Policy {
+        Policy {
+            built_in: self.built_in.clone(),
+            system,
+            user: user.unwrap_or_else(|| self.user.clone()),
+        }
+    }
+
     /// How far `area`, a kind of task or a registered task by its name, may go by itself.
     pub fn mode_max(&self, area: &str) -> Mode {
         let given = |(layer, rules): (Layer, &PolicyRules)| {

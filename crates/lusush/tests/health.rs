@@ -4,6 +4,7 @@
 mod support;
 
 use lle_pty::Terminal;
+use rustix::process::Signal;
 use serde_json::Value;
 use support::household::{Household, wait};
 use support::press;
@@ -103,36 +104,103 @@ fn a_prompt_that_became_slow_is_found_and_told_once() {
     assert_eq!(house.json(&["alerts"])["alerts"][0]["state"], "acknowledged");
 }
 
+/// Sessions whose allocators hold much that nobody uses.
+fn hoarders(house: &Household, count: usize) -> Vec<Terminal> {
+    let allocate = "for ((i = 0; i < 60000; i++)); do a[i]=text$i; done; keep=this; unset a\r";
+    let mut terminals: Vec<Terminal> = (0..count).map(|_| house.session()).collect();
+    for terminal in &mut terminals {
+        press(terminal, allocate, "$");
+    }
+    let full = || {
+        let metrics = house.json(&["metrics"]);
+        let of = |metric: &&Value| metric["name"] == "malloc_free_bytes" && metric["session"].is_string();
+        let metrics = metrics["metrics"].as_array().unwrap().iter().filter(of);
+        metrics
+            .filter(|metric| metric["value"].as_f64() > Some(1e6))
+            .count()
+    };
+    // A session asks its allocator at a prompt, every few seconds at most.
+    wait("much to be free", || {
+        for terminal in &mut terminals {
+            press(terminal, "\r", "$");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        full() == count
+    });
+    terminals
+}
+
+/// Runs memory-defrag until its last run says something.
+fn defrag_until(house: &Household, said: &str) -> Value {
+    let mut task = Value::Null;
+    wait(said, || {
+        // Busy while a session is waited for; with nothing to do until all are idle.
+        let _asked = house.maint(&["run", "memory-defrag"]);
+        task = house.task("memory-defrag");
+        task["last_note"].as_str().is_some_and(|note| note.contains(said))
+    });
+    task
+}
+
 #[test]
 fn memory_that_an_idle_session_does_not_use_is_given_back() {
     let house = Household::with_worker("", OFTEN);
-    let mut terminal = house.session();
-    let allocate = "for ((i = 0; i < 60000; i++)); do a[i]=text$i; done; keep=this; unset a\r";
-    press(&mut terminal, allocate, "$");
-    let free = |house: &Household| {
-        let metrics = house.json(&["metrics"]);
-        let metrics = metrics["metrics"].as_array().unwrap().clone();
-        let found = metrics
-            .iter()
-            .find(|metric| metric["name"] == "malloc_free_bytes" && metric["session"].is_string());
-        found.and_then(|metric| metric["value"].as_f64())
-    };
-    // The session asks its allocator at a prompt, every few seconds at most.
-    wait("much to be free", || {
-        press(&mut terminal, "\r", "$");
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        free(&house).is_some_and(|bytes| bytes > 1e6)
-    });
-    wait("a run that has something to do", || {
-        // Busy while the session is waited for.
-        let _asked = house.maint(&["run", "memory-defrag"]);
-        house.task("memory-defrag")["successes"].as_u64() > Some(0)
-    });
-    let task = house.task("memory-defrag");
+    let mut terminals = hoarders(&house, 1);
+    let task = defrag_until(&house, "bytes given back");
+    assert_eq!(task["last_outcome"], "succeeded", "{task}");
+    assert!(task["gained_bytes"].as_i64().unwrap() > 100_000, "{task}");
+    press(&mut terminals[0], "echo still here\r", "still here");
+}
+
+#[test]
+fn a_session_that_hangs_keeps_no_other_from_giving_memory_back() {
+    let house = Household::with_worker("", OFTEN);
+    let mut terminals = hoarders(&house, 2);
+    terminals[0].signal(Signal::STOP).unwrap();
+    let task = defrag_until(&house, "1 of 2 steps missed");
+    let note = task["last_note"].as_str().unwrap();
     assert!(
-        task["last_note"].as_str().unwrap().contains("bytes given back"),
+        note.contains("bytes given back") && note.contains("did not answer"),
         "{task}"
     );
+    assert_eq!(task["last_outcome"], "succeeded", "{task}");
     assert!(task["gained_bytes"].as_i64().unwrap() > 100_000, "{task}");
-    press(&mut terminal, "echo still here\r", "still here");
+    // A run that nobody answered has failed.
+    terminals[1].signal(Signal::STOP).unwrap();
+    wait("a run that failed", || {
+        let _asked = house.maint(&["run", "memory-defrag"]);
+        house.task("memory-defrag")["last_outcome"] == "failed"
+    });
+    terminals[1].signal(Signal::CONT).unwrap();
+    terminals[0].signal(Signal::CONT).unwrap();
+    press(&mut terminals[0], "echo still here\r", "still here");
+}
+
+#[test]
+fn each_point_of_a_review_has_its_evidence() {
+    let mut house = Household::with_worker("", &[]);
+    let told = |house: &Household| -> Vec<String> {
+        let document = house.json(&["checklist"]);
+        let items = document["items"].as_array().unwrap().iter();
+        let points = items.flat_map(|item| item["item"]["points"].as_array().unwrap());
+        points
+            .map(|point| point["evidence"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    house.said(&["run", "health-check"]);
+    let lines = told(&house);
+    assert!(lines.iter().all(|line| !line.is_empty()), "{lines:?}");
+    let has = |lines: &[String], part: &str| lines.iter().any(|line| line.contains(part));
+    assert!(
+        has(&lines, "verified now, whole") && has(&lines, "the worker takes"),
+        "{lines:?}"
+    );
+    assert!(house.said(&["checklist"]).contains("succeeded for 1"));
+    // Without a worker, what it alone knows is unknown.
+    house.kill_worker();
+    let lines = told(&house);
+    assert!(
+        has(&lines, "refusals unknown") && has(&lines, "succeeded for 1"),
+        "{lines:?}"
+    );
 }

@@ -127,6 +127,34 @@ fn a_state_folder_that_vanished_ends_its_worker_and_gets_another() {
     assert!(house.said(&["audit", "verify"]).contains("whole"));
 }
 
+#[test]
+fn a_key_that_a_loss_of_power_emptied_is_kept_aside_and_the_log_goes_on() {
+    for left in [&b""[..], b"too short"] {
+        let mut house = Household::with_worker("", &[]);
+        assert!(schedule(&house, "early").status.success());
+        house.kill_worker();
+        let key = house.state().join("keys/audit.key");
+        fs::write(&key, left).unwrap();
+        let problem = format!("its key has {} bytes and not 32", left.len());
+        let unproven = house.json(&["audit", "verify"]);
+        assert!(
+            unproven["problems"][0].as_str().unwrap().contains(&problem),
+            "{unproven}"
+        );
+        house.start_worker(&[]);
+        assert!(schedule(&house, "late").status.success());
+        assert_eq!(fs::read(&key).unwrap().len(), 32);
+        assert_eq!(fs::read(key.with_extension("key.unusable")).unwrap(), left);
+        let audit = house.json(&["audit", "show"])["records"].to_string();
+        assert!(audit.contains(&problem) && audit.contains("\"late\""), "{audit}");
+        // What was written before proves nothing any more, and what came after is as it was written.
+        let verified = house.json(&["audit", "verify"]);
+        let problems = verified["problems"].as_array().unwrap();
+        let of_old = |problem: &Value| problem.as_str().unwrap().starts_with("audit-00000000.log");
+        assert!(!problems.is_empty() && problems.iter().all(of_old), "{verified}");
+    }
+}
+
 fn check_refuses_changes(house: &Household, terminal: &mut Terminal) -> Vec<String> {
     let mut kept = Vec::new();
     // The last page of a file may have room for some more.

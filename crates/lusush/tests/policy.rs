@@ -120,3 +120,28 @@ fn rules_that_are_not_understood_allow_looking_only() {
     audit verify: 0: The audit log is whole: 2 records, the last one is #2.
     ");
 }
+
+#[test]
+fn what_the_machine_comes_to_forbid_and_where_it_is_holds_at_once() {
+    let Some(said) = day(
+        "what_the_machine_comes_to_forbid_and_where_it_is_holds_at_once",
+        "",
+        "",
+        "until_said() { for _ in $(seq 1000); do \"$L\" maint audit show | grep -q \"$1\" && return; sleep 0.02; done; echo in vain: $1; }; \
+         try pause backup; printf 'denied_operations = [\"pause\", \"stop\"]\n' > /etc/lusush/policy.toml; \
+         until_said 'the policy has changed'; try pause backup; try stop; \
+         folder=$(echo \"$LUSUSH_HOME\"/state/maint/*); echo > \"$folder/stopped\"; until_said 'stop.*by user 0\\( [^(]\\|[:,;.]\\|$\\)'; \
+         echo 'nonsense' > /etc/lusush/policy.toml; for _ in $(seq 1000); do \"$L\" maint resume backup 2>/dev/null || break; sleep 0.02; done > /dev/null; \
+         try resume backup; try health; \
+         ln -sfn /usr/share/zoneinfo/Pacific/Kiritimati /etc/localtime; until_said 'time zone has changed'",
+    ) else {
+        return;
+    };
+    insta::assert_snapshot!(said, @"
+    pause backup: 0: backup does not run by itself until `lusush maint resume backup`.
+    pause backup: 7: Error: the operation is denied (system policy, denied_operations)
+    stop: 7: Error: the operation is denied (system policy, denied_operations)
+    resume backup: 7: Error: the operation is denied (system policy, denied_operations)
+    health: 0: Health: degraded
+    ");
+}

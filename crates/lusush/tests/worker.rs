@@ -285,6 +285,80 @@ fn stopped_it_stays_away_until_it_is_started() {
 }
 
 #[test]
+fn a_session_that_comes_or_wakes_is_seen_at_once() {
+    // Nobody is there, so it looks once a minute.
+    let house = Household::with_worker("", &[]);
+    let seen = || house.json(&["status"])["worker"]["sessions"].as_u64();
+    assert_eq!(seen(), Some(0));
+    let _terminal = house.session();
+    wait("the session to be seen", || seen() == Some(1));
+    let bell = house.runtime().join("bell");
+    assert!(bell.exists());
+    house.said(&["stop"]);
+    wait("the worker to end", || house.worker().is_none());
+    assert!(!bell.exists(), "its bell is gone");
+}
+
+#[test]
+fn stopped_without_its_socket_it_ends_all_the_same() {
+    let house = Household::with_worker("", &[]);
+    let socket = house.runtime().join("control");
+    std::fs::remove_file(&socket).unwrap();
+    // Nor can it bind another.
+    std::fs::create_dir(&socket).unwrap();
+    let pid = house.worker().unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    let held = house.maint(&["stop"]);
+    let said = String::from_utf8_lossy(&held.stderr).into_owned();
+    assert_eq!(
+        held.status.code(),
+        Some(i32::from(Code::Unavailable.exit())),
+        "{said}"
+    );
+    assert!(
+        said.contains(&format!("process {}", pid.as_raw_nonzero())),
+        "{said}"
+    );
+    kill_process(pid, Signal::CONT).unwrap();
+    assert!(house.said(&["stop"]).contains("no session starts another"));
+    assert_eq!(house.worker(), None, "whoever was told so may rely on it");
+    assert!(house.folder().join("stopped").exists());
+    assert!(house.said(&["audit", "show"]).contains("by the file `stopped`"));
+}
+
+#[test]
+fn rules_that_are_changed_hold_in_the_worker_that_runs() {
+    let house = Household::with_worker("", &[]);
+    let folder = house.home.lusush().join("config");
+    std::fs::create_dir_all(&folder).unwrap();
+    let rules = folder.join("policy.toml");
+    let write = |text: &str| {
+        std::fs::write(&rules, text).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&rules, mode).unwrap();
+    };
+    let denied = |words: &[&str]| {
+        let code = house.maint(words).status.code();
+        code == Some(i32::from(Code::PolicyViolation.exit()))
+    };
+    let told = || house.said(&["audit", "show"]).contains("the policy has changed");
+    assert!(!denied(&["pause", "backup"]) && !told());
+    write("denied_operations = [\"pause\"]\n");
+    wait("the rules to hold", || denied(&["pause", "backup"]));
+    assert!(told());
+    assert!(!denied(&["resume", "backup"]), "only what they say");
+    // What is not understood allows looking only, now as at a start.
+    write("denied_operations = pause\n");
+    wait("no rules to hold", || denied(&["resume", "backup"]));
+    let health = house.said(&["health"]);
+    assert!(health.contains("a policy is not understood"), "{health}");
+    std::fs::remove_file(&rules).unwrap();
+    wait("the rules to be gone", || !denied(&["pause", "backup"]));
+    assert!(!house.said(&["health"]).contains("a policy is not understood"));
+    assert!(told());
+}
+
+#[test]
 fn what_begins_by_itself_can_be_paused() {
     let house = Household::with_worker("", &[]);
     house.said(&["schedule", "tick", "--when", "every 1s", "--", "true"]);

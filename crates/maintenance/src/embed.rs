@@ -396,6 +396,7 @@ fn run(
     let worker = worker::Options {
         places: options.places.clone(),
         config: options.config.clone(),
+        user_policy: None,
         linger: None,
         spawned: false,
         pace: crate::engine::Pace::default(),

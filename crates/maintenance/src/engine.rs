@@ -17,6 +17,7 @@
 
 mod answer;
 mod audit;
+mod changed;
 mod evidence;
 mod execute;
 mod host;
@@ -24,6 +25,8 @@ mod observe;
 mod publish;
 mod requests;
 mod schedule;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -71,7 +74,7 @@ impl Default for Pace {
 pub enum Event {
     /// Time has passed.
     Tick,
-    /// A file that the engine goes by may have changed.
+    /// What the engine goes by has changed: its rules, or the time zone.
     Changed,
     /// A job has ended.
     JobDone(JobEnd),
@@ -232,7 +235,14 @@ impl Engine {
     /// Takes an event in.
     pub fn handle<W: World>(&mut self, world: &mut W, now: Now, event: Event) {
         match event {
-            Event::Tick | Event::Changed => self.tick(world, now),
+            Event::Tick => self.tick(world, now),
+            Event::Changed => {
+                if self.acts {
+                    // What is wrong with the rules is told at once.
+                    self.look(world, now);
+                }
+                self.tick(world, now);
+            }
             Event::JobDone(end) => self.job_done(world, now, &end),
             Event::CallDone(end) => self.call_done(world, now, end),
         }
@@ -330,6 +340,13 @@ impl Engine {
             sync
         };
         look.min(sync).min(due).min(live).max(now.mono_ns)
+    }
+
+    /// A session says that somebody types again. Whoever is known to be active already is looked at soon anyway.
+    pub fn is_called<W: World>(&mut self, world: &mut W, now: Now) {
+        if self.acts && !self.somebody_is_active(now) {
+            self.look(world, now);
+        }
     }
 
     /// Takes note that the control socket answers: somebody is being answered over it.

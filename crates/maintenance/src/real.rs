@@ -1,11 +1,14 @@
 //! The real world: the user's folders, the sessions' flight files, child processes.
 
+pub(crate) mod bell;
 pub(crate) mod calls;
 pub mod disk;
+mod draft;
 pub mod host;
 pub(crate) mod jobs;
 pub mod policy;
 pub mod process;
+pub(crate) mod sources;
 
 use std::io;
 use std::path::PathBuf;
@@ -103,6 +106,9 @@ impl RealWorld {
     /// A folder cannot be made.
     pub fn open(places: Places, write: bool) -> io::Result<Self> {
         let disk = RealDisk::open(&places, write)?;
+        if write {
+            disk::clear_strays(&places.runtime);
+        }
         let samples = places
             .metrics
             .as_deref()
@@ -122,6 +128,11 @@ impl RealWorld {
     /// Where everything is.
     pub fn places(&self) -> &Places {
         &self.places
+    }
+
+    /// Writes from now on only while that lock is in place.
+    pub(crate) fn guard(&mut self, guard: disk::Guard) {
+        self.disk.guard(guard);
     }
 
     /// The jobs, for whoever waits for them.
@@ -165,6 +176,9 @@ impl Disk for RealWorld {
     fn replace(&mut self, file: File, bytes: &[u8]) -> io::Result<()> {
         self.disk.replace(file, bytes)
     }
+    fn create(&mut self, file: File, bytes: &[u8]) -> io::Result<()> {
+        self.disk.create(file, bytes)
+    }
     fn write_at(&mut self, file: File, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.disk.write_at(file, offset, bytes)
     }
@@ -184,6 +198,8 @@ impl Host for RealWorld {
         self.sessions.look(each);
     }
     fn publish(&mut self, desired: &Desired) -> io::Result<()> {
+        // Another worker may publish by now.
+        self.disk.refuse_unless_writable()?;
         self.sessions.publish(desired)
     }
     fn published(&mut self) -> Option<Desired> {

@@ -8,6 +8,8 @@
 //! - What is acknowledged is in the log. A change that cannot be written is either refused (what somebody asked for)
 //!   or kept in memory and said (what the engine noticed by itself).
 //! - Damage costs the records it hit and nothing else: it is counted, and the next snapshot leaves it behind.
+//! - What a newer version wrote and this one does not know is not lost: before the first snapshot the log is copied to
+//!   `state.log.newer`, of which there is one, the last.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -335,8 +337,10 @@ mod by_number {
 pub struct Loaded {
     /// Changes replayed.
     pub changes: u64,
-    /// Stretches that were no record, or records that say nothing this version knows.
+    /// Stretches that were no record.
     pub damaged: u64,
+    /// Records that say something this version does not know: a newer one wrote them.
+    pub unknown: u64,
 }
 
 /// The log of changes, and where it stands.
@@ -348,6 +352,8 @@ pub struct StateLog {
     /// The last append failed, and with what: what came after is in memory only.
     pub failed: Option<String>,
     dirty: bool,
+    /// The log has records of a newer version, and no copy of it was made yet.
+    newer: bool,
 }
 
 impl StateLog {
@@ -369,15 +375,18 @@ impl StateLog {
         for entry in &read.entries {
             match serde_json::from_slice(entry.payload) {
                 Ok(change) => {
+                    loaded.unknown += u64::from(!knows_all(entry.payload, &change));
                     state.apply(change);
                     loaded.changes += 1;
                 }
-                Err(_) => loaded.damaged += 1,
+                // Its checksum holds: it is as it was written.
+                Err(_) => loaded.unknown += 1,
             }
             log.sequence = log.sequence.max(entry.sequence);
         }
         loaded.damaged += read.damage.len() as u64;
         log.bytes = bytes.len();
+        log.newer = loaded.unknown > 0;
         // Whoever wrote it may have been killed before it was durable.
         log.dirty = true;
         Ok((log, state, loaded))
@@ -437,6 +446,11 @@ impl StateLog {
         for task in tasks.into_values() {
             self.encode(&mut bytes, now, &Change::Task { task: Box::new(task) })?;
         }
+        if self.newer {
+            let old = disk.read(File::State)?.unwrap_or_default();
+            disk.replace(File::StateAside, &old)?;
+            self.newer = false;
+        }
         disk.replace(File::State, &bytes)?;
         self.bytes = bytes.len();
         self.dirty = true;
@@ -488,9 +502,27 @@ impl StateLog {
     }
 }
 
+/// Whether a snapshot holds nothing but what this version knows. A newer one may have added to it.
+fn knows_all(payload: &[u8], change: &Change) -> bool {
+    let Change::Snapshot { .. } = change else {
+        return true;
+    };
+    let fields = |value: serde_json::Value| match value {
+        serde_json::Value::Object(fields) => Some(fields),
+        _ => None,
+    };
+    let written = serde_json::from_slice::<serde_json::Value>(payload).ok();
+    let written = written.and_then(|mut written| fields(written["snapshot"]["state"].take()));
+    let known = serde_json::to_value(Durable::default()).ok().and_then(fields);
+    let known = known.unwrap_or_default();
+    written.is_none_or(|written| written.keys().all(|name| known.contains_key(name)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::real::Places;
+    use crate::real::disk::RealDisk;
     use lle_core::plan::Action;
 
     #[test]
@@ -532,5 +564,57 @@ mod tests {
         let mut again = Durable::default();
         again.apply(serde_json::from_slice(&bytes).unwrap());
         assert_eq!(format!("{again:?}"), format!("{state:?}"));
+    }
+    /// Writes a log of a snapshot and another record, as JSON.
+    fn written(disk: &mut RealDisk, records: &[&str]) {
+        let mut bytes = records::header(LogKind::State, 1, 0).to_vec();
+        for (sequence, payload) in (1..).zip(records) {
+            let entry = Entry {
+                at: 0,
+                kind: CHANGE,
+                sequence,
+                writer: 1,
+                time_ns: 0,
+                payload: payload.as_bytes(),
+            };
+            records::encode(&mut bytes, &entry).unwrap();
+        }
+        disk.replace(File::State, &bytes).unwrap();
+    }
+
+    #[test]
+    fn what_a_newer_version_wrote_is_kept_aside_before_it_would_be_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = |name: &str| folder.path().join(name);
+        let places = Places::below(&below("s"), &below("d"), &below("c"), &below("r"), "m");
+        let mut disk = RealDisk::open(&places, true).unwrap();
+        let mut check = |records: &[&str], unknown: u64| {
+            written(&mut disk, records);
+            let newer = disk.read(File::State).unwrap();
+            let _none = disk.remove(File::StateAside);
+            let (mut log, mut state, loaded) = StateLog::load(&mut disk, 1).unwrap();
+            assert_eq!((loaded.unknown, loaded.damaged), (unknown, 0), "{records:?}");
+            let change = Change::Paused { paused: true };
+            log.commit(&mut disk, Now::default(), &mut state, change).unwrap();
+            assert_eq!(disk.read(File::StateAside).unwrap(), None, "nothing is lost yet");
+            log.snapshot(&mut disk, Now::default(), &state).unwrap();
+            let aside = disk.read(File::StateAside).unwrap();
+            assert_eq!(aside.is_some(), unknown > 0, "{records:?}");
+            if let (Some(aside), Some(newer)) = (aside, newer) {
+                assert!(aside.starts_with(&newer));
+            }
+            // The rest was understood, and there is one copy, of the last time.
+            let (_, state, loaded) = StateLog::load(&mut disk, 1).unwrap();
+            assert!(state.paused && state.installed_wall_ns == 7);
+            assert_eq!(loaded.unknown, 0);
+        };
+        let installed = r#"{"installed":{"wall_ns":7}}"#;
+        check(&[installed], 0);
+        check(&[installed, r#"{"moon-phase":{"phase":3}}"#], 1);
+        check(&[r#"{"snapshot":{"state":{"installed_wall_ns":7}}}"#], 0);
+        check(
+            &[r#"{"snapshot":{"state":{"installed_wall_ns":7,"moon_phase":3}}}"#],
+            1,
+        );
     }
 }

@@ -26,14 +26,17 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::control::{Dispatch, Fault, Peer, Server};
 use crate::engine::{Config, Engine, Event, Pace};
+use crate::real::bell::Bell;
+use crate::real::disk::Guard;
+use crate::real::sources::Sources;
 use crate::real::{Places, RealWorld, now};
 use crate::world::Now;
 use lle_core::policy::Who;
 
 /// How long the worker stays after the last session, out of the box.
 pub const LINGER: Duration = Duration::from_secs(600);
-/// How often the folders are looked after, in nanoseconds: a logout may have removed them. It is the longest sleep,
-/// too: two looks at the disk every five seconds are a millionth of a processor.
+/// How often the folders are looked after, in nanoseconds: a logout may have removed them, and rules may have been
+/// changed. It is the longest sleep, too: six looks at the disk every five seconds are some millionths of a processor.
 const LOOK_AFTER_NS: u64 = 5_000_000_000;
 
 /// How a worker runs.
@@ -43,6 +46,9 @@ pub struct Options {
     pub places: Places,
     /// What the engine goes by.
     pub config: Config,
+    /// The file with the user's rules, which is followed while the worker runs, as the machine's is; none leaves the
+    /// user's as they are in `config`.
+    pub user_policy: Option<PathBuf>,
     /// How long to stay after the last session; none is for ever.
     pub linger: Option<Duration>,
     /// How often sessions are looked at.
@@ -93,9 +99,8 @@ static HELD: Mutex<BTreeSet<(u64, u64)>> = Mutex::new(BTreeSet::new());
 pub struct Lock {
     /// Never read again: open, it holds the lock.
     file: Option<fs::File>,
-    path: PathBuf,
-    /// Its entry in [`HELD`].
-    held: (u64, u64),
+    /// Its name, and its entry in [`HELD`].
+    guard: Guard,
 }
 
 impl Lock {
@@ -144,8 +149,7 @@ impl Lock {
         held.insert(number);
         Ok(Self {
             file: Some(file),
-            path,
-            held: number,
+            guard: Guard { path, number },
         })
     }
 
@@ -160,8 +164,7 @@ impl Lock {
 
     /// Whether the lock's file still has its name: without it another worker could take a lock of its own.
     fn is_in_place(&self) -> bool {
-        self.file.is_some()
-            && fs::symlink_metadata(&self.path).is_ok_and(|named| number_of(&named) == self.held)
+        self.file.is_some() && self.guard.is_in_place()
     }
 }
 
@@ -176,8 +179,34 @@ impl Drop for Lock {
         }
         // Closed while no other thread may take the lock: it would be dropped with ours.
         self.file = None;
-        held.remove(&self.held);
+        held.remove(&self.guard.number);
     }
+}
+
+/// The process that holds the lock of a folder, if another than this one does. Not for a process that may hold it: its
+/// own lock would be dropped.
+///
+/// # Errors
+/// The lock's file is there and cannot be looked at.
+pub fn holder(folder: &Path) -> io::Result<Option<u32>> {
+    let file = match fs::File::open(folder.join("worker.lock")) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let whole = rustix::process::Flock {
+        start: 0,
+        length: 0,
+        pid: None,
+        typ: rustix::process::FlockType::WriteLock,
+        offset_type: rustix::process::FlockOffsetType::Set,
+    };
+    let held = rustix::process::fcntl_getlk(&file, &whole)?;
+    // A process that is not visible here holds it as number 0.
+    let pid = |held: rustix::process::Flock| {
+        held.pid
+            .map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs())
+    };
+    Ok(held.map(pid))
 }
 
 fn number_of(found: &fs::Metadata) -> (u64, u64) {
@@ -236,6 +265,9 @@ pub(crate) struct Running<'a, S> {
     server: Option<Server>,
     last_needed: u64,
     looked_after: u64,
+    sources: Sources,
+    /// None where it cannot be hung: then sessions are looked at when it is time to.
+    bell: Option<Bell>,
     /// Dropped last: until the jobs are dead and the socket is gone, no other engine may begin.
     lock: Lock,
 }
@@ -252,6 +284,9 @@ impl<'a, S: Summons> Running<'a, S> {
         mut world: RealWorld,
         listens: bool,
     ) -> Result<Self, WorkerError> {
+        let stopped = options.places.maint.join("stopped");
+        let sources = Sources::new(options.user_policy.clone(), stopped);
+        world.guard(lock.guard.clone());
         let mut engine = Engine::load(&mut world, options.config.clone(), now())
             .map_err(|source| unusable(&options.places, source))?;
         engine.set_pace(options.pace);
@@ -267,6 +302,8 @@ impl<'a, S: Summons> Running<'a, S> {
             server,
             last_needed: now().mono_ns,
             looked_after: 0,
+            sources,
+            bell: Bell::hang(&options.places.runtime).ok(),
             lock,
         })
     }
@@ -294,6 +331,9 @@ impl<'a, S: Summons> Running<'a, S> {
             for end in self.world.ended_calls() {
                 self.engine.handle(&mut self.world, at, Event::CallDone(end));
             }
+            if self.bell.as_mut().is_some_and(|bell| bell.has_rung(at.mono_ns)) {
+                self.engine.is_called(&mut self.world, at);
+            }
             self.answer(at);
             self.engine.handle(&mut self.world, now(), Event::Tick);
             self.look_after(at);
@@ -307,7 +347,7 @@ impl<'a, S: Summons> Running<'a, S> {
         }
     }
 
-    /// Waits for a client, a job, a signal, or the time to do something.
+    /// Waits for a client, a job, a signal, a session that rings, or the time to do something.
     fn sleep(&mut self) {
         let at = now();
         // The folders are looked after also when nothing else is to do: a session asks nobody to.
@@ -328,6 +368,8 @@ impl<'a, S: Summons> Running<'a, S> {
         if let Some(server) = &self.server {
             server.interests(&mut fds);
         }
+        let bell = self.bell.as_ref().and_then(|bell| bell.wakes(at.mono_ns));
+        fds.extend(bell.map(|bell| PollFd::from_borrowed_fd(bell, PollFlags::IN)));
         fds.extend(
             self.world
                 .jobs()
@@ -358,7 +400,7 @@ impl<'a, S: Summons> Running<'a, S> {
         self.options.linger.is_none_or(|linger| alone < linger)
     }
 
-    /// Puts back what a logout or a cleaner removed.
+    /// Puts back what a logout or a cleaner removed, and sees what was changed.
     fn look_after(&mut self, at: Now) {
         if at.mono_ns.saturating_sub(self.looked_after) < LOOK_AFTER_NS {
             return;
@@ -371,6 +413,32 @@ impl<'a, S: Summons> Running<'a, S> {
                 // What was published went with the socket.
                 self.engine.publish_again();
             }
+        }
+        if !self.bell.as_ref().is_some_and(Bell::hangs) {
+            self.bell = None;
+            self.bell = Bell::hang(&self.options.places.runtime).ok();
+        }
+        self.follow(at);
+    }
+
+    /// Goes by what the files say that were changed meanwhile.
+    fn follow(&mut self, at: Now) {
+        let mut changed = false;
+        if let Some(rules) = self.sources.changed_rules() {
+            let user = self.sources.follows_user().then_some(rules.user);
+            let policy = self.engine.policy().reread(rules.system, user);
+            changed |= self
+                .engine
+                .set_policy(&mut self.world, at, policy, rules.problems);
+        }
+        if let Some(zone) = self.sources.changed_zone() {
+            changed |= self.engine.set_zone(&mut self.world, at, zone);
+        }
+        if changed {
+            self.engine.handle(&mut self.world, now(), Event::Changed);
+        }
+        if self.sources.is_stopped() {
+            self.engine.is_unwanted(&mut self.world, at);
         }
     }
 }

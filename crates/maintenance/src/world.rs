@@ -28,6 +28,10 @@ pub enum File {
     Anchor,
     /// The key of the audit chain.
     Key,
+    /// A key that could not be used, kept for whoever wants to look.
+    KeyAside,
+    /// The state as a newer version left it, with what this one does not know.
+    StateAside,
     /// Says that nobody wants a worker.
     Stopped,
 }
@@ -52,6 +56,12 @@ pub trait Disk {
     /// The file is as it was.
     fn replace(&mut self, file: File, bytes: &[u8]) -> io::Result<()>;
 
+    /// Makes a file that is not there yet, whole and durable at once; one that is there is never replaced.
+    ///
+    /// # Errors
+    /// It is there ([`io::ErrorKind::AlreadyExists`]), or was not made.
+    fn create(&mut self, file: File, bytes: &[u8]) -> io::Result<()>;
+
     /// Overwrites bytes in place, making the file if there is none.
     ///
     /// # Errors
@@ -70,7 +80,7 @@ pub trait Disk {
     /// The system's.
     fn audit_segments(&mut self) -> io::Result<Vec<u32>>;
 
-    /// Makes what was acknowledged durable.
+    /// Makes what was acknowledged durable. A file that is not there is an error, and is not made.
     ///
     /// # Errors
     /// It may not be.

@@ -148,6 +148,25 @@ impl SimDisk {
         Ok(())
     }
 
+    /// Makes a file that is not there, whole and durable.
+    ///
+    /// # Errors
+    /// The fault, or that it is there.
+    pub fn create(&mut self, file: File, bytes: &[u8]) -> io::Result<()> {
+        self.refuse()?;
+        if self.faults.full {
+            return Err(ErrorKind::StorageFull.into());
+        }
+        if self.faults.unsyncable {
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        if self.peek(file).is_some() {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        self.replace(file, bytes)?;
+        self.sync(file)
+    }
+
     /// Overwrites in place.
     ///
     /// # Errors
@@ -213,6 +232,9 @@ impl SimDisk {
     pub fn sync(&mut self, file: File) -> io::Result<()> {
         if self.faults.unsyncable {
             return Err(io::Error::from_raw_os_error(5));
+        }
+        if self.peek(file).is_none() {
+            return Err(ErrorKind::NotFound.into());
         }
         let content = self.files.entry(file).or_default();
         match (&content.seen, &mut content.durable) {

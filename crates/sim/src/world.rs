@@ -275,6 +275,13 @@ impl Disk for Hands<'_> {
         self.after(cut, done)
     }
 
+    fn create(&mut self, file: File, bytes: &[u8]) -> io::Result<()> {
+        self.must_act("a creation");
+        let cut = self.call(&|| format!("create {file:?} with {} bytes", bytes.len()));
+        let done = self.world.disk.create(file, bytes);
+        self.after(cut, done)
+    }
+
     fn write_at(&mut self, file: File, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.must_act("a write");
         let cut = self.call(&|| format!("write {} bytes of {file:?}", bytes.len()));

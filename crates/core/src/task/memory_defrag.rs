@@ -25,7 +25,8 @@ pub(super) fn task() -> Task {
 pub const FREE_BYTES_MIN: u64 = 256 * 1024;
 /// How long a session may take to answer, in milliseconds: it is idle, and a trim takes less than one.
 const ANSWER_MS: u64 = 3_000;
-/// Sessions of one run: as many as answer within its budget even if each keeps it waiting. The others are the next's.
+/// Sessions of one run: as many as answer within its budget even if each keeps it waiting. Those that were asked
+/// longest ago come first, so that over some runs each has its turn, whoever does not answer.
 pub const SESSIONS_MAX: usize = 8;
 
 /// What an idle session's allocator holds.
@@ -35,14 +36,17 @@ pub struct Heap {
     pub session: u64,
     /// Bytes that it holds and nobody uses; none if it does not tell.
     pub free_bytes: Option<u64>,
+    /// The last request that it was sent or has answered; none if it never was. Later ones are higher.
+    pub last_token: Option<u64>,
 }
 
 /// Plans a trim of every idle session that holds enough; `token` gives numbers that were not used before.
 pub fn plan(heaps: &[Heap], why: &str, mut token: impl FnMut() -> u64) -> Planned {
     let worth = |heap: &&Heap| heap.free_bytes.is_some_and(|bytes| bytes >= FREE_BYTES_MIN);
-    let steps: Vec<Step> = heaps
-        .iter()
-        .filter(worth)
+    let mut waiting: Vec<&Heap> = heaps.iter().filter(worth).collect();
+    waiting.sort_by_key(|heap| heap.last_token);
+    let steps: Vec<Step> = waiting
+        .into_iter()
         .take(SESSIONS_MAX)
         .map(|heap| Step {
             action: Action::TrimSession {
@@ -80,6 +84,7 @@ mod tests {
                 .map(|(session, free_bytes)| Heap {
                     session,
                     free_bytes: *free_bytes,
+                    last_token: None,
                 })
                 .collect();
             let mut last = 0;
@@ -105,5 +110,35 @@ mod tests {
         check(&[], &[]);
         check(&[None, Some(FREE_BYTES_MIN - 1)], &[]);
         check(&[None, Some(FREE_BYTES_MIN), Some(u64::MAX)], &[1, 2]);
+    }
+    #[test]
+    fn everybody_has_a_turn() {
+        const ALL: usize = 3 * SESSIONS_MAX;
+        let mut heaps: Vec<Heap> = (0..ALL as u64)
+            .map(|session| Heap {
+                session,
+                free_bytes: Some(FREE_BYTES_MIN),
+                last_token: None,
+            })
+            .collect();
+        let (mut asked, mut last) = (std::collections::BTreeSet::new(), 0);
+        // Nobody's free memory changes: not even those who were asked have answered.
+        for run in 1..=3 {
+            let planned = plan(&heaps, "test", || {
+                last += 1;
+                last
+            });
+            let Planned::Do(plan) = planned else {
+                panic!("{planned:?}")
+            };
+            for step in plan.steps {
+                let Action::TrimSession { session, token } = step.action else {
+                    panic!("{step:?}")
+                };
+                asked.insert(session);
+                heaps[usize::try_from(session).unwrap()].last_token = Some(token);
+            }
+            assert_eq!(asked.len(), run * SESSIONS_MAX);
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! Invariant: reading always has an answer. What changes something needs the worker, and says so.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,9 @@ use crate::paths;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a worker may take to start.
 const START: Duration = Duration::from_secs(10);
+
+/// How long a worker that cannot be asked may take to see that nobody wants it: it looks every five seconds.
+const STOP: Duration = Duration::from_secs(10);
 
 /// The variables that a worker is started with: where things are, who and when it is, and nothing else.
 const WORKER_VARIABLES: &[&str] = &[
@@ -92,13 +95,15 @@ pub(crate) fn places() -> Result<Places, Failure> {
     Ok(places)
 }
 
+/// The user's rules, if they may have some.
+pub(crate) fn user_policy() -> Option<PathBuf> {
+    let folder = paths::folders().config.ok()?;
+    Some(folder.join("policy.toml"))
+}
+
 /// What the engine goes by.
 pub(crate) fn config() -> Result<Config, Failure> {
-    let user = paths::folders()
-        .config
-        .ok()
-        .map(|folder| folder.join("policy.toml"));
-    let policy = lle_maintenance::real::policy::load(user.as_deref());
+    let policy = lle_maintenance::real::policy::load(user_policy().as_deref());
     for problem in &policy.problems {
         eprintln!("lusush: {problem}");
     }
@@ -203,14 +208,29 @@ fn allow(operation: Operation) -> Result<(), Failure> {
     }
 }
 
-/// There is no worker: none is to come either.
+/// No worker answers: none is to come either, and one that lives and cannot be asked reads that on disk.
 fn stop(places: &Places) -> Result<Answer, Failure> {
     allow(Operation::Stop)?;
     std::fs::create_dir_all(&places.maint)
         .and_then(|()| std::fs::write(places.maint.join("stopped"), "lusush maint start\n"))
         .map_err(|error| Failure::new("cannot keep workers away").because(error))?;
+    let began = Instant::now();
+    while let Some(pid) = holder(places)? {
+        if began.elapsed() >= STOP {
+            let failure = Failure::new(format!("the worker (process {pid}) neither answers nor ends"));
+            return Err(failure
+                .hint("no session starts another; this one ends if you end its process")
+                .code(Code::Unavailable.exit()));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
     Ok(Answer {
         value: serde_json::json!({}),
         from_worker: false,
     })
+}
+
+fn holder(places: &Places) -> Result<Option<u32>, Failure> {
+    let failed = |error| Failure::new("it cannot be told whether a worker runs").because(error);
+    lle_maintenance::worker::holder(&places.maint).map_err(failed)
 }

@@ -639,7 +639,8 @@ mod tests {
             "items": [
                 {
                     "item": { "id": "health-review", "title": "System health", "cadence": "daily",
-                        "points": [{ "text": "Is every part well, and is each open finding understood?" }] },
+                        "points": [{ "text": "Is every part well, and is each open finding understood?",
+                            "evidence": "degraded; 2 open findings, by part: prompt 1, storage 1" }] },
                     "due_wall_ns": 3_600 * SECOND, "overdue_by_ns": null,
                     "last": { "wall_ns": -3_600 * SECOND, "who": "user 1000 (process 7)",
                               "note": "all \u{1b}[31mwell" },

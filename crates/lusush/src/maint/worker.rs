@@ -53,6 +53,7 @@ pub(crate) fn run(asked: &Worker) -> Result<ExitCode, Failure> {
         pace,
         places: ask::places()?,
         config: ask::config()?,
+        user_policy: ask::user_policy(),
         linger,
         spawned: asked.spawned,
     };

@@ -44,7 +44,7 @@ impl Household {
         let mut command = self.command(&["maint", "worker", "--stay"]);
         command.args(options).stdin(Stdio::null());
         self.foreground = Some(command.spawn().expect("the worker starts"));
-        wait("a worker that answers", || self.client().is_some());
+        wait("a worker that answers", || self.ask(&Request::Version).is_ok());
     }
 
     /// Starts a session and waits for its prompt.

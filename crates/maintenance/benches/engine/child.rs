@@ -202,6 +202,7 @@ fn work(places: Places) {
     let options = Options {
         places,
         config: config(),
+        user_policy: None,
         linger: None,
         spawned: false,
         pace: lle_maintenance::engine::Pace::default(),

@@ -1,7 +1,7 @@
 //! Answers to what only asks.
 
 use lle_core::alert::Alert;
-use lle_core::checklist;
+use lle_core::checklist::{self, evidence::TaskFacts};
 use lle_core::error::Code;
 use lle_core::health::assess::Measured;
 use lle_core::health::finding::Finding;
@@ -23,6 +23,8 @@ use crate::world::{Now, World};
 
 /// Audit records in one answer unless more or fewer are asked for.
 const AUDIT_RECORDS: u64 = 50;
+/// Bytes of what is shown beside a point of a review.
+const EVIDENCE_BYTES_MAX: usize = 300;
 /// The most.
 const AUDIT_RECORDS_MAX: u64 = 1_000;
 
@@ -60,7 +62,11 @@ impl Engine {
                 })
             }
             Request::Verify => document(&audit::verify(world).map_err(|error| unread("audit log", &error))?),
-            Request::Checklist => document(&self.checklist(now)),
+            Request::Checklist => {
+                self.collect(world, now);
+                self.check_health(world, now);
+                document(&self.checklist(world, now)?)
+            }
             Request::Validate => {
                 self.collect(world, now);
                 self.check_health(world, now);
@@ -289,14 +295,48 @@ impl Engine {
         })
     }
 
-    fn checklist(&self, now: Now) -> Value {
+    /// Every review, each of its points with what the running system shows beside it.
+    fn checklist<W: World>(&mut self, world: &mut W, now: Now) -> Result<Value, Fault> {
         // Before the first start nothing is due.
         let installed = match self.state.installed_wall_ns {
             0 => now.wall_ns,
             at => at,
         };
+        let known = self.evidence(world, now);
+        let validation = validate(&known);
+        let tasks: Vec<TaskFacts<'_>> = self.state.tasks.values().map(task_facts).collect();
+        let facts = checklist::evidence::Facts {
+            now_wall_ns: now.wall_ns,
+            health: self.assessment.as_ref(),
+            alerts: &self.state.alerts,
+            tasks: &tasks,
+            validation: &validation,
+            audit: known.facts.audit.as_ref(),
+            policy_problems: self.config.problems.len() as u64,
+            refused: self
+                .acts
+                .then_some((self.worker.refused, self.refused_peers.count)),
+        };
         let statuses = checklist::status(checklist::ITEMS, &self.state.sign_offs, installed, now.wall_ns);
-        json!({ "version": VERSION, "now_wall_ns": now.wall_ns, "items": statuses })
+        let mut items = document(&statuses)?;
+        for (item, status) in items.as_array_mut().into_iter().flatten().zip(&statuses) {
+            let points = item["item"]["points"].as_array_mut();
+            for (shown, point) in points.into_iter().flatten().zip(status.item.points) {
+                let line = checklist::evidence::evidence(point.shows, &facts);
+                shown["evidence"] = sanitise(&line, EVIDENCE_BYTES_MAX).into();
+            }
+        }
+        Ok(json!({ "version": VERSION, "now_wall_ns": now.wall_ns, "items": items }))
+    }
+}
+
+fn task_facts(known: &TaskState) -> TaskFacts<'_> {
+    let next = [known.timing.next_wall_ns, known.retry_wall_ns];
+    TaskFacts {
+        name: &known.task.name,
+        last: known.statistics.last.as_ref(),
+        next_wall_ns: next.into_iter().flatten().min(),
+        ledger: known.ledger,
     }
 }
 

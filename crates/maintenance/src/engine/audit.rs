@@ -11,6 +11,7 @@ use std::io;
 
 use lle_core::plan::Plan;
 use lle_core::policy::{Kind, Who, sanitise};
+use lle_core::task::log_rotation::SEGMENTS_KEPT;
 use lle_log::audit::anchor::Anchor;
 use lle_log::audit::{self, Chain, Head, Key, Segment};
 use lle_log::records::{LogKind, header};
@@ -21,11 +22,17 @@ use crate::api::{AuditRecord, VerifyDocument};
 use crate::state::{Change, Incident};
 use crate::world::{Disk, File, Now, World};
 
+#[cfg(test)]
+mod tests;
+
 /// Characters of any text in a record.
 const TEXT_MAX: usize = 300;
 /// Bytes of a segment at which the log goes on in a new one, whatever becomes of the task that looks after it: far
 /// below what is read of a file.
 const SEGMENT_BYTES_FORCED: u64 = 8 * 1024 * 1024;
+/// Segments beyond which the oldest go, whatever becomes of that task: somewhat more than it keeps, so that it is the
+/// one that removes them where it may. With the bound on each, the log takes 160 MiB at most.
+const SEGMENTS_FORCED: u32 = SEGMENTS_KEPT + 4;
 /// Kind of a record.
 const ENTRY: u8 = 1;
 /// Refused peers are recorded once in so long for each user, and counted in between.
@@ -165,6 +172,8 @@ pub(crate) struct AuditTrail {
     anchor: Option<Anchor>,
     segment: u32,
     oldest: Option<u32>,
+    /// The segment in which old ones were last removed by force, or could not be: not tried again in the same.
+    bounded_in: Option<u32>,
     bytes: u64,
     /// Plans whose intent has no outcome, in the segment that was written last.
     open: BTreeSet<u64>,
@@ -179,8 +188,10 @@ pub(crate) struct AuditTrail {
     /// A write of a record failed, or the log could not be read: nobody knows where the chain stands before it is
     /// read again.
     doubtful: bool,
-    /// There is no key, and that is certain.
+    /// There is no key that could be used, and that is certain.
     keyless: bool,
+    /// What there is instead: too short or too long, as the loss of power may leave it.
+    unusable: Option<Vec<u8>>,
     dirty: bool,
     record: Vec<u8>,
 }
@@ -195,6 +206,7 @@ impl AuditTrail {
             anchor: None,
             segment: 0,
             oldest: None,
+            bounded_in: None,
             bytes: 0,
             open: BTreeSet::new(),
             last_plan: 0,
@@ -203,6 +215,7 @@ impl AuditTrail {
             anchor_doubtful: false,
             doubtful: false,
             keyless: false,
+            unusable: None,
             dirty: false,
             record: Vec::new(),
         };
@@ -218,14 +231,19 @@ impl AuditTrail {
         self.oldest = segments.first().map(|(number, ..)| *number);
         // Whoever wrote them may have been killed before they were durable.
         self.dirty = !segments.is_empty();
-        let Some(key) = key(disk)? else {
-            self.keyless = true;
-            if let Some((last, _, bytes)) = segments.last() {
-                self.problems
-                    .push("audit log: its key is gone, so nothing in it can be proven".into());
-                (self.segment, self.bytes) = (*last, bytes.len() as u64);
+        let key = match key(disk)? {
+            FoundKey::Usable(key) => key,
+            found => {
+                self.keyless = true;
+                if let Some((last, _, bytes)) = segments.last() {
+                    self.problems.push(found.problem());
+                    (self.segment, self.bytes) = (*last, bytes.len() as u64);
+                }
+                if let FoundKey::Unusable(bytes) = found {
+                    self.unusable = Some(bytes);
+                }
+                return Ok(());
             }
-            return Ok(());
         };
         let image = disk.read(File::Anchor)?.unwrap_or_default();
         let anchor = Anchor::read(&image, &key);
@@ -286,10 +304,21 @@ impl AuditTrail {
         for word in bytes.as_chunks_mut::<8>().0 {
             *word = world.random().to_le_bytes();
         }
-        world.replace(File::Key, &bytes)?;
-        // Records that outlive their key prove nothing.
-        world.sync(File::Key)?;
-        let key = Key::from_bytes(bytes);
+        if let Some(unusable) = self.unusable.take() {
+            // It proves nothing, and is kept for whoever wants to look.
+            world.replace(File::KeyAside, &unusable)?;
+            world.remove(File::Key)?;
+        }
+        // Durable before the first record: one that outlives its key proves nothing.
+        let key = match world.create(File::Key, &bytes) {
+            Ok(()) => Key::from_bytes(bytes),
+            // Another machine that shares this home was first.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match key(world)? {
+                FoundKey::Usable(key) => key,
+                found => return Err(io::Error::other(found.problem())),
+            },
+            Err(error) => return Err(error),
+        };
         self.anchor = Some(Anchor::read(&[], &key));
         self.chain = Some(Chain::begin(&key));
         self.key = Some(key);
@@ -426,6 +455,13 @@ impl AuditTrail {
         Ok(())
     }
 
+    /// The first segment that is kept by the hard bound, if older ones are there and were not dealt with.
+    fn over_bound(&self) -> Option<u32> {
+        let first_kept = self.segment.saturating_add(1).saturating_sub(SEGMENTS_FORCED);
+        let is_over = self.oldest.is_some_and(|oldest| oldest < first_kept);
+        (is_over && self.bounded_in != Some(self.segment)).then_some(first_kept)
+    }
+
     pub(crate) fn segment(&self) -> u32 {
         self.segment
     }
@@ -455,14 +491,35 @@ impl AuditTrail {
     }
 }
 
-fn key(disk: &mut impl Disk) -> io::Result<Option<Key>> {
+/// What there is for a key.
+enum FoundKey {
+    Usable(Key),
+    /// A file of another length.
+    Unusable(Vec<u8>),
+    Gone,
+}
+
+impl FoundKey {
+    /// Why nothing that was recorded can be proven.
+    fn problem(&self) -> String {
+        match self {
+            FoundKey::Unusable(bytes) => format!(
+                "audit log: its key has {} bytes and not 32, so nothing in it can be proven",
+                bytes.len()
+            ),
+            _ => "audit log: its key is gone, so nothing in it can be proven".into(),
+        }
+    }
+}
+
+fn key(disk: &mut impl Disk) -> io::Result<FoundKey> {
     let Some(bytes) = disk.read(File::Key)? else {
-        return Ok(None);
+        return Ok(FoundKey::Gone);
     };
-    let bytes: [u8; 32] = bytes
-        .try_into()
-        .map_err(|_| io::Error::other("the key of the audit log has not 32 bytes"))?;
-    Ok(Some(Key::from_bytes(bytes)))
+    Ok(match bytes.try_into() {
+        Ok(bytes) => FoundKey::Usable(Key::from_bytes(bytes)),
+        Err(bytes) => FoundKey::Unusable(bytes),
+    })
 }
 
 type Segments = Vec<(u32, String, Vec<u8>)>;
@@ -497,16 +554,17 @@ pub(crate) fn verify(disk: &mut impl Disk) -> io::Result<VerifyDocument> {
         problems: Vec::new(),
         remarks: Vec::new(),
     };
-    let Some(key) = key(disk)? else {
-        if segments.is_empty() {
+    let key = match key(disk)? {
+        FoundKey::Usable(key) => key,
+        _ if segments.is_empty() => {
             document.remarks.push("nothing was recorded yet".into());
-        } else {
-            document.whole = false;
-            document
-                .problems
-                .push("audit log: its key is gone, so nothing in it can be proven".into());
+            return Ok(document);
         }
-        return Ok(document);
+        found => {
+            document.whole = false;
+            document.problems.push(found.problem());
+            return Ok(document);
+        }
     };
     let image = disk.read(File::Anchor)?.unwrap_or_default();
     let verified = audit::verify(&borrowed(&segments), &key, Anchor::read(&image, &key).head());
@@ -527,7 +585,7 @@ pub(crate) fn verify(disk: &mut impl Disk) -> io::Result<VerifyDocument> {
 /// # Errors
 /// They cannot be read.
 pub(crate) fn records(disk: &mut impl Disk, from: Option<u64>, limit: usize) -> io::Result<Vec<AuditRecord>> {
-    let Some(key) = key(disk)? else {
+    let FoundKey::Usable(key) = key(disk)? else {
         return Ok(Vec::new());
     };
     let segments = segments(disk)?;
@@ -570,7 +628,34 @@ impl Engine {
             let noticed = Entry::noticed("audit", "the log could not be written for a while before this");
             self.audit.append(world, now, noticed);
         }
+        if written {
+            self.bound_audit(world, now);
+        }
         written
+    }
+
+    /// Removes the oldest segments if there are more than any policy lets stay: the disk is not filled because the task
+    /// that rotates the log is paused or may only advise.
+    fn bound_audit<W: World>(&mut self, world: &mut W, now: Now) {
+        let Some(first_kept) = self.audit.over_bound() else {
+            return;
+        };
+        self.audit.bounded_in = Some(self.audit.segment);
+        let what = format!("remove segments of audit before {first_kept}");
+        let why = format!("there are more than {SEGMENTS_FORCED}; log-rotation is held back");
+        if !self.audit.append(world, now, Entry::noticed(&what, &why)) {
+            return;
+        }
+        let outcome = match self.audit.remove_below(world, first_kept) {
+            Ok(()) => "done".to_owned(),
+            Err(error) => format!("failed: {error}"),
+        };
+        let entry = Entry {
+            phase: "outcome".into(),
+            outcome,
+            ..Entry::noticed(&what, "")
+        };
+        self.audit.append(world, now, entry);
     }
 
     /// What was found wrong with the log at start is an incident, told in the log itself.

@@ -11,6 +11,7 @@
 //! Invariants:
 //! - A step is logged as begun before it is applied, so that whatever may have happened is known after a crash.
 //! - Every plan that began ends: applied, undone, or stuck and named.
+//! - A step that may be missed is noted when it fails, and the plan goes on; if all of a plan's were, it has failed.
 
 use lle_core::error::Code;
 use lle_core::plan::{Action, Check, Outcome, Plan};
@@ -42,7 +43,27 @@ pub(crate) struct Live {
     wait: Option<Wait>,
     cpu_ns: Option<u64>,
     gained_bytes: Option<i64>,
+    /// Steps that held, and those that failed and may be missed; with the reason of the last of these.
+    held: usize,
+    missed: usize,
+    missed_why: String,
     note: String,
+}
+
+impl Live {
+    fn new(deadline_ns: u64, began_ns: u64) -> Self {
+        Self {
+            deadline_ns,
+            began_ns,
+            wait: None,
+            cpu_ns: None,
+            gained_bytes: None,
+            held: 0,
+            missed: 0,
+            missed_why: String::new(),
+            note: String::new(),
+        }
+    }
 }
 
 /// What a step waits for.
@@ -181,17 +202,8 @@ impl Engine {
             phase: Phase::Applying,
             outcome: None,
         };
-        self.live.insert(
-            id,
-            Live {
-                deadline_ns: now.mono_ns.saturating_add(budget_ms.saturating_mul(1_000_000)),
-                began_ns: world.now().mono_ns,
-                wait: None,
-                cpu_ns: None,
-                gained_bytes: None,
-                note: String::new(),
-            },
-        );
+        let deadline_ns = now.mono_ns.saturating_add(budget_ms.saturating_mul(1_000_000));
+        self.live.insert(id, Live::new(deadline_ns, world.now().mono_ns));
         let change = Change::Running {
             running: Box::new(running),
             task: known.map(Box::new),
@@ -228,13 +240,17 @@ impl Engine {
             if let Some(wait) = live.wait.clone() {
                 match self.settled(now, &wait, id) {
                     Stepped::Waits(_) => return,
-                    Stepped::Held => self.set_wait(id, None),
-                    Stepped::Failed(why) => self.fail(world, now, id, &why),
+                    Stepped::Held => self.held(id),
+                    Stepped::Failed(why) => self.step_failed(world, now, id, &why),
                 }
                 continue;
             }
             match running.phase {
                 Phase::Applying if running.begun < running.plan.steps.len() => self.step(world, now, id),
+                Phase::Applying if live.missed > 0 && live.held == 0 => {
+                    let why = live.missed_why.clone();
+                    self.fail(world, now, id, &why);
+                }
                 Phase::Applying => self.wind_up(world, now, id, Outcome::Applied),
                 Phase::Undoing => self.undo(world, now, id),
                 Phase::CleaningUp => self.finish(world, now, id),
@@ -261,9 +277,32 @@ impl Engine {
             Ok(()) => self.verify(now, &step.action, step.verify),
         };
         match stepped {
-            Stepped::Held => {}
+            Stepped::Held => self.held(id),
             Stepped::Waits(wait) => self.set_wait(id, Some(wait)),
-            Stepped::Failed(why) => self.fail(world, now, id, &why),
+            Stepped::Failed(why) => self.step_failed(world, now, id, &why),
+        }
+    }
+
+    /// The step that began last holds: the next one's turn.
+    fn held(&mut self, id: u64) {
+        if let Some(live) = self.live.get_mut(&id) {
+            live.wait = None;
+            live.held += 1;
+        }
+    }
+
+    /// The step that began last does not hold: what began is taken back, unless it may be missed.
+    fn step_failed<W: World>(&mut self, world: &mut W, now: Now, id: u64, why: &str) {
+        let running = self.state.running.get(&id);
+        let begun = running.and_then(|running| running.plan.steps.get(running.begun.checked_sub(1)?));
+        let may_be_missed = begun.is_some_and(|step| step.action.may_be_missed());
+        match self.live.get_mut(&id) {
+            Some(live) if may_be_missed => {
+                live.wait = None;
+                live.missed += 1;
+                live.missed_why = policy::sanitise(why, TEXT_BYTES_MAX).into_owned();
+            }
+            _ => self.fail(world, now, id, why),
         }
     }
 
@@ -373,7 +412,7 @@ impl Engine {
                     (Some(before), Some(more)) => Some(before.saturating_add(more)),
                     (before, more) => before.or(more),
                 };
-                live.note = match gained {
+                live.note = match live.gained_bytes {
                     Some(bytes) => format!("{bytes} bytes given back"),
                     None => "the allocator does not tell what was given back".into(),
                 };
@@ -646,21 +685,14 @@ impl Engine {
         self.make_durable(world, now);
     }
 
-    /// Takes back or finishes what an earlier engine had begun. Its jobs died with it.
+    /// Takes back or finishes what an earlier engine had begun, or this one while it was told to end. Their jobs are
+    /// dead.
     pub(crate) fn resume<W: World>(&mut self, world: &mut W, now: Now) {
-        let ids: Vec<u64> = self.state.running.keys().copied().collect();
+        let begun = self.state.running.keys().copied();
+        let ids: Vec<u64> = begun.filter(|id| !self.live.contains_key(id)).collect();
         for id in ids {
-            self.live.insert(
-                id,
-                Live {
-                    deadline_ns: now.mono_ns.saturating_add(CLEANUP_BUDGET_MS * 1_000_000),
-                    began_ns: now.mono_ns,
-                    wait: None,
-                    cpu_ns: None,
-                    gained_bytes: None,
-                    note: String::new(),
-                },
-            );
+            let deadline_ns = now.mono_ns.saturating_add(CLEANUP_BUDGET_MS * 1_000_000);
+            self.live.insert(id, Live::new(deadline_ns, now.mono_ns));
             let why = "the worker ended meanwhile".to_owned();
             let running = self.state.running.get(&id);
             let ended = running.filter(|running| running.phase == Phase::CleaningUp);
@@ -810,10 +842,20 @@ fn run_of(outcome: &Outcome, began_wall_ns: i64, live: Option<&Live>, now: Now) 
         Outcome::Cancelled => Ended::Cancelled,
         Outcome::Undone { .. } | Outcome::Stuck { .. } | Outcome::Failed { .. } => Ended::Failed,
     };
+    let missed = live.filter(|live| live.missed > 0 && *outcome == Outcome::Applied);
     let note = match (outcome.why(), live) {
         ("", Some(live)) => live.note.clone(),
         (why, Some(live)) if !live.note.is_empty() => format!("{why}; {}", live.note),
         (why, _) => why.to_owned(),
+    };
+    let note = match missed {
+        Some(live) => format!(
+            "{note}; {} of {} steps missed: {}",
+            live.missed,
+            live.held + live.missed,
+            live.missed_why
+        ),
+        None => note,
     };
     let run = LastRun {
         wall_ns: began_wall_ns,

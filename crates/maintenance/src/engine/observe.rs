@@ -13,9 +13,11 @@ use lle_core::health::floor::Floor;
 use lle_core::health::sample::Window;
 use lle_core::health::view::{Presence, SessionView, WorkerView};
 use lle_core::policy::sanitise;
+use lle_core::quantity::age;
 use lle_core::report;
 use lle_core::severity::Severity;
 use lle_core::task::memory_defrag::Heap;
+use lle_core::task::statistics::{LastRun, Outcome as Ended};
 use lle_metrics::{Counter, EventKind, Gauge, Liveness, Snapshot};
 
 use super::{Engine, SECOND_NS};
@@ -51,6 +53,8 @@ pub(crate) struct SessionState {
     used: (u64, u64),
     used_at: u64,
     busy: bool,
+    /// The last request to give memory back that it was sent, answered or not.
+    trim_asked: Option<u64>,
     last_words: String,
     hung_up: bool,
     seen_at: u64,
@@ -112,6 +116,7 @@ impl SessionState {
             used: (0, 0),
             used_at: now.mono_ns,
             busy: false,
+            trim_asked: None,
             last_words: String::new(),
             hung_up: false,
             seen_at: now.mono_ns,
@@ -142,6 +147,11 @@ impl SessionState {
     pub(crate) fn trim_token(&self) -> Option<u64> {
         let token = self.window.gauge(Gauge::TrimToken)?;
         u64::try_from(token).ok()
+    }
+
+    /// Notes that it was asked to give memory back.
+    pub(crate) fn note_trim(&mut self, token: u64) {
+        self.trim_asked = Some(token);
     }
 
     /// What it gave back: by the kernel's word if there is one, else by its own.
@@ -400,6 +410,20 @@ impl Engine {
                 "`lusush maint audit verify`",
             );
         }
+        if self.loaded.unknown > 0 {
+            let title = "a newer version has written the maintenance state";
+            let evidence = format!(
+                "{} records say something that this version does not know; they are kept in state.log.newer",
+                self.loaded.unknown
+            );
+            add(
+                "storage.newer",
+                Severity::Info,
+                title,
+                &evidence,
+                "start the newer lusush again, or remove that file",
+            );
+        }
         if !self.worker.shed.is_empty() {
             let evidence = format!("left out: {}", self.worker.shed.join(", "));
             add(
@@ -417,7 +441,7 @@ impl Engine {
                 Severity::Major,
                 title,
                 problem,
-                "mend the file, then `lusush maint stop` and `start`",
+                "mend the file: it is read again within seconds",
             );
         }
         for stuck in self.state.stuck.values() {
@@ -453,6 +477,20 @@ impl Engine {
                 "`lusush maint tasks` shows its runs",
             );
         }
+        for (name, ran, budget_ms) in self.overruns() {
+            let title = match ran.outcome {
+                Ended::Panicked => format!("the task {name} panicked"),
+                _ => format!("the task {name} ran longer than it may"),
+            };
+            let evidence = format!(
+                "its budget is {budget_ms} ms, its last run took {}; {}",
+                age(ran.ns),
+                ran.note
+            );
+            let remedy = format!("`lusush maint schedule {name} --budget SECONDS` gives it more time");
+            let key = format!("task.overrun/{name}");
+            add(&key, Severity::Minor, &title, &evidence, &remedy);
+        }
         for check in self.overdue_reviews(now) {
             let key = format!("checklist.overdue/{}", check.subject);
             add(
@@ -464,6 +502,15 @@ impl Engine {
             );
         }
         findings
+    }
+
+    /// Tasks whose last run was ended for taking too long, or panicked.
+    fn overruns(&self) -> impl Iterator<Item = (&str, &LastRun, u64)> {
+        self.state.tasks.values().filter_map(|known| {
+            let last = known.statistics.last.as_ref()?;
+            let went_over = matches!(last.outcome, Ended::TimedOut | Ended::Panicked);
+            went_over.then_some((known.task.name.as_str(), last, known.task.budget_ms))
+        })
     }
 
     fn overdue_reviews(&self, now: Now) -> Vec<report::Check> {
@@ -601,6 +648,7 @@ impl Engine {
                     .window
                     .gauge(Gauge::MallocFreeBytes)
                     .and_then(|bytes| u64::try_from(bytes).ok()),
+                last_token: session.trim_token().max(session.trim_asked),
             })
             .collect()
     }

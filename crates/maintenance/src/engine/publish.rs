@@ -65,12 +65,9 @@ impl Engine {
         session: u64,
         token: u64,
     ) -> Result<(), String> {
-        if !self
-            .sessions
-            .get(&session)
-            .is_some_and(super::observe::SessionState::is_alive)
-        {
-            return Err(format!("session {session:016x} has ended"));
+        match self.sessions.get_mut(&session).filter(|asked| asked.is_alive()) {
+            Some(asked) => asked.note_trim(token),
+            None => return Err(format!("session {session:016x} has ended")),
         }
         self.published.trims.retain(|trim| trim.session != session);
         self.published.trims.push(Trim { session, token });

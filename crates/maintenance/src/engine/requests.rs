@@ -172,7 +172,10 @@ impl Engine {
                     .map_err(|error| unwritten(&error))?;
                 // Whoever stopped it a moment ago has changed their mind.
                 self.stopping = false;
-                self.pause(world, now, None, false)
+                let started = self.pause(world, now, None, false)?;
+                // A cleanup that was left to the next worker is now this one's.
+                self.resume(world, now);
+                Ok(started)
             }
             Request::Stop => {
                 self.set_stopped(world, true).map_err(|error| unwritten(&error))?;

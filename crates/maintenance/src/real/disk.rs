@@ -1,30 +1,58 @@
 //! The engine's files on a real disk.
 //!
 //! File strategy: folders 0700, files 0600. Appending is one `write`; a short one is an error, and what it left is for
-//! readers to step over. Replacing writes a temporary file, makes it durable, and renames. Descriptors are kept
-//! between calls and opened anew once their file has lost its name: another program may have replaced it.
+//! readers to step over. Replacing writes a draft of a name that no other process uses, makes it durable, and renames.
+//! Descriptors are kept between calls and opened anew once their file has lost its name: another program may have
+//! replaced it.
+//!
+//! Invariants:
+//! - Whoever is guarded by a lock writes nothing once the lock has lost its name: another may act by then. The state
+//!   folder is held open, so that what is written between that check and the call lands where the lock was, or nowhere.
+//! - Making something durable never makes a file.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::Places;
+use rustix::fs::{CWD, Mode, OFlags};
+
+pub(crate) use super::draft::{clear_strays, create_folder, draft_of, read_small};
+use super::{Places, draft};
 use crate::world::{Disk, File};
 
-/// Bytes of a file that are read. A log is rotated or rewritten long before.
+/// Bytes of a file that is read; a longer one is an error, since what is cut off would look like damage. A log is
+/// rotated or rewritten long before.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Bytes of a file that is read on the side.
-const SMALL_BYTES_MAX: u64 = 256 * 1024;
 /// Descriptors kept open: the state, the audit segment, the anchor.
 const KEPT_MAX: usize = 4;
+
+/// The lock that lets an engine write: its name, and the file that is to have it.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    /// Where the lock is.
+    pub path: PathBuf,
+    /// Its device and inode.
+    pub number: (u64, u64),
+}
+
+impl Guard {
+    /// Whether the lock's file still has its name: without it another could take a lock of its own.
+    pub fn is_in_place(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|named| (named.dev(), named.ino()) == self.number)
+    }
+}
 
 /// The folders, and the files in use.
 pub struct RealDisk {
     maint: PathBuf,
+    /// The state folder, opened when it was there; none for whoever only reads.
+    folder: Option<OwnedFd>,
     anchor: PathBuf,
     key: PathBuf,
     writable: bool,
+    guard: Option<Guard>,
     kept: Vec<(File, fs::File)>,
 }
 
@@ -34,47 +62,84 @@ impl RealDisk {
     /// # Errors
     /// A folder cannot be made.
     pub fn open(places: &Places, write: bool) -> io::Result<Self> {
+        let mut folder = None;
         if write {
-            for folder in [
+            let folders = [
                 Some(places.maint.as_path()),
                 places.anchor.parent(),
                 places.key.parent(),
-            ] {
-                folder.map_or(Ok(()), create_folder)?;
+            ];
+            for made in folders.into_iter().flatten() {
+                create_folder(made)?;
+                clear_strays(made);
             }
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            folder = Some(rustix::fs::open(&places.maint, flags, Mode::empty())?);
         }
         Ok(Self {
             maint: places.maint.clone(),
+            folder,
             anchor: places.anchor.clone(),
             key: places.key.clone(),
             writable: write,
+            guard: None,
             kept: Vec::new(),
         })
     }
 
-    fn path(&self, file: File) -> PathBuf {
-        match file {
-            File::State => self.maint.join("state.log"),
-            File::Audit(segment) => self.maint.join(audit_name(segment)),
-            File::Stopped => self.maint.join("stopped"),
-            File::Anchor => self.anchor.clone(),
-            File::Key => self.key.clone(),
+    /// Writes from now on only while that lock is in place.
+    pub(crate) fn guard(&mut self, guard: Guard) {
+        self.guard = Some(guard);
+    }
+
+    /// Where a file is: a folder that is open, and the name from there.
+    fn place(&self, file: File) -> (BorrowedFd<'_>, PathBuf) {
+        let name = match file {
+            File::Anchor => return (CWD, self.anchor.clone()),
+            File::Key => return (CWD, self.key.clone()),
+            File::KeyAside => return (CWD, self.key.with_extension("key.unusable")),
+            File::State => "state.log".to_owned(),
+            File::StateAside => "state.log.newer".to_owned(),
+            File::Audit(segment) => audit_name(segment),
+            File::Stopped => "stopped".to_owned(),
+        };
+        match &self.folder {
+            Some(folder) => (folder.as_fd(), name.into()),
+            None => (CWD, self.maint.join(name)),
         }
     }
 
-    fn refuse_unless_writable(&self) -> io::Result<()> {
-        match self.writable {
-            true => Ok(()),
-            false => Err(io::Error::new(
+    /// The folder of a file outside the state folder, which may vanish by itself.
+    fn own_folder(&self, file: File) -> Option<&Path> {
+        match file {
+            File::Anchor => self.anchor.parent(),
+            File::Key | File::KeyAside => self.key.parent(),
+            _ => None,
+        }
+    }
+
+    /// Whether anything may be written.
+    ///
+    /// # Errors
+    /// It is open for reading only, or the lock that guards it is gone.
+    pub(crate) fn refuse_unless_writable(&self) -> io::Result<()> {
+        if !self.writable {
+            return Err(io::Error::new(
                 ErrorKind::ReadOnlyFilesystem,
                 "opened for reading only",
+            ));
+        }
+        match self.guard.as_ref().is_none_or(Guard::is_in_place) {
+            true => Ok(()),
+            false => Err(io::Error::new(
+                ErrorKind::NotFound,
+                "the worker's lock is gone, and with it the right to write",
             )),
         }
     }
 
-    /// The file, open for writing; appended to, except for the anchor.
-    fn open_file(&mut self, file: File) -> io::Result<&fs::File> {
-        self.refuse_unless_writable()?;
+    /// The file, open for writing; appended to, except for the anchor. `make` makes one that is not there.
+    fn open_file(&mut self, file: File, make: bool) -> io::Result<&fs::File> {
         let kept = self.kept.iter().position(|(kept, _)| *kept == file);
         let named = |open: &fs::File| open.metadata().is_ok_and(|found| found.nlink() > 0);
         if let Some(at) = kept {
@@ -83,30 +148,33 @@ impl RealDisk {
             }
             self.kept.swap_remove(at);
         }
-        let path = self.path(file);
-        let open = || {
-            OpenOptions::new()
-                .append(file != File::Anchor)
-                .write(true)
-                .create(true)
-                .mode(0o600)
-                .custom_flags(libc::O_NOFOLLOW)
-                .open(&path)
-        };
-        let opened = match open() {
-            // Folders vanish: a cleaned cache, a removed home.
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                path.parent().map_or(Ok(()), create_folder)?;
+        self.refuse_unless_writable()?;
+        let mut flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        flags.set(OFlags::APPEND, file != File::Anchor);
+        flags.set(OFlags::CREATE, make);
+        let (folder, name) = self.place(file);
+        let open = || rustix::fs::openat(folder, &name, flags, Mode::RUSR | Mode::WUSR);
+        let opened = match (open(), self.own_folder(file)) {
+            // Folders vanish: a removed home, a cleaner.
+            (Err(rustix::io::Errno::NOENT), Some(folder)) if make => {
+                create_folder(folder)?;
                 open()?
             }
-            other => other?,
+            (other, _) => other?,
         };
         if self.kept.len() >= KEPT_MAX {
             self.kept.remove(0);
         }
-        self.kept.push((file, opened));
+        self.kept.push((file, opened.into()));
         let at = self.kept.len() - 1;
         Ok(&self.kept[at].1)
+    }
+
+    /// Makes ready for a draft of a file.
+    fn prepare(&mut self, file: File) -> io::Result<()> {
+        self.refuse_unless_writable()?;
+        self.kept.retain(|(kept, _)| *kept != file);
+        self.own_folder(file).map_or(Ok(()), create_folder)
     }
 }
 
@@ -120,46 +188,30 @@ fn segment_of(name: &str) -> Option<u32> {
     (digits.len() == 8).then(|| digits.parse().ok()).flatten()
 }
 
-/// Reads a file that anybody may have put there, if it is one of a sensible size.
-pub(crate) fn read_small(path: &Path) -> Option<Vec<u8>> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path)
-        .ok()?;
-    let found = file.metadata().ok()?;
-    let mut bytes = Vec::new();
-    (found.is_file() && found.len() <= SMALL_BYTES_MAX).then_some(())?;
-    file.take(SMALL_BYTES_MAX).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
-}
-
-/// Makes a folder and those it is in, for this user alone.
-pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
 impl Disk for RealDisk {
     fn read(&mut self, file: File) -> io::Result<Option<Vec<u8>>> {
-        let path = self.path(file);
-        let opened = OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-            .open(&path);
-        let opened = match opened {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            other => other?,
+        let (folder, name) = self.place(file);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = match rustix::fs::openat(folder, &name, flags, Mode::empty()) {
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            other => fs::File::from(other?),
         };
         if !opened.metadata()?.is_file() {
-            return Err(io::Error::other(format!("{} is no file", path.display())));
+            return Err(io::Error::other(format!("{} is no file", name.display())));
         }
         let mut bytes = Vec::new();
-        opened.take(BYTES_MAX).read_to_end(&mut bytes)?;
+        opened.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > BYTES_MAX {
+            return Err(io::Error::new(
+                ErrorKind::FileTooLarge,
+                format!("{} is longer than {BYTES_MAX} bytes", name.display()),
+            ));
+        }
         Ok(Some(bytes))
     }
 
     fn append(&mut self, file: File, bytes: &[u8]) -> io::Result<()> {
-        let mut open = self.open_file(file)?;
+        let mut open = self.open_file(file, true)?;
         let written = open.write(bytes)?;
         match written == bytes.len() {
             true => Ok(()),
@@ -171,23 +223,30 @@ impl Disk for RealDisk {
     }
 
     fn replace(&mut self, file: File, bytes: &[u8]) -> io::Result<()> {
-        self.refuse_unless_writable()?;
-        let path = self.path(file);
-        self.kept.retain(|(kept, _)| *kept != file);
-        path.parent().map_or(Ok(()), create_folder)?;
-        replace(&path, bytes)
+        self.prepare(file)?;
+        let (folder, name) = self.place(file);
+        draft::replace(folder, &name, bytes)
+    }
+
+    fn create(&mut self, file: File, bytes: &[u8]) -> io::Result<()> {
+        self.prepare(file)?;
+        let (folder, name) = self.place(file);
+        draft::create(folder, &name, bytes)
     }
 
     fn write_at(&mut self, file: File, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.open_file(file)?.write_all_at(bytes, offset)
+        // Unlike a log, which lies beside the lock, it may be another's by now.
+        self.refuse_unless_writable()?;
+        self.open_file(file, true)?.write_all_at(bytes, offset)
     }
 
     fn remove(&mut self, file: File) -> io::Result<()> {
         self.refuse_unless_writable()?;
         self.kept.retain(|(kept, _)| *kept != file);
-        match fs::remove_file(self.path(file)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+        let (folder, name) = self.place(file);
+        match rustix::fs::unlinkat(folder, &name, rustix::fs::AtFlags::empty()) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -205,36 +264,8 @@ impl Disk for RealDisk {
     }
 
     fn sync(&mut self, file: File) -> io::Result<()> {
-        self.open_file(file)?.sync_data()
+        self.open_file(file, false)?.sync_data()
     }
-}
-
-/// Puts a file in the place of another: readers see the old one or the new one, also after power loss.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let draft = path.with_file_name(name);
-    let written = (|| {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(&draft)?;
-        file.write_all(bytes)?;
-        file.sync_data()?;
-        fs::rename(&draft, path)
-    })();
-    if written.is_ok() {
-        // The name, too. Failing that, a loss of power in the next seconds brings the old content back, whole.
-        let _later = path.parent().map(|folder| fs::File::open(folder)?.sync_all());
-    }
-    if written.is_err() {
-        // What stays is overwritten by the next attempt.
-        let _stray = fs::remove_file(&draft);
-    }
-    written
 }
 
 #[cfg(test)]
@@ -279,12 +310,95 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut disk = disk(folder.path());
         disk.append(File::State, b"one").unwrap();
-        fs::remove_file(disk.path(File::State)).unwrap();
+        fs::remove_file(disk.maint.join("state.log")).unwrap();
         disk.append(File::State, b"two").unwrap();
         assert_eq!(disk.read(File::State).unwrap().unwrap(), b"two");
-        fs::remove_dir_all(folder.path().join("s")).unwrap();
-        disk.append(File::State, b"three").unwrap();
-        assert_eq!(disk.read(File::State).unwrap().unwrap(), b"three");
+        disk.write_at(File::Anchor, 0, b"one").unwrap();
+        fs::remove_dir_all(folder.path().join("d")).unwrap();
+        disk.write_at(File::Anchor, 0, b"two").unwrap();
+        assert_eq!(disk.read(File::Anchor).unwrap().unwrap(), b"two");
+    }
+
+    #[test]
+    fn in_a_state_folder_that_is_gone_nothing_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut disk = disk(folder.path());
+        disk.append(File::State, b"one").unwrap();
+        let state = folder.path().join("s");
+        fs::remove_dir_all(&state).unwrap();
+        // Another worker's, by now.
+        fs::create_dir_all(&disk.maint).unwrap();
+        for file in [File::State, File::Audit(0), File::Stopped] {
+            assert!(disk.append(file, b"two").is_err());
+            assert!(disk.replace(file, b"two").is_err());
+            assert!(disk.sync(file).is_err());
+            disk.remove(file).unwrap();
+        }
+        assert_eq!(fs::read_dir(&disk.maint).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn without_its_lock_it_writes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut disk = disk(folder.path());
+        let path = disk.maint.join("worker.lock");
+        fs::write(&path, "").unwrap();
+        let found = fs::metadata(&path).unwrap();
+        let number = (found.dev(), found.ino());
+        disk.guard(Guard {
+            path: path.clone(),
+            number,
+        });
+        disk.append(File::State, b"one").unwrap();
+        disk.create(File::Key, b"one").unwrap();
+        fs::rename(&path, path.with_extension("old")).unwrap();
+        fs::write(&path, "").unwrap();
+        for file in [File::Key, File::KeyAside, File::Anchor, File::Stopped] {
+            assert!(disk.append(file, b"two").is_err());
+            assert!(disk.replace(file, b"two").is_err());
+            assert!(disk.create(file, b"two").is_err());
+            assert!(disk.write_at(file, 0, b"two").is_err());
+            assert!(disk.remove(file).is_err());
+        }
+        assert_eq!(disk.read(File::Key).unwrap().unwrap(), b"one");
+    }
+
+    #[test]
+    fn what_is_made_durable_must_be_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut disk = disk(folder.path());
+        for file in [File::Key, File::State, File::Audit(3), File::Anchor] {
+            assert!(disk.sync(file).is_err());
+            assert_eq!(disk.read(file).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_not_created() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut disk = disk(folder.path());
+        disk.create(File::Key, b"one").unwrap();
+        let error = disk.create(File::Key, b"two").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+        assert_eq!(disk.read(File::Key).unwrap().unwrap(), b"one");
+        disk.sync(File::Key).unwrap();
+        let names = fs::read_dir(folder.path().join("s/keys")).unwrap();
+        assert_eq!(names.count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn what_is_too_long_is_not_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut disk = disk(folder.path());
+        let file = fs::File::create(disk.maint.join("state.log")).unwrap();
+        file.set_len(BYTES_MAX).unwrap();
+        assert_eq!(
+            disk.read(File::State).unwrap().map(|bytes| bytes.len() as u64),
+            Some(BYTES_MAX)
+        );
+        file.set_len(BYTES_MAX + 1).unwrap();
+        let error = disk.read(File::State).unwrap_err();
+        assert!(error.to_string().contains("longer than"), "{error}");
     }
 
     #[test]
@@ -293,7 +407,7 @@ mod tests {
         let mut disk = disk(folder.path());
         let victim = folder.path().join("victim");
         fs::write(&victim, "precious").unwrap();
-        std::os::unix::fs::symlink(&victim, disk.path(File::State)).unwrap();
+        std::os::unix::fs::symlink(&victim, disk.maint.join("state.log")).unwrap();
         assert!(disk.append(File::State, b"x").is_err());
         assert!(disk.read(File::State).is_err());
         disk.replace(File::State, b"ours").unwrap();

@@ -113,16 +113,19 @@ impl Sessions {
     pub(crate) fn publish(&mut self, desired: &Desired) -> io::Result<()> {
         disk::create_folder(&self.runtime)?;
         let path = self.runtime.join("desired");
-        let draft = self.runtime.join("desired.new");
         // No need to be durable: after a power loss there is nobody to read it.
-        let _stale = fs::remove_file(&draft);
+        let draft = disk::draft_of(&path);
         let mut file = fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(&draft)?;
-        io::Write::write_all(&mut file, desired.encode().as_bytes())?;
-        fs::rename(&draft, &path)
+        let written = io::Write::write_all(&mut file, desired.encode().as_bytes());
+        let published = written.and_then(|()| fs::rename(&draft, &path));
+        if published.is_err() {
+            let _stray = fs::remove_file(&draft);
+        }
+        published
     }
 
     pub(crate) fn published(&mut self) -> Option<Desired> {

@@ -24,30 +24,40 @@ pub struct Loaded {
     pub problems: Vec<String>,
 }
 
+/// What the files say.
+pub(crate) struct Rules {
+    /// The machine's.
+    pub(crate) system: PolicyRules,
+    /// The user's.
+    pub(crate) user: PolicyRules,
+    /// What is wrong with them, in sentences.
+    pub(crate) problems: Vec<String>,
+}
+
 /// Reads the machine's rules and the user's.
 pub fn load(user: Option<&Path>) -> Loaded {
-    let mut problems = Vec::new();
-    let system = match read(Path::new(SYSTEM), Some(0)) {
-        Ok(rules) => rules.unwrap_or_default(),
-        Err(why) => {
-            problems.push(format!(
-                "{SYSTEM} is not understood, so nothing is changed: {why}"
-            ));
-            look_only()
-        }
-    };
-    let user = user.map_or(Ok(None), |path| read(path, None));
-    let user = match user {
-        Ok(rules) => rules.unwrap_or_default(),
-        Err(why) => {
-            problems.push(format!(
-                "your policy.toml is not understood, so nothing is changed: {why}"
-            ));
-            look_only()
-        }
-    };
+    let rules = rules(user);
     Loaded {
-        policy: Policy::combine(system, user),
+        policy: Policy::combine(rules.system, rules.user),
+        problems: rules.problems,
+    }
+}
+
+/// Reads both files; one that is not understood forbids everything but looking.
+pub(crate) fn rules(user: Option<&Path>) -> Rules {
+    let mut problems = Vec::new();
+    let mut understood = |read: Result<Option<PolicyRules>, String>, name: &str| match read {
+        Ok(rules) => rules.unwrap_or_default(),
+        Err(why) => {
+            problems.push(format!("{name} is not understood, so nothing is changed: {why}"));
+            look_only()
+        }
+    };
+    let system = understood(read(Path::new(SYSTEM), Some(0)), SYSTEM);
+    let user = understood(user.map_or(Ok(None), |path| read(path, None)), "your policy.toml");
+    Rules {
+        system,
+        user,
         problems,
     }
 }
