@@ -18,13 +18,12 @@ use crate::lle::Lle;
 use crate::menu::{ITEMS_MAX, Item, Menu, split_description};
 use crate::symbols::Bash;
 use libc::c_int;
+use lle_core::lever::Lever;
 use std::time::Duration;
 
 /// After Tab the parent waits this long before it goes on reading keys: most completions take 3 to 5 ms, and what was
 /// typed right behind Tab then meets the completed line, as in bash.
 const GRACE: Duration = Duration::from_millis(40);
-/// A completion that takes longer is stuck, on a network most likely.
-const DEADLINE: Duration = Duration::from_secs(5);
 /// Bytes read from the child at most.
 const ANSWER_MAX: usize = 4 << 20;
 
@@ -33,6 +32,8 @@ pub(crate) struct Job {
     pid: libc::pid_t,
     fd: c_int,
     began: u64,
+    /// One that takes longer is stuck, on a network most likely.
+    deadline: Duration,
     answer: Vec<u8>,
     state: Progress,
     /// The line and the cursor it was asked for.
@@ -76,6 +77,7 @@ impl Job {
             pid,
             fd: fds[0],
             began: crate::clock::now(),
+            deadline: Duration::from_millis(lle.session.levers.value(Lever::CompletionDeadlineMs)),
             answer: Vec::new(),
             state: Progress::Running,
             line,
@@ -96,7 +98,7 @@ impl Job {
     }
 
     pub(crate) fn time_left(&self) -> Duration {
-        DEADLINE.saturating_sub(crate::clock::since(self.began))
+        self.deadline.saturating_sub(crate::clock::since(self.began))
     }
 
     /// Takes what the child has written; ends it at the deadline.

@@ -149,6 +149,11 @@ impl Lle {
         let generation = i64::try_from(generation).unwrap_or(i64::MAX);
         self.session
             .record(|w| w.set(Gauge::ConfigGeneration, generation));
+        let (settings, trial) = self.idle.inbox.settings();
+        let refused = self.session.arms.take(settings, trial);
+        if refused > 0 {
+            self.session.record(|w| w.add(Counter::SettingsRefused, refused));
+        }
         if self.idle.inbox.wants_trim() {
             self.idle.plan(Step::Trim);
         }

@@ -15,8 +15,11 @@ pub mod desired;
 pub mod error;
 #[cfg(feature = "engine")]
 pub mod health;
+pub mod lever;
 #[cfg(feature = "engine")]
 pub mod mode;
+#[cfg(feature = "engine")]
+pub mod optimise;
 pub mod paths;
 #[cfg(feature = "engine")]
 pub mod plan;

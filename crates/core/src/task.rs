@@ -16,7 +16,7 @@ pub mod ledger;
 pub mod log_rotation;
 pub mod memory_defrag;
 pub mod order;
-mod performance;
+pub mod performance;
 mod plugin_update;
 mod security_scan;
 pub mod statistics;
@@ -289,9 +289,10 @@ fn definition(kind: TaskKind) -> Task {
 /// Whether this version does what the kind is for. The others are listed, are due, and say that they are not built.
 pub const fn built(kind: TaskKind) -> bool {
     match kind {
-        TaskKind::HealthCheck | TaskKind::MemoryDefrag | TaskKind::LogRotation => true,
-        TaskKind::Performance
-        | TaskKind::CacheCleanup
+        TaskKind::HealthCheck | TaskKind::MemoryDefrag | TaskKind::LogRotation | TaskKind::Performance => {
+            true
+        }
+        TaskKind::CacheCleanup
         | TaskKind::ConfigSync
         | TaskKind::SecurityScan
         | TaskKind::Backup
@@ -345,7 +346,7 @@ mod tests {
         }
         insta::assert_snapshot!(shown, @r#"
         health-check    every 30m      critical      5000 ms, 0 retries, built
-        performance     every 2h       high         60000 ms, 0 retries, not built
+        performance     every 2h       high         60000 ms, 0 retries, built
         cache-cleanup   20 4 * * *     low          60000 ms, 0 retries, not built
         memory-defrag   every 6h       deferred     30000 ms, 0 retries, built
         config-sync     every 1h       medium       10000 ms, 2 retries, not built

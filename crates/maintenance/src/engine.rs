@@ -24,6 +24,7 @@ mod observe;
 mod publish;
 mod requests;
 mod schedule;
+mod trials;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -107,6 +108,7 @@ pub struct Engine {
     sessions: BTreeMap<u64, SessionState>,
     /// Sessions whose last words were recorded, until their files are gone, with the look that saw them last.
     buried: BTreeMap<u64, u64>,
+    trials: trials::Hearing,
     /// Looks so far.
     looks: u64,
     live: BTreeMap<u64, Live>,
@@ -152,6 +154,7 @@ impl Engine {
             loaded,
             sessions: BTreeMap::new(),
             buried: BTreeMap::new(),
+            trials: trials::Hearing::default(),
             looks: 0,
             live: BTreeMap::new(),
             assessment: None,

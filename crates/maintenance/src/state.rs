@@ -21,7 +21,7 @@ use lle_core::schedule::Timing;
 use lle_core::task::Task;
 use lle_core::task::ledger::Ledger;
 use lle_core::task::statistics::Statistics;
-use lle_core::trial::Trial;
+use lle_core::trial::{Ended, Trial};
 use lle_log::records::{self, Entry, LogKind};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,8 @@ pub(crate) const LOG_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) const INCIDENTS_MAX: usize = 64;
 /// Plans remembered because they could not be taken back; older ones are in the audit log.
 pub(crate) const STUCK_MAX: usize = 64;
+/// Trials that are over and remembered: more than half a year of them; older ones are in the audit log.
+pub(crate) const TRIALS_ENDED_MAX: usize = 128;
 /// Kind of every record: what it holds is in the record itself, by name.
 const CHANGE: u8 = 1;
 
@@ -135,6 +137,8 @@ pub struct Durable {
     /// Changes under trial.
     #[serde(with = "by_number")]
     pub trials: BTreeMap<u64, Trial>,
+    /// Trials that are over, oldest first.
+    pub trials_ended: VecDeque<Ended>,
     /// Settings that sessions are to use.
     pub settings: BTreeMap<String, String>,
     /// Alerts.
@@ -212,6 +216,9 @@ pub enum Change {
     TrialEnded {
         /// Its number.
         id: u64,
+        /// What it came to; none was written before levers were tried.
+        #[serde(default)]
+        ended: Option<Box<Ended>>,
     },
     /// Sessions are to use a value, or their own.
     Setting {
@@ -278,7 +285,15 @@ impl Durable {
                 self.last_id = self.last_id.max(trial.id);
                 self.trials.insert(trial.id, trial.trial);
             }
-            Change::TrialEnded { id } => drop(self.trials.remove(&id)),
+            Change::TrialEnded { id, ended } => {
+                self.trials.remove(&id);
+                // Replayed twice, it ended once.
+                self.trials_ended.retain(|known| known.id != id);
+                self.trials_ended.extend(ended.map(|ended| *ended));
+                while self.trials_ended.len() > TRIALS_ENDED_MAX {
+                    self.trials_ended.pop_front();
+                }
+            }
             Change::Setting {
                 name,
                 value: Some(value),

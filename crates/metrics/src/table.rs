@@ -116,6 +116,7 @@ table! {
         WorkerStarts,          "worker_starts",           Count, "Times this session started the worker.";
         WorkerStartFailures,   "worker_start_failures",   Count, "Times this session could not start the worker.";
         Wakes,                 "wakes",                   Count, "Times another process woke this session.";
+        SettingsRefused,       "settings_refused",        Count, "Settings that named no lever or value of this version.";
     }
 }
 
@@ -149,6 +150,12 @@ table! {
         TrimBeforeBytes,      "trim_before_bytes",       Bytes,           "Anonymous memory before that trim; negative: unknown.";
         TrimAfterBytes,       "trim_after_bytes",        Bytes,           "Anonymous memory after that trim; negative: unknown.";
         TrimNs,               "trim_ns",                 Nanoseconds,     "What that trim took; negative: not possible here.";
+        TrialId,              "trial_id",                Count,           "Number of the trial that the following are of.";
+        TrialPairs,           "trial_pairs",             Count,           "Pairs of lines compared, one with either value.";
+        TrialLogSum,          "trial_log_sum",           Count,           "Sum of ln(candidate / current) over the pairs, in millionths.";
+        TrialLogSquares,      "trial_log_squares",       Count,           "Sum of its squares, in millionths.";
+        TrialCurrentNs,       "trial_current_ns",        Nanoseconds,     "Sum of the costs with the value in force, one a pair.";
+        TrialCandidateNs,     "trial_candidate_ns",      Nanoseconds,     "Sum of the costs with the value tried, one a pair.";
     }
 }
 

@@ -226,6 +226,7 @@ fn impact() {
         active_ns_max: u64::MAX,
         active_ns: 0,
         otherwise: Otherwise::Revert,
+        paired: None,
     };
     let judge = singles(ROUNDS, || {
         at += LOOK_NS;

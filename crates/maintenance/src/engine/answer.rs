@@ -60,6 +60,10 @@ impl Engine {
                 })
             }
             Request::Verify => document(&audit::verify(world).map_err(|error| unread("audit log", &error))?),
+            Request::Trials => {
+                self.look_if_offline(world, now);
+                document(&self.trials(now))
+            }
             Request::Checklist => document(&self.checklist(now)),
             Request::Validate => {
                 self.collect(world, now);
