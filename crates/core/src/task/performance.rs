@@ -31,6 +31,8 @@ pub struct Inputs<'a> {
     pub tried: &'a [Ended],
     /// Now, in nanoseconds since 1970.
     pub now_wall_ns: i64,
+    /// A person asked for the run.
+    pub asked: bool,
 }
 
 /// Plans a trial of what may gain most; `number` is the trial's.
@@ -43,7 +45,7 @@ pub fn plan(inputs: &Inputs<'_>, why: &str, number: impl FnOnce() -> u64) -> Pla
         Some(first) => Planned::Do(Plan {
             task: TaskKind::Performance.name().to_owned(),
             why: format!("{why}: {}", first.evidence),
-            steps: vec![trial(first, number(), paired::ACTIVE_NS_MAX, false)],
+            steps: vec![trial(first, number(), paired::ACTIVE_NS_MAX, inputs.asked)],
         }),
         None => Planned::Nothing("nothing that was measured is slow enough for a lever".into()),
     }

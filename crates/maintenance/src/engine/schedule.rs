@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use lle_core::error::Code;
 use lle_core::mode::Mode;
 use lle_core::plan::{Outcome, Planned};
-use lle_core::policy::Who;
+use lle_core::policy::{Kind, Who};
 use lle_core::schedule;
 use lle_core::shed::{self, Load, Pending};
 use lle_core::task::order::{self, Waiting};
@@ -154,7 +154,9 @@ impl Engine {
             return Err(Fault::new(Code::NotFound, format!("there is no task {name}"))
                 .with_hint("`lusush maint tasks` lists them"));
         };
-        let planned = catch_unwind(AssertUnwindSafe(|| self.plan(&known, why, now)));
+        // A person's trial goes on whatever the mode is.
+        let asked = who.kind != Kind::System;
+        let planned = catch_unwind(AssertUnwindSafe(|| self.plan(&known, why, now, asked)));
         if let Some(known) = self.state.tasks.get_mut(name) {
             schedule::ran(&known.task.schedule, &mut known.timing, now.wall_ns);
         }
@@ -186,7 +188,7 @@ impl Engine {
     }
 
     /// What a run of a task would do now.
-    fn plan(&mut self, known: &TaskState, why: &str, now: Now) -> Planned {
+    fn plan(&mut self, known: &TaskState, why: &str, now: Now, asked: bool) -> Planned {
         let Some(kind) = known.task.kind else {
             return match Self::command_plan(&known.task, why) {
                 Some(plan) => Planned::Do(plan),
@@ -213,7 +215,7 @@ impl Engine {
                 },
                 why,
             ),
-            TaskKind::Performance => self.plan_performance(why, now),
+            TaskKind::Performance => self.plan_performance(why, now, asked),
             _ => Planned::NotBuilt,
         }
     }

@@ -321,7 +321,7 @@ impl Engine {
     }
 
     /// What a run of the optimiser would do now.
-    pub(super) fn plan_performance(&mut self, why: &str, now: Now) -> Planned {
+    pub(super) fn plan_performance(&mut self, why: &str, now: Now, asked: bool) -> Planned {
         let number = self.state.last_id.saturating_add(1);
         let tried: Vec<Ended> = self.state.trials_ended.iter().cloned().collect();
         let inputs = performance::Inputs {
@@ -330,6 +330,7 @@ impl Engine {
             on_trial: self.lever_on_trial(),
             tried: &tried,
             now_wall_ns: now.wall_ns,
+            asked,
         };
         let planned = performance::plan(&inputs, why, || number);
         if matches!(planned, Planned::Do(_)) {
