@@ -6,13 +6,10 @@
 //!
 //! Invariants: never more than `capacity` entries and [`GHOSTS`] ghosts; a capacity of 0 keeps nothing.
 
+use lle_core::lever::GHOSTS;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-
-/// Ghosts kept: with the entries of the caches here they cover twice to nine times the room there is, for half a
-/// kibibyte.
-pub(crate) const GHOSTS: usize = 64;
 
 /// What a cache has counted since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +20,25 @@ pub(crate) struct Counts {
     pub(crate) evictions: u64,
     /// Misses that [`GHOSTS`] more entries would have made hits.
     pub(crate) ghost_hits: u64,
+}
+
+/// What a cache tells of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) counts: Counts,
+    pub(crate) entries: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Account {
+    /// Asks a cache; `bytes` says what a value holds beside itself.
+    pub(crate) fn of<V>(cache: &Cache<V>, bytes: impl Fn(&V) -> usize) -> Self {
+        Self {
+            counts: cache.counts,
+            entries: cache.entries.len(),
+            bytes: cache.bytes(bytes),
+        }
+    }
 }
 
 struct Entry<V> {
@@ -41,6 +57,7 @@ pub(crate) struct Cache<V> {
     entries: Vec<Entry<V>>,
     capacity: usize,
     hand: usize,
+    sampled: usize,
     key_bytes: usize,
     ghosts: Vec<u64>,
     oldest_ghost: usize,
@@ -55,6 +72,7 @@ impl<V> Cache<V> {
             entries: Vec::new(),
             capacity,
             hand: 0,
+            sampled: 0,
             key_bytes: 0,
             ghosts: Vec::new(),
             oldest_ghost: 0,
@@ -89,12 +107,14 @@ impl<V> Cache<V> {
         self.counts.ghost_hits += u64::from(self.ghosts.contains(&fingerprint));
     }
 
-    /// Keeps a value, in place of an older one under the same key, or of what was not asked for lately.
-    pub(crate) fn keep(&mut self, key: &[u8], value: V) {
+    /// Keeps a value, in place of an older one under the same key, or of what was not asked for lately. Without any room
+    /// the value is not even made.
+    pub(crate) fn keep(&mut self, key: &[u8], value: impl FnOnce() -> V) {
         if self.capacity == 0 {
             self.add_ghost(self.hasher.hash_one(key));
             return;
         }
+        let value = value();
         let fingerprint = self.hasher.hash_one(key);
         let old = self.places.get(&fingerprint).copied();
         let place = old.unwrap_or_else(|| self.room());
@@ -167,38 +187,32 @@ impl<V> Cache<V> {
         (self.hand, self.oldest_ghost, self.key_bytes) = (0, 0, 0);
     }
 
-    /// Forgets what `holds` says no of; gives how many.
-    pub(crate) fn retain(&mut self, mut holds: impl FnMut(&[u8], &V) -> bool) -> usize {
-        let before = self.entries.len();
-        let key_bytes = &mut self.key_bytes;
-        self.entries.retain(|entry| {
-            let stays = holds(&entry.key, &entry.value);
-            if !stays {
-                *key_bytes -= entry.key.len();
-            }
-            stays
-        });
-        if self.entries.len() < before {
-            self.places.clear();
-            let places = self.entries.iter().enumerate();
-            self.places
-                .extend(places.map(|(at, entry)| (entry.fingerprint, at)));
+    /// The keys and values of at most `most` entries from the hand on, the next time of the next ones.
+    pub(crate) fn sample(&mut self, most: usize) -> impl Iterator<Item = (&[u8], &V)> {
+        let (n, from) = (self.entries.len(), self.sampled);
+        self.sampled = (from + most) % n.max(1);
+        let places = (0..most.min(n)).map(move |at| (from + at) % n);
+        places.filter_map(|at| self.entries.get(at).map(|entry| (&*entry.key, &entry.value)))
+    }
+
+    /// Forgets one entry, if it is there.
+    pub(crate) fn remove(&mut self, key: &[u8]) {
+        let Some(place) = self.places.remove(&self.hasher.hash_one(key)) else {
+            return;
+        };
+        let gone = self.entries.swap_remove(place);
+        self.key_bytes -= gone.key.len();
+        if let Some(moved) = self.entries.get(place) {
+            self.places.insert(moved.fingerprint, place);
         }
-        before - self.entries.len()
     }
 
-    pub(crate) fn counts(&self) -> Counts {
-        self.counts
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Bytes it takes, but for what values hold beside themselves.
-    pub(crate) fn bytes(&self) -> usize {
+    /// Bytes it takes; `of` says what a value holds beside itself.
+    fn bytes(&self, of: impl Fn(&V) -> usize) -> usize {
         let a_place = size_of::<(u64, usize)>() + 1;
+        let values: usize = self.entries.iter().map(|entry| of(&entry.value)).sum();
         self.key_bytes
+            + values
             + self.entries.capacity() * size_of::<Entry<V>>()
             + self.places.capacity() * a_place
             + self.ghosts.capacity() * size_of::<u64>()
@@ -218,7 +232,7 @@ mod tests {
             Some(_) => cache.hit(&bytes),
             None => {
                 cache.miss(&bytes);
-                cache.keep(&bytes, key);
+                cache.keep(&bytes, || key);
             }
         }
         found.is_some()
@@ -237,19 +251,19 @@ mod tests {
         ] {
             assert_eq!(ask(&mut cache, key), hit, "{key}");
         }
-        let counts = cache.counts();
+        let counts = cache.counts;
         assert_eq!((counts.hits, counts.misses), (2, 4));
         assert_eq!((counts.evictions, counts.ghost_hits), (2, 1), "2 went for 3");
         cache.forget();
         assert!(!ask(&mut cache, 1));
-        assert_eq!(cache.counts().ghost_hits, 1, "what was forgotten is no ghost");
+        assert_eq!(cache.counts.ghost_hits, 1, "what was forgotten is no ghost");
     }
 
     #[test]
     fn without_room_everything_is_a_ghost() {
         let mut cache = Cache::new(0);
         assert!(!ask(&mut cache, 1) && !ask(&mut cache, 1));
-        assert_eq!((cache.len(), cache.counts().ghost_hits), (0, 1));
+        assert_eq!((cache.entries.len(), cache.counts.ghost_hits), (0, 1));
     }
 
     proptest! {
@@ -264,10 +278,14 @@ mod tests {
                 match what {
                     0 => cache.forget(),
                     1 => { capacity = key as usize % 6; cache.resize(capacity); }
-                    2 => { let _ = cache.retain(|_, value| *value != key); }
+                    2 => {
+                        let sampled = cache.sample(3).count();
+                        prop_assert_eq!(sampled, cache.entries.len().min(3));
+                        cache.remove(&key.to_le_bytes());
+                    }
                     _ => drop(ask(&mut cache, key)),
                 }
-                prop_assert!(cache.len() <= capacity && cache.ghosts.len() <= GHOSTS);
+                prop_assert!(cache.entries.len() <= capacity && cache.ghosts.len() <= GHOSTS);
                 prop_assert_eq!(cache.places.len(), cache.entries.len());
                 let bytes: usize = cache.entries.iter().map(|entry| entry.key.len()).sum();
                 prop_assert_eq!(bytes, cache.key_bytes);

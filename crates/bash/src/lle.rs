@@ -4,7 +4,8 @@
 //! signals, readline's own commands, `rl_forced_update_display`. Those calls stand in [`crate::hooks`] and
 //! [`crate::keys`], outside every borrow and outside `catch_unwind`.
 
-use crate::complete::Job;
+use crate::cache::Cache;
+use crate::complete::{Completed, Job};
 use crate::frame::Frame;
 use crate::hooks::Hooks;
 use crate::idle::Idle;
@@ -48,6 +49,8 @@ pub(crate) struct Lle {
     pub(crate) session: Session,
     pub(crate) menu: Option<Menu>,
     pub(crate) job: Option<Job>,
+    /// What completions answered, for the line being typed.
+    pub(crate) completed: Cache<Completed>,
     pub(crate) prompt_clock: PromptClock,
     pub(crate) round: Round,
     pub(crate) idle: Idle,
@@ -121,6 +124,7 @@ impl Lle {
             session,
             menu: None,
             job: None,
+            completed: Cache::new(0),
             prompt_clock: PromptClock::default(),
             round: Round::default(),
             idle: Idle::default(),

@@ -2,6 +2,7 @@
 //!
 //! Invariant: an accepted command is in the log before bash sees the line.
 
+use crate::cache::Account;
 use crate::clock;
 use crate::drafts;
 use crate::file_size::as_error;
@@ -86,6 +87,11 @@ impl Lle {
         // Keeping names has its price here, and it counts.
         let spent = clock::now().saturating_sub(began);
         self.session.arms.spent(Cost::Highlight, spent);
+        // What was completed may look otherwise after a command.
+        self.completed.forget();
+        self.completed.resize(levers.size(Lever::CompletionCacheEntries));
+        let completion = Account::of(&self.completed, |kept| kept.answer.capacity());
+        self.session.record_caches(self.names.account(), completion);
     }
 
     fn first_prompt(&mut self) {

@@ -4,6 +4,7 @@
 //! prompt, and tried again with the next command.
 
 use crate::arms::Arms;
+use crate::cache::{Account, Cache};
 use crate::clock;
 use crate::file_size::as_error;
 use crate::instructions::Instructions;
@@ -31,6 +32,9 @@ pub(crate) struct Session {
     pub(crate) places: Places,
     pub(crate) history: Option<History>,
     search: PrefixSearch,
+    /// What searches came to, by what was typed, as long as the log is as it was.
+    searched: Cache<Option<Box<[u8]>>>,
+    searched_log: (u32, u64),
     pub(crate) arms: Arms,
     /// What is in force while the line is typed.
     pub(crate) levers: Levers,
@@ -68,6 +72,8 @@ impl Session {
             places,
             history: None,
             search: PrefixSearch::new(),
+            searched: Cache::new(0),
+            searched_log: (0, 0),
             arms: Arms::default(),
             levers: Levers::default(),
             notices: Vec::new(),
@@ -174,7 +180,68 @@ impl Session {
         self.levers = self.arms.begin_line();
         self.search
             .set_bytes_per_call(self.levers.value(Lever::SuggestionScanBytes));
+        self.searched
+            .resize(self.levers.size(Lever::SuggestionCacheEntries));
         self.levers
+    }
+
+    /// Keeps what the caches tell where others can read it.
+    pub(crate) fn record_caches(&self, names: Account, completion: Account) {
+        use Gauge as G;
+        let suggestion = Account::of(&self.searched, |found| {
+            found.as_ref().map_or(0, |found| found.len())
+        });
+        let rows = [
+            (
+                names,
+                [
+                    G::NamesCacheHits,
+                    G::NamesCacheMisses,
+                    G::NamesCacheEvictions,
+                    G::NamesCacheGhostHits,
+                    G::NamesCacheEntries,
+                    G::NamesCacheBytes,
+                ],
+            ),
+            (
+                suggestion,
+                [
+                    G::SuggestionCacheHits,
+                    G::SuggestionCacheMisses,
+                    G::SuggestionCacheEvictions,
+                    G::SuggestionCacheGhostHits,
+                    G::SuggestionCacheEntries,
+                    G::SuggestionCacheBytes,
+                ],
+            ),
+            (
+                completion,
+                [
+                    G::CompletionCacheHits,
+                    G::CompletionCacheMisses,
+                    G::CompletionCacheEvictions,
+                    G::CompletionCacheGhostHits,
+                    G::CompletionCacheEntries,
+                    G::CompletionCacheBytes,
+                ],
+            ),
+        ];
+        self.flight.update(|w| {
+            for (account, gauges) in rows {
+                let counts = account.counts;
+                let values = [
+                    counts.hits,
+                    counts.misses,
+                    counts.evictions,
+                    counts.ghost_hits,
+                    account.entries as u64,
+                    account.bytes as u64,
+                ];
+                for (gauge, value) in gauges.into_iter().zip(values) {
+                    w.set(gauge, value.cast_signed());
+                }
+            }
+        });
     }
 
     /// A line was accepted: what a trial has come to with it can be read by the worker.
@@ -314,8 +381,21 @@ impl Session {
         whole.clear();
         let Some(history) = &self.history else { return };
         let began = clock::now();
-        if let Some(found) = self.search.find(history, line) {
-            whole.extend_from_slice(found);
+        let log = history.version();
+        if std::mem::replace(&mut self.searched_log, log) != log {
+            self.searched.forget();
+        }
+        if let Some(found) = self.searched.peek(line) {
+            whole.extend_from_slice(found.as_deref().unwrap_or_default());
+            self.searched.hit(line);
+        } else {
+            self.searched.miss(line);
+            let found = self.search.find(history, line);
+            whole.extend_from_slice(found.unwrap_or_default());
+            if self.search.is_done() {
+                let found = (!whole.is_empty()).then(|| whole.as_slice());
+                self.searched.keep(line, || found.map(Box::from));
+            }
         }
         let spent = clock::now().saturating_sub(began);
         self.arms.spent(Cost::Suggestion, spent);

@@ -6,6 +6,9 @@
 //! Invariants: a value is a number that its row admits, whoever sent it: what is not is no value, and whoever reads
 //! it counts that and goes on. Parsing is strict, so that one value has one spelling.
 
+/// Fingerprints that a cache keeps of what it let go; a hit among them says what so many more entries would win.
+pub const GHOSTS: usize = 64;
+
 /// What a lever's trial compares, per line: the cost of one paint, or of one completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cost {
@@ -106,6 +109,10 @@ levers! {
         "Lines of so many bytes and more are coloured behind the echo instead of before it.";
     SuggestionScanBytes, "suggestion.scan_bytes", from_to(64 << 10, 64 << 20), 8 << 20, "autosuggestion", Suggestion,
         "How much of the history log one key may look through for a suggestion.";
+    SuggestionCacheEntries, "suggestion.cache_entries", from_to(0, 1_024), 0, "autosuggestion", Suggestion,
+        "How many searches for a suggestion are kept until the history changes.";
+    CompletionCacheEntries, "completion.cache_entries", from_to(0, 128), 0, "completion", Completion,
+        "How many completions are kept, for seconds at most and no longer than the line.";
     CompletionDeadlineMs, "completion.deadline_ms", from_to(100, 30_000), 5_000, "completion", Completion,
         "How long a completion may take before it is given up.";
 }
@@ -235,6 +242,8 @@ mod tests {
         names.cache_entries                512 of 0 to 4096            syntax         highlight
         highlight.full_below_bytes  1073741824 of 16 to 1073741824     syntax         key_to_paint
         suggestion.scan_bytes          8388608 of 65536 to 67108864    autosuggestion suggestion
+        suggestion.cache_entries             0 of 0 to 1024            autosuggestion suggestion
+        completion.cache_entries             0 of 0 to 128             completion     completion
         completion.deadline_ms            5000 of 100 to 30000         completion     completion
         ");
     }

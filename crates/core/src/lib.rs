@@ -9,6 +9,8 @@
 pub mod alert;
 pub mod budget;
 #[cfg(feature = "engine")]
+pub mod cache;
+#[cfg(feature = "engine")]
 pub mod checklist;
 pub mod desired;
 #[cfg(feature = "engine")]

@@ -156,6 +156,26 @@ table! {
         TrialLogSquares,      "trial_log_squares",       Count,           "Sum of its squares, in millionths.";
         TrialCurrentNs,       "trial_current_ns",        Nanoseconds,     "Sum of the costs with the value in force, one a pair.";
         TrialCandidateNs,     "trial_candidate_ns",      Nanoseconds,     "Sum of the costs with the value tried, one a pair.";
+        NamesCacheHits, "names_cache_hits", Count, "Questions that the names cache could answer.";
+        NamesCacheMisses, "names_cache_misses", Count, "Questions that the names cache could not answer.";
+        NamesCacheEvictions, "names_cache_evictions", Count, "Entries of the names cache that had to go for others.";
+        NamesCacheGhostHits, "names_cache_ghost_hits", Count, "Misses of the names cache that more room would have made hits.";
+        NamesCacheEntries, "names_cache_entries", Count, "Entries in the names cache.";
+        NamesCacheBytes, "names_cache_bytes", Bytes, "Bytes in the names cache.";
+        SuggestionCacheHits, "suggestion_cache_hits", Count, "Questions that the suggestion cache could answer.";
+        SuggestionCacheMisses, "suggestion_cache_misses", Count, "Questions that the suggestion cache could not answer.";
+        SuggestionCacheEvictions, "suggestion_cache_evictions", Count, "Entries of the suggestion cache that had to go for others.";
+        SuggestionCacheGhostHits, "suggestion_cache_ghost_hits", Count, "Misses of the suggestion cache that more room would have made hits.";
+        SuggestionCacheEntries, "suggestion_cache_entries", Count, "Entries in the suggestion cache.";
+        SuggestionCacheBytes, "suggestion_cache_bytes", Bytes, "Bytes in the suggestion cache.";
+        CompletionCacheHits, "completion_cache_hits", Count, "Questions that the completion cache could answer.";
+        CompletionCacheMisses, "completion_cache_misses", Count, "Questions that the completion cache could not answer.";
+        CompletionCacheEvictions, "completion_cache_evictions", Count, "Entries of the completion cache that had to go for others.";
+        CompletionCacheGhostHits, "completion_cache_ghost_hits", Count, "Misses of the completion cache that more room would have made hits.";
+        CompletionCacheEntries, "completion_cache_entries", Count, "Entries in the completion cache.";
+        CompletionCacheBytes, "completion_cache_bytes", Bytes, "Bytes in the completion cache.";
+        CachesChecked, "caches_checked", Count, "Entries of caches that were worked out anew to check them.";
+        CachesWrong, "caches_wrong", Count, "Entries of those that were wrong.";
     }
 }
 

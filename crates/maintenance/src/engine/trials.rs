@@ -11,6 +11,7 @@
 //! Invariants: one lever is tried at a time; a trial ends exactly once, in the record that puts it into the history; no
 //! setting is changed by the optimiser but by an authorised plan whose trial was better, or at a person's word.
 
+use lle_core::cache::{CACHES, Reading};
 use lle_core::desired;
 use lle_core::error::Code;
 use lle_core::lever::{LEVERS, Lever, Levers};
@@ -18,10 +19,10 @@ use lle_core::mode::Mode;
 use lle_core::optimise::{self, Costs, Opportunity};
 use lle_core::plan::{Action, Check, Plan, Planned, Step};
 use lle_core::policy::{Who, sanitise};
-use lle_core::task::{TaskKind, performance};
+use lle_core::task::{TaskKind, cache_cleanup, performance};
 use lle_core::trial::paired::{self, Paired};
 use lle_core::trial::{Ended, OPEN_MAX, Otherwise, Trial, Verdict};
-use lle_metrics::{Counter, Timer};
+use lle_metrics::{Counter, Gauge, Timer};
 use serde_json::{Value, json};
 
 use super::audit::{Entry, name_of};
@@ -337,6 +338,30 @@ impl Engine {
             self.state.last_id = number;
         }
         planned
+    }
+
+    /// What a run of the cache maintenance would do now.
+    pub(super) fn plan_cache_cleanup(&self, why: &str) -> Planned {
+        let mut checked = (0u64, 0u64);
+        let mut readings = vec![None; CACHES.len()];
+        for session in self.sessions.values().filter(|session| session.is_alive()) {
+            let window = session.window();
+            for (sum, row) in readings.iter_mut().zip(CACHES) {
+                if let Some(reading) = Reading::of(row, window) {
+                    sum.get_or_insert_with(Reading::default).add(&reading);
+                }
+            }
+            let gauge = |gauge| window.gauge(gauge).map_or(0, |n| n.max(0).cast_unsigned());
+            checked.0 = checked.0.saturating_add(gauge(Gauge::CachesChecked));
+            checked.1 = checked.1.saturating_add(gauge(Gauge::CachesWrong));
+        }
+        let inputs = cache_cleanup::Inputs {
+            readings: &readings,
+            levers: &self.levers(),
+            on_trial: self.lever_on_trial(),
+            checked,
+        };
+        cache_cleanup::plan(&inputs, why, |name| self.state.settings.get(name).cloned())
     }
 
     /// What live sessions have measured since they began, all together.
