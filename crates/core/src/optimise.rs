@@ -10,6 +10,8 @@
 //! Invariants: too few samples are no opportunity; what was tried and did not help is left alone for
 //! [`RETRY_NS`]; a candidate is a value of its lever, and not the one in force.
 
+pub mod targets;
+
 use lle_metrics::{Histogram, Timer};
 
 use crate::lever::{Lever, Levers};

@@ -16,8 +16,13 @@ const LINES_MAX: usize = 700;
 
 /// Types a line key by key, as a person does: what comes at once is painted at once, and counts for nothing.
 fn type_line(terminal: &mut Terminal, line: &str) {
-    for key in line.chars().chain(['\r']) {
-        terminal.press(&key.to_string()).unwrap();
+    type_keys(terminal, line);
+    terminal.press("\r").unwrap();
+}
+
+fn type_keys(terminal: &mut Terminal, keys: &str) {
+    for key in keys.chars() {
+        terminal.press(key.to_string()).unwrap();
     }
 }
 
@@ -146,6 +151,18 @@ fn a_good_lever_is_kept_with_its_interval() {
     assert_ne!(colour(&terminal), known, "it is gone");
     terminal.press("\r").unwrap();
 
+    // A right that is taken away shows in no folder: a check finds it, while nobody types.
+    type_line(
+        &mut terminal,
+        "printf '#!/bin/sh\\n' >~/d3/quuxly; chmod +x ~/d3/quuxly",
+    );
+    type_line(&mut terminal, "quuxly");
+    type_line(&mut terminal, "chmod -x ~/d3/quuxly");
+    wait("the check to find it", || {
+        terminal.press("\r").unwrap();
+        metric(&house, "caches_wrong") > 0.0
+    });
+
     house.said(&["optimize", "--reset", "names.keep"]);
     assert_eq!(value_of(&house, "names.keep"), "prompt");
     assert_eq!(told(&house), [""; 0]);
@@ -222,4 +239,48 @@ fn who_only_observes_or_advises_turns_nothing() {
         (&"withdrawn".into(), &false.into()),
         "{ended}"
     );
+}
+
+fn metric(house: &Household, name: &str) -> f64 {
+    let metrics = house.json(&["metrics"]);
+    let metrics = metrics["metrics"].as_array().unwrap();
+    let of = |row: &&Value| row["name"] == name && row["session"].is_string();
+    metrics
+        .iter()
+        .find(of)
+        .and_then(|row| row["value"].as_f64())
+        .unwrap_or(0.0)
+}
+
+#[test]
+fn room_goes_to_the_cache_that_wins_most_by_it() {
+    let house = Household::with_worker("", OFTEN);
+    let mut terminal = house.session();
+    // The same beginnings again and again, as somebody types who cannot make up their mind.
+    let waver = |terminal: &mut Terminal| {
+        for _ in 0..60 {
+            type_keys(terminal, "gr\x7f\x7f");
+        }
+        terminal.press("\r").unwrap();
+    };
+    wait("enough to be asked", || {
+        waver(&mut terminal);
+        terminal.press("\r").unwrap();
+        metric(&house, "cache_misses") > 250.0
+    });
+    assert_eq!(
+        metric(&house, "suggestion_cache_hit_percent"),
+        0.0,
+        "out of the box nothing is kept"
+    );
+    let said = house.said(&["run", "cache-cleanup"]);
+    assert!(said.contains("succeeded"), "{said}");
+    assert_eq!(told(&house), ["set suggestion.cache_entries 64"]);
+    wait("hits", || {
+        waver(&mut terminal);
+        terminal.press("\r").unwrap();
+        metric(&house, "suggestion_cache_hit_percent") > 10.0
+    });
+    house.said(&["optimize", "--reset", "suggestion.cache_entries"]);
+    assert_eq!(told(&house), [""; 0]);
 }

@@ -370,10 +370,34 @@ pub struct TrialsDocument {
     pub levers: Vec<LeverDocument>,
     /// What may be worth turning, the largest gain first.
     pub opportunities: Vec<OpportunityDocument>,
+    /// What performance is counted against; none before enough was measured.
+    pub baseline: Option<BaselineDocument>,
     /// Trials that are open.
     pub open: Vec<TrialDocument>,
     /// Trials that are over, oldest first.
     pub ended: Vec<TrialDocument>,
+}
+
+/// The weekly baseline of performance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaselineDocument {
+    /// When it was taken.
+    pub taken_wall_ns: i64,
+    /// Every cost of which enough was measured.
+    pub costs: Vec<TargetDocument>,
+    /// The levers that were in force, by name.
+    pub levers: BTreeMap<String, String>,
+}
+
+/// One cost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetDocument {
+    /// The timer.
+    pub cost: String,
+    /// Its median then, in nanoseconds.
+    pub usual_ns: u64,
+    /// What it is to become, in nanoseconds.
+    pub target_ns: u64,
 }
 
 /// One lever.

@@ -252,6 +252,7 @@ impl Engine {
         if !self.stopping && !self.state.paused {
             self.run_due(world, now);
             self.judge_trials(world, now);
+            self.update_targets(world, now);
         }
         self.publish(world, now);
         self.make_durable(world, now);

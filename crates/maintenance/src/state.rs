@@ -16,6 +16,7 @@ use lle_core::alert::Alerts;
 use lle_core::checklist::SignOff;
 use lle_core::health::baseline::Baselines;
 use lle_core::mode::Mode;
+use lle_core::optimise::targets::Targets;
 use lle_core::plan::{Outcome, Plan};
 use lle_core::schedule::Timing;
 use lle_core::task::Task;
@@ -139,6 +140,8 @@ pub struct Durable {
     pub trials: BTreeMap<u64, Trial>,
     /// Trials that are over, oldest first.
     pub trials_ended: VecDeque<Ended>,
+    /// What performance was when it was taken as usual, and what it is to become.
+    pub targets: Option<Targets>,
     /// Settings that sessions are to use.
     pub settings: BTreeMap<String, String>,
     /// Alerts.
@@ -227,6 +230,11 @@ pub enum Change {
         /// The value.
         value: Option<String>,
     },
+    /// The baseline of performance was taken.
+    Targets {
+        /// It.
+        targets: Box<Targets>,
+    },
     /// Alerts were raised, shown, acknowledged or resolved.
     Alerts {
         /// All of them.
@@ -299,6 +307,7 @@ impl Durable {
                 value: Some(value),
             } => drop(self.settings.insert(name, value)),
             Change::Setting { name, value: None } => drop(self.settings.remove(&name)),
+            Change::Targets { targets } => self.targets = Some(*targets),
             Change::Alerts { alerts } => self.alerts = *alerts,
             Change::Baselines { baselines } => self.baselines = *baselines,
             Change::Incident { incident } => {

@@ -67,6 +67,15 @@ pub(crate) fn history(document: &TrialsDocument, ink: Ink) -> String {
         );
     }
     out.push('\n');
+    for target in document.baseline.iter().flat_map(|baseline| &baseline.costs) {
+        let _ = writeln!(
+            out,
+            "{}: {} at the median when it was taken as usual; to become {}",
+            printable(&target.cost, 30),
+            duration(target.usual_ns as f64),
+            duration(target.target_ns as f64)
+        );
+    }
     for trial in document.ended.iter().chain(&document.open) {
         let _ = writeln!(
             out,
@@ -175,6 +184,9 @@ mod tests {
                 "lever": "suggestion.scan_bytes", "current": "8388608", "candidate": "4194304", "cost": "suggestion",
                 "gain_percent": 50.0, "evidence": "looking for a suggestion takes 9 ms at the 99th percentile",
             }],
+            "baseline": { "taken_wall_ns": 0, "levers": {}, "costs": [
+                { "cost": "highlight", "usual_ns": 20_000, "target_ns": 17_000 },
+            ] },
             "open": [trial(json!({ "id": 5, "pairs": 40, "pairs_next": 64, "active_ns_max": 14_400_000_000_000_u64 }))],
             "ended": [
                 trial(json!({ "verdict": "better", "kept": true, "ended_wall_ns": 0, "pairs": 32, "estimate": estimate,

@@ -16,7 +16,7 @@ use lle_core::desired;
 use lle_core::error::Code;
 use lle_core::lever::{LEVERS, Lever, Levers};
 use lle_core::mode::Mode;
-use lle_core::optimise::{self, Costs, Opportunity};
+use lle_core::optimise::{self, Costs, Opportunity, targets};
 use lle_core::plan::{Action, Check, Plan, Planned, Step};
 use lle_core::policy::{Who, sanitise};
 use lle_core::task::{TaskKind, cache_cleanup, performance};
@@ -28,7 +28,8 @@ use serde_json::{Value, json};
 use super::audit::{Entry, name_of};
 use super::{Engine, SECOND_NS};
 use crate::api::{
-    EstimateDocument, Fault, LeverDocument, OpportunityDocument, TrialDocument, TrialsDocument, VERSION,
+    BaselineDocument, EstimateDocument, Fault, LeverDocument, OpportunityDocument, TargetDocument,
+    TrialDocument, TrialsDocument, VERSION,
 };
 use crate::state::{Change, OpenTrial};
 use crate::world::{Now, World};
@@ -156,8 +157,13 @@ impl Engine {
     /// Takes over what sessions say of the trial that is open. Does nothing without one.
     pub(super) fn hear_trials(&mut self, now: Now) {
         let active = self.somebody_is_active(now);
-        let since = now.mono_ns.saturating_sub(self.trials.heard_ns);
-        self.trials.heard_ns = now.mono_ns;
+        let before = std::mem::replace(&mut self.trials.heard_ns, now.mono_ns);
+        // Before the first look nobody looked, either.
+        let since = if before == 0 {
+            0
+        } else {
+            now.mono_ns.saturating_sub(before)
+        };
         for (id, trial) in &mut self.state.trials {
             let Some(paired) = &mut trial.paired else { continue };
             // Longer than a look nobody looked, and nobody knows whether somebody typed.
@@ -340,6 +346,40 @@ impl Engine {
         planned
     }
 
+    /// Takes the weekly baseline of performance, if it is due.
+    pub(super) fn update_targets<W: World>(&mut self, world: &mut W, now: Now) {
+        // Due once a week, and known from a look.
+        if self.looked_at != Some(now) {
+            return;
+        }
+        let is_fresh = |at: i64| (0..targets::WEEK_NS).contains(&now.wall_ns.saturating_sub(at));
+        if self
+            .state
+            .targets
+            .as_ref()
+            .is_some_and(|targets| is_fresh(targets.wall_ns))
+        {
+            return;
+        }
+        let ended: Vec<Ended> = self.state.trials_ended.iter().cloned().collect();
+        let before = self.state.targets.as_ref();
+        let updated = targets::update(before, &self.costs(), &self.levers(), &ended, now.wall_ns);
+        let Some((targets, differences)) = updated else {
+            return;
+        };
+        let said = match differences.is_empty() {
+            true => "nothing is different".to_owned(),
+            false => differences.join("; "),
+        };
+        self.record(
+            world,
+            now,
+            &Entry::noticed("the weekly baseline of performance", &said),
+        );
+        let targets = Box::new(targets);
+        self.keep(world, now, Change::Targets { targets });
+    }
+
     /// What a run of the cache maintenance would do now.
     pub(super) fn plan_cache_cleanup(&self, why: &str) -> Planned {
         let mut checked = (0u64, 0u64);
@@ -471,6 +511,7 @@ impl Engine {
                 .iter()
                 .map(|found| opportunity(found, &levers))
                 .collect(),
+            baseline: self.state.targets.as_ref().map(baseline),
             open: self
                 .state
                 .trials
@@ -568,6 +609,19 @@ fn ended(ended: &Ended) -> TrialDocument {
         why: Some(ended.why.clone()),
         kept: ended.kept,
         ended_wall_ns: Some(ended.wall_ns),
+    }
+}
+
+fn baseline(targets: &targets::Targets) -> BaselineDocument {
+    let of = |(cost, target): (&String, &targets::Target)| TargetDocument {
+        cost: cost.clone(),
+        usual_ns: target.usual_ns,
+        target_ns: target.target_ns,
+    };
+    BaselineDocument {
+        taken_wall_ns: targets.wall_ns,
+        costs: targets.costs.iter().map(of).collect(),
+        levers: targets.levers.clone(),
     }
 }
 
