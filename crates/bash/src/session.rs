@@ -393,7 +393,7 @@ impl Session {
             let found = self.search.find(history, line);
             whole.extend_from_slice(found.unwrap_or_default());
             if self.search.is_done() {
-                let found = (!whole.is_empty()).then(|| whole.as_slice());
+                let found = (!whole.is_empty()).then_some(whole.as_slice());
                 self.searched.keep(line, || found.map(Box::from));
             }
         }

@@ -204,7 +204,7 @@ impl Desired {
                     desired.settings.extend(setting(rest));
                 }
                 Some(("trial", rest)) if desired.trials.len() < TRIALS_MAX => {
-                    desired.trials.extend(trial(rest))
+                    desired.trials.extend(trial(rest));
                 }
                 _ => {}
             }
