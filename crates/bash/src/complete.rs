@@ -18,21 +18,31 @@ use crate::lle::Lle;
 use crate::menu::{ITEMS_MAX, Item, Menu, split_description};
 use crate::symbols::Bash;
 use libc::c_int;
+use lle_core::lever::Lever;
 use std::time::Duration;
 
 /// After Tab the parent waits this long before it goes on reading keys: most completions take 3 to 5 ms, and what was
 /// typed right behind Tab then meets the completed line, as in bash.
 const GRACE: Duration = Duration::from_millis(40);
-/// A completion that takes longer is stuck, on a network most likely.
-const DEADLINE: Duration = Duration::from_secs(5);
 /// Bytes read from the child at most.
 const ANSWER_MAX: usize = 4 << 20;
+
+/// How long an answer may be given again: who asks twice in that time asks for the same.
+const LIFETIME: Duration = Duration::from_secs(3);
+
+/// What a completion answered, and when.
+pub(crate) struct Completed {
+    at: u64,
+    pub(crate) answer: Vec<u8>,
+}
 
 /// A child that completes.
 pub(crate) struct Job {
     pid: libc::pid_t,
     fd: c_int,
     began: u64,
+    /// One that takes longer is stuck, on a network most likely.
+    deadline: Duration,
     answer: Vec<u8>,
     state: Progress,
     /// The line and the cursor it was asked for.
@@ -76,6 +86,7 @@ impl Job {
             pid,
             fd: fds[0],
             began: crate::clock::now(),
+            deadline: Duration::from_millis(lle.session.levers.value(Lever::CompletionDeadlineMs)),
             answer: Vec::new(),
             state: Progress::Running,
             line,
@@ -96,7 +107,7 @@ impl Job {
     }
 
     pub(crate) fn time_left(&self) -> Duration {
-        DEADLINE.saturating_sub(crate::clock::since(self.began))
+        self.deadline.saturating_sub(crate::clock::since(self.began))
     }
 
     /// Takes what the child has written; ends it at the deadline.
@@ -200,6 +211,9 @@ impl Lle {
         if self.owed {
             self.paint();
         }
+        if self.answer_again() {
+            return true;
+        }
         let Some(mut job) = Job::start(self) else {
             self.session.fell_back("completion: cannot fork");
             return false;
@@ -214,6 +228,23 @@ impl Lle {
         if done {
             self.apply_completion();
         }
+        true
+    }
+
+    /// Gives an answer again that is seconds old: same line, same cursor, same folder, and no command ran meanwhile. A
+    /// completion that had to be given up, or that failed, is asked anew.
+    fn answer_again(&mut self) -> bool {
+        let began = crate::clock::now();
+        let key = question(&self.bash, self.bash.line(), self.bash.point());
+        let kept = self.completed.peek(&key);
+        let fresh = kept.filter(|kept| crate::clock::since(kept.at) < LIFETIME);
+        let Some(answer) = fresh.and_then(|kept| Answer::parse(&kept.answer)) else {
+            self.completed.miss(&key);
+            return false;
+        };
+        self.completed.hit(&key);
+        self.session.completed(began, false, false);
+        self.apply(answer);
         true
     }
 
@@ -252,6 +283,13 @@ impl Lle {
             self.bash.bell();
             return;
         };
+        let key = question(&self.bash, &job.line, job.point);
+        let at = crate::clock::now();
+        let raw = &job.answer;
+        self.completed.keep(&key, || Completed {
+            at,
+            answer: raw.clone(),
+        });
         match typed {
             Some(typed) if typed.is_empty() => self.apply(answer),
             Some(typed) => self.apply_late(answer, &job, &typed),
@@ -329,6 +367,13 @@ impl Lle {
         self.bash
             .replace(item.start..self.bash.point(), &item.replacement);
     }
+}
+
+/// What a completion goes by: the line, the cursor and the folder.
+fn question(bash: &Bash, line: &[u8], point: usize) -> Vec<u8> {
+    let folder = bash.variable(c"PWD").unwrap_or_default();
+    let point = point.to_le_bytes();
+    [&point, folder, b"\0", line].concat()
 }
 
 /// Gives the one stretch in which two lines differ, in the first, and what stands there in the second.

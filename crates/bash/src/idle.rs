@@ -35,15 +35,18 @@ enum Step {
     Trim,
     /// Ask the allocator what it holds.
     Measure,
+    /// Work some of what caches hold out again.
+    Check,
     /// See to it that there is a worker.
     Worker,
 }
 
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     Step::Register,
     Step::Read,
     Step::Trim,
     Step::Measure,
+    Step::Check,
     Step::Worker,
 ];
 
@@ -58,6 +61,8 @@ pub(crate) struct Idle {
     /// Looked up when first needed; then perhaps nothing.
     allocator: Option<Option<Allocator>>,
     measured_at: u64,
+    /// Entries of caches that were checked, and those that were wrong.
+    checked: (u64, u64),
 }
 
 impl Idle {
@@ -86,6 +91,7 @@ impl Lle {
         self.idle.wake.rested();
         self.idle.plan(Step::Register);
         self.idle.plan(Step::Measure);
+        self.idle.plan(Step::Check);
         self.idle.plan(Step::Worker);
         if first {
             self.idle.plan(Step::Read);
@@ -118,6 +124,7 @@ impl Lle {
                 Some(Step::Read) => self.read_desired(),
                 Some(Step::Trim) => self.trim(),
                 Some(Step::Measure) => self.measure_memory(),
+                Some(Step::Check) => self.check_caches(),
                 Some(Step::Worker) => self.see_to_worker(),
                 None => {}
             }
@@ -149,6 +156,11 @@ impl Lle {
         let generation = i64::try_from(generation).unwrap_or(i64::MAX);
         self.session
             .record(|w| w.set(Gauge::ConfigGeneration, generation));
+        let (settings, trial) = self.idle.inbox.settings();
+        let refused = self.session.arms.take(settings, trial);
+        if refused > 0 {
+            self.session.record(|w| w.add(Counter::SettingsRefused, refused));
+        }
         if self.idle.inbox.wants_trim() {
             self.idle.plan(Step::Trim);
         }
@@ -195,6 +207,18 @@ impl Lle {
         });
         self.idle.measured_at = 0;
         self.idle.plan(Step::Measure);
+    }
+
+    /// What no directory tells of, as a right that was taken away, is found here.
+    fn check_caches(&mut self) {
+        let (checked, wrong) = self.names.check(&self.bash);
+        self.idle.checked.0 += checked;
+        self.idle.checked.1 += wrong;
+        let (checked, wrong) = self.idle.checked;
+        self.session.record(|w| {
+            w.set(Gauge::CachesChecked, checked.cast_signed());
+            w.set(Gauge::CachesWrong, wrong.cast_signed());
+        });
     }
 
     fn measure_memory(&mut self) {

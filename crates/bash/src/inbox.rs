@@ -3,7 +3,7 @@
 //! Invariants: one look costs one `stat`; the file is read only if it is this user's own regular file of bounded size;
 //! each alert is told once and each trim done once, whatever the file says how often.
 
-use lle_core::desired::{Alert, BYTES_MAX, Desired, FILE_NAME};
+use lle_core::desired::{Alert, BYTES_MAX, Desired, FILE_NAME, Setting, Trial};
 use std::fs::{Metadata, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -34,6 +34,9 @@ pub(crate) struct Inbox {
     /// Alerts for this session that were not told yet, lowest number first.
     alerts: Vec<Alert>,
     told: u64,
+    /// What every session is to use, and the value that is compared with one of them.
+    settings: Vec<Setting>,
+    trial: Option<Trial>,
     /// The newest trim asked for.
     trim: u64,
     trimmed: u64,
@@ -66,7 +69,14 @@ impl Inbox {
         self.alerts.sort_by_key(|alert| alert.id);
         let trims = desired.trims.iter().filter(|trim| trim.session == session);
         self.trim = trims.map(|trim| trim.token).fold(self.trimmed, u64::max);
+        self.settings = desired.settings;
+        self.trial = desired.trials.into_iter().next();
         Some(desired.generation)
+    }
+
+    /// What every session is to use, and what is compared with it.
+    pub(crate) fn settings(&self) -> (&[Setting], Option<&Trial>) {
+        (&self.settings, self.trial.as_ref())
     }
 
     /// The next alert to tell.

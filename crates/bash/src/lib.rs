@@ -28,7 +28,9 @@
 )]
 
 mod abi;
+mod arms;
 mod builtin;
+mod cache;
 mod clock;
 mod complete;
 mod complete_child;

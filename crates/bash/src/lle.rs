@@ -4,7 +4,8 @@
 //! signals, readline's own commands, `rl_forced_update_display`. Those calls stand in [`crate::hooks`] and
 //! [`crate::keys`], outside every borrow and outside `catch_unwind`.
 
-use crate::complete::Job;
+use crate::cache::Cache;
+use crate::complete::{Completed, Job};
 use crate::frame::Frame;
 use crate::hooks::Hooks;
 use crate::idle::Idle;
@@ -19,6 +20,7 @@ use crate::session::Session;
 use crate::symbols::Bash;
 use crate::theme::{self, Role, Theme};
 use crate::view::{self, Extent, Picture};
+use lle_core::lever::Lever;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// Lines longer than this are neither looked up in history nor checked name by name: they were pasted.
@@ -47,6 +49,8 @@ pub(crate) struct Lle {
     pub(crate) session: Session,
     pub(crate) menu: Option<Menu>,
     pub(crate) job: Option<Job>,
+    /// What completions answered, for the line being typed.
+    pub(crate) completed: Cache<Completed>,
     pub(crate) prompt_clock: PromptClock,
     pub(crate) round: Round,
     pub(crate) idle: Idle,
@@ -120,6 +124,7 @@ impl Lle {
             session,
             menu: None,
             job: None,
+            completed: Cache::new(0),
             prompt_clock: PromptClock::default(),
             round: Round::default(),
             idle: Idle::default(),
@@ -156,7 +161,11 @@ impl Lle {
         self.owed = false;
         let instructions = self.session.instructions();
         let line = self.bash.line();
-        self.color(line, false);
+        if line.len() < self.session.levers.size(Lever::HighlightFullBelowBytes) {
+            self.color(line, false);
+        } else {
+            self.color_later(line);
+        }
         self.keep_suggestion(line);
         self.drop_stale_menu(line);
         let written = self.show(line, self.bash.point());
@@ -264,6 +273,16 @@ impl Lle {
             });
         let searches = names.take_searches();
         self.session.highlighted(began, searches, names.gave_up());
+    }
+
+    /// The echo of a long line does not wait for its colours: [`Lle::enrich`] brings them.
+    fn color_later(&mut self, line: &[u8]) {
+        if self.settings.highlight && self.bash.reads_commands() {
+            self.roles.resize(line.len(), Role::Plain);
+            self.names_open = true;
+        } else {
+            self.roles.clear();
+        }
     }
 
     /// Says whether Enter may submit the line.

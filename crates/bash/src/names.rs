@@ -1,35 +1,84 @@
 //! Whether a command name is known: alias, function, builtin, or a program on PATH.
 //!
-//! Invariant: never slow. What was found is kept until the next prompt; once a search of PATH takes longer than
-//! [`SEARCH_MAX`] (a network directory, a sleeping disk), this session stops searching it and shows names plain.
+//! What was found on PATH is kept until the next prompt, or, by the lever `names.keep`, as long as no directory of PATH
+//! has changed: then a prompt costs one `stat` a directory. What a directory does not tell of is noticed late there, as
+//! when a program's right to be run is taken away; it is a colour that is late then.
+//!
+//! Invariant: never slow. Once a search of PATH takes longer than [`SEARCH_MAX`] (a network directory, a sleeping
+//! disk), this session stops searching it and shows names plain.
 
+use crate::cache::{Account, Cache};
 use crate::clock;
 use crate::lexer::Known;
 use crate::symbols::Bash;
-use std::collections::HashMap;
-use std::ffi::{CStr, CString};
+use lle_core::lever::{Lever, Levers};
+use std::ffi::{CStr, CString, OsStr};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 /// A key must be painted within 16 ms; a third of that on one name is too much.
 const SEARCH_MAX: Duration = Duration::from_millis(5);
 /// Longer names are not looked up: no file system has them.
 const NAME_MAX: usize = 256;
-/// Names kept between two prompts; typing one line meets a few dozen.
-const KEPT_MAX: usize = 512;
+
+/// Names looked for again at one prompt: less than a tenth of a millisecond, while nobody types.
+const CHECKED: usize = 8;
+
+/// What a look at the disk has found.
+struct Kept {
+    known: Known,
+    /// The line it was found for.
+    line: u64,
+    /// PATH alone decided it.
+    on_path: bool,
+}
 
 /// What is known so far.
-#[derive(Default)]
 pub(crate) struct Names {
-    kept: HashMap<Vec<u8>, Known>,
+    kept: Cache<Kept>,
+    /// Counts the lines.
+    line: u64,
+    /// What was found for an earlier line still counts.
+    across: bool,
+    /// PATH and its directories as they were when that was last asked.
+    stamp: u64,
     too_slow: bool,
     /// Searches of PATH since the last [`Names::take_searches`].
     searches: u64,
 }
 
+impl Default for Names {
+    fn default() -> Self {
+        Self {
+            kept: Cache::new(Levers::default().size(Lever::NamesCacheEntries)),
+            line: 0,
+            across: false,
+            stamp: 0,
+            too_slow: false,
+            searches: 0,
+        }
+    }
+}
+
 impl Names {
-    /// Forgets everything: a command may have installed, defined or removed names.
-    pub(crate) fn forget(&mut self) {
-        self.kept.clear();
+    /// A line begins. A command may have installed, defined or removed names: what was found is forgotten, unless the
+    /// levers have it otherwise, or a trial compares the two ways and what is kept is only not looked at.
+    pub(crate) fn line_begins(&mut self, bash: &Bash, levers: &Levers, on_trial: bool) {
+        self.line += 1;
+        self.kept.resize(levers.size(Lever::NamesCacheEntries));
+        self.across = levers.value(Lever::NamesKeep) != 0 && !self.too_slow;
+        if self.across {
+            let began = clock::now();
+            let stamp = stamp_of_path(bash);
+            if std::mem::replace(&mut self.stamp, stamp) != stamp {
+                self.kept.forget();
+            }
+            self.too_slow |= clock::since(began) > SEARCH_MAX;
+        } else if !on_trial {
+            self.kept.forget();
+        }
     }
 
     /// True once PATH was too slow to search.
@@ -41,49 +90,100 @@ impl Names {
         std::mem::take(&mut self.searches)
     }
 
+    /// What was found for this line, or for an earlier one.
+    fn found(&self, word: &[u8], earlier: bool) -> Option<Known> {
+        let kept = self.kept.peek(word)?;
+        let counts = kept.line == self.line || (earlier && self.across && kept.on_path);
+        counts.then_some(kept.known)
+    }
+
     /// Says whether `word` would run something, as far as that is known without looking at the disk.
     pub(crate) fn recall(&mut self, bash: &Bash, word: &[u8]) -> Option<Known> {
-        if let Some(known) = self.kept.get(word) {
-            return Some(*known);
+        if let Some(known) = self.found(word, false) {
+            self.kept.hit(word);
+            return Some(known);
         }
         if word.len() >= NAME_MAX {
             return Some(Known::Unasked);
         }
         let mut name = [0u8; NAME_MAX];
         name[..word.len()].copy_from_slice(word);
-        let in_shell = CStr::from_bytes_until_nul(&name).is_ok_and(|name| in_shell(bash, name));
-        if in_shell {
-            Some(Known::Yes)
-        } else {
-            self.too_slow.then_some(Known::Unasked)
+        // Before what an earlier line found: a function may have been defined since.
+        if CStr::from_bytes_until_nul(&name).is_ok_and(|name| in_shell(bash, name)) {
+            return Some(Known::Yes);
         }
+        if let Some(known) = self.found(word, true) {
+            self.kept.hit(word);
+            return Some(known);
+        }
+        self.too_slow.then_some(Known::Unasked)
     }
 
     /// Says whether `word` would run something; looks at the disk if need be.
     pub(crate) fn lookup(&mut self, bash: &Bash, word: &[u8]) -> Known {
-        if let Some(known) = self.kept.get(word) {
-            return *known;
+        if let Some(known) = self.found(word, false) {
+            self.kept.hit(word);
+            return known;
         }
         let Ok(name) = CString::new(word) else {
             return Known::No;
         };
+        let mut on_path = false;
         let known = if in_shell(bash, &name) {
             Known::Yes
         } else if self.too_slow {
             Known::Unasked
         } else {
+            self.kept.miss(word);
+            on_path = !word.contains(&b'/');
             let began = clock::now();
             let found = runnable(bash, word);
             self.searches += 1;
             self.too_slow = clock::since(began) > SEARCH_MAX;
             if found { Known::Yes } else { Known::No }
         };
-        if self.kept.len() >= KEPT_MAX {
-            self.kept.clear();
-        }
-        self.kept.insert(word.to_vec(), known);
+        let line = self.line;
+        self.kept.keep(word, || Kept { known, line, on_path });
         known
     }
+
+    /// Looks for some of the names again that earlier lines asked for; gives how many, and how many were not what was
+    /// kept. Those are forgotten.
+    pub(crate) fn check(&mut self, bash: &Bash) -> (u64, u64) {
+        if !self.across || self.too_slow {
+            return (0, 0);
+        }
+        let wrong = |(word, kept): (&[u8], &Kept)| {
+            let is = kept.on_path.then(|| runnable(bash, word))?;
+            Some((is != (kept.known == Known::Yes)).then(|| word.to_vec()))
+        };
+        let found: Vec<_> = self.kept.sample(CHECKED).filter_map(wrong).collect();
+        let checked = found.len() as u64;
+        let wrong: Vec<_> = found.into_iter().flatten().collect();
+        wrong.iter().for_each(|word| self.kept.remove(word));
+        (checked, wrong.len() as u64)
+    }
+
+    /// What the cache has counted, its entries and its bytes.
+    pub(crate) fn account(&self) -> Account {
+        Account::of(&self.kept, |_| 0)
+    }
+}
+
+/// Tells one state of PATH from another: what it says, and for each directory which one it is and when something came
+/// into it or left. A relative directory is another one in another place.
+fn stamp_of_path(bash: &Bash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let path = bash.variable(c"PATH").unwrap_or_default();
+    path.hash(&mut hasher);
+    for dir in path.split(|b| *b == b':') {
+        let dir = if dir.is_empty() { b"." } else { dir };
+        let metadata = std::fs::metadata(OsStr::from_bytes(dir)).ok();
+        metadata
+            .map(|of| (of.dev(), of.ino(), of.mtime(), of.mtime_nsec(), of.ctime()))
+            .hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 fn in_shell(bash: &Bash, name: &CStr) -> bool {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: an accepted command is in the log before bash sees the line.
 
+use crate::cache::Account;
 use crate::clock;
 use crate::drafts;
 use crate::file_size::as_error;
@@ -10,6 +11,7 @@ use crate::prompt_clock;
 use crate::rules::{self, Expanded};
 use crate::shared_list;
 use crate::theme::Role;
+use lle_core::lever::{Cost, Lever};
 use lle_log::history::{Cursor, History};
 use std::ffi::OsStr;
 use std::io::Write;
@@ -55,7 +57,6 @@ impl Lle {
         // SAFETY: a plain read.
         let status = unsafe { *bash.last_status };
         let blame = prompt_clock::blame(&bash, &spent);
-        self.names.forget();
         let ahead = self.keys_waiting();
         if ahead > 0 {
             self.session.typed_ahead(ahead);
@@ -72,8 +73,25 @@ impl Lle {
         }
         self.share();
         self.prompt_for_idle(first);
+        self.turn_levers();
         prompt_clock::hang(&bash);
         self.show_notices();
+    }
+
+    /// Puts the values of the levers in force that the line about to be typed is for.
+    fn turn_levers(&mut self) {
+        let levers = self.session.begin_line();
+        let on_trial = self.session.arms.tries(Lever::NamesKeep);
+        let began = clock::now();
+        self.names.line_begins(&self.bash, &levers, on_trial);
+        // Keeping names has its price here, and it counts.
+        let spent = clock::now().saturating_sub(began);
+        self.session.arms.spent(Cost::Highlight, spent);
+        // What was completed may look otherwise after a command.
+        self.completed.forget();
+        self.completed.resize(levers.size(Lever::CompletionCacheEntries));
+        let completion = Account::of(&self.completed, |kept| kept.answer.capacity());
+        self.session.record_caches(self.names.account(), completion);
     }
 
     fn first_prompt(&mut self) {
@@ -226,6 +244,7 @@ impl Lle {
             return;
         }
         self.prompt_clock.accepted(now);
+        self.session.line_accepted();
         if line.trim_ascii().is_empty() {
             self.session.line_dropped();
             return;

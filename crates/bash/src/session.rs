@@ -3,11 +3,14 @@
 //! Invariant: whatever the disk does, the shell goes on. What cannot be written is counted, said once above the next
 //! prompt, and tried again with the next command.
 
+use crate::arms::Arms;
+use crate::cache::{Account, Cache};
 use crate::clock;
 use crate::file_size::as_error;
 use crate::instructions::Instructions;
 use crate::places::Places;
 use crate::prompt_clock::{Blame, Spent};
+use lle_core::lever::{Cost, Lever, Levers};
 use lle_log::history::History;
 use lle_log::search::PrefixSearch;
 use lle_metrics::{Counter, Draft, EventKind, Flight, Gauge, Identity, Recorder, Timer};
@@ -29,6 +32,12 @@ pub(crate) struct Session {
     pub(crate) places: Places,
     pub(crate) history: Option<History>,
     search: PrefixSearch,
+    /// What searches came to, by what was typed, as long as the log is as it was.
+    searched: Cache<Option<Box<[u8]>>>,
+    searched_log: (u32, u64),
+    pub(crate) arms: Arms,
+    /// What is in force while the line is typed.
+    pub(crate) levers: Levers,
     notices: Vec<String>,
     /// Messages of which one is enough.
     said: Vec<&'static str>,
@@ -63,6 +72,10 @@ impl Session {
             places,
             history: None,
             search: PrefixSearch::new(),
+            searched: Cache::new(0),
+            searched_log: (0, 0),
+            arms: Arms::default(),
+            levers: Levers::default(),
             notices: Vec::new(),
             said: Vec::new(),
             loaded_at: clock::now(),
@@ -162,6 +175,90 @@ impl Session {
         fits
     }
 
+    /// A line begins; gives what is in force while it is typed.
+    pub(crate) fn begin_line(&mut self) -> Levers {
+        self.levers = self.arms.begin_line();
+        self.search
+            .set_bytes_per_call(self.levers.value(Lever::SuggestionScanBytes));
+        self.searched
+            .resize(self.levers.size(Lever::SuggestionCacheEntries));
+        self.levers
+    }
+
+    /// Keeps what the caches tell where others can read it.
+    pub(crate) fn record_caches(&self, names: Account, completion: Account) {
+        use Gauge as G;
+        let suggestion = Account::of(&self.searched, |found| {
+            found.as_ref().map_or(0, |found| found.len())
+        });
+        let rows = [
+            (
+                names,
+                [
+                    G::NamesCacheHits,
+                    G::NamesCacheMisses,
+                    G::NamesCacheEvictions,
+                    G::NamesCacheGhostHits,
+                    G::NamesCacheEntries,
+                    G::NamesCacheBytes,
+                ],
+            ),
+            (
+                suggestion,
+                [
+                    G::SuggestionCacheHits,
+                    G::SuggestionCacheMisses,
+                    G::SuggestionCacheEvictions,
+                    G::SuggestionCacheGhostHits,
+                    G::SuggestionCacheEntries,
+                    G::SuggestionCacheBytes,
+                ],
+            ),
+            (
+                completion,
+                [
+                    G::CompletionCacheHits,
+                    G::CompletionCacheMisses,
+                    G::CompletionCacheEvictions,
+                    G::CompletionCacheGhostHits,
+                    G::CompletionCacheEntries,
+                    G::CompletionCacheBytes,
+                ],
+            ),
+        ];
+        self.flight.update(|w| {
+            for (account, gauges) in rows {
+                let counts = account.counts;
+                let values = [
+                    counts.hits,
+                    counts.misses,
+                    counts.evictions,
+                    counts.ghost_hits,
+                    account.entries as u64,
+                    account.bytes as u64,
+                ];
+                for (gauge, value) in gauges.into_iter().zip(values) {
+                    w.set(gauge, value.cast_signed());
+                }
+            }
+        });
+    }
+
+    /// A line was accepted: what a trial has come to with it can be read by the worker.
+    pub(crate) fn line_accepted(&mut self) {
+        let Some(tally) = self.arms.end_line() else {
+            return;
+        };
+        self.flight.update(|w| {
+            w.set(Gauge::TrialId, tally.id.cast_signed());
+            w.set(Gauge::TrialPairs, tally.pairs.cast_signed());
+            w.set(Gauge::TrialLogSum, tally.log_sum);
+            w.set(Gauge::TrialLogSquares, tally.log_squares);
+            w.set(Gauge::TrialCurrentNs, tally.current_ns.cast_signed());
+            w.set(Gauge::TrialCandidateNs, tally.candidate_ns.cast_signed());
+        });
+    }
+
     /// Records one batch in the flight file.
     pub(crate) fn record(&self, batch: impl FnOnce(&mut Recorder<'_>)) {
         self.flight.update(batch);
@@ -244,6 +341,10 @@ impl Session {
         hidden: bool,
         suggested: bool,
     ) {
+        if key_at != 0 {
+            self.arms.painted();
+            self.arms.spent(Cost::KeyToPaint, now.saturating_sub(key_at));
+        }
         self.flight.update(|w| {
             w.add(Counter::Paints, 1);
             w.add(Counter::PaintBytes, bytes as u64);
@@ -258,6 +359,7 @@ impl Session {
 
     pub(crate) fn highlighted(&mut self, began: u64, path_searches: u64, gave_up: bool) {
         let spent = clock::now().saturating_sub(began);
+        self.arms.spent(Cost::Highlight, spent);
         let newly_slow = gave_up && !std::mem::replace(&mut self.path_was_slow, gave_up);
         self.flight.update(|w| {
             w.time(Timer::Highlight, spent);
@@ -279,10 +381,24 @@ impl Session {
         whole.clear();
         let Some(history) = &self.history else { return };
         let began = clock::now();
-        if let Some(found) = self.search.find(history, line) {
-            whole.extend_from_slice(found);
+        let log = history.version();
+        if std::mem::replace(&mut self.searched_log, log) != log {
+            self.searched.forget();
+        }
+        if let Some(found) = self.searched.peek(line) {
+            whole.extend_from_slice(found.as_deref().unwrap_or_default());
+            self.searched.hit(line);
+        } else {
+            self.searched.miss(line);
+            let found = self.search.find(history, line);
+            whole.extend_from_slice(found.unwrap_or_default());
+            if self.search.is_done() {
+                let found = (!whole.is_empty()).then_some(whole.as_slice());
+                self.searched.keep(line, || found.map(Box::from));
+            }
         }
         let spent = clock::now().saturating_sub(began);
+        self.arms.spent(Cost::Suggestion, spent);
         self.flight.update(|w| {
             w.time(Timer::Suggestion, spent);
             w.time(Timer::HistorySearch, spent);
@@ -295,6 +411,7 @@ impl Session {
 
     pub(crate) fn completed(&mut self, began: u64, late: bool, timed_out: bool) {
         let spent = clock::now().saturating_sub(began);
+        self.arms.spent(Cost::Completion, spent);
         self.flight.update(|w| {
             w.add(Counter::Completions, 1);
             w.time(Timer::Completion, spent);

@@ -6,6 +6,7 @@
 //! alert <id> <session> <severity> <text to the end of the line>
 //! trim <token> <session>
 //! set <name> <value to the end of the line>
+//! trial <id> <lever> <value>
 //! ```
 //!
 //! Numbers are decimal, a session is sixteen hex digits. The file is replaced by a rename, so that nobody reads half
@@ -29,6 +30,8 @@ pub const ALERTS_MAX: usize = 96;
 pub const TRIMS_MAX: usize = 128;
 /// Settings in one file; what is beyond is left out.
 pub const SETTINGS_MAX: usize = 32;
+/// Trials in one file; what is beyond is left out. A session compares two values of one lever at a time.
+pub const TRIALS_MAX: usize = 1;
 /// Bytes of a setting's name, and of its value.
 pub const SETTING_BYTES_MAX: usize = 128;
 /// Bytes of an alert's text: five rows of 80 columns.
@@ -56,8 +59,13 @@ const ALERT_BYTES_MAX: usize =
     "alert    \n".len() + NUMBER_BYTES_MAX + SESSION_BYTES + SEVERITY_BYTES_MAX + TEXT_BYTES_MAX;
 const TRIM_BYTES_MAX: usize = "trim  \n".len() + NUMBER_BYTES_MAX + SESSION_BYTES;
 const SET_BYTES_MAX: usize = "set  \n".len() + 2 * SETTING_BYTES_MAX;
+const TRIAL_BYTES_MAX: usize = "trial   \n".len() + NUMBER_BYTES_MAX + 2 * SETTING_BYTES_MAX;
 const _: () = assert!(
-    HEAD_BYTES_MAX + ALERTS_MAX * ALERT_BYTES_MAX + TRIMS_MAX * TRIM_BYTES_MAX + SETTINGS_MAX * SET_BYTES_MAX
+    HEAD_BYTES_MAX
+        + ALERTS_MAX * ALERT_BYTES_MAX
+        + TRIMS_MAX * TRIM_BYTES_MAX
+        + SETTINGS_MAX * SET_BYTES_MAX
+        + TRIALS_MAX * TRIAL_BYTES_MAX
         <= BYTES_MAX
 );
 
@@ -72,6 +80,17 @@ pub struct Desired {
     pub trims: Vec<Trim>,
     /// What every session is to use instead of its own default.
     pub settings: Vec<Setting>,
+    /// What sessions are to compare with what they use.
+    pub trials: Vec<Trial>,
+}
+
+/// A value of a lever that is compared with the one in force: sessions use the one and the other by turns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// Tells this trial from every other.
+    pub id: u64,
+    /// The lever and the value that is tried.
+    pub setting: Setting,
 }
 
 /// A value that sessions are to use.
@@ -154,6 +173,10 @@ impl Desired {
         for setting in self.settings.iter().filter(fits).take(SETTINGS_MAX) {
             let _ = writeln!(out, "set {} {}", setting.name, one_line(&setting.value));
         }
+        let trials = self.trials.iter().filter(|trial| fits(&&trial.setting));
+        for Trial { id, setting } in trials.take(TRIALS_MAX) {
+            let _ = writeln!(out, "trial {id} {} {}", setting.name, one_line(&setting.value));
+        }
         out
     }
 
@@ -179,6 +202,9 @@ impl Desired {
                 Some(("trim", rest)) if desired.trims.len() < TRIMS_MAX => desired.trims.extend(trim(rest)),
                 Some(("set", rest)) if desired.settings.len() < SETTINGS_MAX => {
                     desired.settings.extend(setting(rest));
+                }
+                Some(("trial", rest)) if desired.trials.len() < TRIALS_MAX => {
+                    desired.trials.extend(trial(rest));
                 }
                 _ => {}
             }
@@ -236,6 +262,14 @@ fn setting(line: &str) -> Option<Setting> {
     })
 }
 
+fn trial(line: &str) -> Option<Trial> {
+    let (id, rest) = line.split_once(' ')?;
+    Some(Trial {
+        id: id.parse().ok()?,
+        setting: setting(rest)?,
+    })
+}
+
 fn is_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (1..=SETTING_BYTES_MAX).contains(&name.len()) && name.bytes().all(plain)
@@ -278,6 +312,13 @@ mod tests {
                 name: "highlight.mode".into(),
                 value: "deferred above 4096".into(),
             }],
+            trials: vec![Trial {
+                id: 12,
+                setting: Setting {
+                    name: "names.keep".into(),
+                    value: "path".into(),
+                },
+            }],
         }
     }
 
@@ -288,6 +329,7 @@ mod tests {
         alert 3 0000000000000abc major the disk is full since noon
         trim 9 ffffffffffffffff
         set highlight.mode deferred above 4096
+        trial 12 names.keep path
         ");
     }
 
@@ -366,6 +408,7 @@ mod tests {
             alerts,
             trims,
             settings: sample().settings,
+            trials: sample().trials,
         })
     }
 

@@ -49,6 +49,24 @@ pub enum Action {
         /// The value; none is the default.
         value: Option<String>,
     },
+    /// Lets sessions compare a value of a lever with the one in force.
+    OpenTrial {
+        /// The trial's number.
+        trial: u64,
+        /// The lever.
+        lever: String,
+        /// The value that is tried.
+        value: String,
+        /// Active time it has, in nanoseconds.
+        active_ns_max: u64,
+        /// A person asked for it.
+        forced: bool,
+    },
+    /// Ends a trial without a verdict, if it is open.
+    WithdrawTrial {
+        /// The trial's number.
+        trial: u64,
+    },
     /// Runs a program as a job.
     RunCommand {
         /// The program and its arguments.
@@ -106,6 +124,8 @@ impl Action {
                 name,
                 value: Some(value),
             } => format!("use {name} = {value}"),
+            Action::OpenTrial { lever, value, .. } => format!("try {lever} = {value}"),
+            Action::WithdrawTrial { trial } => format!("withdraw trial {trial}"),
             Action::UseSetting { name, value: None } => format!("use the default of {name}"),
             Action::RunCommand { command, .. } => format!("run {}", command.join(" ")),
             Action::CallHost { task } => format!("call the host's {task}"),
@@ -137,7 +157,7 @@ pub enum Check {
     SegmentOpen,
     /// The segments are gone.
     SegmentsGone,
-    /// The published state has the value.
+    /// The published state has the value, or the trial.
     Published,
     /// The program ended with status 0.
     ExitZero,

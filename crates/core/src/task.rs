@@ -7,7 +7,7 @@
 //! Invariant: a task that [`check`](Task::check) lets through is bounded in every field.
 
 mod backup;
-mod cache_cleanup;
+pub mod cache_cleanup;
 mod check;
 mod config_sync;
 mod feature_upgrade;
@@ -16,7 +16,7 @@ pub mod ledger;
 pub mod log_rotation;
 pub mod memory_defrag;
 pub mod order;
-mod performance;
+pub mod performance;
 mod plugin_update;
 mod security_scan;
 pub mod statistics;
@@ -289,10 +289,12 @@ fn definition(kind: TaskKind) -> Task {
 /// Whether this version does what the kind is for. The others are listed, are due, and say that they are not built.
 pub const fn built(kind: TaskKind) -> bool {
     match kind {
-        TaskKind::HealthCheck | TaskKind::MemoryDefrag | TaskKind::LogRotation => true,
-        TaskKind::Performance
-        | TaskKind::CacheCleanup
-        | TaskKind::ConfigSync
+        TaskKind::HealthCheck
+        | TaskKind::MemoryDefrag
+        | TaskKind::LogRotation
+        | TaskKind::Performance
+        | TaskKind::CacheCleanup => true,
+        TaskKind::ConfigSync
         | TaskKind::SecurityScan
         | TaskKind::Backup
         | TaskKind::PluginUpdate
@@ -345,8 +347,8 @@ mod tests {
         }
         insta::assert_snapshot!(shown, @r#"
         health-check    every 30m      critical      5000 ms, 0 retries, built
-        performance     every 2h       high         60000 ms, 0 retries, not built
-        cache-cleanup   20 4 * * *     low          60000 ms, 0 retries, not built
+        performance     every 2h       high         60000 ms, 0 retries, built
+        cache-cleanup   20 4 * * *     low          60000 ms, 0 retries, built
         memory-defrag   every 6h       deferred     30000 ms, 0 retries, built
         config-sync     every 1h       medium       10000 ms, 2 retries, not built
         security-scan   every 5m       critical     10000 ms, 0 retries, not built

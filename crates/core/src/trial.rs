@@ -4,10 +4,16 @@
 //! time, in which somebody typed, so neither a suspended laptop nor a quiet night confirms anything. With too little
 //! evidence by then it is inconclusive, and what happens is what was agreed on when it was opened.
 //!
+//! There are two designs: before and after, for a change that everybody has at once, and [`paired`], for a lever that
+//! sessions can turn back and forth.
+//!
 //! Invariant: a trial ends exactly once, and only by evidence, its deadline, or somebody's word.
+
+pub mod paired;
 
 use serde::{Deserialize, Serialize};
 
+use self::paired::{Estimate, Paired};
 use crate::plan::Action;
 
 /// Samples on either side below which nothing is concluded.
@@ -75,6 +81,34 @@ pub struct Trial {
     pub active_ns: u64,
     /// What happens without enough evidence.
     pub otherwise: Otherwise,
+    /// Two values that are compared side by side; without it, before is compared with after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paired: Option<Paired>,
+}
+
+/// A trial that is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Its number.
+    pub id: u64,
+    /// When it ended, in nanoseconds since 1970.
+    pub wall_ns: i64,
+    /// What was changed, for people.
+    pub change: String,
+    /// The lever, its value in force and the one that was tried; none if it was no lever.
+    pub lever: Option<(String, String, String)>,
+    /// The metric that was judged.
+    pub metric: String,
+    /// The difference, as the last look saw it; none before there was one.
+    pub estimate: Option<Estimate>,
+    /// Active time that it took, in nanoseconds.
+    pub active_ns: u64,
+    /// What it came to.
+    pub verdict: Verdict,
+    /// Why, in words.
+    pub why: String,
+    /// The change is in force now.
+    pub kept: bool,
 }
 
 /// What a trial came to.
@@ -89,12 +123,27 @@ pub enum Verdict {
     InconclusiveKept,
     /// Too little evidence by the deadline: the change is taken back, as agreed.
     InconclusiveReverted,
+    /// Somebody's word, or the mode, ended it before there was a verdict.
+    Withdrawn,
 }
 
 impl Verdict {
     /// Whether the change is taken back.
     pub const fn reverts(self) -> bool {
-        matches!(self, Verdict::Revert | Verdict::InconclusiveReverted)
+        matches!(
+            self,
+            Verdict::Revert | Verdict::InconclusiveReverted | Verdict::Withdrawn
+        )
+    }
+
+    /// What it came to, in a word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Verdict::Confirm => "better",
+            Verdict::Revert => "worse",
+            Verdict::InconclusiveKept | Verdict::InconclusiveReverted => "inconclusive",
+            Verdict::Withdrawn => "withdrawn",
+        }
     }
 }
 
@@ -107,7 +156,7 @@ impl Trial {
         self.active_ns = self.active_ns.saturating_add(active_ns);
     }
 
-    /// Gives the verdict, if the trial is over.
+    /// Gives the verdict of a comparison of before and after, if the trial is over.
     ///
     /// The difference of the means is taken with its 95 % interval (Welch). Clearly worse ends it at once; clearly not
     /// worse does at the deadline.
@@ -154,6 +203,7 @@ mod tests {
             active_ns_max: DEADLINE,
             active_ns: 0,
             otherwise,
+            paired: None,
         }
     }
 

@@ -334,7 +334,7 @@ impl History {
     }
 
     /// Says which log this is and how long: equal values mean equal contents.
-    pub(crate) fn version(&self) -> (u32, u64) {
+    pub fn version(&self) -> (u32, u64) {
         (self.log.generation(), self.log.end())
     }
 

@@ -9,7 +9,7 @@ use crate::history::History;
 use crate::walk::{Back, Place};
 use crate::window::{WINDOW_BYTES, Window};
 
-/// Bytes of log looked at in one call, some 50 000 commands with their ends: 1 to 2 ms where this was measured
+/// Bytes of log looked at in one call unless somebody says otherwise, some 50 000 commands with their ends: 1 to 2 ms where this was measured
 /// (`cargo bench -p lle-log`), a tenth of what a key may take. The next call goes on from there.
 const BYTES_PER_CALL: u64 = 8 * 1024 * 1024;
 /// Records longer than this are not searched: nobody completes a command of 64 KB, and reading it costs a window.
@@ -35,6 +35,11 @@ impl PrefixSearch {
     /// another call may find more.
     pub fn find(&mut self, history: &History, prefix: &[u8]) -> Option<&[u8]> {
         self.0.find(history, prefix)
+    }
+
+    /// Sets how many bytes of log one call looks at, at least one record.
+    pub fn set_bytes_per_call(&mut self, bytes: u64) {
+        self.0.bytes_per_call = bytes;
     }
 
     /// True if calling again with the same prefix can find nothing more.
@@ -106,6 +111,7 @@ struct Search {
     found: Vec<u8>,
     state: State,
     place: Place,
+    bytes_per_call: u64,
     /// The log as it was when the search began: its generation and its end.
     log: (u32, u64),
 }
@@ -119,6 +125,7 @@ impl Search {
             found: Vec::new(),
             state: State::Absent,
             place: Place::before(0),
+            bytes_per_call: BYTES_PER_CALL,
             log: (0, 0),
         }
     }
@@ -159,7 +166,7 @@ impl Search {
     }
 
     fn search(&mut self, history: &History) {
-        let stop = self.place.offset().saturating_sub(BYTES_PER_CALL);
+        let stop = self.place.offset().saturating_sub(self.bytes_per_call.max(1));
         let (typed, matches) = (&self.typed[..], self.matches);
         let wanted = |kind: u8, payload: &[u8]| {
             (kind == STARTED || kind == IMPORTED)

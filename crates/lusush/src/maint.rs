@@ -4,6 +4,7 @@
 
 pub(crate) mod ask;
 pub(crate) mod history;
+mod optimise;
 mod render;
 pub(crate) mod session;
 mod show;
@@ -123,6 +124,8 @@ enum Verb {
     },
     /// Measures the system against everything it promises
     Validate(Json),
+    /// Looks for what is slow, tries a lever, and keeps only what is proven to help
+    Optimize(Optimize),
     /// Looks after the history log
     History {
         #[command(subcommand)]
@@ -130,6 +133,32 @@ enum Verb {
     },
     /// Runs the worker in the foreground
     Worker(worker::Worker),
+}
+
+/// The optimiser: without an option it does what its task does on its schedule
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").multiple(false))]
+struct Optimize {
+    /// Says what may be worth turning, and turns nothing
+    #[arg(long, group = "what")]
+    advise: bool,
+    /// Shows the levers, and every trial with what it came to
+    #[arg(long, group = "what")]
+    history: bool,
+    /// Tries this value of this lever against the one in force, whatever the mode
+    #[arg(long, value_name = "LEVER=VALUE", group = "what")]
+    force: Option<String>,
+    /// How long the trial may take, in seconds in which somebody types
+    #[arg(long, value_name = "SECONDS", requires = "force")]
+    within: Option<u64>,
+    /// Lets this lever go back to its default
+    #[arg(long, value_name = "LEVER", group = "what")]
+    reset: Option<String>,
+    /// Ends the trial that is open, and keeps what is in force
+    #[arg(long, group = "what")]
+    withdraw: bool,
+    #[command(flatten)]
+    json: Json,
 }
 
 /// A task of yours, and when it runs
@@ -204,6 +233,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
             verb: HistoryVerb::Check(Json { json }),
         }) => check_history(json),
         Some(Verb::Worker(asked)) => worker::run(&asked),
+        Some(Verb::Optimize(asked)) if asked.advise => show::advice(asked.json.json),
         Some(verb) => {
             let (request, json) = verb.request();
             show::answer(&request, json)
@@ -245,8 +275,26 @@ impl Verb {
             } => (Request::SignOff { item, note }, json.json),
             Verb::Checklist { json, .. } => (Request::Checklist, json.json),
             Verb::Validate(Json { json }) => (Request::Validate, json),
+            Verb::Optimize(asked) => {
+                let json = asked.json.json;
+                (asked.request(), json)
+            }
             // Handled before: they ask no engine.
             Verb::History { .. } | Verb::Worker(_) => (Request::Version, false),
+        }
+    }
+}
+
+impl Optimize {
+    fn request(self) -> Request {
+        if self.history || self.advise {
+            return Request::Trials;
+        }
+        Request::Optimize {
+            force: self.force,
+            within_ms: self.within.map(|seconds| seconds.saturating_mul(1_000)),
+            reset: self.reset,
+            withdraw: self.withdraw.then_some(true),
         }
     }
 }

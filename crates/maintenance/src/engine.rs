@@ -27,6 +27,7 @@ mod requests;
 mod schedule;
 #[cfg(test)]
 pub(crate) mod tests;
+mod trials;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -110,6 +111,7 @@ pub struct Engine {
     sessions: BTreeMap<u64, SessionState>,
     /// Sessions whose last words were recorded, until their files are gone, with the look that saw them last.
     buried: BTreeMap<u64, u64>,
+    trials: trials::Hearing,
     /// Looks so far.
     looks: u64,
     live: BTreeMap<u64, Live>,
@@ -155,6 +157,7 @@ impl Engine {
             loaded,
             sessions: BTreeMap::new(),
             buried: BTreeMap::new(),
+            trials: trials::Hearing::default(),
             looks: 0,
             live: BTreeMap::new(),
             assessment: None,
@@ -259,6 +262,7 @@ impl Engine {
         if !self.stopping && !self.state.paused {
             self.run_due(world, now);
             self.judge_trials(world, now);
+            self.update_targets(world, now);
         }
         self.publish(world, now);
         self.make_durable(world, now);

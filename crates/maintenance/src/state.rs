@@ -18,12 +18,13 @@ use lle_core::alert::Alerts;
 use lle_core::checklist::SignOff;
 use lle_core::health::baseline::Baselines;
 use lle_core::mode::Mode;
+use lle_core::optimise::targets::Targets;
 use lle_core::plan::{Outcome, Plan};
 use lle_core::schedule::Timing;
 use lle_core::task::Task;
 use lle_core::task::ledger::Ledger;
 use lle_core::task::statistics::Statistics;
-use lle_core::trial::Trial;
+use lle_core::trial::{Ended, Trial};
 use lle_log::records::{self, Entry, LogKind};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,8 @@ pub(crate) const LOG_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) const INCIDENTS_MAX: usize = 64;
 /// Plans remembered because they could not be taken back; older ones are in the audit log.
 pub(crate) const STUCK_MAX: usize = 64;
+/// Trials that are over and remembered: more than half a year of them; older ones are in the audit log.
+pub(crate) const TRIALS_ENDED_MAX: usize = 128;
 /// Kind of every record: what it holds is in the record itself, by name.
 const CHANGE: u8 = 1;
 
@@ -137,6 +140,10 @@ pub struct Durable {
     /// Changes under trial.
     #[serde(with = "by_number")]
     pub trials: BTreeMap<u64, Trial>,
+    /// Trials that are over, oldest first.
+    pub trials_ended: VecDeque<Ended>,
+    /// What performance was when it was taken as usual, and what it is to become.
+    pub targets: Option<Targets>,
     /// Settings that sessions are to use.
     pub settings: BTreeMap<String, String>,
     /// Alerts.
@@ -214,6 +221,9 @@ pub enum Change {
     TrialEnded {
         /// Its number.
         id: u64,
+        /// What it came to; none was written before levers were tried.
+        #[serde(default)]
+        ended: Option<Box<Ended>>,
     },
     /// Sessions are to use a value, or their own.
     Setting {
@@ -221,6 +231,11 @@ pub enum Change {
         name: String,
         /// The value.
         value: Option<String>,
+    },
+    /// The baseline of performance was taken.
+    Targets {
+        /// It.
+        targets: Box<Targets>,
     },
     /// Alerts were raised, shown, acknowledged or resolved.
     Alerts {
@@ -280,12 +295,21 @@ impl Durable {
                 self.last_id = self.last_id.max(trial.id);
                 self.trials.insert(trial.id, trial.trial);
             }
-            Change::TrialEnded { id } => drop(self.trials.remove(&id)),
+            Change::TrialEnded { id, ended } => {
+                self.trials.remove(&id);
+                // Replayed twice, it ended once.
+                self.trials_ended.retain(|known| known.id != id);
+                self.trials_ended.extend(ended.map(|ended| *ended));
+                while self.trials_ended.len() > TRIALS_ENDED_MAX {
+                    self.trials_ended.pop_front();
+                }
+            }
             Change::Setting {
                 name,
                 value: Some(value),
             } => drop(self.settings.insert(name, value)),
             Change::Setting { name, value: None } => drop(self.settings.remove(&name)),
+            Change::Targets { targets } => self.targets = Some(*targets),
             Change::Alerts { alerts } => self.alerts = *alerts,
             Change::Baselines { baselines } => self.baselines = *baselines,
             Change::Incident { incident } => {

@@ -116,6 +116,7 @@ table! {
         WorkerStarts,          "worker_starts",           Count, "Times this session started the worker.";
         WorkerStartFailures,   "worker_start_failures",   Count, "Times this session could not start the worker.";
         Wakes,                 "wakes",                   Count, "Times another process woke this session.";
+        SettingsRefused,       "settings_refused",        Count, "Settings that named no lever or value of this version.";
     }
 }
 
@@ -149,6 +150,32 @@ table! {
         TrimBeforeBytes,      "trim_before_bytes",       Bytes,           "Anonymous memory before that trim; negative: unknown.";
         TrimAfterBytes,       "trim_after_bytes",        Bytes,           "Anonymous memory after that trim; negative: unknown.";
         TrimNs,               "trim_ns",                 Nanoseconds,     "What that trim took; negative: not possible here.";
+        TrialId,              "trial_id",                Count,           "Number of the trial that the following are of.";
+        TrialPairs,           "trial_pairs",             Count,           "Pairs of lines compared, one with either value.";
+        TrialLogSum,          "trial_log_sum",           Count,           "Sum of ln(candidate / current) over the pairs, in millionths.";
+        TrialLogSquares,      "trial_log_squares",       Count,           "Sum of its squares, in millionths.";
+        TrialCurrentNs,       "trial_current_ns",        Nanoseconds,     "Sum of the costs with the value in force, one a pair.";
+        TrialCandidateNs,     "trial_candidate_ns",      Nanoseconds,     "Sum of the costs with the value tried, one a pair.";
+        NamesCacheHits, "names_cache_hits", Count, "Questions that the names cache could answer.";
+        NamesCacheMisses, "names_cache_misses", Count, "Questions that the names cache could not answer.";
+        NamesCacheEvictions, "names_cache_evictions", Count, "Entries of the names cache that had to go for others.";
+        NamesCacheGhostHits, "names_cache_ghost_hits", Count, "Misses of the names cache that more room would have made hits.";
+        NamesCacheEntries, "names_cache_entries", Count, "Entries in the names cache.";
+        NamesCacheBytes, "names_cache_bytes", Bytes, "Bytes in the names cache.";
+        SuggestionCacheHits, "suggestion_cache_hits", Count, "Questions that the suggestion cache could answer.";
+        SuggestionCacheMisses, "suggestion_cache_misses", Count, "Questions that the suggestion cache could not answer.";
+        SuggestionCacheEvictions, "suggestion_cache_evictions", Count, "Entries of the suggestion cache that had to go for others.";
+        SuggestionCacheGhostHits, "suggestion_cache_ghost_hits", Count, "Misses of the suggestion cache that more room would have made hits.";
+        SuggestionCacheEntries, "suggestion_cache_entries", Count, "Entries in the suggestion cache.";
+        SuggestionCacheBytes, "suggestion_cache_bytes", Bytes, "Bytes in the suggestion cache.";
+        CompletionCacheHits, "completion_cache_hits", Count, "Questions that the completion cache could answer.";
+        CompletionCacheMisses, "completion_cache_misses", Count, "Questions that the completion cache could not answer.";
+        CompletionCacheEvictions, "completion_cache_evictions", Count, "Entries of the completion cache that had to go for others.";
+        CompletionCacheGhostHits, "completion_cache_ghost_hits", Count, "Misses of the completion cache that more room would have made hits.";
+        CompletionCacheEntries, "completion_cache_entries", Count, "Entries in the completion cache.";
+        CompletionCacheBytes, "completion_cache_bytes", Bytes, "Bytes in the completion cache.";
+        CachesChecked, "caches_checked", Count, "Entries of caches that were worked out anew to check them.";
+        CachesWrong, "caches_wrong", Count, "Entries of those that were wrong.";
     }
 }
 

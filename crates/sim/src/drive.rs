@@ -25,6 +25,7 @@ use crate::disk::Faults;
 use crate::model::{Model, says, subject};
 use crate::random::Random;
 use crate::session::{Nature, SimSession};
+use crate::turning::Turning;
 use crate::world::{Hands, Killed, World};
 
 const SECOND: u64 = 1_000_000_000;
@@ -107,6 +108,7 @@ struct Run {
     /// Scheduled runs of jobs by task and due time.
     due_runs: BTreeSet<(String, i64)>,
     seen_plans: BTreeSet<u64>,
+    turning: Turning,
 }
 
 /// Runs a seed.
@@ -119,6 +121,7 @@ pub fn run(seed: u64, options: Options) -> Result<(), Box<Failure>> {
         while run.step < EVENTS && run.world.violations.is_empty() {
             run.step += 1;
             run.event();
+            run.ask_optimiser();
         }
         if run.world.violations.is_empty() {
             run.quiesce();
@@ -181,6 +184,7 @@ impl Run {
             shown: BTreeSet::new(),
             due_runs: BTreeSet::new(),
             seen_plans: BTreeSet::new(),
+            turning: Turning::new(seed),
         }
     }
 
@@ -205,6 +209,17 @@ impl Run {
             30 => self.verify(),
             _ => self.misfortune(),
         }
+    }
+
+    /// Somebody asks the optimiser for something, now and then.
+    fn ask_optimiser(&mut self) {
+        if self.engine.is_none() || !self.turning.random.once_in(6) {
+            return;
+        }
+        let request = self.turning.request();
+        std::mem::swap(&mut self.world.random, &mut self.turning.random);
+        self.request(request);
+        std::mem::swap(&mut self.world.random, &mut self.turning.random);
     }
 
     fn without_worker(&mut self) {
@@ -268,6 +283,7 @@ impl Run {
         };
         broken.into_iter().for_each(|what| self.world.violate(what));
         self.engine = Some(engine);
+        self.turning.forget();
         let started = self.with(|engine, hands, now| engine.start(hands, now));
         if started.is_some() && self.world.disk.peek(File::Stopped).is_some() {
             self.request(Request::Start);
@@ -281,6 +297,7 @@ impl Run {
         let mut broken = check::queues_are_bounded(&self.world, state);
         broken.extend(check::statistics_add_up(state));
         broken.extend(check::numbers_are_not_given_twice(state));
+        broken.extend(self.turning.check(state));
         for alert in state.alerts.open() {
             let what = (
                 alert.key.clone(),

@@ -22,4 +22,5 @@ pub mod drive;
 pub mod model;
 pub mod random;
 pub mod session;
+pub mod turning;
 pub mod world;

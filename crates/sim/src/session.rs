@@ -7,6 +7,9 @@ use lle_metrics::{Counter, EventKind, Flight, Gauge, Identity, Liveness, Snapsho
 
 use crate::random::Random;
 
+/// Pairs of lines of one use.
+const PAIRS: u64 = 20;
+
 /// What a session is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nature {
@@ -38,6 +41,8 @@ pub struct SimSession {
     snapshot: Option<Snapshot>,
     shown: u64,
     trimmed: u64,
+    /// The trial that it compares lines for, and the pairs so far.
+    compares: (u64, u64),
     /// What its process costs.
     pub cpu_ns: u64,
 }
@@ -70,6 +75,7 @@ impl SimSession {
             snapshot,
             shown: 0,
             trimmed: 0,
+            compares: (0, 0),
             cpu_ns: 0,
         };
         session.record(|_| {});
@@ -101,11 +107,21 @@ impl SimSession {
         let free = i64::try_from(random.below(4 << 20)).unwrap_or(0);
         let running = i64::from(random.once_in(4));
         self.cpu_ns += random.below(50_000_000);
+        let (trial, pairs) = (self.compares.0, self.compares.1 + PAIRS);
+        self.compares.1 = pairs;
         self.record(|recorder| {
             for _ in 0..3 {
                 recorder.time(Timer::KeyToPaint, 100_000);
                 recorder.time(Timer::Prompt, prompt_ns);
                 recorder.time(Timer::PromptCommand, prompt_ns / 2);
+            }
+            // As slow now and then as one whose names are looked for on PATH.
+            for sample in 0..60 {
+                recorder.time(Timer::Highlight, if sample < 6 { 40_000 } else { 5_000 });
+            }
+            recorder.add(Counter::HighlightPathLookups, 6);
+            if trial > 0 {
+                compare(recorder, trial, pairs);
             }
             recorder.add(Counter::Keys, if liar { rubbish[0] } else { keys });
             recorder.add(Counter::Commands, 1);
@@ -137,6 +153,10 @@ impl SimSession {
             return;
         }
         self.seen_generation = desired.generation;
+        let trial = desired.trials.first().map_or(0, |trial| trial.id);
+        if trial != self.compares.0 {
+            self.compares = (trial, 0);
+        }
         let last = self.shown;
         for alert in desired
             .alerts
@@ -161,6 +181,19 @@ impl SimSession {
             recorder.set(Gauge::MallocFreeBytes, 0);
         });
     }
+}
+
+/// Says what so many pairs came to: better, worse or neither, by the number of the trial.
+fn compare(recorder: &mut lle_metrics::Recorder<'_>, trial: u64, pairs: u64) {
+    // ln 0.5, ln 2 and ln 1 in millionths; every other pair a tenth more, every other less.
+    let log = [-693_147, 693_147, 0][trial as usize % 3];
+    let pairs = pairs.cast_signed();
+    recorder.set(Gauge::TrialId, trial.cast_signed());
+    recorder.set(Gauge::TrialPairs, pairs);
+    recorder.set(Gauge::TrialLogSum, log * pairs);
+    recorder.set(Gauge::TrialLogSquares, (log * log / 1_000_000 + 10_000) * pairs);
+    recorder.set(Gauge::TrialCurrentNs, 10_000 * pairs);
+    recorder.set(Gauge::TrialCandidateNs, 10_000 * pairs);
 }
 
 /// A flight file that the version before wrote.

@@ -45,6 +45,10 @@ const FOUND: &[(u64, &str)] = &[
         142,
         "a plan was called undone, and a setting was not what it was before",
     ),
+    (
+        204,
+        "a trial that a person asked for was withdrawn at once, since the mode lets none begin by itself",
+    ),
     (422, "the intent of a plan never had an outcome"),
 ];
 

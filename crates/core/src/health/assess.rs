@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::baseline::{Baselines, Judged, Usual, judge};
 use super::component::Component;
 use super::finding::{self, Finding, Seen};
-use super::metric::{Limits, METRICS, Metric, Source, Statistic, Unit, Value, WorkerFact};
+use super::metric::{CachePart, Limits, METRICS, Metric, Source, Statistic, Unit, Value, WorkerFact};
 use super::sample::{Summary, Window};
 use super::view::{Presence, SessionView, WorkerView};
+use crate::cache::{CACHES, Reading};
 use crate::severity::{Health, Severity};
 
 /// Limits as the user set them, over those of the table.
@@ -301,6 +302,14 @@ fn measure(metric: &Metric, view: &SessionView<'_>, worker: &WorkerView, summari
             Value::or(grown, NOT_YET)
         }
         Source::Gauge(name) => Value::or(gauge(name), NO_GAUGE),
+        Source::Caches(part) => Value::or(caches(window, part), NO_GAUGE),
+        Source::CacheHits(at) => {
+            let reading = CACHES.get(at).and_then(|row| Reading::of(row, window));
+            match reading {
+                None => Value::Unknown(NO_GAUGE),
+                Some(reading) => Value::or(reading.hit_percent(), "it was not asked for anything"),
+            }
+        }
         Source::FreeShare => {
             let arena = gauge("malloc_arena_bytes").filter(|arena| *arena > 0.0);
             let share = gauge("malloc_free_bytes")
@@ -335,6 +344,16 @@ fn pick(summary: &Summary, statistic: Statistic) -> f64 {
 fn gauge(window: &Window, name: &str) -> Option<f64> {
     let gauge = Gauge::ALL.iter().find(|gauge| gauge.name() == name)?;
     window.gauge(*gauge).map(|value| value as f64)
+}
+
+fn caches(window: &Window, part: CachePart) -> Option<f64> {
+    let readings = CACHES.iter().filter_map(|row| Reading::of(row, window));
+    let of = readings.map(|reading| match part {
+        CachePart::Hits => reading.hits,
+        CachePart::Misses => reading.misses,
+        CachePart::Bytes => reading.bytes,
+    });
+    of.map(|n| n as f64).reduce(|a, b| a + b)
 }
 
 fn idle_wakeups(window: &Window) -> Option<f64> {
@@ -392,6 +411,7 @@ fn altogether(metric: &'static Metric, sessions: &[SessionView<'_>], worker: &Wo
             };
             sum(&grown, NOT_YET)
         }
+        Source::Caches(part) => sum(&|view| caches(view.window, part), NO_GAUGE),
         Source::Gauge(name) if metric.unit == Unit::Bytes => sum(&|view| gauge(view.window, name), NO_GAUGE),
         Source::Cpu => sum(&|view| view.cpu_percent, NO_PROC),
         Source::RssAnon => sum(&|view| view.rss_anon.map(|bytes| bytes as f64), NO_PROC),

@@ -35,7 +35,7 @@ components! {
     Completion,     "completion",     "no session has been sampled twice yet";
     Syntax,         "syntax",         "no session has been sampled twice yet";
     Autosuggestion, "autosuggestion", "no suggestion was looked for yet";
-    Cache,          "cache",          "no cache keeps count yet";
+    Cache,          "cache",          "no session has said what its caches did";
     Memory,         "memory",         "neither /proc nor the allocator told anything";
     Plugins,        "plugins",        "plugins are not built yet";
     Prompt,         "prompt",         "too few prompts were seen";

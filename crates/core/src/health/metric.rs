@@ -99,6 +99,10 @@ pub enum Source {
     Grown(Counter),
     /// A gauge in the flight file, by name: an older or newer session may lack it.
     Gauge(&'static str),
+    /// A sum over the caches of a session.
+    Caches(CachePart),
+    /// Hundredths of the questions to one cache, by its place among all of them, that it could answer.
+    CacheHits(usize),
     /// Hundredths of what the allocator holds that nobody uses.
     FreeShare,
     /// Waits for input that no key ended, a second.
@@ -123,6 +127,17 @@ pub enum Source {
     Worker(WorkerFact),
     /// Nothing measures it, for this reason.
     Nothing(&'static str),
+}
+
+/// What caches tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CachePart {
+    /// Questions that they could answer since the session began.
+    Hits,
+    /// Questions that they could not.
+    Misses,
+    /// What they take.
+    Bytes,
 }
 
 /// What is known of the worker.

@@ -5,7 +5,7 @@
 use lle_metrics::{Counter, Timer};
 
 use super::component::Component::{self, *};
-use super::metric::{Limits, Metric, Source, Statistic, Unit, Wording, WorkerFact};
+use super::metric::{CachePart, Limits, Metric, Source, Statistic, Unit, Wording, WorkerFact};
 use crate::severity::Severity;
 
 const MS: f64 = 1e6;
@@ -172,9 +172,17 @@ table! {
         "`exec lusush` starts the shell anew in the same terminal; `lusush maint health` shows which session grows")
         .worse_from(64.0 * MIB, Severity::Major)),
     row("pool_hit_percent", Unit::Percent, Memory, Source::Nothing("there are no pools of our own, and glibc tells no hit rate")),
-    row("cache_hits", Unit::Count, Cache, Source::Nothing("no cache keeps count yet")),
-    row("cache_misses", Unit::Count, Cache, Source::Nothing("no cache keeps count yet")),
-    row("cache_bytes", Unit::Bytes, Cache, Source::Nothing("no cache keeps count yet")),
+    row("cache_hits", Unit::Count, Cache, Source::Caches(CachePart::Hits)),
+    row("cache_misses", Unit::Count, Cache, Source::Caches(CachePart::Misses)),
+    row("cache_bytes", Unit::Bytes, Cache, Source::Caches(CachePart::Bytes)).limited(Limits::from(
+        "cache.large", Wording::Last("the caches of a session take"), 4.0 * MIB, Severity::Warning,
+        "`lusush maint optimize --history` shows how many entries each may have, `--reset` makes one small again")),
+    row("names_cache_hit_percent", Unit::Percent, Cache, Source::CacheHits(0)),
+    row("suggestion_cache_hit_percent", Unit::Percent, Cache, Source::CacheHits(1)),
+    row("completion_cache_hit_percent", Unit::Percent, Cache, Source::CacheHits(2)),
+    row("caches_wrong", Unit::Count, Cache, Source::Gauge("caches_wrong")).limited(Limits::from(
+        "cache.wrong", Wording::First("entries of caches were wrong when they were checked"), 10.0, Severity::Warning,
+        "`lusush maint optimize --reset names.keep` forgets them at each prompt")),
     row("history_append_failures", Unit::Count, History, Source::Grown(Counter::HistoryAppendFailures)).limited(Limits::from(
         "history.failed", Wording::First("history records could not be written in the last minute"), 1.0, Severity::Major,
         HISTORY_REMEDY)),

@@ -266,6 +266,19 @@ impl Window {
         self.last.counters.get(counter as usize).copied().unwrap_or(0)
     }
 
+    /// A distribution over the session's life.
+    pub fn life(&self, timer: Timer) -> Histogram {
+        let mut histogram = Histogram::empty(timer.unit());
+        let row = timer as usize;
+        if let (Some(totals), Some(buckets)) = (self.last.timers.get(row), self.last.buckets.get(row)) {
+            (histogram.count, histogram.sum, histogram.max) = (totals.count, totals.sum, totals.max);
+            for (at, n) in buckets.iter().enumerate().filter(|(_, n)| **n > 0) {
+                histogram.add_to_bucket(at, *n);
+            }
+        }
+        histogram
+    }
+
     /// A gauge as last seen.
     pub fn gauge(&self, gauge: Gauge) -> Option<i64> {
         self.gauges.get(gauge as usize).copied().flatten()

@@ -380,7 +380,7 @@ fn every_metric_is_known_or_says_why_not() {
     // Six intervals of four prompts, in two sessions.
     assert!(matches!(named("prompt_ns_p50"), Value::Known(ns) if (2e6..2.5e6).contains(&ns)));
     assert_eq!(named("rss_anon_bytes"), Value::Known(6.0 * 1024.0 * 1024.0));
-    assert_eq!(named("cache_hits"), Value::Unknown("no cache keeps count yet"));
+    assert_eq!(named("cache_hits"), Value::Unknown("the session does not tell"));
     assert!(METRICS.len() < 128, "the check is to stay within its budget");
 }
 

@@ -63,11 +63,13 @@ operations! {
     Verify, "verify", Read, "Verifies the audit log.";
     Checklist, "checklist", Read, "Shows the reviews.";
     Validate, "validate", Read, "Measures the system against what was promised.";
+    Trials, "trials", Read, "Lists levers, opportunities and trials.";
     Start, "start", Operate, "Starts the engine's work.";
     Stop, "stop", Operate, "Stops the engine's work.";
     Pause, "pause", Operate, "Holds tasks back for a while.";
     Resume, "resume", Operate, "Lets tasks that were held back go on.";
     Run, "run", Operate, "Runs a task now.";
+    Optimize, "optimize", Operate, "Tries a lever, or ends a trial.";
     Cancel, "cancel", Operate, "Ends a run of a task, or takes it off the schedule.";
     Acknowledge, "acknowledge", Operate, "Takes note of an alert.";
     SignOff, "sign-off", Operate, "Signs a review off.";

@@ -5,11 +5,14 @@ use std::process::ExitCode;
 
 use lle_core::error::Code;
 use lle_core::quantity::{age, bytes, count, duration, several};
-use lle_maintenance::api::{AuditDocument, Request, TaskDocument, TasksDocument, VerifyDocument};
+use lle_maintenance::api::{
+    AuditDocument, Request, TaskDocument, TasksDocument, TrialsDocument, VerifyDocument,
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::ask::{self, Answer};
+use super::optimise;
 use crate::answer;
 use crate::failure::Failure;
 use crate::text::{COLUMNS, Ink, printable, wrapped};
@@ -26,13 +29,25 @@ pub(crate) fn answer(request: &Request, json: bool) -> Result<ExitCode, Failure>
     Ok(code)
 }
 
+/// Says what the optimiser would do.
+pub(crate) fn advice(json: bool) -> Result<ExitCode, Failure> {
+    let given = ask::ask(&Request::Trials)?;
+    if json {
+        return answer::json(&given.value);
+    }
+    let document = read::<TrialsDocument>(&given.value)?;
+    answer::text(&optimise::opportunities(&document, Ink::of_stdout()))
+}
+
 /// A log that is not whole is an answer and a failure.
 fn exit_code(request: &Request, value: &Value) -> ExitCode {
     match request {
         Request::Verify if value["whole"] == Value::Bool(false) => {
             ExitCode::from(Code::IntegrityFailed.exit())
         }
-        Request::Run { .. } if value["outcome"].as_str().is_some_and(failed) => ExitCode::FAILURE,
+        Request::Run { .. } | Request::Optimize { .. } if value["outcome"].as_str().is_some_and(failed) => {
+            ExitCode::FAILURE
+        }
         _ => ExitCode::SUCCESS,
     }
 }
@@ -58,7 +73,9 @@ fn text(request: &Request, given: &Answer, ink: Ink) -> Result<String, Failure> 
         Request::Alerts => alerts(value, ink),
         Request::Checklist => checklist(value, ink),
         Request::Validate => validation(value, ink),
+        Request::Trials => optimise::history(&read::<TrialsDocument>(value)?, ink),
         Request::Run { task } => ran(task, value),
+        Request::Optimize { .. } => optimise::done(value).unwrap_or_else(|| ran("performance", value)),
         _ => done(request, value),
     };
     let is_asked_of_worker = matches!(

@@ -17,17 +17,21 @@ mod worker;
 use std::hint::black_box;
 
 use child::{Site, config};
+use lle_core::cache::{CACHES, Reading};
 use lle_core::health::sample::Window;
+use lle_core::lever::Levers;
+use lle_core::optimise::{self, Costs};
 use lle_core::plan::Action;
 use lle_core::policy::{Operation, Policy, PolicyRules, Target, Who, authorise};
-use lle_core::task::TaskKind;
+use lle_core::task::{TaskKind, cache_cleanup};
+use lle_core::trial::paired::{Paired, Tally};
 use lle_core::trial::{Evidence, Otherwise, Trial};
 use lle_maintenance::api::Request;
 use lle_maintenance::engine::{Engine, Event};
 use lle_maintenance::real::{RealWorld, now};
 use lle_maintenance::state::{Change, Incident, StateLog};
 use lle_maintenance::world::{Host, Now};
-use lle_metrics::Timer;
+use lle_metrics::{Histogram, Timer, bucket};
 use measure::{ROUNDS, batches, singles, timed, times, unmeasured};
 
 /// Between two looks at sessions in use, in nanoseconds.
@@ -49,6 +53,8 @@ fn main() {
     access_decision();
     audit_append();
     impact();
+    analysis();
+    cache_cycle();
     state();
     worker::many_sessions();
     worker::at_rest();
@@ -226,6 +232,7 @@ fn impact() {
         active_ns_max: u64::MAX,
         active_ns: 0,
         otherwise: Otherwise::Revert,
+        paired: None,
     };
     let judge = singles(ROUNDS, || {
         at += LOOK_NS;
@@ -245,6 +252,102 @@ fn impact() {
         "impact of a change, before against after",
         judge,
     );
+}
+
+/// Samples of every cost of sixteen sessions, as after a day of use.
+fn slow_costs() -> Costs {
+    let timers = [
+        Timer::KeyToPaint,
+        Timer::Highlight,
+        Timer::Suggestion,
+        Timer::Completion,
+    ];
+    let [key_to_paint, highlight, suggestion, completion] = timers.map(|timer| {
+        let mut histogram = Histogram::empty(timer.unit());
+        for ns in (1..=1_000).map(|n| n * 9_000) {
+            histogram.add_to_bucket(bucket::index(ns), 16);
+            histogram.count += 16;
+            histogram.sum += 16 * ns;
+            histogram.max = ns;
+        }
+        histogram
+    });
+    Costs {
+        key_to_paint,
+        highlight,
+        suggestion,
+        completion,
+        path_searches: 4_000,
+        completions_late: 0,
+    }
+}
+
+fn analysis() {
+    let (costs, levers) = (slow_costs(), Levers::default());
+    let analyse = batches(|_| {
+        drop(black_box(optimise::opportunities(
+            black_box(&costs),
+            &levers,
+            &[],
+            0,
+        )));
+    });
+    times(
+        "algorithm_analysis",
+        "opportunities in four distributions of a day",
+        analyse,
+    );
+    let mut paired = Paired::new("names.keep", "prompt", "path", false);
+    let mut pairs = 0;
+    let judge = batches(|_| {
+        pairs += 1;
+        for session in 0..16 {
+            let tally = Tally {
+                pairs,
+                log_squares: 10_000 * pairs.cast_signed(),
+                ..Tally::default()
+            };
+            paired.hear(session, tally);
+        }
+        black_box(paired.look(false));
+    });
+    times(
+        "impact_measurement",
+        "impact of a lever, pairs of 16 sessions",
+        judge,
+    );
+}
+
+fn cache_cycle() {
+    let site = Site::new();
+    let mut sessions = child::sessions(&site, 1);
+    let mut world = world(&site, false);
+    let mut window = Box::new(Window::new());
+    let levers = Levers::default();
+    let mut at = 0;
+    let cycle = singles(ROUNDS, || {
+        sessions.use_sessions();
+        at += LOOK_NS;
+        world.look(&mut |look| {
+            let snapshot = look.snapshot.expect("it was just written");
+            black_box(window.fold(at, snapshot));
+        });
+        timed(|| {
+            let read = |row| Reading::of(row, &window).or(Some(Reading::default()));
+            let mut readings: Vec<_> = CACHES.iter().map(read).collect();
+            if let Some(Some(wants)) = readings.get_mut(1) {
+                (wants.misses, wants.ghost_hits) = (1_000, 300);
+            }
+            let inputs = cache_cleanup::Inputs {
+                readings: &readings,
+                levers: &levers,
+                on_trial: None,
+                checked: (8, 0),
+            };
+            cache_cleanup::plan(&inputs, "its schedule", |_| None)
+        })
+    });
+    times("cache_cycle", "caches of one session read and a plan made", cycle);
 }
 
 fn incident(n: u64) -> Change {

@@ -94,6 +94,18 @@ const METHODS: &[Method] = &[
     method("Checklist", &[]),
     method("SignOff", const { &[must("item", Text), may("note", Text)] }),
     method("Validate", &[]),
+    method(
+        "Optimize",
+        const {
+            &[
+                may("force", Text),
+                may("within_ms", Int),
+                may("reset", Text),
+                may("withdraw", Bool),
+            ]
+        },
+    ),
+    method("Trials", &[]),
     method("Version", &[]),
 ];
 

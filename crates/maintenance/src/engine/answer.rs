@@ -67,6 +67,10 @@ impl Engine {
                 self.check_health(world, now);
                 document(&self.checklist(world, now)?)
             }
+            Request::Trials => {
+                self.look_if_offline(world, now);
+                document(&self.trials(now))
+            }
             Request::Validate => {
                 self.collect(world, now);
                 self.check_health(world, now);

@@ -7,7 +7,7 @@ use lle_core::task::{self, TaskKind};
 use lle_core::validate::evidence::{BenchResult, Evidence, LIVE, Live, LiveSource, Measured};
 use lle_core::validate::success::{Share, SuccessInputs};
 use lle_core::validate::systems::{Audit, Facts};
-use lle_metrics::{FILE_BYTES, Histogram, Liveness, Snapshot, Timer};
+use lle_metrics::{FILE_BYTES, Gauge, Histogram, Liveness, Snapshot, Timer};
 
 use super::{Engine, audit};
 use crate::world::{Now, World};
@@ -123,7 +123,8 @@ impl Engine {
                 }
                 LiveSource::FlightFiles => self.flight_bytes(row.budget),
                 // Measured by benches; the running worker keeps no histogram of itself.
-                LiveSource::WorkerClock | LiveSource::Trims => None,
+                LiveSource::WorkerClock => None,
+                LiveSource::Trims => self.trims(),
                 LiveSource::WorkerProcessor => self.worker_processor().map(|(cpu_ns, elapsed_ns)| Measured {
                     value: cpu_ns as f64 * 100.0 / (elapsed_ns as f64).max(1.0),
                     worst: None,
@@ -140,6 +141,22 @@ impl Engine {
             values.extend(measured.map(|measured| (row.budget, measured)));
         }
         Live { values }
+    }
+
+    /// The last trim of each live session that was asked for one: what it took, as the session timed it.
+    fn trims(&self) -> Option<Measured> {
+        let of = |session: &super::observe::SessionState| {
+            let ns = session.window().gauge(Gauge::TrimNs)?;
+            u64::try_from(ns).ok()
+        };
+        let took = self.sessions.values().filter_map(of);
+        let (samples, longest) = took.fold((0, 0), |(n, longest), ns| (n + 1, u64::max(longest, ns)));
+        (samples > 0).then(|| Measured {
+            value: longest as f64,
+            worst: Some(longest as f64),
+            samples,
+            how: format!("the last trim of each of {samples} live sessions, the longest of them"),
+        })
     }
 
     fn flight_bytes(&self, budget: &str) -> Option<Measured> {

@@ -343,6 +343,10 @@ impl Engine {
                     .map_err(|error| format!("the setting cannot be recorded: {error}"))?;
                 self.publish_now(world, now)
             }
+            Action::OpenTrial { .. } => self.open_trial(world, now, action),
+            Action::WithdrawTrial { trial } => {
+                self.withdraw_trial(world, now, *trial, "its plan was taken back")
+            }
             Action::RunCommand { command, .. } => world
                 .start_job(&Job {
                     plan: id,
@@ -386,6 +390,9 @@ impl Engine {
                 if !self.is_published(name, value.as_deref()) =>
             {
                 Stepped::Failed(format!("{name} was not published"))
+            }
+            (Check::Published, Action::OpenTrial { trial, .. }) if !self.is_trial_published(*trial) => {
+                Stepped::Failed("the trial was not published".into())
             }
             _ => Stepped::Held,
         }

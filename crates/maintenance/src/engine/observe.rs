@@ -18,6 +18,7 @@ use lle_core::report;
 use lle_core::severity::Severity;
 use lle_core::task::memory_defrag::Heap;
 use lle_core::task::statistics::{LastRun, Outcome as Ended};
+use lle_core::trial::paired::Tally;
 use lle_metrics::{Counter, EventKind, Gauge, Liveness, Snapshot};
 
 use super::{Engine, SECOND_NS};
@@ -141,6 +142,28 @@ impl SessionState {
     fn alerts_shown(&self) -> Option<u64> {
         let id = self.window.gauge(Gauge::AlertsShown)?;
         u64::try_from(id).ok()
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn window(&self) -> &Window {
+        &self.window
+    }
+
+    /// What its pairs have come to, and of which trial.
+    pub(crate) fn trial_tally(&self) -> Option<(u64, Tally)> {
+        let gauge = |gauge| self.window.gauge(gauge);
+        let count = |of| u64::try_from(gauge(of)?).ok();
+        let tally = Tally {
+            pairs: count(Gauge::TrialPairs)?,
+            log_sum: gauge(Gauge::TrialLogSum)?,
+            log_squares: gauge(Gauge::TrialLogSquares)?,
+            current_ns: count(Gauge::TrialCurrentNs)?,
+            candidate_ns: count(Gauge::TrialCandidateNs)?,
+        };
+        Some((count(Gauge::TrialId)?, tally))
     }
 
     /// The last request to give memory back that it answered.
@@ -269,6 +292,7 @@ impl Engine {
                 died.push(look.session);
             }
         });
+        self.hear_trials(now);
         // Whose file is gone has ended by itself.
         self.sessions.retain(|_, session| session.seen_in == this_look);
         self.buried.retain(|_, seen_in| *seen_in == this_look);

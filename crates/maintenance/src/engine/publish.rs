@@ -104,7 +104,11 @@ impl Engine {
                 value: value.clone(),
             })
             .collect();
-        let same = alerts == last.alerts && self.published.trims == last.trims && settings == last.settings;
+        let trials = self.trials_to_publish();
+        let same = alerts == last.alerts
+            && self.published.trims == last.trims
+            && settings == last.settings
+            && trials == last.trials;
         if same && !self.published.stale {
             return;
         }
@@ -113,6 +117,7 @@ impl Engine {
             alerts,
             trims: self.published.trims.clone(),
             settings,
+            trials,
         };
         match world.publish(&desired) {
             Ok(()) => {
@@ -151,6 +156,11 @@ impl Engine {
         !self.published.stale && published.map(|setting| setting.value.as_str()) == value
     }
 
+    pub(crate) fn is_trial_published(&self, id: u64) -> bool {
+        let mut published = self.published.desired.trials.iter();
+        !self.published.stale && published.any(|trial| trial.id == id)
+    }
+
     /// A worker that ends wants nothing of anybody.
     pub(crate) fn publish_nothing<W: World>(&mut self, world: &mut W) {
         let last = &self.published.desired;
@@ -165,6 +175,8 @@ impl Engine {
             trims: Vec::new(),
             // What is in force stays so without a worker.
             settings: last.settings.clone(),
+            // The next worker goes on comparing; meanwhile sessions say what they find to their own flight files.
+            trials: last.trials.clone(),
         };
         // Failing that, sessions do once more what was wanted: each is done once.
         let _stands = world.publish(&desired);

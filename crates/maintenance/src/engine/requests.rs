@@ -8,7 +8,7 @@ use lle_core::error::Code;
 use lle_core::mode::Mode;
 use lle_core::policy::{self, Class, Operation, Target, Who, sanitise};
 use lle_core::schedule::{self, Schedule};
-use lle_core::task::{DESCRIPTION_BYTES_MAX, Priority, Task};
+use lle_core::task::{DESCRIPTION_BYTES_MAX, Priority, Task, TaskKind};
 use serde_json::{Value, json};
 
 use super::Engine;
@@ -118,6 +118,8 @@ impl Engine {
             Request::Verify => (Operation::Verify, None),
             Request::Checklist => (Operation::Checklist, None),
             Request::Validate => (Operation::Validate, None),
+            Request::Trials => (Operation::Trials, None),
+            Request::Optimize { .. } => (Operation::Optimize, Some(TaskKind::Performance.name().to_owned())),
             Request::Start => (Operation::Start, None),
             Request::Stop => (Operation::Stop, None),
             Request::Pause { task } => (Operation::Pause, task.clone()),
@@ -185,6 +187,17 @@ impl Engine {
             Request::Pause { task } => self.pause(world, now, task.as_deref(), true),
             Request::Resume { task } => self.pause(world, now, task.as_deref(), false),
             Request::Run { task } => self.run_now(world, now, who, task),
+            Request::Optimize {
+                force,
+                within_ms,
+                reset,
+                withdraw,
+            } => match (force, reset, withdraw) {
+                (Some(asked), ..) => self.force_trial(world, now, who, asked, *within_ms),
+                (None, Some(lever), _) => self.reset_lever(world, now, who, lever),
+                (None, None, Some(true)) => self.withdraw_open(world, now, who),
+                _ => self.run_now(world, now, who, TaskKind::Performance.name()),
+            },
             Request::Cancel { task } => self.cancel(world, now, task),
             Request::Schedule(asked) => self.schedule(world, now, asked),
             Request::SetMode { area, mode } => self.set_mode(world, now, area, mode),
@@ -427,6 +440,17 @@ fn details(request: &Request) -> String {
         Request::SignOff { item, note } => format!("{item}: {}", note.as_deref().unwrap_or_default()),
         Request::Acknowledge { id } => format!("alert {id}"),
         Request::SetMode { mode, .. } => mode.clone(),
+        Request::Optimize {
+            force,
+            reset,
+            withdraw,
+            ..
+        } => match (force, reset, withdraw) {
+            (Some(asked), ..) => format!("try {}", sanitise(asked, NOTE_MAX)),
+            (None, Some(lever), _) => format!("the default of {}", sanitise(lever, NOTE_MAX)),
+            (None, None, Some(true)) => "withdraw the trial".into(),
+            _ => String::new(),
+        },
         Request::Schedule(asked) => {
             let mut parts = commands(&asked.command, &None);
             parts.extend(

@@ -10,8 +10,8 @@ use jiff::tz::TimeZone;
 
 use lle_core::error::Code;
 use lle_core::mode::Mode;
-use lle_core::plan::{Outcome, Plan, Planned};
-use lle_core::policy::Who;
+use lle_core::plan::{Outcome, Planned};
+use lle_core::policy::{Kind, Who};
 use lle_core::schedule;
 use lle_core::shed::{self, Load, Pending};
 use lle_core::task::order::{self, Waiting};
@@ -21,7 +21,7 @@ use lle_core::task::{self, Sessions, TaskKind};
 use super::Engine;
 use super::execute::RUNNING_MAX;
 use crate::api::Fault;
-use crate::state::{Change, TaskState};
+use crate::state::TaskState;
 use crate::world::{Now, World};
 
 /// Since when a task is due, by its schedule or to be tried again. One that is not is planned anew if the clock was set
@@ -154,7 +154,9 @@ impl Engine {
             return Err(Fault::new(Code::NotFound, format!("there is no task {name}"))
                 .with_hint("`lusush maint tasks` lists them"));
         };
-        let planned = catch_unwind(AssertUnwindSafe(|| self.plan(&known, why, now)));
+        // A person's trial goes on whatever the mode is.
+        let asked = who.kind != Kind::System;
+        let planned = catch_unwind(AssertUnwindSafe(|| self.plan(&known, why, now, asked)));
         if let Some(known) = self.state.tasks.get_mut(name) {
             schedule::ran(&known.task.schedule, &mut known.timing, now.wall_ns);
         }
@@ -186,7 +188,7 @@ impl Engine {
     }
 
     /// What a run of a task would do now.
-    fn plan(&mut self, known: &TaskState, why: &str, now: Now) -> Planned {
+    fn plan(&mut self, known: &TaskState, why: &str, now: Now, asked: bool) -> Planned {
         let Some(kind) = known.task.kind else {
             return match Self::command_plan(&known.task, why) {
                 Some(plan) => Planned::Do(plan),
@@ -213,6 +215,8 @@ impl Engine {
                 },
                 why,
             ),
+            TaskKind::CacheCleanup => self.plan_cache_cleanup(why),
+            TaskKind::Performance => self.plan_performance(why, now, asked),
             _ => Planned::NotBuilt,
         }
     }
@@ -274,38 +278,6 @@ impl Engine {
         let Some(next) = next else { return u64::MAX };
         let left = next.saturating_sub(now.wall_ns).max(0).cast_unsigned();
         now.mono_ns.saturating_add(left)
-    }
-
-    /// Gives trials their verdicts.
-    pub(crate) fn judge_trials<W: World>(&mut self, world: &mut W, now: Now) {
-        let over: Vec<(u64, lle_core::trial::Verdict)> = self
-            .state
-            .trials
-            .iter()
-            .filter_map(|(id, trial)| Some((*id, trial.verdict()?)))
-            .collect();
-        for (id, verdict) in over {
-            let Some(trial) = self.state.trials.get(&id).cloned() else {
-                continue;
-            };
-            if verdict.reverts() {
-                let plan = Plan {
-                    task: trial.change.clone(),
-                    why: format!("trial {id}: {verdict:?}"),
-                    steps: vec![lle_core::plan::Step {
-                        action: trial.revert.clone(),
-                        verify: lle_core::plan::Check::Published,
-                        undo: None,
-                    }],
-                };
-                let who = Who::engine(self.config.uid);
-                if self.begin(world, now, &who, plan).is_err() {
-                    // It stays on trial until it can be taken back.
-                    continue;
-                }
-            }
-            self.keep(world, now, Change::TrialEnded { id });
-        }
     }
 
     fn counts(&self, now: Now) -> Sessions {

@@ -1,0 +1,258 @@
+//! Which values of the levers are in force, and what two values of one are compared by while one is on trial.
+//!
+//! ```text
+//!  desired ─▸ agreed values ┐
+//!         └─▸ trial ────────┴▸ the line's arm: current or candidate ─▸ its cost ─▸ ln(candidate / current), a pair
+//! ```
+//!
+//! Lines go in pairs, one with either value. Which comes first is drawn anew for every pair, from a hash of the trial and
+//! the number of the pair: nothing that goes on in the background, and no habit of the user, falls in step with it. A
+//! line's cost is the mean of its paints, or of its completions, so long lines count no more than short ones; pairs are
+//! compared by the logarithm of the ratio, since times are skewed and one hiccup must not outweigh a hundred lines.
+//!
+//! Invariants: an arm is chosen when a line begins and holds until it ends; a line that is given up, or that too little
+//! was typed into, counts for nothing and its arm is used again; what was typed is not looked at.
+
+use lle_core::desired;
+use lle_core::lever::{Cost, Lever, Levers};
+
+/// Paints of a line below which its mean says nothing: a pasted or recalled line is painted once.
+const PAINTS_MIN: u64 = 3;
+/// Millionths, in which logarithms are summed up.
+const MILLION: f64 = 1e6;
+
+/// A value that is compared with the one in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct On {
+    id: u64,
+    lever: Lever,
+    value: u64,
+}
+
+/// What the pairs of a trial have come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) id: u64,
+    pub(crate) pairs: u64,
+    pub(crate) log_sum: i64,
+    pub(crate) log_squares: i64,
+    pub(crate) current_ns: u64,
+    pub(crate) candidate_ns: u64,
+}
+
+/// What the line being typed has cost.
+#[derive(Clone, Copy, Debug, Default)]
+struct Line {
+    /// It is typed, and not accepted yet.
+    open: bool,
+    candidate: bool,
+    cost_ns: u64,
+    paints: u64,
+    completions: u64,
+}
+
+/// The levers, and the trial of one.
+#[derive(Default)]
+pub(crate) struct Arms {
+    agreed: Levers,
+    on: Option<On>,
+    tally: Tally,
+    /// The cost of the first line of the pair, once there is one.
+    first: Option<f64>,
+    line: Line,
+}
+
+impl Arms {
+    /// Takes over what the worker wants; gives how many of its settings this version does not have.
+    pub(crate) fn take(&mut self, settings: &[desired::Setting], trial: Option<&desired::Trial>) -> u64 {
+        let mut refused = 0;
+        let mut agreed = Levers::default();
+        for setting in settings {
+            refused += u64::from(!agreed.set(&setting.name, &setting.value));
+        }
+        self.agreed = agreed;
+        let on = trial.and_then(|trial| {
+            let lever = Lever::named(&trial.setting.name)?;
+            let value = lever.row().parse(&trial.setting.value)?;
+            Some(On {
+                id: trial.id,
+                lever,
+                value,
+            })
+        });
+        refused += u64::from(trial.is_some() && on.is_none());
+        if on.map(|on| on.id) != self.on.map(|on| on.id) {
+            self.first = None;
+            self.tally = Tally {
+                id: on.map_or(0, |on| on.id),
+                ..Tally::default()
+            };
+            // What the line has cost so far belongs to no arm of this trial.
+            self.line.open = false;
+        }
+        self.on = on;
+        refused
+    }
+
+    /// A line begins; gives what is in force while it is typed.
+    pub(crate) fn begin_line(&mut self) -> Levers {
+        let mut levers = self.agreed;
+        let mut candidate = false;
+        if let Some(on) = self.on {
+            let second = self.first.is_some();
+            candidate = second != candidate_goes_first(on.id, self.tally.pairs);
+            if candidate {
+                levers.turn(on.lever, on.value);
+            }
+        }
+        self.line = Line {
+            open: true,
+            candidate,
+            ..Line::default()
+        };
+        levers
+    }
+
+    /// True while values of this lever are compared.
+    pub(crate) fn tries(&self, lever: Lever) -> bool {
+        self.on.is_some_and(|on| on.lever == lever)
+    }
+
+    /// Something was spent on the line.
+    pub(crate) fn spent(&mut self, cost: Cost, ns: u64) {
+        if self.on.is_some_and(|on| on.lever.row().cost == cost) {
+            self.line.cost_ns += ns;
+            self.line.completions += u64::from(cost == Cost::Completion);
+        }
+    }
+
+    /// A key's change of the line was painted.
+    pub(crate) fn painted(&mut self) {
+        self.line.paints += 1;
+    }
+
+    /// The line was accepted; gives the tally if it closed a pair.
+    pub(crate) fn end_line(&mut self) -> Option<Tally> {
+        let line = std::mem::take(&mut self.line);
+        let on = self.on.filter(|_| line.open)?;
+        let (n, least) = match on.lever.row().cost {
+            Cost::Completion => (line.completions, 1),
+            _ => (line.paints, PAINTS_MIN),
+        };
+        if n < least || line.cost_ns == 0 {
+            return None;
+        }
+        let cost = line.cost_ns as f64 / n as f64;
+        let Some(first) = self.first.take() else {
+            self.first = Some(cost);
+            return None;
+        };
+        let (candidate, current) = if line.candidate {
+            (cost, first)
+        } else {
+            (first, cost)
+        };
+        let ratio = (candidate / current).ln();
+        let tally = &mut self.tally;
+        tally.pairs += 1;
+        tally.log_sum = tally.log_sum.saturating_add((ratio * MILLION) as i64);
+        tally.log_squares = tally.log_squares.saturating_add((ratio * ratio * MILLION) as i64);
+        tally.current_ns = tally.current_ns.saturating_add(current as u64);
+        tally.candidate_ns = tally.candidate_ns.saturating_add(candidate as u64);
+        Some(*tally)
+    }
+}
+
+/// Draws which arm of a pair goes first: a bit of a hash (the finish of splitmix64; Steele, Lea, Flood 2014).
+fn candidate_goes_first(trial: u64, pair: u64) -> bool {
+    let mut z = trial
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .wrapping_add(pair)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (z ^ (z >> 31)) & 1 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting(name: &str, value: &str) -> desired::Setting {
+        desired::Setting {
+            name: name.into(),
+            value: value.into(),
+        }
+    }
+
+    fn trial(id: u64, name: &str, value: &str) -> desired::Trial {
+        desired::Trial {
+            id,
+            setting: setting(name, value),
+        }
+    }
+
+    /// Types a line that costs so much with either value.
+    fn type_line(arms: &mut Arms, paints: u64, current: u64, candidate: u64) -> (bool, Option<Tally>) {
+        let levers = arms.begin_line();
+        let tried = levers.value(Lever::NamesCacheEntries) == 0;
+        for _ in 0..paints {
+            arms.painted();
+            arms.spent(Cost::Highlight, if tried { candidate } else { current });
+            // What the lever cannot move is not counted.
+            arms.spent(Cost::Suggestion, 1 << 40);
+        }
+        (tried, arms.end_line())
+    }
+
+    #[test]
+    fn a_pair_is_one_line_with_either_value() {
+        let mut arms = Arms::default();
+        assert_eq!(arms.take(&[], Some(&trial(3, "names.cache_entries", "0"))), 0);
+        let mut firsts = Vec::new();
+        for pair in 1..=64 {
+            let (first, none) = type_line(&mut arms, 10, 1_000, 2_000);
+            assert_eq!(none, None);
+            // Neither a line given up nor one with too little in it uses its turn up.
+            arms.begin_line();
+            assert_eq!(type_line(&mut arms, PAINTS_MIN - 1, 1, 1), (!first, None));
+            let (second, tally) = type_line(&mut arms, 20, 1_000, 2_000);
+            assert_ne!(first, second);
+            assert_eq!(tally.map(|tally| tally.pairs), Some(pair));
+            firsts.push(first);
+        }
+        let tried_first = firsts.iter().filter(|first| **first).count();
+        assert!((16..=48).contains(&tried_first), "{tried_first}");
+        let tally = arms.tally;
+        assert_eq!((tally.current_ns, tally.candidate_ns), (64_000, 128_000));
+        let mean = tally.log_sum as f64 / 64.0 / MILLION;
+        assert!((mean - 2f64.ln()).abs() < 1e-5, "{mean}");
+    }
+
+    #[test]
+    fn what_is_agreed_is_in_force_and_a_new_trial_begins_anew() {
+        let mut arms = Arms::default();
+        let settings = [
+            setting("names.keep", "path"),
+            setting("names.keep", "never"),
+            setting("x", "1"),
+        ];
+        assert_eq!(arms.take(&settings, Some(&trial(1, "x", "1"))), 3);
+        assert_eq!(arms.begin_line().value(Lever::NamesKeep), 1);
+        assert_eq!(type_line(&mut arms, 10, 1, 1), (false, None));
+        arms.take(&settings, Some(&trial(2, "names.cache_entries", "0")));
+        type_line(&mut arms, 10, 5, 5);
+        type_line(&mut arms, 10, 5, 5);
+        assert_eq!((arms.tally.id, arms.tally.pairs), (2, 1));
+        arms.take(&settings, Some(&trial(3, "names.cache_entries", "0")));
+        assert_eq!(
+            arms.tally,
+            Tally {
+                id: 3,
+                ..Tally::default()
+            }
+        );
+        arms.take(&[], None);
+        assert_eq!(arms.begin_line(), Levers::default());
+    }
+}

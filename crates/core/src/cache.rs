@@ -1,0 +1,270 @@
+//! The caches of a session, as its flight file shows them, and where their memory does most good.
+//!
+//! A cache keeps the fingerprints of what it had to let go: asking for one of them is a hit that [`GHOSTS`] more entries
+//! would have won. So what more room is worth is measured and not guessed, and what there is of it goes where it is worth
+//! most (Megiddo and Modha 2003 steer one cache by its ghosts; here they steer one cache against another).
+//!
+//! Invariants: all caches together never get more than [`ENTRIES_MAX`] entries; one that asked for little tells nothing;
+//! memory is taken only where more of it would win nothing.
+
+use lle_metrics::Gauge;
+
+use crate::health::sample::Window;
+use crate::lever::{GHOSTS, Lever, Levers};
+
+/// Entries of all caches of one session together: some 100 KiB.
+pub const ENTRIES_MAX: u64 = 1_024;
+/// Questions below which a cache tells nothing.
+pub const ASKED_MIN: u64 = 200;
+/// Of so many questions one would be won by more room: then more room is worth having.
+const SHARE_MIN: f64 = 0.05;
+
+/// One cache.
+#[derive(Debug)]
+pub struct Row {
+    /// The stable name.
+    pub name: &'static str,
+    /// How many entries it may have.
+    pub capacity: Lever,
+    hits: Gauge,
+    misses: Gauge,
+    evictions: Gauge,
+    ghost_hits: Gauge,
+    entries: Gauge,
+    bytes: Gauge,
+}
+
+/// Every cache.
+pub const CACHES: &[Row] = &[
+    Row {
+        name: "names",
+        capacity: Lever::NamesCacheEntries,
+        hits: Gauge::NamesCacheHits,
+        misses: Gauge::NamesCacheMisses,
+        evictions: Gauge::NamesCacheEvictions,
+        ghost_hits: Gauge::NamesCacheGhostHits,
+        entries: Gauge::NamesCacheEntries,
+        bytes: Gauge::NamesCacheBytes,
+    },
+    Row {
+        name: "suggestion",
+        capacity: Lever::SuggestionCacheEntries,
+        hits: Gauge::SuggestionCacheHits,
+        misses: Gauge::SuggestionCacheMisses,
+        evictions: Gauge::SuggestionCacheEvictions,
+        ghost_hits: Gauge::SuggestionCacheGhostHits,
+        entries: Gauge::SuggestionCacheEntries,
+        bytes: Gauge::SuggestionCacheBytes,
+    },
+    Row {
+        name: "completion",
+        capacity: Lever::CompletionCacheEntries,
+        hits: Gauge::CompletionCacheHits,
+        misses: Gauge::CompletionCacheMisses,
+        evictions: Gauge::CompletionCacheEvictions,
+        ghost_hits: Gauge::CompletionCacheGhostHits,
+        entries: Gauge::CompletionCacheEntries,
+        bytes: Gauge::CompletionCacheBytes,
+    },
+];
+
+/// What one cache has counted since its session began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Questions that it could answer.
+    pub hits: u64,
+    /// Questions that it could not.
+    pub misses: u64,
+    /// Entries that had to go for others.
+    pub evictions: u64,
+    /// Misses that more room would have made hits.
+    pub ghost_hits: u64,
+    /// Entries now.
+    pub entries: u64,
+    /// Bytes now.
+    pub bytes: u64,
+}
+
+impl Reading {
+    /// Reads a cache of one session; none if it does not tell, as an older one.
+    pub fn of(row: &Row, window: &Window) -> Option<Reading> {
+        let read = |gauge| u64::try_from(window.gauge(gauge)?).ok();
+        Some(Reading {
+            hits: read(row.hits)?,
+            misses: read(row.misses)?,
+            evictions: read(row.evictions)?,
+            ghost_hits: read(row.ghost_hits)?,
+            entries: read(row.entries)?,
+            bytes: read(row.bytes)?,
+        })
+    }
+
+    /// All sessions together; of entries the most there are in one.
+    pub fn add(&mut self, other: &Reading) {
+        let sum = |of: &mut u64, more: u64| *of = of.saturating_add(more);
+        sum(&mut self.hits, other.hits);
+        sum(&mut self.misses, other.misses);
+        sum(&mut self.evictions, other.evictions);
+        sum(&mut self.ghost_hits, other.ghost_hits);
+        sum(&mut self.bytes, other.bytes);
+        self.entries = self.entries.max(other.entries);
+    }
+
+    /// Questions.
+    pub const fn asked(&self) -> u64 {
+        self.hits.saturating_add(self.misses)
+    }
+
+    /// Hits in hundred questions; none without questions.
+    pub fn hit_percent(&self) -> Option<f64> {
+        let asked = self.asked();
+        (asked > 0).then(|| self.hits as f64 * 100.0 / asked as f64)
+    }
+
+    /// Of the questions, the part that [`GHOSTS`] more entries would have answered.
+    fn marginal(&self) -> f64 {
+        self.ghost_hits as f64 / (self.asked() as f64).max(1.0)
+    }
+}
+
+/// A cache that is to have another size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Move {
+    /// Its lever.
+    pub lever: Lever,
+    /// Entries.
+    pub entries: u64,
+    /// Of its questions, the part that the change would win; 0 where room is only given away.
+    pub gain: f64,
+}
+
+/// Finds what memory should go where: to the cache in which it wins most, and, if there is too little, from one in which
+/// it wins nothing. Nothing is moved unless it is worth it.
+pub fn rebalance(readings: &[Option<Reading>], levers: &Levers) -> Vec<Move> {
+    let told = || {
+        let rows = CACHES.iter().zip(readings);
+        rows.filter_map(|(row, reading)| Some((row, reading.as_ref()?)))
+            .filter(|(_, reading)| reading.asked() >= ASKED_MIN)
+    };
+    let worth = told().max_by(|a, b| a.1.marginal().total_cmp(&b.1.marginal()));
+    let Some((row, reading)) = worth.filter(|(_, reading)| reading.marginal() >= SHARE_MIN) else {
+        return Vec::new();
+    };
+    let now = levers.value(row.capacity);
+    let grown = now.saturating_add(GHOSTS as u64);
+    if !row.capacity.row().admits(grown) {
+        return Vec::new();
+    }
+    let mut moves = vec![Move {
+        lever: row.capacity,
+        entries: grown,
+        gain: reading.marginal(),
+    }];
+    let total: u64 = CACHES.iter().map(|row| levers.value(row.capacity)).sum();
+    let needed = (total + GHOSTS as u64).saturating_sub(ENTRIES_MAX);
+    if needed > 0 {
+        // From one that never had to let anything go and is not half full.
+        let spare = |found: &(&Row, &Reading)| {
+            let has = levers.value(found.0.capacity);
+            found.0.capacity != row.capacity && found.1.evictions == 0 && found.1.entries <= has / 2
+        };
+        let Some((from, _)) = told()
+            .filter(spare)
+            .max_by_key(|(from, _)| levers.value(from.capacity))
+        else {
+            return Vec::new();
+        };
+        let left = levers.value(from.capacity).saturating_sub(needed);
+        moves.insert(
+            0,
+            Move {
+                lever: from.capacity,
+                entries: left,
+                gain: 0.0,
+            },
+        );
+    }
+    moves
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn reading(hits: u64, misses: u64, evictions: u64, ghost_hits: u64, entries: u64) -> Option<Reading> {
+        Some(Reading {
+            hits,
+            misses,
+            evictions,
+            ghost_hits,
+            entries,
+            bytes: entries * 100,
+        })
+    }
+
+    fn levers(names: u64, suggestion: u64) -> Levers {
+        let mut levers = Levers::default();
+        levers.turn(Lever::NamesCacheEntries, names);
+        levers.turn(Lever::SuggestionCacheEntries, suggestion);
+        levers
+    }
+
+    #[test]
+    fn memory_goes_where_it_wins_most() {
+        fn check(readings: &[Option<Reading>], levers: &Levers, expect: &[(&str, u64)]) {
+            let found: Vec<_> = rebalance(readings, levers)
+                .iter()
+                .map(|found| (found.lever.row().name, found.entries))
+                .collect();
+            assert_eq!(found, expect, "{readings:?}");
+        }
+        let idle = reading(900, 100, 0, 0, 40);
+        check(&[None, None, None], &levers(512, 0), &[]);
+        check(&[idle, None, None], &levers(512, 0), &[]);
+        let wants = reading(0, 1_000, 0, 300, 0);
+        check(
+            &[idle, wants, None],
+            &levers(512, 0),
+            &[("suggestion.cache_entries", 64)],
+        );
+        // More than the other, though that wants some too.
+        let less = reading(900, 100, 9, 60, 512);
+        check(
+            &[less, wants, None],
+            &levers(512, 0),
+            &[("suggestion.cache_entries", 64)],
+        );
+        check(
+            &[less, None, None],
+            &levers(512, 0),
+            &[("names.cache_entries", 576)],
+        );
+        let few = reading(0, ASKED_MIN - 1, 0, 100, 0);
+        check(&[idle, few, None], &levers(512, 0), &[]);
+        // There is no more: it comes from who does not need it, or it does not come.
+        let moved = [("names.cache_entries", 448), ("suggestion.cache_entries", 576)];
+        check(&[idle, wants, None], &levers(512, 512), &moved);
+        check(&[less, wants, None], &levers(512, 512), &[]);
+    }
+
+    proptest! {
+        #[test]
+        fn all_together_stay_below_the_most(
+            raw in prop::collection::vec((any::<[u64; 5]>(), any::<bool>()), 3),
+            names in 0u64..512, suggestion in 0u64..512,
+        ) {
+            let readings: Vec<_> = raw
+                .iter()
+                .map(|(of, told)| reading(of[0], of[1], of[2] % 2, of[3], of[4] % 1_000).filter(|_| *told))
+                .collect();
+            let mut levers = levers(names, suggestion);
+            for found in rebalance(&readings, &levers) {
+                prop_assert!(found.lever.row().admits(found.entries));
+                levers.turn(found.lever, found.entries);
+            }
+            let total: u64 = CACHES.iter().map(|row| levers.value(row.capacity)).sum();
+            prop_assert!(total <= ENTRIES_MAX, "{total}");
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The optimiser's eye: where time goes, and which lever may win some of it back.
+//!
+//! ```text
+//!  what sessions measured ─▸ opportunities, the largest gain first ─▸ a trial of the first ─▸ kept or not, by evidence
+//! ```
+//!
+//! A gain here is a guess made from a distribution, and only decides what is tried first. What is kept is decided by
+//! [`crate::trial::paired`] alone.
+//!
+//! Invariants: too few samples are no opportunity; what was tried and did not help is left alone for
+//! [`RETRY_NS`]; a candidate is a value of its lever, and not the one in force.
+
+pub mod targets;
+
+use lle_metrics::{Histogram, Timer};
+
+use crate::lever::{Lever, Levers};
+use crate::quantity;
+use crate::trial::{Ended, Verdict};
+
+/// Samples of a cost below which nothing is concluded from it.
+pub const SAMPLES_MIN: u64 = 200;
+/// Completions are rarer than keys, and each is felt.
+const COMPLETIONS_MIN: u64 = 20;
+/// How long a candidate that was not proven better is left alone, in nanoseconds: a month changes what one types.
+pub const RETRY_NS: i64 = 30 * 24 * 60 * 60 * 1_000_000_000;
+/// How long if too little was typed to tell.
+pub const RETRY_UNSEEN_NS: i64 = 24 * 60 * 60 * 1_000_000_000;
+/// Searches of PATH a paint from which on keeping what they found is worth a thought.
+const SEARCHES_MIN: f64 = 0.05;
+/// Colouring that takes so long is felt behind a key, in nanoseconds: an eighth of what a frame of a screen lasts.
+const HIGHLIGHT_NS: u64 = 2_000_000;
+/// A line is long, in bytes: four rows of a terminal.
+const LONG_LINE_BYTES: u64 = 320;
+/// A search for a suggestion that takes so long is felt, in nanoseconds.
+const SUGGESTION_NS: u64 = 4_000_000;
+/// A gain that nobody would believe: more than this fraction is not promised.
+const GAIN_MAX: f64 = 0.9;
+
+/// What sessions have measured since they began, all together.
+#[derive(Clone, Debug)]
+pub struct Costs {
+    /// Painting.
+    pub key_to_paint: Histogram,
+    /// Colouring.
+    pub highlight: Histogram,
+    /// Looking for suggestions.
+    pub suggestion: Histogram,
+    /// Completing.
+    pub completion: Histogram,
+    /// Names that were looked for on PATH.
+    pub path_searches: u64,
+    /// Completions given up or overtaken.
+    pub completions_late: u64,
+}
+
+impl Default for Costs {
+    fn default() -> Self {
+        Self {
+            key_to_paint: Histogram::empty(Timer::KeyToPaint.unit()),
+            highlight: Histogram::empty(Timer::Highlight.unit()),
+            suggestion: Histogram::empty(Timer::Suggestion.unit()),
+            completion: Histogram::empty(Timer::Completion.unit()),
+            path_searches: 0,
+            completions_late: 0,
+        }
+    }
+}
+
+/// Something that may be worth turning.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opportunity {
+    /// The lever.
+    pub lever: Lever,
+    /// The value to try.
+    pub candidate: u64,
+    /// How much of its cost it may save, a fraction: a guess.
+    pub gain: f64,
+    /// What was measured, in words.
+    pub evidence: String,
+}
+
+/// Finds what may be worth turning, the largest gain first.
+pub fn opportunities(costs: &Costs, levers: &Levers, tried: &[Ended], now_wall_ns: i64) -> Vec<Opportunity> {
+    let found = [
+        keep_names(costs),
+        colour_later(costs),
+        scan_less(costs, levers),
+        give_up_earlier(costs, levers),
+    ];
+    let mut found: Vec<Opportunity> = found
+        .into_iter()
+        .flatten()
+        .filter(|found| found.candidate != levers.value(found.lever))
+        .filter(|found| found.lever.row().admits(found.candidate))
+        .filter(|found| !is_settled(found, levers, tried, now_wall_ns))
+        .collect();
+    found.sort_by(|a, b| b.gain.total_cmp(&a.gain));
+    found
+}
+
+/// Whether this was tried against the value in force not long ago, and did not turn out better.
+fn is_settled(found: &Opportunity, levers: &Levers, tried: &[Ended], now_wall_ns: i64) -> bool {
+    let row = found.lever.row();
+    let change = (
+        row.name.to_owned(),
+        row.show(levers.value(found.lever)),
+        row.show(found.candidate),
+    );
+    tried.iter().any(|ended| {
+        let wait = match ended.estimate {
+            Some(_) if ended.verdict != Verdict::Withdrawn => RETRY_NS,
+            _ => RETRY_UNSEEN_NS,
+        };
+        let passed = now_wall_ns.saturating_sub(ended.wall_ns);
+        ended.lever.as_ref() == Some(&change) && (0..wait).contains(&passed)
+    })
+}
+
+/// What lies above the median goes to what is not done every time: looking at the disk.
+fn keep_names(costs: &Costs) -> Option<Opportunity> {
+    let of = &costs.highlight;
+    let (mean, median) = (of.mean()?, of.quantile(0.5)?);
+    let a_paint = costs.path_searches as f64 / of.count as f64;
+    if of.count < SAMPLES_MIN || a_paint < SEARCHES_MIN {
+        return None;
+    }
+    Some(Opportunity {
+        lever: Lever::NamesKeep,
+        candidate: 1,
+        gain: share(mean.saturating_sub(median), mean),
+        evidence: format!(
+            "{} names were looked for on PATH in {} colourings, which take {} at the median and {} on average",
+            quantity::count(costs.path_searches),
+            quantity::count(of.count),
+            duration(median),
+            duration(mean)
+        ),
+    })
+}
+
+fn colour_later(costs: &Costs) -> Option<Opportunity> {
+    let (slow, echo) = (
+        costs.highlight.quantile(0.99)?,
+        costs.key_to_paint.quantile(0.99)?,
+    );
+    let enough = costs.highlight.count.min(costs.key_to_paint.count) >= SAMPLES_MIN;
+    (enough && slow >= HIGHLIGHT_NS).then(|| Opportunity {
+        lever: Lever::HighlightFullBelowBytes,
+        candidate: LONG_LINE_BYTES,
+        gain: share(slow, echo.max(slow)),
+        evidence: format!(
+            "colouring takes {} at the 99th percentile, of {} to the echo",
+            duration(slow),
+            duration(echo)
+        ),
+    })
+}
+
+fn scan_less(costs: &Costs, levers: &Levers) -> Option<Opportunity> {
+    let slow = costs.suggestion.quantile(0.99)?;
+    let bytes = levers.value(Lever::SuggestionScanBytes);
+    (costs.suggestion.count >= SAMPLES_MIN && slow >= SUGGESTION_NS).then(|| Opportunity {
+        lever: Lever::SuggestionScanBytes,
+        candidate: bytes / 2,
+        gain: 0.5,
+        evidence: format!(
+            "looking for a suggestion takes {} at the 99th percentile, with {} a key",
+            duration(slow),
+            quantity::bytes(bytes as f64)
+        ),
+    })
+}
+
+fn give_up_earlier(costs: &Costs, levers: &Levers) -> Option<Opportunity> {
+    let of = &costs.completion;
+    let (median, slow) = (of.quantile(0.5)?, of.quantile(0.99)?);
+    let deadline_ms = levers.value(Lever::CompletionDeadlineMs);
+    let stuck = slow >= deadline_ms.saturating_mul(900_000) && costs.completions_late > 0;
+    (of.count >= COMPLETIONS_MIN && stuck).then(|| Opportunity {
+        lever: Lever::CompletionDeadlineMs,
+        candidate: deadline_ms / 2,
+        gain: share((slow / 2).min(slow.saturating_sub(median)), slow),
+        evidence: format!(
+            "{} of {} completions came late; they take {} at the median, and {} are waited for",
+            quantity::count(costs.completions_late),
+            quantity::count(of.count),
+            duration(median),
+            duration(deadline_ms.saturating_mul(1_000_000))
+        ),
+    })
+}
+
+fn duration(ns: u64) -> String {
+    quantity::duration(ns as f64)
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    (part as f64 / (whole as f64).max(1.0)).min(GAIN_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lle_metrics::bucket;
+    use std::fmt::Write;
+
+    fn histogram(timer: Timer, samples: &[(u64, u32)]) -> Histogram {
+        let mut histogram = Histogram::empty(timer.unit());
+        for (ns, n) in samples {
+            histogram.add_to_bucket(bucket::index(*ns), *n);
+            histogram.count += u64::from(*n);
+            histogram.sum += ns * u64::from(*n);
+            histogram.max = histogram.max.max(*ns);
+        }
+        histogram
+    }
+
+    fn everything_is_slow() -> Costs {
+        Costs {
+            key_to_paint: histogram(Timer::KeyToPaint, &[(60_000, 900), (5_000_000, 100)]),
+            highlight: histogram(Timer::Highlight, &[(5_000, 800), (40_000, 150), (4_000_000, 50)]),
+            suggestion: histogram(Timer::Suggestion, &[(9_000_000, 500)]),
+            completion: histogram(Timer::Completion, &[(20_000_000, 30), (4_990_000_000, 10)]),
+            path_searches: 300,
+            completions_late: 9,
+        }
+    }
+
+    #[test]
+    fn what_is_slow_is_an_opportunity() {
+        let found = opportunities(&everything_is_slow(), &Levers::default(), &[], 0);
+        let mut shown = String::new();
+        for found in found {
+            let row = found.lever.row();
+            writeln!(
+                shown,
+                "{} = {} may save {:.0} %: {}",
+                row.name,
+                row.show(found.candidate),
+                found.gain * 100.0,
+                found.evidence
+            )
+            .unwrap();
+        }
+        insta::assert_snapshot!(shown, @r"
+        names.keep = path may save 90 %: 300 names were looked for on PATH in 1,000 colourings, which take 5.1 µs at the median and 210 µs on average
+        highlight.full_below_bytes = 320 may save 80 %: colouring takes 4 ms at the 99th percentile, of 5 ms to the echo
+        suggestion.scan_bytes = 4194304 may save 50 %: looking for a suggestion takes 9 ms at the 99th percentile, with 8 MiB a key
+        completion.deadline_ms = 2500 may save 50 %: 9 of 40 completions came late; they take 21 ms at the median, and 5 s are waited for
+        ");
+    }
+
+    #[test]
+    fn what_is_fast_or_hardly_measured_is_none() {
+        let fast = Costs {
+            highlight: histogram(Timer::Highlight, &[(5_000, 1_000)]),
+            suggestion: histogram(Timer::Suggestion, &[(100_000, 1_000)]),
+            ..Costs::default()
+        };
+        let few = Costs {
+            highlight: histogram(Timer::Highlight, &[(5_000_000, SAMPLES_MIN as u32 - 1)]),
+            suggestion: histogram(Timer::Suggestion, &[(9_000_000, SAMPLES_MIN as u32 - 1)]),
+            completion: histogram(Timer::Completion, &[(4_990_000_000, 3)]),
+            path_searches: 1_000,
+            completions_late: 3,
+            ..Costs::default()
+        };
+        for costs in [Costs::default(), fast, few] {
+            assert_eq!(opportunities(&costs, &Levers::default(), &[], 0), []);
+        }
+    }
+
+    #[test]
+    fn what_did_not_help_is_left_alone_for_a_while() {
+        let ended = |verdict, estimate: bool| Ended {
+            id: 1,
+            wall_ns: 0,
+            change: String::new(),
+            lever: Some(("names.keep".into(), "prompt".into(), "path".into())),
+            metric: "highlight".into(),
+            estimate: estimate.then_some(crate::trial::paired::Estimate {
+                pairs: 32,
+                ratio: 1.0,
+                low: 0.9,
+                high: 1.1,
+                current_ns: 1,
+                candidate_ns: 1,
+            }),
+            active_ns: 0,
+            verdict,
+            why: String::new(),
+            kept: false,
+        };
+        let check = |ended: Ended, now: i64, expect: bool| {
+            let found = opportunities(&everything_is_slow(), &Levers::default(), &[ended], now);
+            let names = found.iter().any(|found| found.lever == Lever::NamesKeep);
+            assert_eq!(names, expect, "after {now}");
+        };
+        check(ended(Verdict::Revert, true), RETRY_NS - 1, false);
+        check(ended(Verdict::Revert, true), RETRY_NS, true);
+        check(
+            ended(Verdict::InconclusiveReverted, false),
+            RETRY_UNSEEN_NS - 1,
+            false,
+        );
+        check(ended(Verdict::InconclusiveReverted, false), RETRY_UNSEEN_NS, true);
+        // A clock that was set back holds nothing up.
+        check(ended(Verdict::Revert, true), -1, true);
+    }
+}

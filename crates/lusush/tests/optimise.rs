@@ -1,0 +1,286 @@
+//! The optimiser as a user sees it: levers tried on lines that are really typed, judged, kept or not.
+#![allow(clippy::unwrap_used, reason = "a panic here is the report")]
+
+mod support;
+
+use lle_pty::Terminal;
+use serde_json::Value;
+use support::household::{Household, wait};
+
+/// Looks often: nobody waits for six looks of ten seconds here.
+const OFTEN: &[&str] = &["--look-every", "200"];
+/// A PATH of some length, as people have.
+const LONG_PATH: &str = "for i in {1..12}; do mkdir -p ~/d$i; PATH=$PATH:$HOME/d$i; done\n";
+/// Lines typed before a trial must be over: all of its pairs, and those that a busy machine made too short.
+const LINES_MAX: usize = 700;
+
+/// Types a line key by key, as a person does: what comes at once is painted at once, and counts for nothing.
+fn type_line(terminal: &mut Terminal, line: &str) {
+    type_keys(terminal, line);
+    terminal.press("\r").unwrap();
+}
+
+fn type_keys(terminal: &mut Terminal, keys: &str) {
+    for key in keys.chars() {
+        terminal.press(key.to_string()).unwrap();
+    }
+}
+
+fn trials(house: &Household) -> Value {
+    house.json(&["optimize", "--history"])
+}
+
+fn ended(house: &Household) -> Option<Value> {
+    trials(house)["ended"].as_array().unwrap().last().cloned()
+}
+
+/// Types until the trial that is open has ended; gives what it came to.
+fn type_until_ended(house: &Household, terminal: &mut Terminal, line: &str) -> Value {
+    for typed in 0..LINES_MAX {
+        type_line(terminal, line);
+        if typed % 8 == 7
+            && let Some(ended) = ended(house)
+        {
+            return ended;
+        }
+    }
+    panic!("no verdict: {}", trials(house));
+}
+
+/// The lines of what sessions are told that turn a lever.
+fn told(house: &Household) -> Vec<String> {
+    let text = std::fs::read_to_string(house.runtime().join("desired")).unwrap_or_default();
+    let turns = |line: &&str| line.starts_with("set ") || line.starts_with("trial ");
+    text.lines().filter(turns).map(str::to_owned).collect()
+}
+
+fn value_of(house: &Household, lever: &str) -> String {
+    let trials = trials(house);
+    let levers = trials["levers"].as_array().unwrap();
+    let found = levers.iter().find(|found| found["name"] == lever).unwrap();
+    found["value"].as_str().unwrap().to_owned()
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+#[test]
+fn a_bad_lever_is_measured_worse_and_undone() {
+    let house = Household::with_worker(LONG_PATH, OFTEN);
+    let mut terminal = house.session();
+    let said = house.said(&["optimize", "--force", "names.cache_entries=0"]);
+    assert!(said.contains("is open"), "{said}");
+    let told_of_trial = told(&house);
+    assert!(
+        matches!(&told_of_trial[..], [one] if one.ends_with("names.cache_entries 0")),
+        "{told_of_trial:?}"
+    );
+    let again = house.maint(&["optimize", "--force", "names.keep=path"]);
+    assert!(!again.status.success(), "one lever is tried at a time");
+
+    let ended = type_until_ended(&house, &mut terminal, "grep needle /dev/null");
+    println!("{ended}");
+    assert_eq!(
+        (&ended["verdict"], &ended["kept"]),
+        (&"worse".into(), &false.into()),
+        "{ended}"
+    );
+    let estimate = &ended["estimate"];
+    assert!(number(&estimate["percent_low"]) > 0.0, "{ended}");
+    assert!(
+        number(&estimate["percent"]) < number(&estimate["percent_high"]),
+        "{ended}"
+    );
+    wait("the trial to be gone", || told(&house).is_empty());
+    assert_eq!(value_of(&house, "names.cache_entries"), "512");
+
+    let history = house.said(&["optimize", "--history"]);
+    assert!(history.contains("worse, not kept"), "{history}");
+    let audit = house.json(&["audit", "show", "--limit", "100"]);
+    let records = audit["records"].as_array().unwrap();
+    let of = |text: &str| {
+        let has = |record: &&Value| record.to_string().contains(text);
+        records.iter().filter(has).count()
+    };
+    assert!(of("try names.cache_entries=0") > 0, "{audit}");
+    assert_eq!(of("names.cache_entries = 0: worse"), 1, "{audit}");
+}
+
+#[test]
+fn a_good_lever_is_kept_with_its_interval() {
+    let mut house = Household::with_worker(LONG_PATH, OFTEN);
+    let mut terminal = house.session();
+    house.said(&["optimize", "--force", "names.keep=path"]);
+    for _ in 0..10 {
+        type_line(&mut terminal, "grep needle /dev/null");
+    }
+    // A worker that is killed forgets nothing of it.
+    let before = house.kill_worker();
+    house.start_worker(OFTEN);
+    house.wait_for_worker(before);
+    let ended = type_until_ended(&house, &mut terminal, "grep needle /dev/null");
+    println!("{ended}");
+    assert_eq!(
+        (&ended["verdict"], &ended["kept"]),
+        (&"better".into(), &true.into()),
+        "{ended}"
+    );
+    let estimate = &ended["estimate"];
+    assert!(number(&estimate["percent_high"]) < 0.0, "{ended}");
+    assert!(number(&ended["pairs"]) >= 32.0, "{ended}");
+    assert_eq!(value_of(&house, "names.keep"), "path");
+    assert_eq!(told(&house), ["set names.keep path"]);
+
+    // A name that comes into PATH is seen at the next prompt all the same.
+    type_line(
+        &mut terminal,
+        "printf '#!/bin/sh\\n' >~/d3/quuxly; chmod +x ~/d3/quuxly",
+    );
+    terminal.press("quuxly").unwrap();
+    // The colour of the last letter typed.
+    let colour = |terminal: &Terminal| {
+        let (row, column) = terminal.cursor();
+        let cell = terminal.screen().cell(row, column - 1).unwrap();
+        (cell.contents().to_owned(), cell.fgcolor())
+    };
+    let known = colour(&terminal);
+    terminal.press("\r").unwrap();
+    type_line(&mut terminal, "rm ~/d3/quuxly");
+    terminal.press("quuxly").unwrap();
+    assert_ne!(colour(&terminal), known, "it is gone");
+    terminal.press("\r").unwrap();
+
+    // A right that is taken away shows in no folder: a check finds it, while nobody types.
+    type_line(
+        &mut terminal,
+        "printf '#!/bin/sh\\n' >~/d3/quuxly; chmod +x ~/d3/quuxly",
+    );
+    type_line(&mut terminal, "quuxly");
+    type_line(&mut terminal, "chmod -x ~/d3/quuxly");
+    wait("the check to find it", || {
+        terminal.press("\r").unwrap();
+        metric(&house, "caches_wrong") > 0.0
+    });
+
+    house.said(&["optimize", "--reset", "names.keep"]);
+    assert_eq!(value_of(&house, "names.keep"), "prompt");
+    assert_eq!(told(&house), [""; 0]);
+}
+
+#[test]
+fn with_too_little_typing_nothing_is_concluded() {
+    let house = Household::with_worker("", OFTEN);
+    let mut terminal = house.session();
+    house.said(&["optimize", "--force", "names.keep=path", "--within", "1"]);
+    type_line(&mut terminal, "grep needle /dev/null");
+    let mut found = None;
+    wait("the trial to end", || {
+        // Somebody uses the session, and hardly types.
+        terminal.press("\r").unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        found = ended(&house);
+        found.is_some()
+    });
+    let ended = found.unwrap();
+    assert_eq!(
+        (&ended["verdict"], &ended["kept"]),
+        (&"inconclusive".into(), &false.into()),
+        "{ended}"
+    );
+    assert!(ended["estimate"].is_null(), "{ended}");
+    assert!(
+        ended["why"].as_str().unwrap().contains("too little was typed"),
+        "{ended}"
+    );
+    wait("the trial to be gone", || told(&house).is_empty());
+}
+
+#[test]
+fn who_only_observes_or_advises_turns_nothing() {
+    let house = Household::with_worker(LONG_PATH, OFTEN);
+    let mut terminal = house.session();
+    house.said(&["mode", "performance", "observe"]);
+    house.said(&["schedule", "performance", "--when", "every 1s"]);
+    let note = |house: &Household| house.task("performance")["last_note"].to_string();
+    let advice = |house: &Household| house.json(&["optimize", "--advise"])["opportunities"].clone();
+    wait("an opportunity", || {
+        type_line(&mut terminal, "grep needle /dev/null");
+        advice(&house).to_string().contains("names.keep")
+    });
+    let said = house.said(&["optimize", "--advise"]);
+    assert!(said.contains("names.keep = path, now prompt: may save"), "{said}");
+    wait("a run that observes", || {
+        note(&house).contains("not done: mode is observe")
+    });
+    house.said(&["mode", "performance", "advise"]);
+    wait("a run that advises", || {
+        note(&house).contains("would try names.keep = path; not done: mode is advise")
+    });
+    for _ in 0..8 {
+        type_line(&mut terminal, "grep needle /dev/null");
+    }
+    assert_eq!(told(&house), [""; 0]);
+    let trials = trials(&house);
+    assert_eq!(
+        (&trials["open"], &trials["ended"]),
+        (&Value::Array(vec![]), &Value::Array(vec![]))
+    );
+
+    house.said(&["mode", "performance", "automatic"]);
+    wait("a trial", || {
+        told(&house).iter().any(|line| line.ends_with("names.keep path"))
+    });
+    house.said(&["mode", "performance", "observe"]);
+    wait("the trial to be withdrawn", || told(&house).is_empty());
+    let ended = ended(&house).unwrap();
+    assert_eq!(
+        (&ended["verdict"], &ended["kept"]),
+        (&"withdrawn".into(), &false.into()),
+        "{ended}"
+    );
+}
+
+fn metric(house: &Household, name: &str) -> f64 {
+    let metrics = house.json(&["metrics"]);
+    let metrics = metrics["metrics"].as_array().unwrap();
+    let of = |row: &&Value| row["name"] == name && row["session"].is_string();
+    metrics
+        .iter()
+        .find(of)
+        .and_then(|row| row["value"].as_f64())
+        .unwrap_or(0.0)
+}
+
+#[test]
+fn room_goes_to_the_cache_that_wins_most_by_it() {
+    let house = Household::with_worker("", OFTEN);
+    let mut terminal = house.session();
+    // The same beginnings again and again, as somebody types who cannot make up their mind.
+    let waver = |terminal: &mut Terminal| {
+        for _ in 0..60 {
+            type_keys(terminal, "gr\x7f\x7f");
+        }
+        terminal.press("\r").unwrap();
+    };
+    wait("enough to be asked", || {
+        waver(&mut terminal);
+        terminal.press("\r").unwrap();
+        metric(&house, "cache_misses") > 250.0
+    });
+    assert_eq!(
+        metric(&house, "suggestion_cache_hit_percent"),
+        0.0,
+        "out of the box nothing is kept"
+    );
+    let said = house.said(&["run", "cache-cleanup"]);
+    assert!(said.contains("succeeded"), "{said}");
+    assert_eq!(told(&house), ["set suggestion.cache_entries 64"]);
+    wait("hits", || {
+        waver(&mut terminal);
+        terminal.press("\r").unwrap();
+        metric(&house, "suggestion_cache_hit_percent") > 10.0
+    });
+    house.said(&["optimize", "--reset", "suggestion.cache_entries"]);
+    assert_eq!(told(&house), [""; 0]);
+}
