@@ -28,6 +28,7 @@
 )]
 
 mod abi;
+mod attribution;
 mod builtin;
 mod clock;
 mod complete;

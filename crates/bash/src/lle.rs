@@ -4,6 +4,7 @@
 //! signals, readline's own commands, `rl_forced_update_display`. Those calls stand in [`crate::hooks`] and
 //! [`crate::keys`], outside every borrow and outside `catch_unwind`.
 
+use crate::clock;
 use crate::complete::Job;
 use crate::frame::Frame;
 use crate::hooks::Hooks;
@@ -35,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) share: bool,
     /// Nothing typed is kept: not in history, draft or flight file.
     pub(crate) private: bool,
+    /// What prompts spend their time on is recorded.
+    pub(crate) attribute: bool,
 }
 
 /// Everything LLE knows.
@@ -116,6 +119,7 @@ impl Lle {
                 complete: true,
                 share: true,
                 private: false,
+                attribute: true,
             },
             session,
             menu: None,
@@ -155,8 +159,9 @@ impl Lle {
     pub(crate) fn paint(&mut self) {
         self.owed = false;
         let instructions = self.session.instructions();
+        let began = clock::now();
         let line = self.bash.line();
-        self.color(line, false);
+        self.color(line, false, began);
         self.keep_suggestion(line);
         self.drop_stale_menu(line);
         let written = self.show(line, self.bash.point());
@@ -164,8 +169,9 @@ impl Lle {
         let hidden = self.draft_is_hidden(line);
         let suggested = !self.suggestion.is_empty();
         self.session
-            .painted(self.key_at, written, line, hidden, suggested);
+            .painted((self.key_at, began), written, line, hidden, suggested);
         self.key_at = 0;
+        self.keep_parts(Some(began));
     }
 
     /// True if nobody else may see the line: private mode, a leading blank, or no command at all but an answer to
@@ -190,7 +196,7 @@ impl Lle {
         }
         let line = self.bash.line();
         if names {
-            self.color(line, true);
+            self.color(line, true, clock::now());
         }
         if search {
             self.session.suggest(line, &mut self.suggested);
@@ -243,13 +249,12 @@ impl Lle {
     }
 
     /// Colours the line, or leaves it plain where it is no command. A name that only the disk knows is shown as
-    /// unknown until `look` allows to look.
-    fn color(&mut self, line: &[u8], look: bool) {
+    /// unknown until `look` allows to look. `began` is now.
+    fn color(&mut self, line: &[u8], look: bool, began: u64) {
         self.roles.clear();
         if !self.settings.highlight || !self.bash.reads_commands() {
             return;
         }
-        let began = crate::clock::now();
         let (bash, names, open) = (self.bash, &mut self.names, &mut self.names_open);
         let look_up = line.len() <= LONG_LINE;
         self.lexer
@@ -415,7 +420,7 @@ impl Lle {
 
     /// Shows the line once more as it was accepted: without suggestion or menu, the cursor at its end.
     pub(crate) fn paint_last(&mut self, line: &[u8]) {
-        self.color(line, true);
+        self.color(line, true, clock::now());
         self.show(line, line.len());
     }
 

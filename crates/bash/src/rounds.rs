@@ -2,6 +2,8 @@
 //!
 //! Invariant: an accepted command is in the log before bash sees the line.
 
+use crate::attribution::table::Name;
+use crate::attribution::{self, Found};
 use crate::clock;
 use crate::drafts;
 use crate::file_size::as_error;
@@ -11,6 +13,7 @@ use crate::rules::{self, Expanded};
 use crate::shared_list;
 use crate::theme::Role;
 use lle_log::history::{Cursor, History};
+use lle_metrics::{PartKind, Parted};
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -20,6 +23,18 @@ use std::path::Path;
 const RECOVERED_MAX: usize = 500;
 /// Commands of other sessions taken over at one prompt.
 const SHARED_MAX: usize = 200;
+
+/// What a prompt was spent on, until it is painted.
+struct Due {
+    found: Found,
+    /// From the end of the command to the beginning of the line.
+    before_ns: Option<u64>,
+    /// When the line began, and when LLE had done what it does then.
+    began: u64,
+    ended: u64,
+    /// What the history log took of that.
+    history_ns: u64,
+}
 
 /// What is under way between two prompts.
 #[derive(Default)]
@@ -36,6 +51,8 @@ pub(crate) struct Round {
     pub(crate) ready: bool,
     /// The first prompt is on its way to the screen, and [`Lle::settle_in`] has still to be called.
     pub(crate) starting: bool,
+    /// What the prompt was spent on that is about to be painted.
+    due: Option<Due>,
     /// Where the launcher wants to be told that a prompt was reached.
     pub(crate) start_dir: Option<std::path::PathBuf>,
 }
@@ -51,10 +68,14 @@ impl Lle {
         if !bash.at_first_prompt() {
             return;
         }
+        self.keep_parts(None);
         let spent = self.prompt_clock.prompt(clock::now());
         // SAFETY: a plain read.
         let status = unsafe { *bash.last_status };
-        let blame = prompt_clock::blame(&bash, &spent);
+        let began = clock::now();
+        let ps1 = bash.variable(c"PS1").unwrap_or_default();
+        let found = attribution::finish(began, ps1);
+        let blame = prompt_clock::blame(&bash, &spent, found.as_ref().map(|found| &found.parts));
         self.names.forget();
         let ahead = self.keys_waiting();
         if ahead > 0 {
@@ -64,6 +85,7 @@ impl Lle {
         if first {
             self.first_prompt();
         }
+        let history_began = clock::now();
         self.command_ended(status, spent.command);
         self.log_what_ran_instead(status);
         if self.declined == Some(crate::load::OTHER_LOCALE) {
@@ -71,9 +93,42 @@ impl Lle {
                 .say_once(crate::load::OTHER_LOCALE, "readline paints");
         }
         self.share();
+        let history_ns = clock::now().saturating_sub(history_began);
         self.prompt_for_idle(first);
         prompt_clock::hang(&bash);
         self.show_notices();
+        self.round.due = found.map(|found| Due {
+            found,
+            before_ns: spent.prompt,
+            began,
+            history_ns,
+            ended: clock::now(),
+        });
+    }
+
+    /// The prompt is on the screen, or readline is about to put it there: what it took, and on what, is recorded.
+    /// `paint` is when its paint began.
+    pub(crate) fn keep_parts(&mut self, paint: Option<u64>) {
+        let Some(mut due) = self.round.due.take() else { return };
+        let (of, loaded) = (due.found.of, self.session.loaded_at());
+        let end = paint.map_or(due.ended, |_| clock::now());
+        let own = [
+            ("history log", due.history_ns),
+            ("the rest of LLE", (due.ended - due.began).saturating_sub(due.history_ns)),
+            ("paint", paint.map_or(0, |began| end.saturating_sub(began))),
+        ];
+        for (name, ns) in own {
+            let row = due.found.parts.add(PartKind::Own, Name::of(name), ns, None, false);
+            due.found.parts.ran(row);
+        }
+        let own = own.iter().map(|(_, ns)| ns).sum::<u64>();
+        let whole = match of {
+            Parted::Start => Some(due.began.saturating_sub(loaded)),
+            Parted::Prompt => due.before_ns,
+        };
+        if let Some(whole) = whole {
+            self.session.divided(of, whole + own, &due.found.parts);
+        }
     }
 
     fn first_prompt(&mut self) {

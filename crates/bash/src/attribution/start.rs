@@ -1,0 +1,50 @@
+//! The start: which line of which file took how long, and each file with what it sources.
+//!
+//! Invariant: only what runs outside functions has a line; a function's time is that of the line that called it.
+
+use super::names;
+use super::table::Name;
+use super::Attribution;
+use lle_metrics::PartKind;
+
+/// Files that source one another, at most.
+const NESTED_MAX: usize = 16;
+/// A line quicker than this waits for the next: a start of a tenth of a second has two thousand such steps.
+const GRAIN_NS: u64 = 50_000;
+
+impl Attribution {
+    pub(super) fn stamp_start(&mut self, now: u64) {
+        let depth = self.bash.number(self.bash.variable_context);
+        let since = now.saturating_sub(self.last);
+        if depth > 0 || since < GRAIN_NS {
+            return;
+        }
+        self.last = now;
+        let home = self.bash.variable(c"HOME").unwrap_or_default();
+        let Some(files) = self.frames(c"BASH_SOURCE") else {
+            return;
+        };
+        let Some(innermost) = files.at(0).filter(|file| !file.is_empty()) else {
+            self.table.add(PartKind::FirstPrompt, Name::of("PROMPT_COMMAND"), since, None, false);
+            return;
+        };
+        if is_launcher(innermost) {
+            return;
+        }
+        // SAFETY: the function only reads bash's own variables.
+        let number = self.bash.line_number.map_or(0, |f| unsafe { f() });
+        self.table.add_slow(PartKind::Line, names::line(innermost, home, i64::from(number)), since);
+        for nth in 0..NESTED_MAX {
+            let Some(file) = files.at(nth) else { break };
+            let again = (0..nth).any(|before| files.at(before) == Some(file));
+            if !again && !is_launcher(file) {
+                self.table.add_slow(PartKind::File, names::file(file, home), since);
+            }
+        }
+    }
+}
+
+/// The script that loads LLE, read from a descriptor.
+fn is_launcher(file: &[u8]) -> bool {
+    file.starts_with(b"/dev/fd/") || file.starts_with(b"/proc/self/fd/")
+}
