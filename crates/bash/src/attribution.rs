@@ -209,17 +209,22 @@ pub(crate) struct Found {
 }
 
 /// Runs `f`, whose look-ups of variables are LLE's own and no sign of anything.
-pub(crate) fn quietly(f: impl FnOnce()) {
+pub(crate) fn quietly<T>(f: impl FnOnce() -> T) -> T {
     let was_busy = BUSY.swap(true, Relaxed);
-    f();
+    let value = f();
     BUSY.store(was_busy, Relaxed);
+    value
 }
 
 /// Hangs the stamp on `PIPESTATUS`, or takes it off.
 fn hang(bash: &Bash, on: bool) {
     let Some(find) = bash.find_variable else { return };
     let ours: Dynamic = stamp;
-    let (from, to) = if on { (None, Some(ours)) } else { (Some(ours), None) };
+    let (from, to) = if on {
+        (None, Some(ours))
+    } else {
+        (Some(ours), None)
+    };
     let same = |now: Option<Dynamic>| now.map(|f| f as usize) == from.map(|f| f as usize);
     // SAFETY: as in `prompt_clock::hang`: the variable is looked at before anything is written.
     quietly(|| unsafe {
@@ -276,7 +281,11 @@ impl Attribution {
             return;
         }
         self.last = now;
-        let kind = if is_in(Phase::Expand) { PartKind::Expanded } else { PartKind::Command };
+        let kind = if is_in(Phase::Expand) {
+            PartKind::Expanded
+        } else {
+            PartKind::Command
+        };
         let of_function = depth > 0 || before > depth;
         let ran = match forked {
             None if fresh => self.printed(),
@@ -300,7 +309,9 @@ impl Attribution {
             }
         };
         if !inner.is_empty() {
-            let within = self.table.add(PartKind::Inner, inner, since, row, depth > 1 || before > 1);
+            let within = self
+                .table
+                .add(PartKind::Inner, inner, since, row, depth > 1 || before > 1);
             if depth == 1 {
                 self.table.ran(within);
             }

@@ -153,7 +153,12 @@ pub(crate) fn blame(bash: &Bash, spent: &Spent, parts: Option<&Table>) -> Blame 
     } else {
         spent.prompt_command
     };
-    let of_ps1 = |kind| matches!(kind, PartKind::Substitution | PartKind::Joint | PartKind::Expanded);
+    let of_ps1 = |kind| {
+        matches!(
+            kind,
+            PartKind::Substitution | PartKind::Joint | PartKind::Expanded
+        )
+    };
     if let Some(row) = parts.and_then(|parts| parts.slowest(|kind| of_ps1(kind) == in_ps1))
         && row.ns >= ns.unwrap_or(0) / 2
     {

@@ -73,7 +73,7 @@ impl Lle {
         // SAFETY: a plain read.
         let status = unsafe { *bash.last_status };
         let began = clock::now();
-        let ps1 = bash.variable(c"PS1").unwrap_or_default();
+        let ps1 = attribution::quietly(|| bash.variable(c"PS1")).unwrap_or_default();
         let found = attribution::finish(began, ps1);
         let blame = prompt_clock::blame(&bash, &spent, found.as_ref().map(|found| &found.parts));
         self.names.forget();
@@ -109,16 +109,24 @@ impl Lle {
     /// The prompt is on the screen, or readline is about to put it there: what it took, and on what, is recorded.
     /// `paint` is when its paint began.
     pub(crate) fn keep_parts(&mut self, paint: Option<u64>) {
-        let Some(mut due) = self.round.due.take() else { return };
+        let Some(mut due) = self.round.due.take() else {
+            return;
+        };
         let (of, loaded) = (due.found.of, self.session.loaded_at());
         let end = paint.map_or(due.ended, |_| clock::now());
         let own = [
             ("history log", due.history_ns),
-            ("the rest of LLE", (due.ended - due.began).saturating_sub(due.history_ns)),
+            (
+                "the rest of LLE",
+                (due.ended - due.began).saturating_sub(due.history_ns),
+            ),
             ("paint", paint.map_or(0, |began| end.saturating_sub(began))),
         ];
         for (name, ns) in own {
-            let row = due.found.parts.add(PartKind::Own, Name::of(name), ns, None, false);
+            let row = due
+                .found
+                .parts
+                .add(PartKind::Own, Name::of(name), ns, None, false);
             due.found.parts.ran(row);
         }
         let own = own.iter().map(|(_, ns)| ns).sum::<u64>();

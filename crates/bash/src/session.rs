@@ -208,7 +208,14 @@ impl Session {
     }
 
     /// The screen is up to date; `times` are when the key arrived, 0 if no key was the cause, and when its paint began.
-    pub(crate) fn painted(&mut self, times: (u64, u64), bytes: usize, line: &[u8], hidden: bool, suggested: bool) {
+    pub(crate) fn painted(
+        &mut self,
+        times: (u64, u64),
+        bytes: usize,
+        line: &[u8],
+        hidden: bool,
+        suggested: bool,
+    ) {
         let now = clock::now();
         self.record_paint(now, times, bytes, line, hidden, suggested);
         if self.keys.is_multiple_of(SAMPLE_EVERY) {

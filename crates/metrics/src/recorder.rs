@@ -109,7 +109,9 @@ impl Recorder<'_> {
     #[inline]
     pub fn stage(&mut self, stage: Stage, ns: u64) {
         if let Some(cells) = self.layout.stages.get(stage as usize) {
-            cells.count.store(cells.count.load(Relaxed).wrapping_add(1), Relaxed);
+            cells
+                .count
+                .store(cells.count.load(Relaxed).wrapping_add(1), Relaxed);
             cells.sum.store(cells.sum.load(Relaxed).wrapping_add(ns), Relaxed);
             cells.last.store(ns, Relaxed);
             if ns > cells.max.load(Relaxed) {

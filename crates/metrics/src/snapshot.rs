@@ -430,8 +430,16 @@ const SHAPES: [(&str, usize, usize); layout::SECTIONS] = [
     ("last command", 8, 8),
     ("prompt blame", 8, 8),
     ("events", 64, 8),
-    ("parts of the prompt", size_of::<layout::PartCell>(), 8 * layout::PARTS_HEAD_WORDS),
-    ("parts of the start", size_of::<layout::PartCell>(), 8 * layout::PARTS_HEAD_WORDS),
+    (
+        "parts of the prompt",
+        size_of::<layout::PartCell>(),
+        8 * layout::PARTS_HEAD_WORDS,
+    ),
+    (
+        "parts of the start",
+        size_of::<layout::PartCell>(),
+        8 * layout::PARTS_HEAD_WORDS,
+    ),
     ("stages", size_of::<layout::StageCells>(), 0),
 ];
 

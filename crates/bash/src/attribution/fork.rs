@@ -38,7 +38,8 @@ impl Attribution {
         {
             // The first of a pipeline's forks names it.
             // SAFETY: null or a nul-terminated buffer of bash's, copied at once.
-            self.forked = Some(names::command(unsafe { crate::readline::text(*text) })).filter(|n| !n.is_empty());
+            self.forked =
+                Some(names::command(unsafe { crate::readline::text(*text) })).filter(|n| !n.is_empty());
         }
     }
 }

@@ -20,7 +20,10 @@ pub(crate) fn command(text: &[u8]) -> Name {
         if nth > 0 {
             name.push(b' ', COMMAND_MAX);
         }
-        let assigned = word.iter().position(|b| *b == b'=').map_or(word.len(), |at| at + 1);
+        let assigned = word
+            .iter()
+            .position(|b| *b == b'=')
+            .map_or(word.len(), |at| at + 1);
         let (to, value) = word.split_at(assigned);
         let is_command = value.starts_with(b"$(") || value.starts_with(b"`");
         to.iter().for_each(|b| name.push(*b, COMMAND_MAX));
@@ -92,7 +95,11 @@ mod tests {
     #[test]
     fn a_command_is_its_first_words() {
         let check = |text: &str, expect: &str| {
-            assert_eq!(String::from_utf8_lossy(command(text.as_bytes()).bytes()), expect, "{text}");
+            assert_eq!(
+                String::from_utf8_lossy(command(text.as_bytes()).bytes()),
+                expect,
+                "{text}"
+            );
         };
         check("sleep 0.05", "sleep 0.05");
         check("git status --porcelain -b", "git status --porcelain");
@@ -103,7 +110,10 @@ mod tests {
         check("tput cols > /dev/null 2>&1", "tput cols");
         check("( sleep 1 )", "( sleep 1");
         check("x=$(git status)", "x=$(git status)");
-        check("TOKEN=secret make --password=secret all", "TOKEN=... make --password=...");
+        check(
+            "TOKEN=secret make --password=secret all",
+            "TOKEN=... make --password=...",
+        );
         check("printf '\x1b]0;title\x07'", "printf '?]0?title?'");
         check("", "");
         check(&"a".repeat(90), &"a".repeat(40));

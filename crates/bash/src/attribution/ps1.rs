@@ -19,7 +19,13 @@ pub(super) fn divide(table: &mut Table, ps1: &[u8], forks: &[u64], all: usize, e
     if all == n && forks.len() == n && found.len() == n {
         let ends = forks.iter().skip(1).chain(std::iter::once(&end));
         for ((name, began), end) in found.iter().zip(forks).zip(ends) {
-            let row = table.add(PartKind::Substitution, *name, end.saturating_sub(*began), None, false);
+            let row = table.add(
+                PartKind::Substitution,
+                *name,
+                end.saturating_sub(*began),
+                None,
+                false,
+            );
             table.ran(row);
         }
         return;
@@ -132,7 +138,10 @@ mod tests {
         let mut table = Table::default();
         divide(&mut table, ps1.as_bytes(), forks, all, 100);
         let text = |name: &Name| String::from_utf8_lossy(name.bytes()).into_owned();
-        table.rows().map(|row| (row.kind, text(&row.name), row.ns)).collect()
+        table
+            .rows()
+            .map(|row| (row.kind, text(&row.name), row.ns))
+            .collect()
     }
 
     #[test]

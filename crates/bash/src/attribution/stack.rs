@@ -17,7 +17,10 @@ const ARRAY: c_int = 4;
 
 /// An `ARRAY` of bash's that holds a call stack, innermost first.
 #[derive(Clone, Copy)]
-pub(super) struct Frames(*mut c_void, unsafe extern "C-unwind" fn(*mut c_void, i64) -> *mut libc::c_char);
+pub(super) struct Frames(
+    *mut c_void,
+    unsafe extern "C-unwind" fn(*mut c_void, i64) -> *mut libc::c_char,
+);
 
 impl Frames {
     /// The entry of a frame; it is bash's, and valid until bash runs on.
@@ -50,7 +53,12 @@ impl Attribution {
             match frames.at(frame) {
                 Some(b"source" | b"main") => {}
                 Some(name) => last = [name, last[0]],
-                None => return last.get(nth).filter(|name| !name.is_empty()).map(|name| names::function(name)),
+                None => {
+                    return last
+                        .get(nth)
+                        .filter(|name| !name.is_empty())
+                        .map(|name| names::function(name));
+                }
             }
         }
         None

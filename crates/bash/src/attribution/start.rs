@@ -2,9 +2,9 @@
 //!
 //! Invariant: only what runs outside functions has a line; a function's time is that of the line that called it.
 
+use super::Attribution;
 use super::names;
 use super::table::Name;
-use super::Attribution;
 use lle_metrics::PartKind;
 
 /// Files that source one another, at most.
@@ -25,7 +25,13 @@ impl Attribution {
             return;
         };
         let Some(innermost) = files.at(0).filter(|file| !file.is_empty()) else {
-            self.table.add(PartKind::FirstPrompt, Name::of("PROMPT_COMMAND"), since, None, false);
+            self.table.add(
+                PartKind::FirstPrompt,
+                Name::of("PROMPT_COMMAND"),
+                since,
+                None,
+                false,
+            );
             return;
         };
         if is_launcher(innermost) {
@@ -33,12 +39,17 @@ impl Attribution {
         }
         // SAFETY: the function only reads bash's own variables.
         let number = self.bash.line_number.map_or(0, |f| unsafe { f() });
-        self.table.add_slow(PartKind::Line, names::line(innermost, home, i64::from(number)), since);
+        self.table.add_slow(
+            PartKind::Line,
+            names::line(innermost, home, i64::from(number)),
+            since,
+        );
         for nth in 0..NESTED_MAX {
             let Some(file) = files.at(nth) else { break };
             let again = (0..nth).any(|before| files.at(before) == Some(file));
             if !again && !is_launcher(file) {
-                self.table.add_slow(PartKind::File, names::file(file, home), since);
+                self.table
+                    .add_slow(PartKind::File, names::file(file, home), since);
             }
         }
     }

@@ -47,7 +47,6 @@ impl Name {
             self.length += 1;
         }
     }
-
 }
 
 /// One part.
@@ -168,7 +167,9 @@ impl Table {
         let mut places = [None; PARTS_MAX];
         let mut n = 0;
         for (at, row) in self.rows().enumerate() {
-            let whole = row.parent.and_then(|parent| self.rows.get(parent).copied().flatten());
+            let whole = row
+                .parent
+                .and_then(|parent| self.rows.get(parent).copied().flatten());
             if whole.is_some_and(|whole| row.ns < whole.ns / INNER_MIN) {
                 continue;
             }
@@ -177,7 +178,9 @@ impl Table {
                 name: row.name.bytes(),
                 ns: row.ns,
                 count: row.count.max(1),
-                parent: row.parent.and_then(|parent| places.get(parent).copied().flatten()),
+                parent: row
+                    .parent
+                    .and_then(|parent| places.get(parent).copied().flatten()),
             };
             places[at] = Some(n);
             n += 1;
@@ -192,8 +195,12 @@ impl Table {
             .enumerate()
             .filter(|(_, row)| !row.kind.is_besides() && row.kind != PartKind::Own && of(row.kind));
         let (at, slowest) = users.max_by_key(|(_, row)| row.ns)?;
-        let within = self.rows().filter(|row| row.parent == Some(at) && row.is_function);
-        let most = within.max_by_key(|row| row.ns).filter(|row| row.ns >= slowest.ns / 2);
+        let within = self
+            .rows()
+            .filter(|row| row.parent == Some(at) && row.is_function);
+        let most = within
+            .max_by_key(|row| row.ns)
+            .filter(|row| row.ns >= slowest.ns / 2);
         Some(most.unwrap_or(slowest))
     }
 }
@@ -208,7 +215,10 @@ mod tests {
     fn names(table: &Table) -> Vec<(String, u64, Option<usize>)> {
         table.with_parts(|parts| {
             let text = |part: &NewPart<'_>| String::from_utf8_lossy(part.name).into_owned();
-            parts.iter().map(|part| (text(part), part.ns, part.parent)).collect()
+            parts
+                .iter()
+                .map(|part| (text(part), part.ns, part.parent))
+                .collect()
         })
     }
 
@@ -223,16 +233,28 @@ mod tests {
             names(&table),
             [("f".into(), 120, None), ("sleep 1".into(), 90, Some(0))]
         );
-        assert_eq!(table.slowest(|_| true).map(|row| row.name.bytes()), Some(&b"f"[..]));
+        assert_eq!(
+            table.slowest(|_| true).map(|row| row.name.bytes()),
+            Some(&b"f"[..])
+        );
     }
 
     #[test]
     fn the_function_that_took_it_is_the_slowest() {
         let mut table = Table::default();
-        let f = table.add(PartKind::Command, Name::of("__bp_precmd_invoke_cmd"), 100, None, true);
+        let f = table.add(
+            PartKind::Command,
+            Name::of("__bp_precmd_invoke_cmd"),
+            100,
+            None,
+            true,
+        );
         table.add(PartKind::Inner, Name::of("precmd"), 60, f, true);
         table.add(PartKind::Own, Name::of("paint"), 500, None, false);
-        assert_eq!(table.slowest(|_| true).map(|row| row.name.bytes()), Some(&b"precmd"[..]));
+        assert_eq!(
+            table.slowest(|_| true).map(|row| row.name.bytes()),
+            Some(&b"precmd"[..])
+        );
     }
 
     #[test]
@@ -244,6 +266,9 @@ mod tests {
         let sum: u64 = names(&table).iter().map(|part| part.1).sum();
         assert_eq!(sum, 100);
         assert_eq!(table.rows().count(), PARTS_MAX);
-        assert_eq!(names(&table).last().map(|part| part.0.clone()), Some(REST.to_owned()));
+        assert_eq!(
+            names(&table).last().map(|part| part.0.clone()),
+            Some(REST.to_owned())
+        );
     }
 }
