@@ -86,6 +86,10 @@ pub(crate) struct Attribution {
     inner: Name,
     /// What bash forked for since the last stamp, if it did.
     forked: Option<Name>,
+    /// The line of a start-up file that it forked for.
+    forked_line: Option<c_int>,
+    /// The command that was counted last.
+    ran: Name,
     pub(crate) table: Table,
     forks: [u64; FORKS_MAX],
     forks_seen: usize,
@@ -109,6 +113,8 @@ pub(crate) fn begin_start(bash: Bash) {
         outer: Name::default(),
         inner: Name::default(),
         forked: None,
+        forked_line: None,
+        ran: Name::default(),
         table: Table::default(),
         forks: [0; FORKS_MAX],
         forks_seen: 0,
@@ -155,6 +161,7 @@ fn begin_round(now: u64) {
         return;
     };
     (a.last, a.depth, a.forked, a.forks_seen) = (now, 0, None, 0);
+    a.ran = Name::default();
     a.table.clear();
     a.forget_printed();
     enter(Phase::Command);
@@ -273,13 +280,16 @@ impl Attribution {
             self.outer = self.function(0).unwrap_or_default();
             self.inner = Name::default();
         }
-        let forked = self.forked.take();
         if depth > 0 && since < GRAIN_NS {
+            if fresh {
+                self.forked = None;
+            }
             if depth == 1 {
                 self.inner = Name::default();
             }
             return;
         }
+        let forked = self.forked.take();
         self.last = now;
         let kind = if is_in(Phase::Expand) {
             PartKind::Expanded
@@ -296,7 +306,9 @@ impl Attribution {
             return;
         };
         let row = self.table.add(kind, outer, since, None, of_function);
-        if depth == 0 {
+        // One command may be stamped more than once: before its `$(…)` forks, and when that has ended.
+        let begun = outer != std::mem::replace(&mut self.ran, outer) || fresh;
+        if depth == 0 && (of_function || begun) {
             self.table.ran(row);
         }
         let inner = match depth {
@@ -312,7 +324,8 @@ impl Attribution {
             let within = self
                 .table
                 .add(PartKind::Inner, inner, since, row, depth > 1 || before > 1);
-            if depth == 1 {
+            let begun = inner != std::mem::replace(&mut self.ran, inner) || fresh;
+            if depth == 1 && (before > 1 || begun) {
                 self.table.ran(within);
             }
         }

@@ -13,6 +13,7 @@ use lle_log::history::History;
 use lle_log::search::PrefixSearch;
 use lle_metrics::{Counter, Draft, EventKind, Flight, Gauge, Identity, Parted, Recorder, Stage, Timer};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// One key in so many is measured twice over: what recording it costs, and what LLE's painting adds to it.
 const SAMPLE_EVERY: u64 = 64;
@@ -312,6 +313,15 @@ impl Session {
             if timed_out {
                 w.event(EventKind::CompletionLate, 0, spent.cast_signed(), b"");
             }
+        });
+    }
+
+    /// What the child took to start, and its work.
+    pub(crate) fn completion_stages(&mut self, fork: Duration, work: Duration) {
+        let ns = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+        self.flight.update(|w| {
+            w.stage(Stage::CompletionFork, ns(fork));
+            w.stage(Stage::CompletionWork, ns(work));
         });
     }
 

@@ -14,7 +14,7 @@ pub(super) fn watch() {
 }
 
 unsafe extern "C" fn before() {
-    if is_in(Phase::Off) || is_in(Phase::Start) {
+    if is_in(Phase::Off) {
         return;
     }
     if let Some(a) = state() {
@@ -28,7 +28,9 @@ unsafe extern "C" fn in_child() {
 
 impl Attribution {
     fn forks_now(&mut self) {
-        if is_in(Phase::Expand) {
+        if is_in(Phase::Start) {
+            self.note_line();
+        } else if is_in(Phase::Expand) {
             if let Some(at) = self.forks.get_mut(self.forks_seen) {
                 *at = clock::now();
             }

@@ -5,6 +5,7 @@
 use super::Attribution;
 use super::names;
 use super::table::Name;
+use libc::c_int;
 use lle_metrics::PartKind;
 
 /// Files that source one another, at most.
@@ -13,6 +14,18 @@ const NESTED_MAX: usize = 16;
 const GRAIN_NS: u64 = 50_000;
 
 impl Attribution {
+    /// The shell forks: the line is right now. When the child has ended, bash stands at the last line it has read.
+    pub(super) fn note_line(&mut self) {
+        if self.bash.number(self.bash.variable_context) == 0 {
+            self.forked_line = Some(self.line());
+        }
+    }
+
+    fn line(&self) -> c_int {
+        // SAFETY: the function only reads bash's own variables.
+        self.bash.line_number.map_or(0, |f| unsafe { f() })
+    }
+
     pub(super) fn stamp_start(&mut self, now: u64) {
         let depth = self.bash.number(self.bash.variable_context);
         let since = now.saturating_sub(self.last);
@@ -20,25 +33,24 @@ impl Attribution {
             return;
         }
         self.last = now;
+        let forked_line = self.forked_line.take();
         let home = self.bash.variable(c"HOME").unwrap_or_default();
         let Some(files) = self.frames(c"BASH_SOURCE") else {
             return;
         };
         let Some(innermost) = files.at(0).filter(|file| !file.is_empty()) else {
-            self.table.add(
-                PartKind::FirstPrompt,
-                Name::of("PROMPT_COMMAND"),
-                since,
-                None,
-                false,
-            );
+            // Outside of files only `PROMPT_COMMAND` is executed as a text; an expansion of PS1 is not.
+            let level = self.bash.execute_level;
+            if level.is_none() || self.bash.flag(level) {
+                let name = Name::of("PROMPT_COMMAND");
+                self.table.add(PartKind::FirstPrompt, name, since, None, false);
+            }
             return;
         };
         if is_launcher(innermost) {
             return;
         }
-        // SAFETY: the function only reads bash's own variables.
-        let number = self.bash.line_number.map_or(0, |f| unsafe { f() });
+        let number = forked_line.unwrap_or_else(|| self.line());
         self.table.add_slow(
             PartKind::Line,
             names::line(innermost, home, i64::from(number)),

@@ -124,7 +124,8 @@ impl Table {
         };
         if let Some(Some(row)) = self.rows.get_mut(at) {
             row.ns = row.ns.saturating_add(ns);
-            row.count += 1;
+            // A file is sourced once, however many of its lines are timed.
+            row.count += u64::from(!kind.is_besides());
         }
     }
 

@@ -241,8 +241,11 @@ fn table(why: &mut Why, snapshot: &Snapshot, of: Parted) {
         mean_ns: rest_sum.checked_div(whole.count),
         max_ns: None,
     };
-    why.parts
-        .push(rest("bash itself, and what is not known", "rest", one, whole));
+    let unknown = match of {
+        Parted::Prompt => "bash itself, and what is not known",
+        Parted::Start => "PS1, bash itself, what is not known",
+    };
+    why.parts.push(rest(unknown, "rest", one, whole));
     let files = rows.iter().filter(|row| row.kind == Some(PartKind::File));
     why.parts.extend(files.map(|row| share(row, None)));
 }
@@ -286,7 +289,8 @@ fn key(why: &mut Why, snapshot: &Snapshot) {
         kind,
         besides,
         within: None,
-        share_percent: percent(spent.sum_ns, whole.sum_ns),
+        // What is told besides is not all within the whole.
+        share_percent: percent(spent.sum_ns, whole.sum_ns).filter(|_| !besides),
         spent,
     };
     if readline.count == 0 {

@@ -20,7 +20,7 @@ const FAST_NS: u64 = 20_000_000;
 pub(crate) fn text(why: &Why, ink: Ink) -> String {
     let mut out = String::new();
     let Some(whole) = &why.whole else {
-        let _ = writeln!(out, "Session {}: {} yet.", why.session, nothing(why.of));
+        let _ = writeln!(out, "Session {}: {}.", why.session, nothing(why.of));
         if let Some(unknown) = &why.unknown {
             let _ = writeln!(out, "{}", wrapped(unknown, COLUMNS, 0));
         }
@@ -40,7 +40,8 @@ pub(crate) fn text(why: &Why, ink: Ink) -> String {
         ),
     };
     let title = format!("{} of session {}", heading(why.of), why.session);
-    let _ = writeln!(out, "{}: {told}", ink.strong(&title));
+    let _ = writeln!(out, "{}", ink.strong(&title));
+    let _ = writeln!(out, "  {told}");
     let _ = writeln!(
         out,
         "  {:NAME$} {:>6} {:>8} {:>8} {:>8} {:>6}",
@@ -133,10 +134,10 @@ fn more(of: Subject) -> &'static str {
 
 fn nothing(of: Subject) -> &'static str {
     match of {
-        Subject::Prompt => "no prompt after a command",
-        Subject::Startup => "no start was divided",
-        Subject::Key => "no key was painted",
-        Subject::Completion => "nothing was completed",
+        Subject::Prompt => "no prompt yet",
+        Subject::Startup => "no first prompt yet",
+        Subject::Key => "no key yet",
+        Subject::Completion => "nothing was completed yet",
     }
 }
 
