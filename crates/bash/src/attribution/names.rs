@@ -114,7 +114,7 @@ mod tests {
             "TOKEN=secret make --password=secret all",
             "TOKEN=... make --password=...",
         );
-        check("printf '\x1b]0;title\x07'", "printf '?]0?title?'");
+        check("printf '\x1b]0;title\x07'", "printf '?]0;title?'");
         check("", "");
         check(&"a".repeat(90), &"a".repeat(40));
     }
