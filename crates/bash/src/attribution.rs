@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The function hangs there only then, and from the load of LLE to the first prompt: the user's own loops pay
-//! nothing. What a stamp costs is one clock read; names are looked for only when [`GRAIN_NS`] have passed.
+//! nothing. What a stamp costs is one clock read, in loops less than that; names are looked for only when [`GRAIN_NS`] have passed.
 //!
 //! Not every look-up is the end of a command (the parser saves the variable, too). Which it is shows in
 //! `command_string_index`, which bash sets to 0 before it prints a command it is about to run, and reads only while it
@@ -41,6 +41,11 @@ use table::{Name, Table};
 /// A command inside a function, or a line of a start-up file, that took less than this is not named by itself; a
 /// prompt's part of a hundredth of the 10 ms that nobody notices needs no name.
 const GRAIN_NS: u64 = 100_000;
+
+/// So many quick commands in a row are a loop inside a function: from then on the clock is read only once in
+/// [`SKIPPED_MAX`] commands, and after each that forks. A clock read takes a fiftieth of the quickest command.
+const LOOP_MIN: u32 = 32;
+const SKIPPED_MAX: u32 = 7;
 
 /// Forks of one expansion of `PS1` that are told apart.
 const FORKS_MAX: usize = 16;
@@ -90,6 +95,9 @@ pub(crate) struct Attribution {
     forked_line: Option<c_int>,
     /// The command that was counted last.
     ran: Name,
+    /// Stamps in a function, one after another, that were quick; and of those the last without a look at the clock.
+    quick_ones: u32,
+    skipped: u32,
     pub(crate) table: Table,
     forks: [u64; FORKS_MAX],
     forks_seen: usize,
@@ -115,6 +123,8 @@ pub(crate) fn begin_start(bash: Bash) {
         forked: None,
         forked_line: None,
         ran: Name::default(),
+        quick_ones: 0,
+        skipped: 0,
         table: Table::default(),
         forks: [0; FORKS_MAX],
         forks_seen: 0,
@@ -161,7 +171,7 @@ fn begin_round(now: u64) {
         return;
     };
     (a.last, a.depth, a.forked, a.forks_seen) = (now, 0, None, 0);
-    a.ran = Name::default();
+    (a.ran, a.quick_ones, a.skipped) = (Name::default(), 0, 0);
     a.table.clear();
     a.forget_printed();
     enter(Phase::Command);
@@ -183,10 +193,10 @@ pub(crate) fn end() {
     }
 }
 
-/// The prompt is about to be shown: gives what was found, and takes everything off.
+/// The prompt is about to be shown: says what was divided, and takes everything off.
 ///
 /// `ps1` is the text that was expanded.
-pub(crate) fn finish(now: u64, ps1: &[u8]) -> Option<Found> {
+pub(crate) fn finish(now: u64, ps1: &[u8]) -> Option<Parted> {
     let a = state()?;
     let of = match PHASE.load(Relaxed) {
         p if p == Phase::Off as u8 => None,
@@ -200,19 +210,13 @@ pub(crate) fn finish(now: u64, ps1: &[u8]) -> Option<Found> {
             Some(Parted::Prompt)
         }
     };
-    let found = of.map(|of| Found {
-        of,
-        parts: std::mem::take(&mut a.table),
-    });
     end();
-    found
+    of
 }
 
-/// What one round was spent on.
-pub(crate) struct Found {
-    /// A prompt or the start.
-    pub(crate) of: Parted,
-    pub(crate) parts: Table,
+/// Gives `f` the parts of the round that [`finish`] ended. They stay until the next round begins.
+pub(crate) fn with_parts<T>(f: impl FnOnce(&mut Table) -> T) -> Option<T> {
+    Some(f(&mut state()?.table))
 }
 
 /// Runs `f`, whose look-ups of variables are LLE's own and no sign of anything.
@@ -247,12 +251,14 @@ type Dynamic = unsafe extern "C-unwind" fn(*mut ShellVar) -> *mut ShellVar;
 
 /// Bash looks `PIPESTATUS` up.
 unsafe extern "C-unwind" fn stamp(v: *mut ShellVar) -> *mut ShellVar {
-    if is_in(Phase::Off) || BUSY.swap(true, Relaxed) {
+    if is_in(Phase::Off) || BUSY.load(Relaxed) {
         return v;
     }
+    // No exchange: there is one thread.
+    BUSY.store(true, Relaxed);
     let divided = catch_unwind(AssertUnwindSafe(|| {
         if let Some(a) = state() {
-            a.stamp(clock::now());
+            a.stamp();
         }
     }));
     if divided.is_err() {
@@ -263,24 +269,31 @@ unsafe extern "C-unwind" fn stamp(v: *mut ShellVar) -> *mut ShellVar {
 }
 
 impl Attribution {
-    fn stamp(&mut self, now: u64) {
+    fn stamp(&mut self) {
         // The commands of a trap belong to what was running.
         if self.bash.flag(self.bash.running_trap) {
             return;
         }
+        let depth = self.bash.number(self.bash.variable_context);
         if is_in(Phase::Start) {
-            self.stamp_start(now);
+            if depth == 0 {
+                self.stamp_start(clock::now());
+            }
             return;
         }
-        let depth = self.bash.number(self.bash.variable_context);
         let fresh = self.forget_printed();
         let before = std::mem::replace(&mut self.depth, depth);
-        let since = now.saturating_sub(self.last);
         if before == 0 && depth > 0 {
             self.outer = self.function(0).unwrap_or_default();
             self.inner = Name::default();
         }
+        let in_loop = self.quick_ones >= LOOP_MIN && self.skipped < SKIPPED_MAX;
+        let skip = in_loop && depth > 0 && before > 0 && self.forked.is_none();
+        let now = if skip { self.last } else { clock::now() };
+        let since = now.saturating_sub(self.last);
         if depth > 0 && since < GRAIN_NS {
+            self.quick_ones = self.quick_ones.saturating_add(1);
+            self.skipped = if skip { self.skipped + 1 } else { 0 };
             if fresh {
                 self.forked = None;
             }
@@ -291,6 +304,8 @@ impl Attribution {
         }
         let forked = self.forked.take();
         self.last = now;
+        self.quick_ones = 0;
+        let skipped = std::mem::take(&mut self.skipped);
         let kind = if is_in(Phase::Expand) {
             PartKind::Expanded
         } else {
@@ -314,6 +329,8 @@ impl Attribution {
         let inner = match depth {
             0 => Name::default(),
             1 if before > 1 => std::mem::take(&mut self.inner),
+            // One of those that were skipped may have taken it.
+            1 if skipped > 0 && forked.is_none() => Name::default(),
             1 => ran.unwrap_or_default(),
             _ => {
                 self.inner = self.function(1).unwrap_or_default();

@@ -10,7 +10,7 @@
 
 use crate::abi::ShellVar;
 use crate::attribution::ps1::substitutions;
-use crate::attribution::table::{Name, Table};
+use crate::attribution::table::Name;
 use crate::symbols::Bash;
 use crate::{attribution, clock};
 use libc::c_int;
@@ -146,7 +146,7 @@ pub(crate) struct Blame {
 
 /// Names what took the most, as far as it was seen: a function, a command. Where nothing was, it names what the slower
 /// of `PROMPT_COMMAND` and `PS1` runs by its text: all of it, since which of several took the time is not known.
-pub(crate) fn blame(bash: &Bash, spent: &Spent, parts: Option<&Table>) -> Blame {
+pub(crate) fn blame(bash: &Bash, spent: &Spent, divided: bool) -> Blame {
     let in_ps1 = spent.expand.unwrap_or(0) >= spent.prompt_command.unwrap_or(0);
     let ns = if in_ps1 {
         spent.expand
@@ -159,9 +159,13 @@ pub(crate) fn blame(bash: &Bash, spent: &Spent, parts: Option<&Table>) -> Blame 
             PartKind::Substitution | PartKind::Joint | PartKind::Expanded
         )
     };
-    if let Some(row) = parts.and_then(|parts| parts.slowest(|kind| of_ps1(kind) == in_ps1))
-        && row.ns >= ns.unwrap_or(0) / 2
-    {
+    let slowest = divided.then(|| {
+        attribution::with_parts(|parts| {
+            let row = parts.slowest(|kind| of_ps1(kind) == in_ps1);
+            row.filter(|row| row.ns >= ns.unwrap_or(0) / 2).copied()
+        })
+    });
+    if let Some(row) = slowest.flatten().flatten() {
         return Blame {
             names: row.name.bytes().to_vec(),
             ns: Some(row.ns),

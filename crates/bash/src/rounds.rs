@@ -2,8 +2,8 @@
 //!
 //! Invariant: an accepted command is in the log before bash sees the line.
 
+use crate::attribution;
 use crate::attribution::table::Name;
-use crate::attribution::{self, Found};
 use crate::clock;
 use crate::drafts;
 use crate::file_size::as_error;
@@ -26,7 +26,7 @@ const SHARED_MAX: usize = 200;
 
 /// What a prompt was spent on, until it is painted.
 struct Due {
-    found: Found,
+    of: Parted,
     /// From the end of the command to the beginning of the line.
     before_ns: Option<u64>,
     /// When the line began, and when LLE had done what it does then.
@@ -74,8 +74,8 @@ impl Lle {
         let status = unsafe { *bash.last_status };
         let began = clock::now();
         let ps1 = attribution::quietly(|| bash.variable(c"PS1")).unwrap_or_default();
-        let found = attribution::finish(began, ps1);
-        let blame = prompt_clock::blame(&bash, &spent, found.as_ref().map(|found| &found.parts));
+        let divided = attribution::finish(began, ps1);
+        let blame = prompt_clock::blame(&bash, &spent, divided.is_some());
         self.names.forget();
         let ahead = self.keys_waiting();
         if ahead > 0 {
@@ -97,8 +97,8 @@ impl Lle {
         self.prompt_for_idle(first);
         prompt_clock::hang(&bash);
         self.show_notices();
-        self.round.due = found.map(|found| Due {
-            found,
+        self.round.due = divided.map(|of| Due {
+            of,
             before_ns: spent.prompt,
             began,
             history_ns,
@@ -109,10 +109,9 @@ impl Lle {
     /// The prompt is on the screen, or readline is about to put it there: what it took, and on what, is recorded.
     /// `paint` is when its paint began.
     pub(crate) fn keep_parts(&mut self, paint: Option<u64>) {
-        let Some(mut due) = self.round.due.take() else {
+        let Some(due) = self.round.due.take() else {
             return;
         };
-        let (of, loaded) = (due.found.of, self.session.loaded_at());
         let end = paint.map_or(due.ended, |_| clock::now());
         let own = [
             ("history log", due.history_ns),
@@ -122,21 +121,20 @@ impl Lle {
             ),
             ("paint", paint.map_or(0, |began| end.saturating_sub(began))),
         ];
-        for (name, ns) in own {
-            let row = due
-                .found
-                .parts
-                .add(PartKind::Own, Name::of(name), ns, None, false);
-            due.found.parts.ran(row);
-        }
-        let own = own.iter().map(|(_, ns)| ns).sum::<u64>();
-        let whole = match of {
-            Parted::Start => Some(due.began.saturating_sub(loaded)),
+        let before_ns = match due.of {
+            Parted::Start => Some(due.began.saturating_sub(self.session.loaded_at())),
             Parted::Prompt => due.before_ns,
         };
-        if let Some(whole) = whole {
-            self.session.divided(of, whole + own, &due.found.parts);
-        }
+        let Some(whole) = before_ns.map(|before| before + own.iter().map(|(_, ns)| ns).sum::<u64>()) else {
+            return;
+        };
+        attribution::with_parts(|parts| {
+            for (name, ns) in own {
+                let row = parts.add(PartKind::Own, Name::of(name), ns, None, false);
+                parts.ran(row);
+            }
+            self.session.divided(due.of, whole, parts);
+        });
     }
 
     fn first_prompt(&mut self) {

@@ -83,11 +83,7 @@ fn to_parenthesis(text: &[u8]) -> usize {
             _ if escaped => escaped = false,
             (b'\\', 0 | b'"') => escaped = true,
             (b @ (b'\'' | b'"'), 0) => quote = b,
-            (b, q) if q != 0 => {
-                if b == q {
-                    quote = 0;
-                }
-            }
+            (b, q) if q != 0 => quote = if b == q { 0 } else { q },
             (b'(', _) => depth += 1,
             (b')', _) if depth == 0 => return at,
             (b')', _) => depth -= 1,

@@ -26,10 +26,10 @@ impl Attribution {
         self.bash.line_number.map_or(0, |f| unsafe { f() })
     }
 
+    /// A command outside functions has ended.
     pub(super) fn stamp_start(&mut self, now: u64) {
-        let depth = self.bash.number(self.bash.variable_context);
         let since = now.saturating_sub(self.last);
-        if depth > 0 || since < GRAIN_NS {
+        if since < GRAIN_NS {
             return;
         }
         self.last = now;
