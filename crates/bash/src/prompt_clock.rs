@@ -171,9 +171,8 @@ pub(crate) fn blame(bash: &Bash, spent: &Spent, divided: bool) -> Blame {
             ns: Some(row.ns),
         };
     }
-    let text = bash
-        .variable(if in_ps1 { c"PS1" } else { c"PROMPT_COMMAND" })
-        .unwrap_or_default();
+    let name = if in_ps1 { c"PS1" } else { c"PROMPT_COMMAND" };
+    let text = attribution::quietly(|| bash.variable(name)).unwrap_or_default();
     let names = if in_ps1 {
         names_in(text)
     } else {
