@@ -84,17 +84,20 @@ pub(crate) fn record(table: &PartCells, whole_ns: u64, parts: &[NewPart<'_>]) {
     table.whole_last.store(whole_ns, Relaxed);
     raise(&table.whole_max, whole_ns);
     let mut rows = [None; PARTS_MAX];
+    // Parts come in the order of the round before: the next one is most often in the next row.
+    let mut next = 0;
     for (at, part) in parts.iter().enumerate().take(PARTS_MAX) {
         let parent = part.parent.map(|parent| rows.get(parent).copied().flatten());
         let row = match parent {
             // The part it belongs to found no row.
             Some(None) => continue,
-            Some(Some(parent)) => row_for(table, part, Some(parent), round),
-            None => row_for(table, part, None, round),
+            Some(Some(parent)) => row_for(table, part, Some(parent), round, next),
+            None => row_for(table, part, None, round, next),
         };
         match row.and_then(|row| Some((row, table.rows.get(row)?))) {
             Some((row, cell)) => {
                 rows[at] = Some(row);
+                next = row + 1;
                 meet(cell, part, round);
             }
             None if !part.kind.is_besides() => other(table, part.count, part.ns, round),
@@ -118,10 +121,19 @@ fn meet(cell: &PartCell, part: &NewPart<'_>, round: u64) {
     raise(&cell.max, last);
 }
 
-/// Finds the row of a part, or makes one; none if all are of this round.
-fn row_for(table: &PartCells, part: &NewPart<'_>, parent: Option<usize>, round: u64) -> Option<usize> {
+/// Finds the row of a part, looking at a likely one first, or makes one; none if all are of this round.
+fn row_for(
+    table: &PartCells,
+    part: &NewPart<'_>,
+    parent: Option<usize>,
+    round: u64,
+    likely: usize,
+) -> Option<usize> {
     let kind = u64::from(part.kind as u16) | parent.map_or(0, |row| row as u64 + 1) << 32;
     let found = |cell: &PartCell| cell.kind.load(Relaxed) == kind && cell.name.is(part.name);
+    if table.rows.get(likely).is_some_and(found) {
+        return Some(likely);
+    }
     if let Some(row) = table.rows.iter().position(found) {
         return Some(row);
     }
