@@ -49,7 +49,7 @@ const VERBS: &[Verb] = &[
     Verb {
         name: "set",
         arguments: "NAME on|off",
-        about: "suggest, multiline, highlight, complete, share",
+        about: "suggest, multiline, highlight, complete, share, attribute",
         run: set,
     },
     Verb {
@@ -221,6 +221,7 @@ fn status(lle: &mut Lle, _: &[String], out: &mut String) -> c_int {
         ("complete", s.complete),
         ("share", s.share),
         ("private", s.private),
+        ("attribute", s.attribute),
     ] {
         let _ = writeln!(out, "  {name:<10} {}", word(on));
     }
@@ -249,8 +250,11 @@ fn set(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
         Some("highlight") => &mut s.highlight,
         Some("complete") => &mut s.complete,
         Some("share") => &mut s.share,
+        Some("attribute") => &mut s.attribute,
         _ => {
-            out.push_str("lle: set what? suggest, multiline, highlight, complete or share, then on or off\n");
+            out.push_str(
+                "lle: set what? suggest, multiline, highlight, complete, share or attribute, then on or off\n",
+            );
             return USAGE;
         }
     };
@@ -261,6 +265,7 @@ fn set(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
             return USAGE;
         }
     }
+    crate::attribution::set_enabled(s.attribute);
     OK
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct Job {
     began: u64,
     /// One that takes longer is stuck, on a network most likely.
     deadline: Duration,
+    /// What starting the child took.
+    fork: Duration,
     answer: Vec<u8>,
     state: Progress,
     /// The line and the cursor it was asked for.
@@ -60,6 +62,7 @@ enum Progress {
 impl Job {
     /// Forks the child; `None` if that fails (the process limit, no memory).
     fn start(lle: &Lle) -> Option<Self> {
+        let began = crate::clock::now();
         let mut fds = [0; 2];
         // SAFETY: two ints for two descriptors.
         if unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC) } != 0 {
@@ -85,8 +88,9 @@ impl Job {
         Some(Self {
             pid,
             fd: fds[0],
-            began: crate::clock::now(),
+            began,
             deadline: Duration::from_millis(lle.session.levers.value(Lever::CompletionDeadlineMs)),
+            fork: crate::clock::since(began),
             answer: Vec::new(),
             state: Progress::Running,
             line,
@@ -290,6 +294,7 @@ impl Lle {
             at,
             answer: raw.clone(),
         });
+        self.session.completion_stages(job.fork, answer.worked);
         match typed {
             Some(typed) if typed.is_empty() => self.apply(answer),
             Some(typed) => self.apply_late(answer, &job, &typed),
@@ -399,6 +404,8 @@ pub(crate) struct Answer {
     /// All there was to choose, if more than one.
     pub(crate) items: Vec<Item>,
     pub(crate) total: usize,
+    /// What bash's completion took.
+    pub(crate) worked: Duration,
 }
 
 /// Begins and ends an answer: a child that died on the way has not written the end.
@@ -432,12 +439,14 @@ impl Answer {
                 start,
             });
         }
+        let worked = Duration::from_micros(u64::from(r.number()?));
         (r.number()? == MAGIC && point <= line.len() && items.iter().all(|i| i.start <= line.len()))
             .then_some(Self {
                 line,
                 point,
                 items,
                 total,
+                worked,
             })
     }
 }
@@ -500,7 +509,7 @@ mod tests {
         let mut w = Writer::default();
         w.head(4, b"ls a", 2);
         w.items(&[(3, b"abc ", b"abc"), (3, b"abd/", b"abd/")]);
-        w.finish()
+        w.finish(5)
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::readline::text;
 use crate::symbols::Bash;
 use libc::{c_char, c_int};
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
 /// `SEVAL_NOHIST | SEVAL_NOINT`: what the child evaluates is no command of the user's.
 const EVAL_FLAGS: c_int = 0x4 | 0x1;
@@ -25,6 +25,8 @@ const SINGLE_MATCH: c_int = 1;
 
 static ANSWER_FD: AtomicI32 = AtomicI32::new(-1);
 static WORD_START: AtomicUsize = AtomicUsize::new(0);
+/// When bash's completion began, in ns of [`crate::clock::now`].
+static WORK_BEGAN: AtomicU64 = AtomicU64::new(0);
 static IN_CHILD: AtomicBool = AtomicBool::new(false);
 
 /// Becomes the child: completes the line it inherited, reports, ends.
@@ -99,6 +101,7 @@ pub(crate) fn complete(bash: &Bash) {
     let (Some(complete), Some(find_word)) = (bash.complete_internal, bash.find_completion_word) else {
         return;
     };
+    WORK_BEGAN.store(crate::clock::now(), Ordering::Relaxed);
     // SAFETY: readline is in the state it was in at Tab; all of it is this process's copy.
     unsafe {
         let point = *bash.point;
@@ -114,7 +117,7 @@ pub(crate) fn complete(bash: &Bash) {
     let mut w = Writer::default();
     w.head(bash.point(), bash.line(), 0);
     w.items(&[]);
-    send(&w.finish());
+    send(&w.finish(worked_us()));
 }
 
 /// `rl_completion_display_matches_hook`: readline would show these.
@@ -132,10 +135,16 @@ unsafe extern "C-unwind" fn list(matches: *mut *mut c_char, n: c_int, _longest: 
             .map(|c| (c.start, c.replacement.as_slice(), c.shown.as_slice()))
             .collect();
         w.items(&fields);
-        send(&w.finish());
+        send(&w.finish(worked_us()));
     }
     // SAFETY: the child is done.
     unsafe { libc::_exit(0) }
+}
+
+/// What bash's completion took until now, in µs.
+fn worked_us() -> usize {
+    let took = crate::clock::since(WORK_BEGAN.load(Ordering::Relaxed));
+    usize::try_from(took.as_micros()).unwrap_or(usize::MAX)
 }
 
 fn send(bytes: &[u8]) {
@@ -275,7 +284,9 @@ impl Writer {
         }
     }
 
-    pub(crate) fn finish(mut self) -> Vec<u8> {
+    /// Ends it, with what bash's completion took.
+    pub(crate) fn finish(mut self, worked_us: usize) -> Vec<u8> {
+        self.number(worked_us);
         self.number(MAGIC as usize);
         self.0
     }

@@ -226,6 +226,7 @@ unsafe extern "C-unwind" fn prep(meta: c_int) {
             if !lle.bash.is(bits::SIGHANDLER) {
                 lle.open_line();
                 lle.flush();
+                lle.keep_parts(None);
             }
         });
     }

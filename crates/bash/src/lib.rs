@@ -29,6 +29,7 @@
 
 mod abi;
 mod arms;
+mod attribution;
 mod builtin;
 mod cache;
 mod clock;

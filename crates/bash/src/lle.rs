@@ -5,6 +5,7 @@
 //! [`crate::keys`], outside every borrow and outside `catch_unwind`.
 
 use crate::cache::Cache;
+use crate::clock;
 use crate::complete::{Completed, Job};
 use crate::frame::Frame;
 use crate::hooks::Hooks;
@@ -37,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) share: bool,
     /// Nothing typed is kept: not in history, draft or flight file.
     pub(crate) private: bool,
+    /// What prompts spend their time on is recorded.
+    pub(crate) attribute: bool,
 }
 
 /// Everything LLE knows.
@@ -120,6 +123,7 @@ impl Lle {
                 complete: true,
                 share: true,
                 private: false,
+                attribute: true,
             },
             session,
             menu: None,
@@ -160,9 +164,10 @@ impl Lle {
     pub(crate) fn paint(&mut self) {
         self.owed = false;
         let instructions = self.session.instructions();
+        let began = clock::now();
         let line = self.bash.line();
         if line.len() < self.session.levers.size(Lever::HighlightFullBelowBytes) {
-            self.color(line, false);
+            self.color(line, false, began);
         } else {
             self.color_later(line);
         }
@@ -173,8 +178,9 @@ impl Lle {
         let hidden = self.draft_is_hidden(line);
         let suggested = !self.suggestion.is_empty();
         self.session
-            .painted(self.key_at, written, line, hidden, suggested);
+            .painted((self.key_at, began), written, line, hidden, suggested);
         self.key_at = 0;
+        self.keep_parts(Some(began));
     }
 
     /// True if nobody else may see the line: private mode, a leading blank, or no command at all but an answer to
@@ -199,7 +205,7 @@ impl Lle {
         }
         let line = self.bash.line();
         if names {
-            self.color(line, true);
+            self.color(line, true, clock::now());
         }
         if search {
             self.session.suggest(line, &mut self.suggested);
@@ -252,13 +258,12 @@ impl Lle {
     }
 
     /// Colours the line, or leaves it plain where it is no command. A name that only the disk knows is shown as
-    /// unknown until `look` allows to look.
-    fn color(&mut self, line: &[u8], look: bool) {
+    /// unknown until `look` allows to look. `began` is now.
+    fn color(&mut self, line: &[u8], look: bool, began: u64) {
         self.roles.clear();
         if !self.settings.highlight || !self.bash.reads_commands() {
             return;
         }
-        let began = crate::clock::now();
         let (bash, names, open) = (self.bash, &mut self.names, &mut self.names_open);
         let look_up = line.len() <= LONG_LINE;
         self.lexer
@@ -434,7 +439,7 @@ impl Lle {
 
     /// Shows the line once more as it was accepted: without suggestion or menu, the cursor at its end.
     pub(crate) fn paint_last(&mut self, line: &[u8]) {
-        self.color(line, true);
+        self.color(line, true, clock::now());
         self.show(line, line.len());
     }
 

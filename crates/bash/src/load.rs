@@ -7,7 +7,7 @@ use crate::lle::{self, Lle};
 use crate::places::Places;
 use crate::session::Session;
 use crate::symbols::Bash;
-use crate::{hooks, panics, rounds};
+use crate::{attribution, hooks, panics, rounds};
 use libc::{c_char, c_int};
 use std::ffi::{CStr, CString};
 
@@ -82,6 +82,7 @@ fn load() {
     }
     // SAFETY: registers a function that lives as long as the process.
     unsafe { libc::atexit(rounds::at_exit) };
+    attribution::begin_start(bash);
     if let Some(lle) = lle::state() {
         lle.session.settings(&lle.settings);
         lle.follow_environment();

@@ -9,10 +9,14 @@
 //! Invariant: a variable that has a function of its own, or does not look like bash's structure, is left alone.
 
 use crate::abi::ShellVar;
-use crate::clock;
+use crate::attribution::ps1::substitutions;
+use crate::attribution::table::Name;
 use crate::symbols::Bash;
+use crate::{attribution, clock};
+use libc::c_int;
+use lle_metrics::PartKind;
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 static COMMAND_LOOKED_UP: AtomicU64 = AtomicU64::new(0);
 static PS1_LOOKED_UP: AtomicU64 = AtomicU64::new(0);
@@ -38,21 +42,41 @@ pub(crate) struct Spent {
 }
 
 unsafe extern "C-unwind" fn stamp_command(v: *mut ShellVar) -> *mut ShellVar {
-    COMMAND_LOOKED_UP
-        .compare_exchange(0, clock::now(), Ordering::Relaxed, Ordering::Relaxed)
-        .ok();
+    let now = clock::now();
+    match by_bash_itself() {
+        // The last one is the prompt's: a command such as `echo $PROMPT_COMMAND` looks it up, too.
+        Some(true) => COMMAND_LOOKED_UP.store(now, Ordering::Relaxed),
+        Some(false) => return v,
+        None => drop(COMMAND_LOOKED_UP.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed)),
+    }
+    attribution::command_looked_up(now);
     v
 }
 
 unsafe extern "C-unwind" fn stamp_ps1(v: *mut ShellVar) -> *mut ShellVar {
     // The last look-up before the prompt is the one that expands it: PROMPT_COMMAND may read PS1 as well.
-    PS1_LOOKED_UP.store(clock::now(), Ordering::Relaxed);
+    let now = clock::now();
+    PS1_LOOKED_UP.store(now, Ordering::Relaxed);
+    if by_bash_itself() != Some(false) {
+        attribution::ps1_looked_up(now);
+    }
     v
+}
+
+/// Where bash counts the texts it is executing: `eval`, a sourced file, an entry of `PROMPT_COMMAND`.
+static EXECUTE_LEVEL: AtomicPtr<c_int> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Whether no text is being executed, so that bash may be making a prompt; `None` if this bash does not tell.
+fn by_bash_itself() -> Option<bool> {
+    // SAFETY: null or a variable of bash's.
+    unsafe { EXECUTE_LEVEL.load(Ordering::Relaxed).as_ref() }.map(|level| *level == 0)
 }
 
 /// Hangs the stamps on both variables, where they are not.
 pub(crate) fn hang(bash: &Bash) {
     let Some(find) = bash.find_variable else { return };
+    let level = bash.execute_level.unwrap_or(std::ptr::null_mut());
+    EXECUTE_LEVEL.store(level, Ordering::Relaxed);
     for (name, stamp) in [
         (
             c"PROMPT_COMMAND",
@@ -62,12 +86,12 @@ pub(crate) fn hang(bash: &Bash) {
     ] {
         // SAFETY: find_variable gives null or a variable of bash's; its first fields are checked against what else is
         // known of it before anything is written.
-        unsafe {
+        attribution::quietly(|| unsafe {
             let v = find(name.as_ptr());
             if !v.is_null() && is_variable(v, name) && (*v).dynamic_value.is_none() {
                 (*v).dynamic_value = Some(stamp);
             }
-        }
+        });
     }
 }
 
@@ -120,22 +144,39 @@ pub(crate) struct Blame {
     pub(crate) ns: Option<u64>,
 }
 
-/// Names what the slower of `PROMPT_COMMAND` and `PS1` runs, as far as their text tells. Which of several names took
-/// the time is not known: then all are named, and the time is that of all.
-pub(crate) fn blame(bash: &Bash, spent: &Spent) -> Blame {
+/// Names what took the most, as far as it was seen: a function, a command. Where nothing was, it names what the slower
+/// of `PROMPT_COMMAND` and `PS1` runs by its text: all of it, since which of several took the time is not known.
+pub(crate) fn blame(bash: &Bash, spent: &Spent, divided: bool) -> Blame {
     let in_ps1 = spent.expand.unwrap_or(0) >= spent.prompt_command.unwrap_or(0);
-    let text = bash
-        .variable(if in_ps1 { c"PS1" } else { c"PROMPT_COMMAND" })
-        .unwrap_or_default();
-    let names = if in_ps1 {
-        substitutions(text)
-    } else {
-        text.iter().copied().take(BLAME_MAX).collect()
-    };
     let ns = if in_ps1 {
         spent.expand
     } else {
         spent.prompt_command
+    };
+    let of_ps1 = |kind| {
+        matches!(
+            kind,
+            PartKind::Substitution | PartKind::Joint | PartKind::Expanded
+        )
+    };
+    let slowest = divided.then(|| {
+        attribution::with_parts(|parts| {
+            let row = parts.slowest(|kind| of_ps1(kind) == in_ps1);
+            row.filter(|row| row.ns >= ns.unwrap_or(0) / 2).copied()
+        })
+    });
+    if let Some(row) = slowest.flatten().flatten() {
+        return Blame {
+            names: row.name.bytes().to_vec(),
+            ns: Some(row.ns),
+        };
+    }
+    let name = if in_ps1 { c"PS1" } else { c"PROMPT_COMMAND" };
+    let text = attribution::quietly(|| bash.variable(name)).unwrap_or_default();
+    let names = if in_ps1 {
+        names_in(text)
+    } else {
+        text.iter().copied().take(BLAME_MAX).collect()
     };
     Blame {
         ns: ns.filter(|_| !names.is_empty()),
@@ -146,33 +187,25 @@ pub(crate) fn blame(bash: &Bash, spent: &Spent) -> Blame {
 /// Bytes kept of the names blamed.
 const BLAME_MAX: usize = 64;
 
-/// The commands run by `$(…)` and `` `…` `` in a prompt, separated by commas.
-fn substitutions(prompt: &[u8]) -> Vec<u8> {
+/// The first words of the commands run by `$(…)` and `` `…` `` in a prompt, separated by commas.
+fn names_in(prompt: &[u8]) -> Vec<u8> {
+    let mut found = [Name::default(); NAMES_MAX];
+    let n = substitutions(prompt, &mut found);
     let mut out = Vec::new();
-    let mut i = 0;
-    let mut in_backtick = false;
-    while i < prompt.len() {
-        let opens = prompt[i..].starts_with(b"$(") && !prompt[i..].starts_with(b"$((");
-        let backtick = prompt[i] == b'`';
-        if opens || backtick && !in_backtick {
-            let name: Vec<u8> = prompt[i + if opens { 2 } else { 1 }..]
-                .iter()
-                .copied()
-                .skip_while(u8::is_ascii_whitespace)
-                .take_while(|b| b.is_ascii_alphanumeric() || b"_-./:".contains(b))
-                .collect();
-            if !name.is_empty() && out.len() + name.len() < BLAME_MAX {
-                if !out.is_empty() {
-                    out.push(b',');
-                }
-                out.extend(name);
+    for name in found.iter().take(n) {
+        let first = name.bytes().split(|b| *b == b' ').next().unwrap_or_default();
+        if !first.is_empty() && out.len() + first.len() < BLAME_MAX {
+            if !out.is_empty() {
+                out.push(b',');
             }
+            out.extend_from_slice(first);
         }
-        in_backtick ^= backtick;
-        i += if prompt[i] == b'\\' { 2 } else { 1 };
     }
     out
 }
+
+/// Commands of one prompt that are named.
+const NAMES_MAX: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -199,7 +232,7 @@ mod tests {
     fn names_what_a_prompt_runs() {
         let check = |prompt: &str, expect: &str| {
             assert_eq!(
-                String::from_utf8_lossy(&substitutions(prompt.as_bytes())),
+                String::from_utf8_lossy(&names_in(prompt.as_bytes())),
                 expect,
                 "{prompt}"
             );

@@ -121,6 +121,12 @@ impl Bash {
         flag.is_some_and(|p| unsafe { *p } != 0)
     }
 
+    /// An optional number of bash's; 0 if this bash does not have it.
+    pub(crate) fn number(&self, number: Option<*mut c_int>) -> c_int {
+        // SAFETY: as above.
+        number.map_or(0, |p| unsafe { *p })
+    }
+
     /// A shell variable's value, or nothing if unset. Calls `get_string_value`.
     pub(crate) fn variable<'a>(&self, name: &CStr) -> Option<&'a [u8]> {
         // SAFETY: as above, owned by bash; the borrow ends before bash can assign to the variable.

@@ -2,6 +2,8 @@
 //!
 //! Invariant: an accepted command is in the log before bash sees the line.
 
+use crate::attribution;
+use crate::attribution::table::Name;
 use crate::cache::Account;
 use crate::clock;
 use crate::drafts;
@@ -13,6 +15,7 @@ use crate::shared_list;
 use crate::theme::Role;
 use lle_core::lever::{Cost, Lever};
 use lle_log::history::{Cursor, History};
+use lle_metrics::{PartKind, Parted};
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -22,6 +25,18 @@ use std::path::Path;
 const RECOVERED_MAX: usize = 500;
 /// Commands of other sessions taken over at one prompt.
 const SHARED_MAX: usize = 200;
+
+/// What a prompt was spent on, until it is painted.
+struct Due {
+    of: Parted,
+    /// From the end of the command to the beginning of the line.
+    before_ns: Option<u64>,
+    /// When the line began, and when LLE had done what it does then.
+    began: u64,
+    ended: u64,
+    /// What the history log took of that.
+    history_ns: u64,
+}
 
 /// What is under way between two prompts.
 #[derive(Default)]
@@ -38,6 +53,8 @@ pub(crate) struct Round {
     pub(crate) ready: bool,
     /// The first prompt is on its way to the screen, and [`Lle::settle_in`] has still to be called.
     pub(crate) starting: bool,
+    /// What the prompt was spent on that is about to be painted.
+    due: Option<Due>,
     /// Where the launcher wants to be told that a prompt was reached.
     pub(crate) start_dir: Option<std::path::PathBuf>,
 }
@@ -53,10 +70,14 @@ impl Lle {
         if !bash.at_first_prompt() {
             return;
         }
+        self.keep_parts(None);
         let spent = self.prompt_clock.prompt(clock::now());
         // SAFETY: a plain read.
         let status = unsafe { *bash.last_status };
-        let blame = prompt_clock::blame(&bash, &spent);
+        let began = clock::now();
+        let ps1 = attribution::quietly(|| bash.variable(c"PS1")).unwrap_or_default();
+        let divided = attribution::finish(began, ps1);
+        let blame = prompt_clock::blame(&bash, &spent, divided.is_some());
         let ahead = self.keys_waiting();
         if ahead > 0 {
             self.session.typed_ahead(ahead);
@@ -65,6 +86,7 @@ impl Lle {
         if first {
             self.first_prompt();
         }
+        let history_began = clock::now();
         self.command_ended(status, spent.command);
         self.log_what_ran_instead(status);
         if self.declined == Some(crate::load::OTHER_LOCALE) {
@@ -72,10 +94,49 @@ impl Lle {
                 .say_once(crate::load::OTHER_LOCALE, "readline paints");
         }
         self.share();
+        let history_ns = clock::now().saturating_sub(history_began);
         self.prompt_for_idle(first);
         self.turn_levers();
         prompt_clock::hang(&bash);
         self.show_notices();
+        self.round.due = divided.map(|of| Due {
+            of,
+            before_ns: spent.prompt,
+            began,
+            history_ns,
+            ended: clock::now(),
+        });
+    }
+
+    /// The prompt is on the screen, or readline is about to put it there: what it took, and on what, is recorded.
+    /// `paint` is when its paint began.
+    pub(crate) fn keep_parts(&mut self, paint: Option<u64>) {
+        let Some(due) = self.round.due.take() else {
+            return;
+        };
+        let end = paint.map_or(due.ended, |_| clock::now());
+        let own = [
+            ("history log", due.history_ns),
+            (
+                "the rest of LLE",
+                (due.ended - due.began).saturating_sub(due.history_ns),
+            ),
+            ("paint", paint.map_or(0, |began| end.saturating_sub(began))),
+        ];
+        let before_ns = match due.of {
+            Parted::Start => Some(due.began.saturating_sub(self.session.loaded_at())),
+            Parted::Prompt => due.before_ns,
+        };
+        let Some(whole) = before_ns.map(|before| before + own.iter().map(|(_, ns)| ns).sum::<u64>()) else {
+            return;
+        };
+        attribution::with_parts(|parts| {
+            for (name, ns) in own {
+                let row = parts.add(PartKind::Own, Name::of(name), ns, None, false);
+                parts.ran(row);
+            }
+            self.session.divided(due.of, whole, parts);
+        });
     }
 
     /// Puts the values of the levers in force that the line about to be typed is for.

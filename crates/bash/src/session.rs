@@ -4,6 +4,7 @@
 //! prompt, and tried again with the next command.
 
 use crate::arms::Arms;
+use crate::attribution::table::Table;
 use crate::cache::{Account, Cache};
 use crate::clock;
 use crate::file_size::as_error;
@@ -13,8 +14,9 @@ use crate::prompt_clock::{Blame, Spent};
 use lle_core::lever::{Cost, Lever, Levers};
 use lle_log::history::History;
 use lle_log::search::PrefixSearch;
-use lle_metrics::{Counter, Draft, EventKind, Flight, Gauge, Identity, Recorder, Timer};
+use lle_metrics::{Counter, Draft, EventKind, Flight, Gauge, Identity, Parted, Recorder, Stage, Timer};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// One key in so many is measured twice over: what recording it costs, and what LLE's painting adds to it.
 const SAMPLE_EVERY: u64 = 64;
@@ -303,10 +305,17 @@ impl Session {
         self.polls += 1;
     }
 
-    /// The screen is up to date; `key_at` is when the key arrived, 0 if no key was the cause.
-    pub(crate) fn painted(&mut self, key_at: u64, bytes: usize, line: &[u8], hidden: bool, suggested: bool) {
+    /// The screen is up to date; `times` are when the key arrived, 0 if no key was the cause, and when its paint began.
+    pub(crate) fn painted(
+        &mut self,
+        times: (u64, u64),
+        bytes: usize,
+        line: &[u8],
+        hidden: bool,
+        suggested: bool,
+    ) {
         let now = clock::now();
-        self.record_paint(now, key_at, bytes, line, hidden, suggested);
+        self.record_paint(now, times, bytes, line, hidden, suggested);
         if self.keys.is_multiple_of(SAMPLE_EVERY) {
             let spent = clock::now().saturating_sub(now);
             self.flight.update(|w| w.time(Timer::Record, spent));
@@ -335,7 +344,7 @@ impl Session {
     fn record_paint(
         &mut self,
         now: u64,
-        key_at: u64,
+        (key_at, began): (u64, u64),
         bytes: usize,
         line: &[u8],
         hidden: bool,
@@ -352,6 +361,8 @@ impl Session {
             w.add(Counter::SuggestionsShown, u64::from(suggested));
             if key_at != 0 {
                 w.time(Timer::KeyToPaint, now.saturating_sub(key_at));
+                w.stage(Stage::Readline, began.saturating_sub(key_at));
+                w.stage(Stage::Paint, now.saturating_sub(began));
             }
             w.draft(line, if hidden { Draft::Hidden } else { Draft::Kept });
         });
@@ -422,6 +433,15 @@ impl Session {
         });
     }
 
+    /// What the child took to start, and its work.
+    pub(crate) fn completion_stages(&mut self, fork: Duration, work: Duration) {
+        let ns = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+        self.flight.update(|w| {
+            w.stage(Stage::CompletionFork, ns(fork));
+            w.stage(Stage::CompletionWork, ns(work));
+        });
+    }
+
     pub(crate) fn completion_failed(&mut self) {
         self.flight.update(|w| {
             w.add(Counter::CompletionsFailed, 1);
@@ -467,6 +487,7 @@ impl Session {
             w.set(Gauge::MultilineOn, i64::from(s.multiline));
             w.set(Gauge::HighlightOn, i64::from(s.highlight));
             w.set(Gauge::PrivateMode, i64::from(s.private));
+            w.set(Gauge::AttributeOn, i64::from(s.attribute));
         });
     }
 
@@ -515,6 +536,16 @@ impl Session {
             }
         });
         first
+    }
+
+    /// What a prompt, or the start, took and what it was spent on.
+    pub(crate) fn divided(&self, of: Parted, whole_ns: u64, parts: &Table) {
+        parts.with_parts(|parts| self.flight.update(|w| w.parts(of, whole_ns, parts)));
+    }
+
+    /// When LLE was loaded.
+    pub(crate) fn loaded_at(&self) -> u64 {
+        self.loaded_at
     }
 
     /// The flight file can vanish with its folder, or be closed by a script: then another is made.

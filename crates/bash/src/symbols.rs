@@ -153,6 +153,14 @@ optional {
     find_alias c"find_alias": unsafe extern "C-unwind" fn(*mut c_char) -> *mut c_void = "unknown commands";
     find_variable c"find_variable": unsafe extern "C-unwind" fn(*const c_char) -> *mut ShellVar = "when the prompt began";
     bind_variable c"bind_variable": unsafe extern "C-unwind" fn(*const c_char, *mut c_char, c_int) -> *mut ShellVar = "the cap of bash's list";
+    variable_context c"variable_context": *mut c_int = "what a prompt spends its time on";
+    running_trap c"running_trap": *mut c_int = "what a prompt spends its time on";
+    execute_level c"parse_and_execute_level": *mut c_int = "what a prompt spends its time on";
+    command_string_index c"command_string_index": *mut c_int = "what a prompt spends its time on";
+    printed c"the_printed_command": *mut *mut c_char = "what a prompt spends its time on";
+    printed_except_trap c"the_printed_command_except_trap": *mut *mut c_char = "what a prompt spends its time on";
+    array_reference c"array_reference": unsafe extern "C-unwind" fn(*mut c_void, i64) -> *mut c_char = "what a prompt spends its time on";
+    line_number c"executing_line_number": unsafe extern "C-unwind" fn() -> c_int = "what a start spends its time on";
     login_shell c"login_shell": *mut c_int = "lusush -l";
 }
 }

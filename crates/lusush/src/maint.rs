@@ -11,6 +11,7 @@ mod show;
 pub(crate) mod status;
 #[cfg(test)]
 mod tests;
+mod why;
 mod worker;
 
 use std::ffi::OsString;
@@ -43,6 +44,17 @@ struct Json {
 enum Verb {
     /// Shows every session and the worker: how fast, at what cost, and how dead ones ended
     Status(Json),
+    /// Shows what prompts, the start, keys or completions spend their time on
+    Why {
+        /// What to divide
+        #[arg(value_enum, default_value = "prompt")]
+        of: why::Subject,
+        /// In one session, by its sixteen hex digits; this one without, or the one last used
+        #[arg(long)]
+        session: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Shows how every part is doing, what was found, and what to do about it
     Health(Json),
     /// Shows everything that is measured
@@ -229,6 +241,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     match parsed.verb {
         None => answer::text(&Maint::command().render_help().to_string()),
         Some(Verb::Status(Json { json })) => show_status(json),
+        Some(Verb::Why { of, session, json }) => show_why(of, session.as_deref(), json.json),
         Some(Verb::History {
             verb: HistoryVerb::Check(Json { json }),
         }) => check_history(json),
@@ -280,7 +293,7 @@ impl Verb {
                 (asked.request(), json)
             }
             // Handled before: they ask no engine.
-            Verb::History { .. } | Verb::Worker(_) => (Request::Version, false),
+            Verb::History { .. } | Verb::Why { .. } | Verb::Worker(_) => (Request::Version, false),
         }
     }
 }
@@ -335,6 +348,24 @@ fn show_status(json: bool) -> Result<ExitCode, Failure> {
         answer::json(&status)
     } else {
         answer::text(&render::status(&status, Ink::of_stdout()))
+    }
+}
+
+fn show_why(of: why::Subject, session: Option<&str>, json: bool) -> Result<ExitCode, Failure> {
+    let failed = || Failure::new("cannot tell what the time is spent on");
+    let runtime = paths::folders()
+        .runtime
+        .map_err(|refusal| failed().because(refusal))?;
+    let snapshot = why::session(&runtime.join("sessions"), session).map_err(|error| {
+        failed()
+            .because(error)
+            .hint("`lusush maint status` lists the sessions; `lusush` starts one")
+    })?;
+    let answer = why::why(&snapshot, of);
+    if json {
+        answer::json(&answer)
+    } else {
+        answer::text(&why::render::text(&answer, Ink::of_stdout()))
     }
 }
 

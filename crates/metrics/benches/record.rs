@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use lle_core::budget::{Budget, Percentile, Verdict};
-use lle_metrics::{Counter, Draft, FILE_BYTES, Flight, Gauge, Identity, Snapshot, Timer, Window};
+use lle_metrics::{Counter, Draft, FILE_BYTES, Flight, Gauge, Identity, Snapshot, Stage, Timer, Window};
 
 /// Measurements of each row.
 const ROUNDS: usize = 2_000;
@@ -64,11 +64,13 @@ fn main() {
     flight.remove();
 }
 
-/// A counter, a timer, a gauge and the line being typed.
+/// A counter, a timer and its two stages, a gauge and the line being typed.
 fn record_key(flight: &Flight, n: u32) {
     flight.update(|w| {
         w.add(Counter::Keys, 1);
         w.time(Timer::KeyToPaint, 100_000 + u64::from(n));
+        w.stage(Stage::Readline, 2_000 + u64::from(n));
+        w.stage(Stage::Paint, 98_000 + u64::from(n));
         w.set(Gauge::LastStatus, i64::from(n));
         w.draft(
             black_box(b"git commit --amend --no-edit && git push"),

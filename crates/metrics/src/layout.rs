@@ -7,11 +7,15 @@
 //! timers     count, sum, max, buckets u32 each
 //! texts      the line being typed, the last command, what the prompt's time is blamed on
 //! events     a ring of 64-byte slots
+//! parts      of the prompt, of the start: head of 8 words, rows of count, sum, last, max, name
+//! stages     count, sum, last, max
 //! ```
 //!
 //! Everything is in the machine's byte order (a flight file never leaves its machine) and aligned to 8.
 //! `sequence` is odd while a batch is being written (a seqlock). Sections are found through the head,
-//! never by this structure's shape, so tables can grow; `VERSION` changes when a meaning does.
+//! never by this structure's shape, so tables can grow; `VERSION` changes when a meaning does. Sections are added at
+//! the end of the head's list: how many there are is told by where the first of them begins, right behind the list. A
+//! file with fewer lacks the last ones, and a reader that knows fewer passes over the rest.
 
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
@@ -19,7 +23,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Relea
 use super::FILE_BYTES;
 use super::bucket::BUCKETS;
 use super::identity::Identity;
-use super::table::{Counter, Gauge, Timer};
+use super::table::{Counter, Gauge, Stage, Timer};
 
 /// "lusush flight", shortened to a word, with a byte that breaks text-mode transfers.
 pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"LLEfl\x00\xfft");
@@ -66,10 +70,25 @@ pub(crate) enum SectionName {
     LastCommand,
     PromptBlame,
     Events,
+    PromptParts,
+    StartParts,
+    Stages,
 }
 
 /// Sections listed in the head.
-pub(crate) const SECTIONS: usize = 8;
+pub(crate) const SECTIONS: usize = 11;
+
+/// Sections that every file has: those of the first release.
+pub(crate) const SECTIONS_OLDEST: usize = 8;
+
+/// Rows of each table of parts: twice what a prompt of many parts has, and about what a page of slow lines shows.
+pub(crate) const PARTS: usize = 24;
+
+/// Words of a part's name: 48 bytes.
+pub(crate) const PART_NAME_WORDS: usize = 6;
+
+/// Words in front of the rows of a table of parts.
+pub(crate) const PARTS_HEAD_WORDS: usize = 8;
 
 /// The first bytes of the file.
 #[repr(C)]
@@ -104,6 +123,22 @@ impl<const WORDS: usize> Text<WORDS> {
         self.wipe_from(used);
         let length = bytes.len().min(LENGTH_MAX) as u64;
         self.length.store(length << 32 | kept.len() as u64, Relaxed);
+    }
+
+    /// Whether the text is the beginning of `bytes`, as [`Text::write`] would have kept it.
+    pub(crate) fn is(&self, bytes: &[u8]) -> bool {
+        let (kept, _) = bytes.split_at(bytes.len().min(WORDS * 8));
+        if self.length.load(Relaxed) as u32 as usize != kept.len() {
+            return false;
+        }
+        let mut words = self.words.iter();
+        kept.chunks(8).all(|chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            words
+                .next()
+                .is_some_and(|cell| cell.load(Relaxed) == u64::from_ne_bytes(word))
+        })
     }
 
     /// Wipes the text and says that there is one.
@@ -199,6 +234,43 @@ pub(crate) struct EventRing {
     pub(crate) slots: [EventCell; EVENTS],
 }
 
+/// One part of a prompt or of the start.
+#[repr(C)]
+pub(crate) struct PartCell {
+    /// Kind in the low half, the row of what it is a part of, plus one, in the high half; 0 is an empty row.
+    pub(crate) kind: AtomicU64,
+    pub(crate) count: AtomicU64,
+    pub(crate) sum: AtomicU64,
+    pub(crate) last: AtomicU64,
+    pub(crate) max: AtomicU64,
+    /// The round it was last met in, counted from 1.
+    pub(crate) round: AtomicU64,
+    pub(crate) name: Text<PART_NAME_WORDS>,
+}
+
+/// A table of parts: rounds, the whole (sum, last, max), what had no row (count, sum, last, round), rows.
+#[repr(C)]
+pub(crate) struct PartCells {
+    pub(crate) rounds: AtomicU64,
+    pub(crate) whole_sum: AtomicU64,
+    pub(crate) whole_last: AtomicU64,
+    pub(crate) whole_max: AtomicU64,
+    pub(crate) other_count: AtomicU64,
+    pub(crate) other_sum: AtomicU64,
+    pub(crate) other_last: AtomicU64,
+    pub(crate) other_round: AtomicU64,
+    pub(crate) rows: [PartCell; PARTS],
+}
+
+/// One stage.
+#[repr(C)]
+pub(crate) struct StageCells {
+    pub(crate) count: AtomicU64,
+    pub(crate) sum: AtomicU64,
+    pub(crate) last: AtomicU64,
+    pub(crate) max: AtomicU64,
+}
+
 /// The whole file.
 #[repr(C)]
 pub(crate) struct Layout {
@@ -211,6 +283,9 @@ pub(crate) struct Layout {
     pub(crate) last_command: Text<COMMAND_WORDS>,
     pub(crate) prompt_blame: Text<NAME_WORDS>,
     pub(crate) events: EventRing,
+    pub(crate) prompt_parts: PartCells,
+    pub(crate) start_parts: PartCells,
+    pub(crate) stages: [StageCells; Stage::ALL.len()],
 }
 
 const _: () = assert!(
@@ -218,6 +293,7 @@ const _: () = assert!(
     "the file is too small for its tables"
 );
 const _: () = assert!(size_of::<EventCell>() == 64);
+const _: () = assert!(size_of::<PartCells>() == PARTS_HEAD_WORDS * 8 + PARTS * size_of::<PartCell>());
 const _: () = assert!(align_of::<Layout>() == 8);
 
 impl Layout {
@@ -234,6 +310,9 @@ impl Layout {
             (offset_of!(Layout, last_command), COMMAND_WORDS),
             (offset_of!(Layout, prompt_blame), NAME_WORDS),
             (offset_of!(Layout, events), EVENTS),
+            (offset_of!(Layout, prompt_parts), PARTS),
+            (offset_of!(Layout, start_parts), PARTS),
+            (offset_of!(Layout, stages), self.stages.len()),
         ];
         for (section, (offset, rows)) in self.head.sections.iter().zip(sections) {
             section.offset.store(offset as u32, Relaxed);

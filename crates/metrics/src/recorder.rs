@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::bucket;
 use super::layout::{EVENT_TEXT_WORDS, EVENTS, Layout};
+use super::parts::{self, NewPart, Parted};
 use super::sys;
-use super::table::{Counter, EventKind, Gauge, Timer};
+use super::table::{Counter, EventKind, Gauge, Stage, Timer};
 
 /// Whether the line being typed may be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,5 +103,29 @@ impl Recorder<'_> {
     /// Keeps what most of the last prompt's time is blamed on, such as `__git_ps1`: 64 bytes.
     pub fn prompt_blame(&mut self, name: &[u8]) {
         self.layout.prompt_blame.write(name);
+    }
+
+    /// Adds a sample to a stage.
+    #[inline]
+    pub fn stage(&mut self, stage: Stage, ns: u64) {
+        if let Some(cells) = self.layout.stages.get(stage as usize) {
+            cells
+                .count
+                .store(cells.count.load(Relaxed).wrapping_add(1), Relaxed);
+            cells.sum.store(cells.sum.load(Relaxed).wrapping_add(ns), Relaxed);
+            cells.last.store(ns, Relaxed);
+            if ns > cells.max.load(Relaxed) {
+                cells.max.store(ns, Relaxed);
+            }
+        }
+    }
+
+    /// Keeps what one prompt, or the start, took and what it spent it on; 24 parts at most.
+    pub fn parts(&mut self, of: Parted, whole_ns: u64, parts: &[NewPart<'_>]) {
+        let table = match of {
+            Parted::Prompt => &self.layout.prompt_parts,
+            Parted::Start => &self.layout.start_parts,
+        };
+        parts::record(table, whole_ns, parts);
     }
 }

@@ -15,7 +15,8 @@ use super::bucket::BUCKETS;
 use super::histogram::Histogram;
 use super::identity::Identity;
 use super::layout::{self, HIDDEN, MAGIC, SectionName, UNKNOWN, VERSION, VERSION_OLDEST};
-use super::table::{Counter, EventKind, Gauge, Timer};
+use super::parts::{Parted, Parts, Times};
+use super::table::{Counter, EventKind, Gauge, Stage, Timer};
 
 /// Copies taken before a moving sequence counts as torn. A batch takes well under a microsecond and a
 /// copy a few, so failing twice means an extraordinarily busy writer, and 64 times a dead one.
@@ -259,6 +260,29 @@ impl Snapshot {
         self.text_of(SectionName::PromptBlame).text
     }
 
+    /// What the prompts, or the start, spent their time on; empty if the writer does not tell.
+    pub fn parts(&self, of: Parted) -> Parts<'_> {
+        let section = self.sections.of(match of {
+            Parted::Prompt => SectionName::PromptParts,
+            Parted::Start => SectionName::StartParts,
+        });
+        Parts::new(self, section)
+    }
+
+    /// What a stage took; never, if the writer does not know it.
+    pub fn stage(&self, stage: Stage) -> Times {
+        let section = self.sections.of(SectionName::Stages);
+        let row = section.offset + stage as usize * size_of::<layout::StageCells>();
+        let known = (stage as usize) < section.rows;
+        let word = |at: usize| known.then(|| self.word(row + at * 8)).flatten().unwrap_or(0);
+        Times {
+            count: word(0),
+            sum_ns: word(1),
+            last_ns: word(2),
+            max_ns: word(3),
+        }
+    }
+
     /// The last events, oldest first, at most 128.
     pub fn events(&self) -> impl Iterator<Item = Event<'_>> {
         let section = self.sections.of(SectionName::Events);
@@ -302,7 +326,7 @@ impl Snapshot {
         self.text(section.offset, section.rows)
     }
 
-    fn text(&self, offset: usize, words: usize) -> DraftLine<'_> {
+    pub(crate) fn text(&self, offset: usize, words: usize) -> DraftLine<'_> {
         let length = self.word(offset).unwrap_or(0);
         if length == HIDDEN {
             return DraftLine {
@@ -320,7 +344,7 @@ impl Snapshot {
         }
     }
 
-    fn word(&self, offset: usize) -> Option<u64> {
+    pub(crate) fn word(&self, offset: usize) -> Option<u64> {
         word_at(&self.bytes, offset)
     }
 }
@@ -366,8 +390,10 @@ impl Sections {
             });
         }
         let mut sections = Sections::default();
-        for (at, (span, (section, row_bytes, extra))) in sections.0.iter_mut().zip(SHAPES).enumerate() {
-            let (offset, rows) = halves_at(bytes, 24 + at * 8);
+        let listed = listed(bytes).ok_or(ReadError::Damaged { section: "identity" })?;
+        let known = sections.0.iter_mut().zip(SHAPES).take(listed);
+        for (at, (span, (section, row_bytes, extra))) in known.enumerate() {
+            let (offset, rows) = halves_at(bytes, LIST_AT + at * 8);
             *span = Span {
                 offset: offset as usize,
                 rows: rows as usize,
@@ -384,6 +410,16 @@ impl Sections {
     }
 }
 
+/// Sections a file lists: the list ends where the first section begins. None if that is not where one can begin.
+fn listed(bytes: &[u8]) -> Option<usize> {
+    let (first, _) = halves_at(bytes, LIST_AT);
+    let list = (first as usize).checked_sub(LIST_AT)?;
+    (list.is_multiple_of(8) && list / 8 >= layout::SECTIONS_OLDEST).then_some(list / 8)
+}
+
+/// Where the head's list of sections begins.
+const LIST_AT: usize = 24;
+
 /// Each section's name, bytes a row, and bytes before the first row, in the head's order.
 const SHAPES: [(&str, usize, usize); layout::SECTIONS] = [
     ("identity", size_of::<layout::IdentityCells>(), 0),
@@ -394,6 +430,17 @@ const SHAPES: [(&str, usize, usize); layout::SECTIONS] = [
     ("last command", 8, 8),
     ("prompt blame", 8, 8),
     ("events", 64, 8),
+    (
+        "parts of the prompt",
+        size_of::<layout::PartCell>(),
+        8 * layout::PARTS_HEAD_WORDS,
+    ),
+    (
+        "parts of the start",
+        size_of::<layout::PartCell>(),
+        8 * layout::PARTS_HEAD_WORDS,
+    ),
+    ("stages", size_of::<layout::StageCells>(), 0),
 ];
 
 /// Opens a file that may be anything, and says how long it is: follows no link, waits for no FIFO.

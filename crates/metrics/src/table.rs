@@ -89,6 +89,16 @@ table! {
 }
 
 table! {
+    /// Steps of what a timer measures as a whole: how often, how long in all, the last time and at most.
+    Stage {
+        Readline,       "readline",        Nanoseconds, "From reading a key to readline's wish to show the text.";
+        Paint,          "paint",           Nanoseconds, "From that wish to the last byte written, colouring included.";
+        CompletionFork, "completion_fork", Nanoseconds, "From Tab to the child that completes.";
+        CompletionWork, "completion_work", Nanoseconds, "Bash's completion itself, in the child.";
+    }
+}
+
+table! {
     /// Numbers that only grow.
     Counter {
         Keys,                  "keys",                    Count, "Keys read from the terminal.";
@@ -176,6 +186,7 @@ table! {
         CompletionCacheBytes, "completion_cache_bytes", Bytes, "Bytes in the completion cache.";
         CachesChecked, "caches_checked", Count, "Entries of caches that were worked out anew to check them.";
         CachesWrong, "caches_wrong", Count, "Entries of those that were wrong.";
+        AttributeOn,          "attribute_on",            Flag,            "What prompts spend their time on is recorded.";
     }
 }
 
@@ -219,6 +230,12 @@ mod tests {
         }
         check(
             Timer::ALL
+                .iter()
+                .map(|row| (*row as usize, row.name(), row.about()))
+                .collect(),
+        );
+        check(
+            Stage::ALL
                 .iter()
                 .map(|row| (*row as usize, row.name(), row.about()))
                 .collect(),

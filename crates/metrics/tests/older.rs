@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use lle_metrics::{Counter, EventKind, Gauge, Snapshot, Timer};
+use lle_metrics::{Counter, EventKind, Gauge, Parted, Snapshot, Stage, Timer};
 
 /// Rows of each table when `flight-1-2026-11.bin` was made. Row `n` of the counters holds `1000 + n`, of the gauges
 /// `2000 + n`; timer `n` has the samples 1000, 2000, … up to `n + 1` of them.
@@ -77,6 +77,15 @@ fn rows_it_lacks_are_unknown() {
     }
     for gauge in &Gauge::ALL[GAUGES..] {
         assert_eq!(old.gauge(*gauge), None, "{}", gauge.name());
+    }
+    for stage in Stage::ALL {
+        assert_eq!(old.stage(*stage).count, 0, "{}", stage.name());
+    }
+    for of in [Parted::Prompt, Parted::Start] {
+        assert_eq!(
+            (old.parts(of).whole().count, old.parts(of).rows().count()),
+            (0, 0)
+        );
     }
     for timer in &Timer::ALL[TIMERS..] {
         assert_eq!(old.histogram(*timer).count, 0, "{}", timer.name());

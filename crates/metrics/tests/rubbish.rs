@@ -7,9 +7,23 @@ use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
-use lle_metrics::{Counter, Draft, EventKind, Flight, Gauge, ReadError, Snapshot, Timer, Window, liveness};
+use lle_metrics::{
+    Counter, Draft, EventKind, Flight, Gauge, NewPart, PartKind, Parted, ReadError, Snapshot, Stage, Timer,
+    Window, liveness,
+};
 use proptest::prelude::*;
 use support::identity;
+
+fn part(name: &str, ns: u64, parent: Option<usize>) -> NewPart<'_> {
+    let kind = parent.map_or(PartKind::Command, |_| PartKind::Inner);
+    NewPart {
+        kind,
+        name: name.as_bytes(),
+        ns,
+        count: 1,
+        parent,
+    }
+}
 
 /// A flight file with something in every section.
 fn written(dir: &Path) -> (PathBuf, Vec<u8>) {
@@ -25,6 +39,12 @@ fn written(dir: &Path) -> (PathBuf, Vec<u8>) {
             w.event(EventKind::Notice, code, 0, b"text");
         }
         w.draft(b"line", Draft::Kept);
+        for stage in Stage::ALL {
+            w.stage(*stage, 1_000);
+        }
+        for of in [Parted::Prompt, Parted::Start] {
+            w.parts(of, 5_000, &[part("f", 4_000, None), part("g", 3_000, Some(0))]);
+        }
     });
     let path = flight.path().unwrap().to_owned();
     let bytes = fs::read(&path).unwrap();
@@ -51,6 +71,12 @@ fn look(path: &Path) -> Result<(), ReadError> {
         assert!(snapshot.events().count() <= lle_metrics::FILE_BYTES);
         assert!(snapshot.draft().text.len() <= lle_metrics::FILE_BYTES);
         black_box((snapshot.last_command(), snapshot.prompt_blame()));
+        black_box(all(Stage::ALL, |row| snapshot.stage(row)));
+        for of in [Parted::Prompt, Parted::Start] {
+            let parts = snapshot.parts(of);
+            black_box((parts.whole(), parts.other()));
+            assert!(parts.rows().count() <= lle_metrics::FILE_BYTES);
+        }
     });
     if let Ok(window) = Window::open(path) {
         black_box((
@@ -101,6 +127,11 @@ fn the_head_is_checked() {
     check(
         &with(36, &u32::MAX.to_ne_bytes()),
         "is damaged: its counters section lies outside",
+    );
+    // The first section begins inside the list of sections.
+    check(
+        &with(24, &64u32.to_ne_bytes()),
+        "is damaged: its identity section lies outside",
     );
     // A writer that knows fewer or no counters is merely older.
     check(&with(36, &0u32.to_ne_bytes()), "fine");

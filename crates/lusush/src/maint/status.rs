@@ -14,7 +14,7 @@ use lle_maintenance::real::process;
 use super::session::{SCHEMA_VERSION, Session, State, Status, Unreadable};
 
 /// Files looked at. A thousand sessions are promised; the rest are dead ones that piled up.
-const FILES_MAX: usize = 2_000;
+pub(super) const FILES_MAX: usize = 2_000;
 
 /// Why there is no status.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,366 @@
+//! Where the time of each prompt, and of the start, goes: every command that bash runs then, by name.
+//!
+//! Bash tells nobody that a command has ended either. But it looks `PIPESTATUS` up whenever it sets the status of a
+//! pipeline: after each simple command, function, `[[` and `((`, and for each foreground child. A function hung on that
+//! variable, as on `PROMPT_COMMAND` in [`crate::prompt_clock`], is called then and gives the variable back unchanged. A
+//! `$(…)` of `PS1` is seen by its fork.
+//!
+//! ```text
+//!  PROMPT_COMMAND looked up ─▸ hang ─▸ stamp … stamp ─▸ PS1 looked up ─▸ fork … fork ─▸ the prompt: take off
+//!                                        │ since the last one                │ until the next one, or the end
+//!                                        └ which function, which command     └ the k-th `$(…)` of the text
+//! ```
+//!
+//! The function hangs there only then, and from the load of LLE to the first prompt: the user's own loops pay
+//! nothing. What a stamp costs is one clock read, in loops less than that; names are looked for only when [`GRAIN_NS`] have passed.
+//!
+//! Not every look-up is the end of a command (the parser saves the variable, too). Which it is shows in
+//! `command_string_index`, which bash sets to 0 before it prints a command it is about to run, and reads only while it
+//! prints: LLE sets it back to 0 at each stamp, and where it is 0 at the next one no command has begun.
+//!
+//! Invariants: nothing is allocated; a time without a certain name stays without one ("bash itself"); a forked child
+//! records nothing.
+
+mod fork;
+pub(crate) mod names;
+pub(crate) mod ps1;
+mod stack;
+mod start;
+pub(crate) mod table;
+
+use crate::abi::ShellVar;
+use crate::clock;
+use crate::prompt_clock::is_variable;
+use crate::symbols::Bash;
+use libc::c_int;
+use lle_metrics::{PartKind, Parted};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering::Relaxed};
+use table::{Name, Table};
+
+/// A command inside a function, or a line of a start-up file, that took less than this is not named by itself; a
+/// prompt's part of a hundredth of the 10 ms that nobody notices needs no name.
+const GRAIN_NS: u64 = 100_000;
+
+/// So many quick commands in a row are a loop inside a function: from then on the clock is read only once in
+/// [`SKIPPED_MAX`] commands, and after each that forks. A clock read takes a fiftieth of the quickest command.
+const LOOP_MIN: u32 = 32;
+const SKIPPED_MAX: u32 = 7;
+
+/// Forks of one expansion of `PS1` that are told apart.
+const FORKS_MAX: usize = 16;
+
+/// What is being divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Phase {
+    /// Nothing: a command of the user's runs, a line is edited.
+    Off,
+    /// From the load of LLE to the first prompt.
+    Start,
+    /// `PROMPT_COMMAND` runs.
+    Command,
+    /// `PS1` is expanded.
+    Expand,
+}
+
+static PHASE: AtomicU8 = AtomicU8::new(Phase::Off as u8);
+/// `lle set attribute off`.
+static ENABLED: AtomicBool = AtomicBool::new(true);
+/// A stamp is being worked on: another look-up of the variable inside it is none.
+static BUSY: AtomicBool = AtomicBool::new(false);
+static STATE: AtomicPtr<Attribution> = AtomicPtr::new(std::ptr::null_mut());
+
+fn is_in(phase: Phase) -> bool {
+    PHASE.load(Relaxed) == phase as u8
+}
+
+fn enter(phase: Phase) {
+    PHASE.store(phase as u8, Relaxed);
+}
+
+/// One round under way.
+pub(crate) struct Attribution {
+    bash: Bash,
+    /// Until when the time is attributed, in ns of [`clock::now`].
+    last: u64,
+    /// Depth of functions at the last stamp.
+    depth: c_int,
+    /// The function called by `PROMPT_COMMAND` itself, and the one called by that.
+    outer: Name,
+    inner: Name,
+    /// What bash forked for since the last stamp, if it did.
+    forked: Option<Name>,
+    /// The line of a start-up file that it forked for.
+    forked_line: Option<c_int>,
+    /// The command that was counted last.
+    ran: Name,
+    /// Stamps in a function, one after another, that were quick; and of those the last without a look at the clock.
+    quick_ones: u32,
+    skipped: u32,
+    pub(crate) table: Table,
+    forks: [u64; FORKS_MAX],
+    forks_seen: usize,
+}
+
+/// The state, between stamps; the borrow ends before bash runs anything that could look a variable up.
+fn state() -> Option<&'static mut Attribution> {
+    // SAFETY: null or a leaked box; bash has one thread, and `BUSY` keeps a stamp out of another.
+    unsafe { STATE.load(Relaxed).as_mut() }
+}
+
+/// LLE was loaded: what bash runs from now on belongs to the start.
+pub(crate) fn begin_start(bash: Bash) {
+    if !STATE.load(Relaxed).is_null() {
+        return;
+    }
+    let fresh = Attribution {
+        bash,
+        last: clock::now(),
+        depth: 0,
+        outer: Name::default(),
+        inner: Name::default(),
+        forked: None,
+        forked_line: None,
+        ran: Name::default(),
+        quick_ones: 0,
+        skipped: 0,
+        table: Table::default(),
+        forks: [0; FORKS_MAX],
+        forks_seen: 0,
+    };
+    STATE.store(Box::leak(Box::new(fresh)), Relaxed);
+    fork::watch();
+    if ENABLED.load(Relaxed) {
+        hang(&bash, true);
+        enter(Phase::Start);
+    }
+}
+
+/// `PROMPT_COMMAND` is looked up, by bash itself: its commands follow.
+pub(crate) fn command_looked_up(now: u64) {
+    if is_in(Phase::Start) || BUSY.load(Relaxed) {
+        return;
+    }
+    begin_round(now);
+    if let Some(a) = state()
+        && is_in(Phase::Command)
+    {
+        hang(&a.bash, true);
+    }
+}
+
+/// `PS1` is looked up, by bash itself: its expansion follows.
+pub(crate) fn ps1_looked_up(now: u64) {
+    if is_in(Phase::Start) || BUSY.load(Relaxed) {
+        return;
+    }
+    if is_in(Phase::Off) {
+        begin_round(now);
+    }
+    if let Some(a) = state()
+        && !is_in(Phase::Off)
+    {
+        (a.last, a.depth, a.forks_seen) = (now, 0, 0);
+        enter(Phase::Expand);
+    }
+}
+
+fn begin_round(now: u64) {
+    let Some(a) = state().filter(|_| ENABLED.load(Relaxed)) else {
+        return;
+    };
+    (a.last, a.depth, a.forked, a.forks_seen) = (now, 0, None, 0);
+    (a.ran, a.quick_ones, a.skipped) = (Name::default(), 0, 0);
+    a.table.clear();
+    a.forget_printed();
+    enter(Phase::Command);
+}
+
+/// Divides what follows, or does not.
+pub(crate) fn set_enabled(on: bool) {
+    ENABLED.store(on, Relaxed);
+    if !on && !is_in(Phase::Off) {
+        end();
+    }
+}
+
+/// Takes everything off until the next round.
+pub(crate) fn end() {
+    enter(Phase::Off);
+    if let Some(bash) = state().map(|a| a.bash) {
+        hang(&bash, false);
+    }
+}
+
+/// The prompt is about to be shown: says what was divided, and takes everything off.
+///
+/// `ps1` is the text that was expanded.
+pub(crate) fn finish(now: u64, ps1: &[u8]) -> Option<Parted> {
+    let a = state()?;
+    let of = match PHASE.load(Relaxed) {
+        p if p == Phase::Off as u8 => None,
+        p if p == Phase::Start as u8 => Some(Parted::Start),
+        p => {
+            if p == Phase::Expand as u8 {
+                let seen = a.forks_seen;
+                let kept = a.forks.get(..seen).unwrap_or(&a.forks);
+                ps1::divide(&mut a.table, ps1, kept, seen, now);
+            }
+            Some(Parted::Prompt)
+        }
+    };
+    end();
+    of
+}
+
+/// Gives `f` the parts of the round that [`finish`] ended. They stay until the next round begins.
+pub(crate) fn with_parts<T>(f: impl FnOnce(&mut Table) -> T) -> Option<T> {
+    Some(f(&mut state()?.table))
+}
+
+/// Runs `f`, whose look-ups of variables are LLE's own and no sign of anything.
+pub(crate) fn quietly<T>(f: impl FnOnce() -> T) -> T {
+    let was_busy = BUSY.swap(true, Relaxed);
+    let value = f();
+    BUSY.store(was_busy, Relaxed);
+    value
+}
+
+/// Hangs the stamp on `PIPESTATUS`, or takes it off.
+fn hang(bash: &Bash, on: bool) {
+    let Some(find) = bash.find_variable else { return };
+    let ours: Dynamic = stamp;
+    let (from, to) = if on {
+        (None, Some(ours))
+    } else {
+        (Some(ours), None)
+    };
+    let same = |now: Option<Dynamic>| now.map(|f| f as usize) == from.map(|f| f as usize);
+    // SAFETY: as in `prompt_clock::hang`: the variable is looked at before anything is written.
+    quietly(|| unsafe {
+        let v = find(c"PIPESTATUS".as_ptr());
+        if !v.is_null() && is_variable(v, c"PIPESTATUS") && same((*v).dynamic_value) {
+            (*v).dynamic_value = to;
+        }
+    });
+}
+
+/// `sh_var_value_func_t`.
+type Dynamic = unsafe extern "C-unwind" fn(*mut ShellVar) -> *mut ShellVar;
+
+/// Bash looks `PIPESTATUS` up.
+unsafe extern "C-unwind" fn stamp(v: *mut ShellVar) -> *mut ShellVar {
+    if is_in(Phase::Off) || BUSY.load(Relaxed) {
+        return v;
+    }
+    // No exchange: there is one thread.
+    BUSY.store(true, Relaxed);
+    let divided = catch_unwind(AssertUnwindSafe(|| {
+        if let Some(a) = state() {
+            a.stamp();
+        }
+    }));
+    if divided.is_err() {
+        enter(Phase::Off);
+    }
+    BUSY.store(false, Relaxed);
+    v
+}
+
+impl Attribution {
+    fn stamp(&mut self) {
+        // The commands of a trap belong to what was running.
+        if self.bash.flag(self.bash.running_trap) {
+            return;
+        }
+        let depth = self.bash.number(self.bash.variable_context);
+        if is_in(Phase::Start) {
+            if depth == 0 {
+                self.stamp_start(clock::now());
+            }
+            return;
+        }
+        let fresh = self.forget_printed();
+        let before = std::mem::replace(&mut self.depth, depth);
+        if before == 0 && depth > 0 {
+            self.outer = self.function(0).unwrap_or_default();
+            self.inner = Name::default();
+        }
+        let in_loop = self.quick_ones >= LOOP_MIN && self.skipped < SKIPPED_MAX;
+        let skip = in_loop && depth > 0 && before > 0 && self.forked.is_none();
+        let now = if skip { self.last } else { clock::now() };
+        let since = now.saturating_sub(self.last);
+        if depth > 0 && since < GRAIN_NS {
+            self.quick_ones = self.quick_ones.saturating_add(1);
+            self.skipped = if skip { self.skipped + 1 } else { 0 };
+            if fresh {
+                self.forked = None;
+            }
+            if depth == 1 {
+                self.inner = Name::default();
+            }
+            return;
+        }
+        let forked = self.forked.take();
+        self.last = now;
+        self.quick_ones = 0;
+        let skipped = std::mem::take(&mut self.skipped);
+        let kind = if is_in(Phase::Expand) {
+            PartKind::Expanded
+        } else {
+            PartKind::Command
+        };
+        let of_function = depth > 0 || before > depth;
+        let ran = match forked {
+            None if fresh => self.printed(),
+            forked => forked,
+        };
+        let outer = if of_function { Some(self.outer) } else { ran };
+        let Some(outer) = outer.filter(|name| !name.is_empty()) else {
+            return;
+        };
+        let row = self.table.add(kind, outer, since, None, of_function);
+        // One command may be stamped more than once: before its `$(…)` forks, and when that has ended.
+        let begun = outer != std::mem::replace(&mut self.ran, outer) || fresh;
+        if depth == 0 && (of_function || begun) {
+            self.table.ran(row);
+        }
+        let inner = match depth {
+            0 => Name::default(),
+            1 if before > 1 => std::mem::take(&mut self.inner),
+            // One of those that were skipped may have taken it.
+            1 if skipped > 0 && forked.is_none() => Name::default(),
+            1 => ran.unwrap_or_default(),
+            _ => {
+                self.inner = self.function(1).unwrap_or_default();
+                self.inner
+            }
+        };
+        if !inner.is_empty() {
+            let within = self
+                .table
+                .add(PartKind::Inner, inner, since, row, depth > 1 || before > 1);
+            let begun = inner != std::mem::replace(&mut self.ran, inner) || fresh;
+            if depth == 1 && (before > 1 || begun) {
+                self.table.ran(within);
+            }
+        }
+    }
+
+    /// Says whether bash has begun a command since the last call.
+    fn forget_printed(&self) -> bool {
+        let Some(index) = self.bash.command_string_index else {
+            return true;
+        };
+        // SAFETY: bash sets the index to 0 itself before it prints, and no printing is under way: see the module's head.
+        unsafe { std::mem::replace(&mut *index, 0) > 0 }
+    }
+
+    /// The text of the command that ran last.
+    fn printed(&self) -> Option<Name> {
+        let text = self.bash.printed_except_trap?;
+        // SAFETY: null or a nul-terminated string of bash's, copied before anything can free it.
+        Some(names::command(unsafe { crate::readline::text(*text) }))
+    }
+}

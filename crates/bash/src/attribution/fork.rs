@@ -1,0 +1,47 @@
+//! Forks of the shell, seen by the C library's own hook: each `$(…)` of `PS1` is one.
+//!
+//! Invariant: the handlers allocate nothing and lock nothing; in the child only the phase is left, so that it
+//! stamps nothing.
+
+use super::{Attribution, Phase, enter, is_in, names, state};
+use crate::clock;
+
+/// Sees every fork from now on.
+pub(super) fn watch() {
+    // SAFETY: the functions live as long as the process, since the object is never unmapped. Failing means no memory:
+    // then substitutions are not told apart.
+    unsafe { libc::pthread_atfork(Some(before), None, Some(in_child)) };
+}
+
+unsafe extern "C" fn before() {
+    if is_in(Phase::Off) {
+        return;
+    }
+    if let Some(a) = state() {
+        a.forks_now();
+    }
+}
+
+unsafe extern "C" fn in_child() {
+    enter(Phase::Off);
+}
+
+impl Attribution {
+    fn forks_now(&mut self) {
+        if is_in(Phase::Start) {
+            self.note_line();
+        } else if is_in(Phase::Expand) {
+            if let Some(at) = self.forks.get_mut(self.forks_seen) {
+                *at = clock::now();
+            }
+            self.forks_seen = self.forks_seen.saturating_add(1);
+        } else if self.forked.is_none()
+            && let Some(text) = self.bash.printed
+        {
+            // The first of a pipeline's forks names it.
+            // SAFETY: null or a nul-terminated buffer of bash's, copied at once.
+            self.forked =
+                Some(names::command(unsafe { crate::readline::text(*text) })).filter(|n| !n.is_empty());
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! `maint why` for people: a pure function of what is known.
+
+use std::fmt::Write;
+
+use lle_core::quantity::{count, duration, several};
+
+use super::{Share, Subject, Why};
+use crate::text::{COLUMNS, Ink, printable, wrapped};
+
+/// Columns of a part's name, in which its own parts are indented.
+const NAME: usize = 36;
+
+/// A part that takes this much of the whole is what to look at.
+const LARGE_PERCENT: f64 = 25.0;
+
+/// A whole that takes less than this needs no advice: nobody notices it.
+const FAST_NS: u64 = 20_000_000;
+
+/// Writes the table.
+pub(crate) fn text(why: &Why, ink: Ink) -> String {
+    let mut out = String::new();
+    let Some(whole) = &why.whole else {
+        let _ = writeln!(out, "Session {}: {}.", why.session, nothing(why.of));
+        if let Some(unknown) = &why.unknown {
+            let _ = writeln!(out, "{}", wrapped(unknown, COLUMNS, 0));
+        }
+        return out;
+    };
+    let show = |ns: Option<u64>| ns.map_or("-".to_owned(), |ns| duration(ns as f64));
+    let told = match why.of {
+        Subject::Startup => format!("took {}", show(whole.last_ns)),
+        _ => format!(
+            "{} took {} on average{}",
+            several(whole.count, one(why.of), more(why.of)),
+            show(whole.mean_ns),
+            whole.last_ns.map_or(String::new(), |ns| format!(
+                ", the last one {}",
+                duration(ns as f64)
+            ))
+        ),
+    };
+    let title = format!("{} of session {}", heading(why.of), why.session);
+    let _ = writeln!(out, "{}", ink.strong(&title));
+    let _ = writeln!(out, "  {told}");
+    let _ = writeln!(
+        out,
+        "  {:NAME$} {:>6} {:>8} {:>8} {:>8} {:>6}",
+        "", "share", "last", "mean", "max", "n"
+    );
+    let (parts, besides): (Vec<_>, Vec<_>) = why
+        .parts
+        .iter()
+        .partition(|part| !part.besides || part.within.is_some());
+    parts.iter().for_each(|part| row(&mut out, part));
+    if !besides.is_empty() {
+        let _ = writeln!(
+            out,
+            "  {}",
+            match why.of {
+                Subject::Startup => "each file with all that it sources:",
+                _ => "besides:",
+            }
+        );
+        besides.iter().for_each(|part| row(&mut out, part));
+    }
+    if let Some(unknown) = &why.unknown {
+        let _ = writeln!(out, "{}", wrapped(unknown, COLUMNS, 0));
+    }
+    if let Some(advice) = advice(why) {
+        let _ = writeln!(out, "{}", wrapped(&advice, COLUMNS, 0));
+    }
+    out
+}
+
+fn row(out: &mut String, part: &Share) {
+    let show = |ns: Option<u64>| ns.map_or("-".to_owned(), |ns| duration(ns as f64));
+    let indent = if part.within.is_some() { 2 } else { 0 };
+    let label = printable(&label(part), NAME - indent);
+    let pad = " ".repeat(NAME - label.chars().count().min(NAME - indent) - indent);
+    let share = part
+        .share_percent
+        .map_or("-".to_owned(), |share| format!("{share:.1}%"));
+    let spent = &part.spent;
+    let _ = writeln!(
+        out,
+        "  {}{label}{pad} {share:>6} {:>8} {:>8} {:>8} {:>6}",
+        " ".repeat(indent),
+        show(spent.last_ns),
+        show(spent.mean_ns),
+        show(spent.max_ns),
+        count(spent.count)
+    );
+}
+
+/// A part's name with where it is.
+fn label(part: &Share) -> String {
+    let name = &part.name;
+    match part.kind {
+        "substitution" => format!("$({name})"),
+        "one_of" => format!("one of: {name}"),
+        "lle" => format!("LLE: {name}"),
+        "first_prompt" => format!("{name}, the first time"),
+        "expanded" => format!("PS1: {name}"),
+        _ => name.clone(),
+    }
+}
+
+fn heading(of: Subject) -> &'static str {
+    match of {
+        Subject::Prompt => "Prompt",
+        Subject::Startup => "Start",
+        Subject::Key => "Keys",
+        Subject::Completion => "Completion",
+    }
+}
+
+fn one(of: Subject) -> &'static str {
+    match of {
+        Subject::Prompt => "prompt",
+        Subject::Startup => "start",
+        Subject::Key => "key",
+        Subject::Completion => "completion",
+    }
+}
+
+fn more(of: Subject) -> &'static str {
+    match of {
+        Subject::Prompt => "prompts",
+        Subject::Startup => "starts",
+        Subject::Key => "keys",
+        Subject::Completion => "completions",
+    }
+}
+
+fn nothing(of: Subject) -> &'static str {
+    match of {
+        Subject::Prompt => "no prompt yet",
+        Subject::Startup => "no first prompt yet",
+        Subject::Key => "no key yet",
+        Subject::Completion => "nothing was completed yet",
+    }
+}
+
+/// What to do about the largest part, if it is one that the user can change.
+fn advice(why: &Why) -> Option<String> {
+    let whole = why.whole.as_ref()?;
+    let slow = whole.mean_ns? >= FAST_NS;
+    let large = why
+        .parts
+        .iter()
+        .filter(|part| !part.besides && part.share_percent.is_some_and(|share| share >= LARGE_PERCENT))
+        .max_by(|a, b| a.spent.sum_ns.cmp(&b.spent.sum_ns))
+        .filter(|_| slow)?;
+    let name = printable(&large.name, 40);
+    Some(match large.kind {
+        "prompt_command" => format!(
+            "Most of it is `{name}`, which PROMPT_COMMAND runs: see where your start-up files set it."
+        ),
+        "substitution" => format!("Most of it is `$({name})` in PS1: see where your start-up files set PS1."),
+        "one_of" => format!("Most of it is one of {name}, in PS1: see where your start-up files set PS1."),
+        "line" => format!("Most of it is the line {name}."),
+        _ => return None,
+    })
+}

@@ -1,0 +1,139 @@
+use lle_metrics::{Flight, Identity, NewPart, Recorder};
+
+use super::*;
+use crate::text::Ink;
+
+fn snapshot(fill: impl FnOnce(&mut Recorder<'_>)) -> Snapshot {
+    let identity = Identity {
+        session_id: 0x0123_4567_89ab_cdef,
+        pid: 4711,
+        ..Identity::default()
+    };
+    let flight = Flight::private(&identity);
+    flight.update(fill);
+    flight.snapshot().expect("a private flight is readable")
+}
+
+fn part(kind: PartKind, name: &str, ns: u64, parent: Option<usize>) -> NewPart<'_> {
+    NewPart {
+        kind,
+        name: name.as_bytes(),
+        ns,
+        count: 1,
+        parent,
+    }
+}
+
+fn prompt() -> Snapshot {
+    snapshot(|w| {
+        let parts = [
+            part(PartKind::Command, "slow_fn", 50_000_000, None),
+            part(PartKind::Inner, "sleep 0.05", 49_000_000, Some(0)),
+            part(PartKind::Substitution, "git status\u{1b}[2J", 80_000_000, None),
+            part(PartKind::Own, "paint", 30_000, None),
+        ];
+        w.parts(Parted::Prompt, 131_000_000, &parts);
+        w.parts(Parted::Prompt, 52_000_000, &parts[..2]);
+    })
+}
+
+#[test]
+fn the_parts_of_a_prompt() {
+    let text = render::text(&why(&prompt(), Subject::Prompt), Ink::Plain);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    insta::assert_snapshot!(text, @r"
+    Prompt of session 0123456789abcdef
+      2 prompts took 91.5 ms on average, the last one 52 ms
+                                            share     last     mean      max      n
+      slow_fn                               54.6%    50 ms    50 ms    50 ms      2
+        sleep 0.05                          53.6%    49 ms    49 ms    49 ms      2
+      $(git status�[2J)                     43.7%        -    80 ms    80 ms      1
+      LLE: paint                             0.0%        -    30 µs    30 µs      1
+      bash itself, and what is not known     1.6%     2 ms   1.5 ms        -      2
+    Most of it is `slow_fn`, which PROMPT_COMMAND runs: see where your start-up
+    files set it.
+    ");
+}
+
+#[test]
+fn nothing_yet() {
+    let empty = snapshot(|_| {});
+    let text = [
+        Subject::Prompt,
+        Subject::Startup,
+        Subject::Key,
+        Subject::Completion,
+    ]
+    .map(|of| render::text(&why(&empty, of), Ink::Plain))
+    .concat();
+    insta::assert_snapshot!(text, @r"
+    Session 0123456789abcdef: no prompt yet.
+    Session 0123456789abcdef: no first prompt yet.
+    Session 0123456789abcdef: no key yet.
+    Session 0123456789abcdef: nothing was completed yet.
+    ");
+}
+
+#[test]
+fn the_parts_of_the_start_of_a_key_and_of_a_completion() {
+    let seen = snapshot(|w| {
+        let parts = [
+            part(PartKind::Line, "~/.bashrc:12", 300_000_000, None),
+            part(PartKind::File, "~/.bashrc", 380_000_000, None),
+            part(PartKind::FirstPrompt, "PROMPT_COMMAND", 9_000_000, None),
+        ];
+        w.parts(Parted::Start, 400_000_000, &parts);
+        w.time(Timer::KeyToPaint, 40_000);
+        w.stage(Stage::Readline, 10_000);
+        w.stage(Stage::Paint, 30_000);
+        w.time(Timer::Highlight, 5_000);
+        w.time(Timer::Suggestion, 90_000);
+        w.time(Timer::Completion, 6_000_000);
+        w.stage(Stage::CompletionFork, 1_000_000);
+        w.stage(Stage::CompletionWork, 4_000_000);
+    });
+    let text = [Subject::Startup, Subject::Key, Subject::Completion]
+        .map(|of| render::text(&why(&seen, of), Ink::Plain))
+        .concat();
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    insta::assert_snapshot!(text, @r"
+    Start of session 0123456789abcdef
+      took 400 ms
+                                            share     last     mean      max      n
+      ~/.bashrc:12                          75.0%   300 ms   300 ms   300 ms      1
+      PROMPT_COMMAND, the first time         2.3%     9 ms     9 ms     9 ms      1
+      PS1, bash itself, what is not known   22.8%    91 ms    91 ms        -      1
+      each file with all that it sources:
+      ~/.bashrc                             95.0%   380 ms   380 ms   380 ms      1
+    Most of it is the line ~/.bashrc:12.
+    Keys of session 0123456789abcdef
+      1 key took 40 µs on average
+                                            share     last     mean      max      n
+      readline                              25.0%    10 µs    10 µs    10 µs      1
+      paint                                 75.0%    30 µs    30 µs    30 µs      1
+      besides:
+      colouring, in the paint and after it      -        -     5 µs     5 µs      1
+      suggestion, after the echo                -        -    90 µs    90 µs      1
+    Completion of session 0123456789abcdef
+      1 completion took 6 ms on average
+                                            share     last     mean      max      n
+      start of the child                    16.7%     1 ms     1 ms     1 ms      1
+      bash's completion                     66.7%     4 ms     4 ms     4 ms      1
+      arrival, and what is not known        16.7%        -     1 ms        -      1
+    ");
+}
+
+#[test]
+fn the_shares_sum_to_the_whole() {
+    for of in [
+        Subject::Prompt,
+        Subject::Startup,
+        Subject::Key,
+        Subject::Completion,
+    ] {
+        let why = why(&prompt(), of);
+        let shares = why.parts.iter().filter(|part| !part.besides);
+        let sum: f64 = shares.filter_map(|part| part.share_percent).sum();
+        assert!(why.whole.is_none() || (sum - 100.0).abs() < 0.5, "{why:?}");
+    }
+}
