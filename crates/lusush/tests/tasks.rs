@@ -8,7 +8,13 @@ use lle_core::error::Code;
 use support::household::{Household, processes, wait};
 
 /// Kinds whose substance is there.
-const BUILT: &[&str] = &["health-check", "memory-defrag", "log-rotation"];
+const BUILT: &[&str] = &[
+    "health-check",
+    "memory-defrag",
+    "log-rotation",
+    "performance",
+    "cache-cleanup",
+];
 
 #[test]
 fn ten_rows_tell_the_truth() {

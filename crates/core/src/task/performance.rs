@@ -5,7 +5,7 @@
 
 use super::{Priority, Task, TaskKind};
 use crate::lever::Levers;
-use crate::optimise::{self, Costs, Opportunity};
+use crate::optimise::{self, Costs, Opportunity, SAMPLES_MIN};
 use crate::plan::{Action, Check, Plan, Planned, Step};
 use crate::schedule::Schedule;
 use crate::trial::{Ended, paired};
@@ -47,7 +47,12 @@ pub fn plan(inputs: &Inputs<'_>, why: &str, number: impl FnOnce() -> u64) -> Pla
             why: format!("{why}: {}", first.evidence),
             steps: vec![trial(first, number(), paired::ACTIVE_NS_MAX, inputs.asked)],
         }),
-        None => Planned::Nothing("nothing that was measured is slow enough for a lever".into()),
+        None => Planned::Nothing(match inputs.costs.key_to_paint.count {
+            paints if paints < SAMPLES_MIN => {
+                format!("too little was measured: {paints} paints, and {SAMPLES_MIN} are the least")
+            }
+            _ => "nothing that was measured is slow enough for a lever".into(),
+        }),
     }
 }
 

@@ -1,0 +1,220 @@
+//! The optimiser in the running engine: what its tasks would do now, and what people ask of it.
+//!
+//! Invariant: everything here ends in a plan, a trial that is withdrawn, or a record of what was measured; what is in force
+//! is turned by [`super::execute`] alone.
+
+use lle_core::cache::{CACHES, Reading};
+use lle_core::error::Code;
+use lle_core::lever::Lever;
+use lle_core::mode::Mode;
+use lle_core::optimise::{Costs, Opportunity, targets};
+use lle_core::plan::{Plan, Planned};
+use lle_core::policy::{Who, sanitise};
+use lle_core::task::{TaskKind, cache_cleanup, performance};
+use lle_core::trial::paired;
+use lle_core::trial::{Ended, Trial};
+use lle_metrics::{Counter, Gauge, Timer};
+use serde_json::{Value, json};
+
+use super::Engine;
+use super::audit::{Entry, name_of};
+use crate::api::Fault;
+use crate::state::Change;
+use crate::world::{Now, World};
+
+/// The least and the most active time of a trial that somebody asks for, in milliseconds.
+const WITHIN_MS: std::ops::RangeInclusive<u64> = 1..=30 * 24 * 60 * 60 * 1_000;
+
+impl Engine {
+    /// What a run of the optimiser would do now.
+    pub(super) fn plan_performance(&mut self, why: &str, now: Now, asked: bool) -> Planned {
+        let number = self.state.last_id.saturating_add(1);
+        let tried: Vec<Ended> = self.state.trials_ended.iter().cloned().collect();
+        let inputs = performance::Inputs {
+            costs: &self.costs(),
+            levers: &self.levers(),
+            on_trial: self.lever_on_trial(),
+            tried: &tried,
+            now_wall_ns: now.wall_ns,
+            asked,
+        };
+        let planned = performance::plan(&inputs, why, || number);
+        if matches!(planned, Planned::Do(_)) {
+            self.state.last_id = number;
+        }
+        planned
+    }
+
+    /// Takes the weekly baseline of performance, if it is due.
+    pub(super) fn update_targets<W: World>(&mut self, world: &mut W, now: Now) {
+        // Due once a week, and known from a look.
+        if self.looked_at != Some(now) {
+            return;
+        }
+        let is_fresh = |at: i64| (0..targets::WEEK_NS).contains(&now.wall_ns.saturating_sub(at));
+        if self
+            .state
+            .targets
+            .as_ref()
+            .is_some_and(|targets| is_fresh(targets.wall_ns))
+        {
+            return;
+        }
+        let ended: Vec<Ended> = self.state.trials_ended.iter().cloned().collect();
+        let before = self.state.targets.as_ref();
+        let updated = targets::update(before, &self.costs(), &self.levers(), &ended, now.wall_ns);
+        let Some((targets, differences)) = updated else {
+            return;
+        };
+        let said = match differences.is_empty() {
+            true => "nothing is different".to_owned(),
+            false => differences.join("; "),
+        };
+        self.record(
+            world,
+            now,
+            &Entry::noticed("the weekly baseline of performance", &said),
+        );
+        let targets = Box::new(targets);
+        self.keep(world, now, Change::Targets { targets });
+    }
+
+    /// What a run of the cache maintenance would do now.
+    pub(super) fn plan_cache_cleanup(&self, why: &str) -> Planned {
+        let mut checked = (0u64, 0u64);
+        let mut readings = vec![None; CACHES.len()];
+        for session in self.sessions.values().filter(|session| session.is_alive()) {
+            let window = session.window();
+            for (sum, row) in readings.iter_mut().zip(CACHES) {
+                if let Some(reading) = Reading::of(row, window) {
+                    sum.get_or_insert_with(Reading::default).add(&reading);
+                }
+            }
+            let gauge = |gauge| window.gauge(gauge).map_or(0, |n| n.max(0).cast_unsigned());
+            checked.0 = checked.0.saturating_add(gauge(Gauge::CachesChecked));
+            checked.1 = checked.1.saturating_add(gauge(Gauge::CachesWrong));
+        }
+        let inputs = cache_cleanup::Inputs {
+            readings: &readings,
+            levers: &self.levers(),
+            on_trial: self.lever_on_trial(),
+            checked,
+        };
+        cache_cleanup::plan(&inputs, why, |name| self.state.settings.get(name).cloned())
+    }
+
+    /// What live sessions have measured since they began, all together.
+    pub(super) fn costs(&self) -> Costs {
+        let mut costs = Costs::default();
+        for session in self.sessions.values() {
+            let window = session.window();
+            costs.key_to_paint.merge(&window.life(Timer::KeyToPaint));
+            costs.highlight.merge(&window.life(Timer::Highlight));
+            costs.suggestion.merge(&window.life(Timer::Suggestion));
+            costs.completion.merge(&window.life(Timer::Completion));
+            let add = |sum: u64, counter| sum.saturating_add(window.counter(counter));
+            costs.path_searches = add(costs.path_searches, Counter::HighlightPathLookups);
+            costs.completions_late = add(costs.completions_late, Counter::CompletionsLate);
+        }
+        costs
+    }
+
+    /// Opens a trial that a person asks for, `LEVER=VALUE`.
+    pub(super) fn force_trial<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        who: &Who,
+        asked: &str,
+        within_ms: Option<u64>,
+    ) -> Result<Value, Fault> {
+        let (lever, candidate) = named(asked)?;
+        let row = lever.row();
+        if self.levers().value(lever) == candidate {
+            let message = format!("{} is {} already", row.name, row.show(candidate));
+            return Err(Fault::new(Code::InvalidState, message));
+        }
+        if let Some(other) = self.lever_on_trial() {
+            return Err(Fault::new(Code::Busy, format!("{other} is on trial"))
+                .with_hint("`lusush maint optimize --history` shows how far it is, `--withdraw` ends it"));
+        }
+        let name = TaskKind::Performance.name();
+        if self.config.policy.mode_max(name) < Mode::Automatic {
+            let message = "the policy lets the optimiser change nothing";
+            return Err(Fault::new(Code::PolicyViolation, message));
+        }
+        let within = within_ms.map(|ms| ms.clamp(*WITHIN_MS.start(), *WITHIN_MS.end()));
+        let active_ns_max = within.map_or(paired::ACTIVE_NS_MAX, |ms| ms.saturating_mul(1_000_000));
+        let number = self.state.next_id();
+        let found = Opportunity {
+            lever,
+            candidate,
+            gain: 0.0,
+            evidence: String::new(),
+        };
+        let plan = Plan {
+            task: name.to_owned(),
+            why: format!("asked for by {}", name_of(who)),
+            steps: vec![performance::trial(&found, number, active_ns_max, true)],
+        };
+        self.begin(world, now, who, plan)?;
+        match self.state.trials.contains_key(&number) {
+            true => Ok(json!({ "trial": number })),
+            false => Err(Fault::new(Code::Undone, "the trial could not be published")
+                .with_hint("`lusush doctor` says more about folders")),
+        }
+    }
+
+    /// Lets a lever go back to its default.
+    pub(super) fn reset_lever<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        who: &Who,
+        name: &str,
+    ) -> Result<Value, Fault> {
+        let lever = Lever::named(name).ok_or_else(|| no_lever(name))?;
+        let plan = self.turn(lever.row().name, None, format!("asked for by {}", name_of(who)));
+        self.begin(world, now, who, plan)?;
+        Ok(json!({ "reset": lever.row().name }))
+    }
+
+    /// Ends the trial that is open, at a person's word.
+    pub(super) fn withdraw_open<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        who: &Who,
+    ) -> Result<Value, Fault> {
+        let of = |(id, trial): (&u64, &Trial)| trial.paired.as_ref().map(|_| *id);
+        let Some(id) = self.state.trials.iter().find_map(of) else {
+            return Err(Fault::new(Code::NotFound, "no lever is on trial"));
+        };
+        let why = format!("withdrawn by {}", name_of(who));
+        self.withdraw_trial(world, now, id, &why)
+            .map_err(|error| Fault::new(Code::Unavailable, error))?;
+        Ok(json!({ "withdrawn": id }))
+    }
+}
+
+fn named(asked: &str) -> Result<(Lever, u64), Fault> {
+    let (name, value) = asked.split_once('=').ok_or_else(|| {
+        Fault::new(Code::InvalidParameters, "a lever and a value: LEVER=VALUE")
+            .with_hint("`lusush maint optimize --history` lists the levers")
+    })?;
+    let lever = Lever::named(name).ok_or_else(|| no_lever(name))?;
+    let row = lever.row();
+    let value = row.parse(value).ok_or_else(|| {
+        let message = format!("{name} takes no {}", sanitise(value, 64));
+        Fault::new(Code::InvalidParameters, message).with_hint(row.range())
+    })?;
+    Ok((lever, value))
+}
+
+fn no_lever(name: &str) -> Fault {
+    Fault::new(
+        Code::NotFound,
+        format!("there is no lever {}", sanitise(name, 64)),
+    )
+    .with_hint("`lusush maint optimize --history` lists them")
+}
