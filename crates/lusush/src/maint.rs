@@ -2,6 +2,7 @@
 //!
 //! Help, completion of mistyped verbs and the manual page come from the one table below.
 
+mod analyze;
 pub(crate) mod ask;
 pub(crate) mod history;
 mod render;
@@ -123,6 +124,8 @@ enum Verb {
     },
     /// Measures the system against everything it promises
     Validate(Json),
+    /// Says of each row of a series how unusual it is, by the detectors that watch this shell
+    Analyze(analyze::Analyze),
     /// Looks after the history log
     History {
         #[command(subcommand)]
@@ -203,6 +206,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         Some(Verb::History {
             verb: HistoryVerb::Check(Json { json }),
         }) => check_history(json),
+        Some(Verb::Analyze(asked)) => analyze::run(&asked),
         Some(Verb::Worker(asked)) => worker::run(&asked),
         Some(verb) => {
             let (request, json) = verb.request();
@@ -246,7 +250,7 @@ impl Verb {
             Verb::Checklist { json, .. } => (Request::Checklist, json.json),
             Verb::Validate(Json { json }) => (Request::Validate, json),
             // Handled before: they ask no engine.
-            Verb::History { .. } | Verb::Worker(_) => (Request::Version, false),
+            Verb::History { .. } | Verb::Analyze(_) | Verb::Worker(_) => (Request::Version, false),
         }
     }
 }
