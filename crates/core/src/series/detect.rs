@@ -189,14 +189,14 @@ impl Detector {
                 .add((value - expected.value).abs().min(spread.max(1e-9) * 1e6));
         }
         self.predict.learn(at_ns, value, expected, spread);
+        let season = expected.and_then(|expected| expected.season);
+        let flat = value - season.unwrap_or(0.0);
         if self.predict.season() != self.season {
             self.season = self.predict.season();
             self.shift.clear();
-        }
-        // A short period would hide a step after one of it.
-        let season = expected.and_then(|expected| expected.season);
-        let flat = value - season.filter(|_| self.season.is_some()).unwrap_or(0.0);
-        if let Some(found) = self.shift.add(at_ns, flat) {
+        } else if self.season.is_some() && season.is_none() {
+            // Without its season the point is not comparable.
+        } else if let Some(found) = self.shift.add(at_ns, flat) {
             let level = if season.is_some() {
                 value
             } else {

@@ -33,6 +33,8 @@ const ERROR_WEIGHT: f64 = 1.0 / 64.0;
 const TRIED_MIN: u32 = 48;
 /// A value is taken to be no farther than so many spreads from what was expected.
 const HELD: f64 = 4.0;
+/// Points for which another season, or none, must predict best before the one taken off is given up.
+const SEASON_POINTS: u32 = 96;
 /// A predictor must be so much better than the one in use.
 const BETTER: f64 = 0.95;
 
@@ -43,9 +45,14 @@ pub(super) struct Predict {
     slow: f64,
     offsets: [f64; 3],
     slow_offsets: [f64; 3],
+    /// How far seasons with slow offsets are off.
+    slow_errors: [f64; 3],
     errors: [f64; COUNT],
     tried: [u32; COUNT],
     best: usize,
+    /// The season that is taken off; it stays while the level moves, when for a while no season predicts best.
+    season: Option<usize>,
+    other_season: u32,
     seen: u64,
     /// Values held within what was expected, missing ones filled in.
     cleaned: Ring<f64, REMEMBERED>,
@@ -63,7 +70,7 @@ pub(super) struct Expected {
     pub(super) slow: f64,
     /// How far that one usually is off.
     pub(super) slow_error: f64,
-    /// What the season adds, if a season is what predicts best.
+    /// What the season says, if there is one.
     pub(super) season: Option<f64>,
     /// The level apart from any season.
     pub(super) level: f64,
@@ -79,9 +86,12 @@ impl Predict {
             slow: 0.0,
             offsets: [0.0; 3],
             slow_offsets: [0.0; 3],
+            slow_errors: [0.0; 3],
             errors: [0.0; COUNT],
             tried: [0; COUNT],
             best: FAST,
+            season: None,
+            other_season: 0,
             seen: 0,
             cleaned: Ring::new(),
             period: Period::new(),
@@ -90,9 +100,9 @@ impl Predict {
         }
     }
 
-    /// Whether a season is what predicts best, and which.
+    /// Which season is taken off.
     pub(super) fn season(&self) -> Option<usize> {
-        (self.best >= LAG).then_some(self.best)
+        self.season
     }
 
     /// The period in points, if there is one.
@@ -123,13 +133,16 @@ impl Predict {
         } else {
             self.best_of(&all)
         };
-        let season = best.checked_sub(LAG);
-        let slow = season.and_then(|season| Some(bases[season]? + self.slow_offsets[season]));
+        let season = self.season.and_then(|season| Some((season, bases[season]?)));
+        let (slow, slow_error) = match season {
+            Some((season, base)) => (base + self.slow_offsets[season], self.slow_errors[season]),
+            None => (self.slow, self.errors[SLOW]),
+        };
         Some(Expected {
             value: all[best].unwrap_or(self.fast),
-            slow: slow.unwrap_or(self.slow),
-            slow_error: self.errors[if slow.is_some() { best } else { SLOW }],
-            season: season.and_then(|season| bases[season]),
+            slow,
+            slow_error,
+            season: season.map(|(_, base)| base),
             level: self.slow,
             bases,
             all,
@@ -171,7 +184,9 @@ impl Predict {
         };
         for (at, predicted) in expected.all.iter().enumerate() {
             if let Some(predicted) = predicted {
-                self.judge(at, (value - predicted).abs());
+                let tried = self.tried[at].saturating_add(1);
+                self.tried[at] = tried;
+                follow(&mut self.errors[at], (value - predicted).abs(), tried);
             }
         }
         let held = |around: f64, error: f64| {
@@ -183,7 +198,10 @@ impl Predict {
         self.slow += (held(self.slow, self.errors[SLOW]) - self.slow) * SLOW_WEIGHT.max(young);
         for (season, base) in expected.bases.iter().enumerate() {
             let Some(base) = base else { continue };
-            let young = 1.0 / f64::from(self.tried[LAG + season].max(1));
+            let tried = self.tried[LAG + season];
+            let young = 1.0 / f64::from(tried.max(1));
+            let off = (value - base - self.slow_offsets[season]).abs();
+            follow(&mut self.slow_errors[season], off, tried);
             for (offsets, weight) in [
                 (&mut self.offsets, OFFSET_WEIGHT),
                 (&mut self.slow_offsets, SLOW_WEIGHT),
@@ -200,18 +218,22 @@ impl Predict {
         if all[self.best].is_none() || self.errors[best] < self.errors[self.best] * BETTER {
             self.best = best;
         }
+        self.choose_season();
     }
 
-    fn judge(&mut self, at: usize, error: f64) {
-        self.tried[at] = self.tried[at].saturating_add(1);
-        let tried = f64::from(self.tried[at]);
-        // One strange value is every predictor's, but not to the same degree.
-        let most = if tried < 16.0 {
-            f64::MAX
+    fn choose_season(&mut self) {
+        let season = self.best.checked_sub(LAG);
+        self.other_season = if season == self.season {
+            0
         } else {
-            self.errors[at].max(1e-12) * 8.0
+            self.other_season + 1
         };
-        self.errors[at] += (error.min(most) - self.errors[at]) * ERROR_WEIGHT.max(1.0 / tried);
+        // Taking a season up is quick, since a day with one looks strange without; giving it up is slow.
+        let patience = if self.season.is_none() { 1 } else { SEASON_POINTS };
+        if self.other_season >= patience {
+            self.season = season;
+            self.other_season = 0;
+        }
     }
 
     fn remember(&mut self, at_ns: i64, value: f64) {
@@ -240,4 +262,14 @@ impl Predict {
         }
         self.errors[SLOW] = self.errors[SLOW].min(self.errors[FAST]);
     }
+}
+
+/// Moves a mean error by the newest, which is every predictor's if it is a strange value's, but not to the same degree.
+fn follow(mean: &mut f64, error: f64, tried: u32) {
+    let most = if tried < 16 {
+        f64::MAX
+    } else {
+        mean.max(1e-12) * 8.0
+    };
+    *mean += (error.min(most) - *mean) * ERROR_WEIGHT.max(1.0 / f64::from(tried.max(1)));
 }

@@ -89,7 +89,7 @@ fn a_step_is_found_with_its_time_and_size() {
             panic!("{size}: {found:?}");
         };
         let truth = START + after * MINUTES_5;
-        assert!((one.at_ns - truth).abs() <= MINUTES_5, "{size}: {one:?}");
+        assert!((one.at_ns - truth).abs() <= 2 * MINUTES_5, "{size}: {one:?}");
         assert!(
             one.earliest_ns < truth && truth <= one.latest_ns,
             "{size}: {one:?}"
