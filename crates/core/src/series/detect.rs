@@ -8,7 +8,7 @@
 
 use super::predict::{Expected, Predict};
 use super::scale::Scale;
-use super::shift::Shift;
+use super::shift::{Point, Shift};
 use super::tail::Tail;
 use super::trend::Trend;
 use super::{Anomaly, Reading};
@@ -52,7 +52,6 @@ pub struct Detector {
     together: f64,
     /// Their mean size.
     scatter: f64,
-    season: Option<usize>,
     points: u64,
     missing: u64,
     last_ns: Option<i64>,
@@ -78,7 +77,6 @@ impl Detector {
             unrest: Tail::new(2.0),
             together: 0.0,
             scatter: 0.8,
-            season: None,
             points: 0,
             missing: 0,
             last_ns: None,
@@ -190,13 +188,14 @@ impl Detector {
         }
         self.predict.learn(at_ns, value, expected, spread);
         let season = expected.and_then(|expected| expected.season);
-        let flat = value - season.unwrap_or(0.0);
-        if self.predict.season() != self.season {
-            self.season = self.predict.season();
-            self.shift.clear();
-        } else if self.season.is_some() && season.is_none() {
-            // Without its season the point is not comparable.
-        } else if let Some(found) = self.shift.add(at_ns, flat) {
+        let point = Point {
+            at_ns,
+            value,
+            seasons: expected.map_or([f64::NAN; 3], |expected| {
+                expected.bases.map(|base| base.unwrap_or(f64::NAN))
+            }),
+        };
+        if let Some(found) = self.shift.add(point, self.predict.season()) {
             let level = if season.is_some() {
                 value
             } else {

@@ -74,7 +74,8 @@ pub(super) struct Expected {
     pub(super) season: Option<f64>,
     /// The level apart from any season.
     pub(super) level: f64,
-    bases: [Option<f64>; 3],
+    /// What each season says.
+    pub(super) bases: [Option<f64>; 3],
     all: [Option<f64>; COUNT],
 }
 

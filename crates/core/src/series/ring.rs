@@ -30,8 +30,20 @@ impl<T: Copy + Default, const N: usize> Ring<T, N> {
         full.then_some(old)
     }
 
-    pub(super) fn clear(&mut self) {
+    /// Forgets all but the last so many.
+    pub(super) fn keep_last(&mut self, count: usize) {
+        let count = count.min(self.len());
+        let kept: [Option<T>; N] = std::array::from_fn(|at| {
+            if at < count {
+                self.back(count - 1 - at)
+            } else {
+                None
+            }
+        });
         self.pushed = 0;
+        for item in kept.into_iter().flatten() {
+            self.push(item);
+        }
     }
 
     /// The value so many before the last: 0 is the last.
@@ -75,6 +87,8 @@ mod tests {
                 prop_assert_eq!(ring.back(steps), Some(*value));
             }
             prop_assert_eq!(ring.back(kept.len()), None);
+            ring.keep_last(3);
+            prop_assert_eq!(ring.iter().collect::<Vec<_>>(), &kept[kept.len().saturating_sub(3)..]);
         }
     }
 }

@@ -9,6 +9,7 @@
 
 use super::Changepoint;
 use super::ring::Ring;
+use super::tail::Tail;
 
 /// Points looked at.
 const POINTS: usize = 128;
@@ -28,8 +29,30 @@ const BETTER_THAN_LINE: f64 = 0.75;
 
 #[derive(Clone, Debug)]
 pub(super) struct Shift {
-    points: Ring<(i64, f64), POINTS>,
+    points: Ring<Point, POINTS>,
     seen: u64,
+    /// How large the ratio usually gets: a level that wanders by itself has many steps and none is news.
+    ratios: Tail,
+}
+
+/// How rare the ratio must be in the series' own past.
+const SHARE_MAX: f64 = 2e-3;
+
+/// A point, and what each season says of its moment; no number where it says nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Point {
+    pub(super) at_ns: i64,
+    pub(super) value: f64,
+    pub(super) seasons: [f64; 3],
+}
+
+impl Point {
+    fn flat(&self, season: Option<usize>) -> Option<f64> {
+        match season {
+            None => Some(self.value),
+            Some(season) => Some(self.value - self.seasons[season]).filter(|flat| !flat.is_nan()),
+        }
+    }
 }
 
 /// A change, and by how much everything moved.
@@ -44,39 +67,43 @@ impl Shift {
         Self {
             points: Ring::new(),
             seen: 0,
+            ratios: Tail::new(4.0),
         }
     }
 
-    /// Forgets the points: they are no longer comparable.
-    pub(super) fn clear(&mut self) {
-        self.points.clear();
-    }
-
-    /// Adds a point, and looks if it is time to.
-    pub(super) fn add(&mut self, at_ns: i64, value: f64) -> Option<Found> {
-        self.points.push((at_ns, value));
+    /// Adds a point, and looks if it is time to. `season` is the one that is taken off, if there is one.
+    pub(super) fn add(&mut self, point: Point, season: Option<usize>) -> Option<Found> {
+        self.points.push(point);
         self.seen += 1;
-        if !self.seen.is_multiple_of(EVERY) || self.points.len() < BEFORE_MIN + AFTER_MIN {
+        if !self.seen.is_multiple_of(EVERY) {
             return None;
         }
         let mut times = [0; POINTS];
         let mut values = [0.0; POINTS];
-        let n = self.points.len();
-        for (at, (time, value)) in self.points.iter().enumerate() {
-            times[at] = time;
-            values[at] = value;
+        let mut n = 0;
+        for point in self.points.iter() {
+            // Without its season a point is not comparable.
+            if let Some(flat) = point.flat(season) {
+                times[n] = point.at_ns;
+                values[n] = flat;
+                n += 1;
+            }
         }
-        let (change, found) = look(&times[..n], &values[..n])?;
-        self.points.clear();
-        for at in change..n {
-            self.points.push((times[at], values[at]));
+        if n < BEFORE_MIN + AFTER_MIN {
+            return None;
         }
+        let (ratio, change) = look(&times[..n], &values[..n]);
+        let rare = self.ratios.share(ratio) < SHARE_MAX;
+        self.ratios.add(ratio);
+        let (change, found) = change.filter(|_| rare)?;
+        self.points.keep_last(n - change);
         Some(found)
     }
 }
 
-/// Looks for a change; gives the index of the first point after it.
-fn look(times: &[i64], values: &[f64]) -> Option<(usize, Found)> {
+/// Looks for a change; gives the log of the likelihood ratio, and the index of the first point after a change that is
+/// certain.
+fn look(times: &[i64], values: &[f64]) -> (f64, Option<(usize, Found)>) {
     let n = values.len();
     let mut held = [0.0; POINTS];
     let held = &mut held[..n];
@@ -91,29 +118,34 @@ fn look(times: &[i64], values: &[f64]) -> Option<(usize, Found)> {
         *held = (value.clamp(low - room, high + room) - middle) / room.max(f64::MIN_POSITIVE);
     }
     if room <= 0.0 {
-        return constant_but_for_the_end(times, values, middle);
+        return (0.0, constant_but_for_the_end(times, values, middle));
     }
     let Profile {
         change, rest, whole, ..
     } = profile(held);
-    // At the very edge the change may be later than can be seen yet.
-    if change + AFTER_MIN >= n || rest > BETTER_THAN_LINE * beside_a_line(held, whole) {
-        return None;
-    }
     let alone = 1.0 / follows(held, change);
     let count = n as f64;
     let degrees = (count - 3.0) / 2.0 * alone;
-    let log_odds = degrees * (whole / rest).ln() - 1.5 * count.ln() - PRIOR_LOG_ODDS;
+    let ratio = if rest > 0.0 {
+        degrees * (whole / rest).ln()
+    } else {
+        0.0
+    };
+    let log_odds = ratio - 1.5 * count.ln() - PRIOR_LOG_ODDS;
     let confidence = 1.0 / (1.0 + (-log_odds).exp());
-    if confidence < CONFIDENCE_MIN {
-        return None;
+    // At the very edge the change may be later than can be seen yet.
+    if change + AFTER_MIN >= n
+        || rest > BETTER_THAN_LINE * beside_a_line(held, whole)
+        || confidence < CONFIDENCE_MIN
+    {
+        return (ratio, None);
     }
     let (mut left, mut right) = ([0.0; POINTS], [0.0; POINTS]);
     let before = median(&values[..change], &mut left);
     let after = median(&values[change..], &mut right);
     let spread = (rest / count).sqrt() * room;
     if (after - before).abs() < SPREADS_MIN * spread {
-        return None;
+        return (ratio, None);
     }
     // Where it was is asked again of values held within the two levels: now they are known.
     let room = 3.0 * spread;
@@ -152,13 +184,8 @@ fn look(times: &[i64], values: &[f64]) -> Option<(usize, Found)> {
         after,
         confidence,
     };
-    Some((
-        change,
-        Found {
-            changepoint,
-            by: after - before,
-        },
-    ))
+    let by = after - before;
+    (ratio, Some((change, Found { changepoint, by })))
 }
 
 /// What two levels leave unexplained, for every place between them.

@@ -22,6 +22,8 @@ const BETTER: f64 = 0.9;
 pub struct History {
     /// Seconds since the first point, and the mean value there.
     points: Vec<(f64, f64)>,
+    /// The last value that each mean is of: what a forecast is about is a value and no mean.
+    samples: Vec<(f64, f64)>,
     origin_ns: i64,
     last_ns: i64,
     last: f64,
@@ -50,13 +52,17 @@ impl History {
         }
         let n = f64::from(self.sums.2);
         self.points.push((self.sums.0 / n, self.sums.1 / n));
+        self.samples
+            .push((at_ns.saturating_sub(self.origin_ns) as f64 / 1e9, value));
         self.sums = (0.0, 0.0, 0);
         if self.points.len() >= POINTS_MAX {
             for at in 0..POINTS_MAX / 2 {
                 let (a, b) = (self.points[2 * at], self.points[2 * at + 1]);
                 self.points[at] = (f64::midpoint(a.0, b.0), f64::midpoint(a.1, b.1));
+                self.samples[at] = self.samples[2 * at + 1];
             }
             self.points.truncate(POINTS_MAX / 2);
+            self.samples.truncate(POINTS_MAX / 2);
             self.stride = self.stride.saturating_mul(2);
         }
     }
@@ -108,14 +114,14 @@ struct Origin {
 }
 
 impl Origin {
-    fn of(points: &[(f64, f64)]) -> Origin {
+    fn of(points: &[(f64, f64)], sample: f64) -> Origin {
         let at = points.len() - 1;
         let newest = &points[points.len().saturating_sub(RECENT)..];
         let recent = slope(newest);
         let whole = slope(points);
         Origin {
             at,
-            last: points[at].1,
+            last: sample,
             level: level(points, 0.0),
             recent: (level(points, recent), recent),
             whole: (level(points, whole), whole),
@@ -135,6 +141,7 @@ impl Origin {
 /// Every forecast, tried in the past.
 pub(super) struct Trials<'a> {
     points: &'a [(f64, f64)],
+    samples: &'a [(f64, f64)],
     origins: Vec<Origin>,
     now: Origin,
     /// Seconds between points.
@@ -158,13 +165,14 @@ impl<'a> Trials<'a> {
         let every = between.div_ceil(ORIGINS_MAX).max(1);
         let origins = (BEFORE_MIN..last)
             .step_by(every)
-            .map(|at| Origin::of(&points[..=at]))
+            .map(|at| Origin::of(&points[..=at], history.samples[at].1))
             .collect();
         let age_s = history.last_ns.saturating_sub(history.origin_ns) as f64 / 1e9;
         Ok(Self {
             points,
             origins,
-            now: Origin::of(points),
+            now: Origin::of(points, history.last),
+            samples: &history.samples,
             step_s: ((points[last].0 - points[0].0) / last as f64).max(1e-9),
             late_s: (age_s - points[last].0).max(0.0),
             last: history.last,
@@ -173,7 +181,7 @@ impl<'a> Trials<'a> {
 
     /// A time in steps between points, at least one.
     pub(super) fn steps(&self, ahead_ns: i64) -> usize {
-        (((ahead_ns as f64 / 1e9 + self.late_s) / self.step_s).round() as usize).max(1)
+        ((ahead_ns as f64 / 1e9 / self.step_s).round() as usize).max(1)
     }
 
     /// The steps for which there are enough trials.
@@ -202,9 +210,8 @@ impl<'a> Trials<'a> {
 
     fn errors(&self, method: Method, steps: usize) -> impl Iterator<Item = f64> + '_ {
         self.origins.iter().map_while(move |origin| {
-            let target = self.points.get(origin.at + steps)?;
-            let ahead_s = target.0 - self.points[origin.at].0;
-            Some(target.1 - origin.says(method, ahead_s))
+            let (at_s, value) = self.samples.get(origin.at + steps)?;
+            Some(value - origin.says(method, at_s - self.points[origin.at].0))
         })
     }
 
@@ -239,16 +246,10 @@ impl<'a> Trials<'a> {
         }
         errors.sort_unstable_by(f64::total_cmp);
         let n = errors.len() as f64;
-        // Forecasts that overlap are fewer than they look.
-        let every = self
-            .origins
-            .get(1)
-            .map_or(1, |second| second.at - self.origins[0].at);
-        let apart = (n * every as f64 / steps as f64).clamp(3.0, n);
-        let share = (1.0 - miss.clamp(0.005, 0.995)) * (1.0 + 1.0 / apart);
+        let share = (1.0 - miss.clamp(0.005, 0.995)) * (1.0 + 1.0 / n);
         let largest = errors.last().copied().unwrap_or(0.0);
         let half = if share >= 1.0 {
-            largest * (1.0 + 0.5 * (share - 1.0) * apart)
+            largest * (1.0 + 0.5 * (share - 1.0) * n)
         } else {
             let place = share * n;
             let at = |i: usize| errors.get(i).copied().unwrap_or(largest);

@@ -15,7 +15,7 @@ pub const WAITING_MAX: usize = 64;
 pub const SCORED_MIN: u64 = 20;
 
 /// How fast the interval is widened or narrowed by what it missed (Gibbs, Candès 2021).
-const STEP: f64 = 0.02;
+const STEP: f64 = 0.05;
 
 /// How long after its moment a forecast can still be scored, as a share of its horizon.
 const LATE: i64 = 4;
