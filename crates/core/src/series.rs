@@ -29,6 +29,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 mod trend;
+pub mod watch;
 
 use serde::Serialize;
 

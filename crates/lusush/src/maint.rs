@@ -5,6 +5,7 @@
 mod analyze;
 pub(crate) mod ask;
 pub(crate) mod history;
+mod predict;
 mod render;
 pub(crate) mod session;
 mod show;
@@ -124,6 +125,10 @@ enum Verb {
     },
     /// Measures the system against everything it promises
     Validate(Json),
+    /// Shows where everything will be in a day, when something runs out, and how such forecasts did
+    Forecast(Json),
+    /// Shows what is unusual, what changed, and what may have done it
+    Anomalies(Json),
     /// Says of each row of a series how unusual it is, by the detectors that watch this shell
     Analyze(analyze::Analyze),
     /// Looks after the history log
@@ -249,6 +254,8 @@ impl Verb {
             } => (Request::SignOff { item, note }, json.json),
             Verb::Checklist { json, .. } => (Request::Checklist, json.json),
             Verb::Validate(Json { json }) => (Request::Validate, json),
+            Verb::Forecast(Json { json }) => (Request::Forecast, json),
+            Verb::Anomalies(Json { json }) => (Request::Anomalies, json),
             // Handled before: they ask no engine.
             Verb::History { .. } | Verb::Analyze(_) | Verb::Worker(_) => (Request::Version, false),
         }

@@ -95,6 +95,10 @@ pub enum Request {
     },
     /// Does the system keep what it promises?
     Validate,
+    /// What will be, and when something runs out.
+    Forecast,
+    /// What is unusual, and what changed.
+    Anomalies,
     /// Which version this is.
     Version,
 }
@@ -142,6 +146,8 @@ impl Request {
             "Verify",
             "Checklist",
             "Validate",
+            "Forecast",
+            "Anomalies",
             "Version",
         ];
         let call = if plain.contains(&method) {
@@ -169,7 +175,9 @@ impl Request {
             | Request::Alerts
             | Request::Audit { .. }
             | Request::Checklist
-            | Request::Validate => serde_json::json!({ "version": VERSION, "document": answer }),
+            | Request::Validate
+            | Request::Forecast
+            | Request::Anomalies => serde_json::json!({ "version": VERSION, "document": answer }),
             _ => answer,
         }
     }

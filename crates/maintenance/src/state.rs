@@ -18,6 +18,7 @@ use lle_core::health::baseline::Baselines;
 use lle_core::mode::Mode;
 use lle_core::plan::{Outcome, Plan};
 use lle_core::schedule::Timing;
+use lle_core::series::forecast::score::Scorecard;
 use lle_core::task::Task;
 use lle_core::task::ledger::Ledger;
 use lle_core::task::statistics::Statistics;
@@ -145,6 +146,8 @@ pub struct Durable {
     pub incidents: VecDeque<Incident>,
     /// Reviews that were signed off, by item.
     pub sign_offs: BTreeMap<String, SignOff>,
+    /// How forecasts did, by metric.
+    pub scorecards: BTreeMap<String, Scorecard>,
     /// Plans carried out so far, by how they ended.
     pub outcomes: BTreeMap<String, u64>,
     /// The last number given to a plan, a trial or a request.
@@ -230,6 +233,11 @@ pub enum Change {
         /// All of them.
         baselines: Box<Baselines>,
     },
+    /// Forecasts were made or scored.
+    Scorecards {
+        /// All of them, by metric.
+        scorecards: BTreeMap<String, Scorecard>,
+    },
     /// Something bad happened.
     Incident {
         /// What.
@@ -286,6 +294,7 @@ impl Durable {
             Change::Setting { name, value: None } => drop(self.settings.remove(&name)),
             Change::Alerts { alerts } => self.alerts = *alerts,
             Change::Baselines { baselines } => self.baselines = *baselines,
+            Change::Scorecards { scorecards } => self.scorecards = scorecards,
             Change::Incident { incident } => {
                 self.incidents.push_back(incident);
                 while self.incidents.len() > INCIDENTS_MAX {

@@ -63,6 +63,8 @@ operations! {
     Verify, "verify", Read, "Verifies the audit log.";
     Checklist, "checklist", Read, "Shows the reviews.";
     Validate, "validate", Read, "Measures the system against what was promised.";
+    Forecast, "forecast", Read, "Shows what will be.";
+    Anomalies, "anomalies", Read, "Shows what is unusual.";
     Start, "start", Operate, "Starts the engine's work.";
     Stop, "stop", Operate, "Stops the engine's work.";
     Pause, "pause", Operate, "Holds tasks back for a while.";

@@ -94,6 +94,8 @@ const METHODS: &[Method] = &[
     method("Checklist", &[]),
     method("SignOff", const { &[must("item", Text), may("note", Text)] }),
     method("Validate", &[]),
+    method("Forecast", &[]),
+    method("Anomalies", &[]),
     method("Version", &[]),
 ];
 

@@ -118,6 +118,8 @@ impl Engine {
             Request::Verify => (Operation::Verify, None),
             Request::Checklist => (Operation::Checklist, None),
             Request::Validate => (Operation::Validate, None),
+            Request::Forecast => (Operation::Forecast, None),
+            Request::Anomalies => (Operation::Anomalies, None),
             Request::Start => (Operation::Start, None),
             Request::Stop => (Operation::Stop, None),
             Request::Pause { task } => (Operation::Pause, task.clone()),

@@ -162,7 +162,7 @@ fn number_of(text: &str) -> Option<f64> {
     let missing = |known: &&str| text.eq_ignore_ascii_case(known);
     match text.parse::<f64>() {
         Ok(number) => Some(number),
-        Err(_) if MISSING.iter().any(|known| missing(known)) => Some(f64::NAN),
+        Err(_) if MISSING.iter().any(missing) => Some(f64::NAN),
         Err(_) => None,
     }
 }
