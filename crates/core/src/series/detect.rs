@@ -208,7 +208,12 @@ impl Detector {
             out.kind = Some(Anomaly::LevelShift);
             out.score = out.score.max(found.changepoint.confidence);
         }
-        if let Some(slope) = self.trend.add(at_ns, value, spread, self.predict.period()) {
+        // One strange value must not tilt the mean of its hours.
+        let held = expected.map_or(value, |expected| {
+            let most = SPREADS_MAX / 2.0 * spread;
+            value.clamp(expected.value - most, expected.value + most)
+        });
+        if let Some(slope) = self.trend.add(at_ns, held, spread, self.predict.period()) {
             out.slope_per_s = Some(slope);
             out.kind.get_or_insert(Anomaly::Trend);
             out.score = out.score.max(ALARM_SCORE);

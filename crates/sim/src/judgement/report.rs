@@ -120,13 +120,14 @@ fn detection_section(size: Size, out: &mut String) {
         worst.1,
         met(worst.0 < FALSE_ALARMS_MAX)
     );
-    let right = shifts.blamed_right as f64 / located.max(1) as f64;
+    // A shift that was not located blames nobody, and counts as wrong.
+    let right = shifts.blamed_right as f64 / shifts.n.max(1) as f64;
     let off = |share: f64| quantile(&shifts.located, share).unwrap_or(0.0);
     let _ = writeln!(
         out,
         "Blame: of {} shifts {located} were located, half within {:.0} points and nine in ten within {:.0}; the interval of 95 % held\n\
          the truth in {}. Beside the change that did it, if it was recorded (four in five), stand two to eight others at\n\
-         other times. Blamed right: {} of those located, {} of all; mean confidence {:.3}. Target: {:.0} %. {}.",
+         other times. Blamed right: {} of those located, {} of all; mean confidence {:.3}. Target: {:.0} % of all. {}.",
         shifts.n,
         off(0.5),
         off(0.9),
