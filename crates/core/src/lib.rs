@@ -31,6 +31,8 @@ pub mod quantity;
 pub mod report;
 #[cfg(feature = "engine")]
 pub mod schedule;
+#[cfg(feature = "engine")]
+pub mod series;
 pub mod severity;
 #[cfg(feature = "engine")]
 pub mod shed;

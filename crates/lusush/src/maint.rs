@@ -2,9 +2,11 @@
 //!
 //! Help, completion of mistyped verbs and the manual page come from the one table below.
 
+mod analyze;
 pub(crate) mod ask;
 pub(crate) mod history;
 mod optimise;
+mod predict;
 mod render;
 pub(crate) mod session;
 mod show;
@@ -138,6 +140,12 @@ enum Verb {
     Validate(Json),
     /// Looks for what is slow, tries a lever, and keeps only what is proven to help
     Optimize(Optimize),
+    /// Shows where everything will be in a day, when something runs out, and how such forecasts did
+    Forecast(Json),
+    /// Shows what is unusual, what changed, and what may have done it
+    Anomalies(Json),
+    /// Says of each row of a series how unusual it is, by the detectors that watch this shell
+    Analyze(analyze::Analyze),
     /// Looks after the history log
     History {
         #[command(subcommand)]
@@ -245,6 +253,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         Some(Verb::History {
             verb: HistoryVerb::Check(Json { json }),
         }) => check_history(json),
+        Some(Verb::Analyze(asked)) => analyze::run(&asked),
         Some(Verb::Worker(asked)) => worker::run(&asked),
         Some(Verb::Optimize(asked)) if asked.advise => show::advice(asked.json.json),
         Some(verb) => {
@@ -292,8 +301,12 @@ impl Verb {
                 let json = asked.json.json;
                 (asked.request(), json)
             }
+            Verb::Forecast(Json { json }) => (Request::Forecast, json),
+            Verb::Anomalies(Json { json }) => (Request::Anomalies, json),
             // Handled before: they ask no engine.
-            Verb::History { .. } | Verb::Why { .. } | Verb::Worker(_) => (Request::Version, false),
+            Verb::History { .. } | Verb::Why { .. } | Verb::Analyze(_) | Verb::Worker(_) => {
+                (Request::Version, false)
+            }
         }
     }
 }

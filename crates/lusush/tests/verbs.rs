@@ -18,6 +18,8 @@ const ASKING: &[&[&str]] = &[
     &["audit", "verify"],
     &["checklist"],
     &["validate"],
+    &["forecast"],
+    &["anomalies"],
 ];
 
 /// Verbs that change something, in an order in which each can.

@@ -112,6 +112,10 @@ pub enum Request {
     },
     /// Levers, what would be worth turning, what is tried and what was.
     Trials,
+    /// What will be, and when something runs out.
+    Forecast,
+    /// What is unusual, and what changed.
+    Anomalies,
     /// Which version this is.
     Version,
 }
@@ -160,6 +164,8 @@ impl Request {
             "Checklist",
             "Validate",
             "Trials",
+            "Forecast",
+            "Anomalies",
             "Version",
         ];
         let call = if plain.contains(&method) {
@@ -188,7 +194,9 @@ impl Request {
             | Request::Audit { .. }
             | Request::Checklist
             | Request::Trials
-            | Request::Validate => serde_json::json!({ "version": VERSION, "document": answer }),
+            | Request::Validate
+            | Request::Forecast
+            | Request::Anomalies => serde_json::json!({ "version": VERSION, "document": answer }),
             _ => answer,
         }
     }

@@ -24,6 +24,7 @@ mod host;
 mod levers;
 mod observe;
 mod optimiser;
+pub(crate) mod predict;
 mod publish;
 mod requests;
 mod schedule;
@@ -134,6 +135,8 @@ pub struct Engine {
     /// When the engine wanted to be called again; how late it is says how much there is to do.
     expected_ns: u64,
     worker: observe::WorkerState,
+    /// Series that are watched: what is unusual, and what will be.
+    predict: predict::Predict,
     /// Tasks whose callbacks the program that embeds this engine has registered.
     hosted: BTreeSet<String>,
     started_wall_ns: i64,
@@ -175,6 +178,7 @@ impl Engine {
             totals: evidence::Totals::default(),
             expected_ns: u64::MAX,
             worker: observe::WorkerState::default(),
+            predict: predict::Predict::default(),
             hosted: BTreeSet::new(),
             started_wall_ns: now.wall_ns,
             acts: false,

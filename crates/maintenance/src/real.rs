@@ -231,6 +231,15 @@ impl Host for RealWorld {
             rollup.keep(now, samples);
         }
     }
+    fn resources(&mut self) -> Vec<(&'static str, f64)> {
+        disk::sizes(&self.places)
+    }
+    fn recall(&mut self, metric: &str, since_wall_ns: i64, each: &mut dyn FnMut(i64, f64)) {
+        if let Some(rollup) = &mut self.samples {
+            // A database that cannot be read has no past.
+            let _unread = rollup.recall(metric, since_wall_ns, each);
+        }
+    }
     fn after_all(&mut self, now: Now) {
         if let Some(rollup) = &mut self.samples {
             rollup.write(now);

@@ -28,6 +28,8 @@ const CACHE_KIB: i32 = -256;
 const TIDY_EVERY: u32 = 60;
 /// How often what was collected is written, in nanoseconds.
 const WRITE_NS: u64 = 60_000_000_000;
+/// Means read back at a time: two weeks, and what a clock that jumped added.
+const RECALLED_MAX: i64 = 5_000;
 /// Samples collected at most: some hundred metrics, seven looks a minute.
 const UNWRITTEN_MAX: usize = 2_048;
 
@@ -85,6 +87,25 @@ impl Rollup {
             }
         }
         self.unwritten.clear();
+    }
+
+    /// Gives the five-minute means of a metric since then, oldest first, with nanoseconds since 1970.
+    pub(crate) fn recall(
+        &mut self,
+        metric: &str,
+        since_wall_ns: i64,
+        each: &mut dyn FnMut(i64, f64),
+    ) -> Result<(), rusqlite::Error> {
+        let mut query = self.database.prepare_cached(
+            "select at, sum / count from sample where metric = ?1 and resolution = ?2 and at >= ?3 order by at limit ?4",
+        )?;
+        let since = since_wall_ns.div_euclid(1_000_000_000);
+        let mut rows = query.query(params![metric, FIVE_MINUTES, since, RECALLED_MAX])?;
+        while let Some(row) = rows.next()? {
+            let at: i64 = row.get(0)?;
+            each(at.saturating_mul(1_000_000_000), row.get(1)?);
+        }
+        Ok(())
     }
 
     fn begin_anew(path: &Path) -> Result<Connection, rusqlite::Error> {
@@ -194,6 +215,12 @@ mod tests {
             ]
         );
         assert_eq!(rollup.rows("nonsense"), []);
+        let mut past = Vec::new();
+        let recalled = rollup.recall("prompt", 7_300_000_000_000, &mut |at, value| {
+            past.push((at, value));
+        });
+        recalled.unwrap();
+        assert_eq!(past, [(7_500_000_000_000, 9.0)]);
     }
 
     #[test]

@@ -21,6 +21,7 @@ use lle_core::mode::Mode;
 use lle_core::optimise::targets::Targets;
 use lle_core::plan::{Outcome, Plan};
 use lle_core::schedule::Timing;
+use lle_core::series::forecast::score::Scorecard;
 use lle_core::task::Task;
 use lle_core::task::ledger::Ledger;
 use lle_core::task::statistics::Statistics;
@@ -154,6 +155,8 @@ pub struct Durable {
     pub incidents: VecDeque<Incident>,
     /// Reviews that were signed off, by item.
     pub sign_offs: BTreeMap<String, SignOff>,
+    /// How forecasts did, by metric.
+    pub scorecards: BTreeMap<String, Scorecard>,
     /// Plans carried out so far, by how they ended.
     pub outcomes: BTreeMap<String, u64>,
     /// The last number given to a plan, a trial or a request.
@@ -247,6 +250,11 @@ pub enum Change {
         /// All of them.
         baselines: Box<Baselines>,
     },
+    /// Forecasts were made or scored.
+    Scorecards {
+        /// All of them, by metric.
+        scorecards: BTreeMap<String, Scorecard>,
+    },
     /// Something bad happened.
     Incident {
         /// What.
@@ -312,6 +320,7 @@ impl Durable {
             Change::Targets { targets } => self.targets = Some(*targets),
             Change::Alerts { alerts } => self.alerts = *alerts,
             Change::Baselines { baselines } => self.baselines = *baselines,
+            Change::Scorecards { scorecards } => self.scorecards = scorecards,
             Change::Incident { incident } => {
                 self.incidents.push_back(incident);
                 while self.incidents.len() > INCIDENTS_MAX {

@@ -204,6 +204,14 @@ pub trait Host {
     /// Keeps samples for trends and reports.
     fn keep_samples(&mut self, now: Now, samples: &[(&'static str, f64)]);
 
+    /// Sizes on disk, by the names of the series that are watched. What cannot be told is left out.
+    fn resources(&mut self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+
+    /// Gives the five-minute means of a metric since then, oldest first.
+    fn recall(&mut self, _metric: &str, _since_wall_ns: i64, _each: &mut dyn FnMut(i64, f64)) {}
+
     /// Does what could wait until everything else of a round was done, such as writing down samples.
     fn after_all(&mut self, _now: Now) {}
 

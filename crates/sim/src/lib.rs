@@ -19,6 +19,7 @@
 pub mod check;
 pub mod disk;
 pub mod drive;
+pub mod judgement;
 pub mod model;
 pub mod random;
 pub mod session;

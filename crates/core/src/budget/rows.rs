@@ -48,6 +48,15 @@ const SIZE: Budget = Budget {
 };
 
 pub(super) const ROWS: &[Budget] = &[
+    // Prediction.
+    Budget {
+        name: "series_point",
+        operation: "judge one point of a series",
+        corpus: "a day's load with noise, five-minute points",
+        at_most: 10.0 * US,
+        probe: "cargo bench -p lle-core --features engine --bench series",
+        ..TIMED
+    },
     // Sessions, seen by those who use them.
     Budget {
         name: "shell_memory",

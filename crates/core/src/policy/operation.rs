@@ -64,6 +64,8 @@ operations! {
     Checklist, "checklist", Read, "Shows the reviews.";
     Validate, "validate", Read, "Measures the system against what was promised.";
     Trials, "trials", Read, "Lists levers, opportunities and trials.";
+    Forecast, "forecast", Read, "Shows what will be.";
+    Anomalies, "anomalies", Read, "Shows what is unusual.";
     Start, "start", Operate, "Starts the engine's work.";
     Stop, "stop", Operate, "Stops the engine's work.";
     Pause, "pause", Operate, "Holds tasks back for a while.";

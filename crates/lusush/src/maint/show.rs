@@ -74,13 +74,21 @@ fn text(request: &Request, given: &Answer, ink: Ink) -> Result<String, Failure> 
         Request::Checklist => checklist(value, ink),
         Request::Validate => validation(value, ink),
         Request::Trials => optimise::history(&read::<TrialsDocument>(value)?, ink),
+        Request::Forecast => super::predict::forecast(value, now_wall_ns()),
+        Request::Anomalies => super::predict::anomalies(value, now_wall_ns(), ink),
         Request::Run { task } => ran(task, value),
         Request::Optimize { .. } => optimise::done(value).unwrap_or_else(|| ran("performance", value)),
         _ => done(request, value),
     };
     let is_asked_of_worker = matches!(
         request,
-        Request::Tasks | Request::Health | Request::Metrics { .. } | Request::Validate | Request::Alerts
+        Request::Tasks
+            | Request::Health
+            | Request::Metrics { .. }
+            | Request::Validate
+            | Request::Forecast
+            | Request::Anomalies
+            | Request::Alerts
     );
     if !given.from_worker && is_asked_of_worker {
         out.push_str("\nThere is no worker: this is what is on disk, and a single look at the sessions.\n");
@@ -149,7 +157,7 @@ fn now_wall_ns() -> i64 {
 }
 
 /// A time as people say it: "in 3 h 5 min", "2 d ago".
-fn in_words(at: i64, now: i64) -> String {
+pub(super) fn in_words(at: i64, now: i64) -> String {
     let apart = |ns: i64| age(ns.unsigned_abs());
     match at.saturating_sub(now) {
         0..1_000_000_000 => "now".into(),

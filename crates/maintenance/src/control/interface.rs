@@ -106,6 +106,8 @@ const METHODS: &[Method] = &[
         },
     ),
     method("Trials", &[]),
+    method("Forecast", &[]),
+    method("Anomalies", &[]),
     method("Version", &[]),
 ];
 

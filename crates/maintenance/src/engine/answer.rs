@@ -84,6 +84,8 @@ impl Engine {
                     "success": validation.success,
                 }))
             }
+            Request::Forecast => document(&self.forecasts(now)),
+            Request::Anomalies => document(&self.anomalies(now)),
             Request::Version => Ok(json!({ "version": env!("CARGO_PKG_VERSION"), "interface": VERSION })),
             _ => Err(Fault::new(Code::InvalidState, "that changes something")),
         }

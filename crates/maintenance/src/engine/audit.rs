@@ -11,6 +11,7 @@ use std::io;
 
 use lle_core::plan::Plan;
 use lle_core::policy::{Kind, Who, sanitise};
+use lle_core::series::blame::{self, ChangeKind};
 use lle_core::task::log_rotation::SEGMENTS_KEPT;
 use lle_log::audit::anchor::Anchor;
 use lle_log::audit::{self, Chain, Head, Key, Segment};
@@ -68,6 +69,21 @@ impl Entry {
             outcome: outcome.to_owned(),
             plan: id,
         }
+    }
+
+    /// What it changes, for whoever looks for a cause; none if it changes nothing, or says only how that ended.
+    fn as_change(&self, now: Now) -> Option<blame::Change> {
+        (self.phase == "intent").then(|| blame::Change {
+            at_ns: now.wall_ns,
+            what: match self.target.is_empty() {
+                true => self.operation.clone(),
+                false => format!("{}: {}", self.target, self.operation),
+            },
+            kind: match self.plan {
+                0 => ChangeKind::Config,
+                _ => ChangeKind::Task,
+            },
+        })
     }
 
     /// Before a cleanup.
@@ -622,6 +638,7 @@ impl Engine {
             return true;
         }
         let before = self.audit.failed.is_some();
+        self.predict.note_all(entry.as_change(now));
         let written = self.audit.append(world, now, entry.clone());
         if before && written {
             // There was a gap, and it says so itself.

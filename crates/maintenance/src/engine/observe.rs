@@ -349,10 +349,14 @@ impl Engine {
         learn(&mut self.state.baselines, wall_ns, &views, &assessment);
         drop(views);
         assessment.findings.extend(self.own_findings(now));
+        assessment.findings.extend(self.changed_findings(now));
         if self.acts {
             self.worker.shed.clear();
             self.alert(world, now, &assessment.findings);
-            world.keep_samples(now, &samples(&assessment));
+            let mut samples = samples(&assessment);
+            let sizes = self.predict(world, now, &samples);
+            samples.extend(sizes);
+            world.keep_samples(now, &samples);
             if now.mono_ns.saturating_sub(self.baselines_kept_at) >= BASELINES_NS {
                 self.baselines_kept_at = now.mono_ns;
                 let baselines = Box::new(self.state.baselines.clone());

@@ -120,6 +120,8 @@ impl Engine {
             Request::Validate => (Operation::Validate, None),
             Request::Trials => (Operation::Trials, None),
             Request::Optimize { .. } => (Operation::Optimize, Some(TaskKind::Performance.name().to_owned())),
+            Request::Forecast => (Operation::Forecast, None),
+            Request::Anomalies => (Operation::Anomalies, None),
             Request::Start => (Operation::Start, None),
             Request::Stop => (Operation::Stop, None),
             Request::Pause { task } => (Operation::Pause, task.clone()),

@@ -1,0 +1,232 @@
+//! What did it: the changes that were made around the time at which a series changed.
+//!
+//! Every change is a candidate, and so is "none of these". Bayes: how often a change of that kind moves a series, times
+//! how well its moment fits. A changepoint is known to within an interval; what was done in it, or shortly before it,
+//! fits, the farther before the less; what was done after it cannot have been the cause. "None of these" might have
+//! happened at any moment of the span that was looked through.
+//!
+//! Invariants: the confidences of all suspects and of none sum to 1; a change after the changepoint's last moment is no
+//! suspect.
+
+use serde::{Deserialize, Serialize};
+
+use super::Changepoint;
+
+/// Suspects named.
+pub const SUSPECTS_MAX: usize = 8;
+
+/// Changes that are looked at; the nearest ones.
+pub const CHANGES_MAX: usize = 256;
+
+/// How long before a changepoint a change still fits at all: a day.
+pub const SPAN_NS: i64 = 24 * 3_600 * 1_000_000_000;
+
+/// How long an effect may take to begin: the scale of an exponential distribution, beside the interval between points.
+const DELAY_NS: f64 = 60e9;
+
+/// How probable it is, before looking, that a change that nobody recorded did it.
+const UNKNOWN_CAUSE: f64 = 0.3;
+
+/// What kind of change it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeKind {
+    /// A line of a start-up file.
+    Rc,
+    /// A plugin was installed, enabled, changed or disabled.
+    Plugin,
+    /// A value of the configuration.
+    Config,
+    /// A feature was switched, or a setting by the optimiser.
+    Feature,
+    /// Another version of the program.
+    Upgrade,
+    /// A maintenance task ran.
+    Task,
+    /// Anything else that is recorded.
+    Other,
+}
+
+impl ChangeKind {
+    /// How often a change of the kind moves a series, compared with others.
+    const fn weight(self) -> f64 {
+        match self {
+            ChangeKind::Rc | ChangeKind::Plugin | ChangeKind::Upgrade => 1.0,
+            ChangeKind::Config | ChangeKind::Feature => 0.8,
+            ChangeKind::Task => 0.1,
+            ChangeKind::Other => 0.2,
+        }
+    }
+}
+
+/// Something that was changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// When, on the clock of the series.
+    pub at_ns: i64,
+    /// What, as a sentence goes on after "since": "plugin git-status was enabled".
+    pub what: String,
+    /// What kind of change.
+    pub kind: ChangeKind,
+}
+
+/// A change that may have done it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Suspect {
+    /// What was changed; none stands for "none of these".
+    pub what: Option<String>,
+    /// When.
+    pub at_ns: Option<i64>,
+    /// How probable it is, 0..1.
+    pub confidence: f64,
+}
+
+/// Says what may have done it, the most probable first. "None of these" is always among them.
+///
+/// `interval_ns` is how far apart the series' points are: a change shows with the next point at the earliest.
+pub fn blame(changepoint: &Changepoint, interval_ns: i64, changes: &[Change]) -> Vec<Suspect> {
+    let interval = interval_ns.max(1) as f64;
+    let near = changes
+        .iter()
+        .filter(|change| {
+            change.at_ns <= changepoint.latest_ns
+                && changepoint.earliest_ns.saturating_sub(change.at_ns) <= SPAN_NS
+        })
+        .rev()
+        .take(CHANGES_MAX);
+    let mut suspects: Vec<Suspect> = near
+        .map(|change| Suspect {
+            what: Some(change.what.clone()),
+            at_ns: Some(change.at_ns),
+            confidence: change.kind.weight() * fits(changepoint, interval, change.at_ns),
+        })
+        .collect();
+    let span = (SPAN_NS as f64).max(interval * 8.0);
+    suspects.push(Suspect {
+        what: None,
+        at_ns: None,
+        confidence: UNKNOWN_CAUSE / span,
+    });
+    let all: f64 = suspects.iter().map(|suspect| suspect.confidence).sum();
+    for suspect in &mut suspects {
+        suspect.confidence /= all;
+    }
+    suspects.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    // Whoever is left out is still accounted for, by none of those that are named.
+    while suspects.len() > SUSPECTS_MAX {
+        let at = suspects
+            .iter()
+            .rposition(|suspect| suspect.what.is_some())
+            .unwrap_or(0);
+        let left_out = suspects.remove(at).confidence;
+        if let Some(none) = suspects.iter_mut().find(|suspect| suspect.what.is_none()) {
+            none.confidence += left_out;
+        }
+    }
+    suspects
+}
+
+/// How dense the probability is, per nanosecond, that a change at that moment shows where the changepoint is.
+fn fits(changepoint: &Changepoint, interval: f64, at_ns: i64) -> f64 {
+    let distance = |to: i64| (i128::from(to) - i128::from(at_ns)) as f64;
+    // The change shows in the gap before the first point of the new level; most likely in this one.
+    let best = distance(changepoint.at_ns);
+    let delay = DELAY_NS.max(interval / 2.0);
+    let sharp = match best {
+        ..0.0 => 0.0,
+        _ if best <= interval => 1.0 / (interval + delay),
+        _ => (-(best - interval) / delay).exp() / (interval + delay),
+    };
+    let width = (changepoint.latest_ns as f64 - changepoint.earliest_ns as f64).max(interval);
+    let before = distance(changepoint.earliest_ns);
+    let wide = if before <= 0.0 {
+        1.0
+    } else {
+        (-before / delay).exp()
+    } / (width + delay);
+    0.6 * sharp + 0.4 * wide
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const S: i64 = 1_000_000_000;
+    const MINUTES_5: i64 = 300 * S;
+
+    fn changepoint(at: i64) -> Changepoint {
+        Changepoint {
+            at_ns: at,
+            earliest_ns: at - 2 * MINUTES_5,
+            latest_ns: at + MINUTES_5,
+            before: 20.0,
+            after: 58.0,
+            confidence: 0.999,
+        }
+    }
+
+    fn change(at_ns: i64, what: &str, kind: ChangeKind) -> Change {
+        Change {
+            at_ns,
+            what: what.into(),
+            kind,
+        }
+    }
+
+    #[test]
+    fn the_change_that_fits_is_named() {
+        fn check(changes: &[Change], expect: Option<&str>, at_least: f64) {
+            let suspects = blame(&changepoint(100_000 * S), MINUTES_5, changes);
+            assert_eq!(suspects[0].what.as_deref(), expect, "{suspects:?}");
+            assert!(suspects[0].confidence >= at_least, "{suspects:?}");
+        }
+        let plugin = change(99_900 * S, "plugin", ChangeKind::Plugin);
+        check(&[], None, 1.0);
+        check(std::slice::from_ref(&plugin), Some("plugin"), 0.99);
+        // Hours before, minutes after, and the same minute but of a kind that seldom matters.
+        check(
+            &[plugin.clone(), change(80_000 * S, "early", ChangeKind::Rc)],
+            Some("plugin"),
+            0.99,
+        );
+        check(
+            &[plugin.clone(), change(101_000 * S, "late", ChangeKind::Rc)],
+            Some("plugin"),
+            0.99,
+        );
+        check(
+            &[plugin, change(99_950 * S, "task", ChangeKind::Task)],
+            Some("plugin"),
+            0.8,
+        );
+        check(&[change(101_000 * S, "late", ChangeKind::Rc)], None, 1.0);
+        check(&[change(60_000 * S, "early", ChangeKind::Rc)], None, 0.9);
+    }
+
+    proptest! {
+        #[test]
+        fn confidences_sum_to_one(
+            changes in proptest::collection::vec((any::<i64>(), 0..3u8), 0..40),
+            at in any::<i64>(),
+            interval in any::<i64>(),
+        ) {
+            let kinds = [ChangeKind::Rc, ChangeKind::Task, ChangeKind::Other];
+            let changes: Vec<Change> = changes
+                .into_iter()
+                .map(|(at, kind)| change(at, "x", kinds[usize::from(kind)]))
+                .collect();
+            let point = Changepoint {
+                earliest_ns: at.saturating_sub(10),
+                latest_ns: at.saturating_add(10),
+                at_ns: at,
+                ..changepoint(0)
+            };
+            let suspects = blame(&point, interval, &changes);
+            prop_assert!((1..=SUSPECTS_MAX).contains(&suspects.len()));
+            let sum: f64 = suspects.iter().map(|suspect| suspect.confidence).sum();
+            prop_assert!((sum - 1.0).abs() < 1e-9, "{suspects:?}");
+            prop_assert!(suspects.iter().any(|suspect| suspect.what.is_none()));
+        }
+    }
+}

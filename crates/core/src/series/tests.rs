@@ -1,0 +1,175 @@
+use super::detect::{ALARM_SCORE, Detector, WARMING_POINTS};
+use super::*;
+use proptest::prelude::*;
+
+const S: i64 = 1_000_000_000;
+const MINUTES_5: i64 = 300 * S;
+/// A Monday, so that there is a calendar.
+const START: i64 = 1_700_438_400 * S;
+
+/// Noise with a spread of about 1, the same every time: the sum of four even draws.
+fn noise(at: i64) -> f64 {
+    let draw = |salt: u64| {
+        let mut mixed = (at as u64 * 4 + salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    };
+    ((0..4).map(draw).sum::<f64>() - 2.0) * 1.73
+}
+
+fn day(at: i64) -> f64 {
+    (at as f64 / 288.0 * std::f64::consts::TAU).sin()
+}
+
+fn readings(points: i64, value: impl Fn(i64) -> f64) -> Vec<Reading> {
+    let mut detector = Detector::new();
+    (0..points)
+        .map(|at| detector.observe(START + at * MINUTES_5, value(at)))
+        .collect()
+}
+
+fn alarms(readings: &[Reading]) -> Vec<(usize, Anomaly)> {
+    let told =
+        |(at, reading): (usize, &Reading)| Some((at, reading.kind?)).filter(|_| reading.score >= ALARM_SCORE);
+    readings.iter().enumerate().filter_map(told).collect()
+}
+
+#[test]
+fn what_is_quiet_stays_quiet() {
+    fn check(name: &str, value: impl Fn(i64) -> f64) {
+        assert_eq!(alarms(&readings(2_016, value)), [], "{name}");
+    }
+    check("constant", |_| 3.0);
+    check("nothing", |_| 0.0);
+    check("noise", |at| 20.0 + noise(at));
+    check("small beside its level", |at| 1e9 + noise(at));
+    check("counts that are mostly nothing", |at| f64::from(at % 17 == 0));
+    check("alternating", |at| (at % 2) as f64);
+}
+
+#[test]
+fn what_is_strange_is_told_at_once() {
+    fn check(name: &str, at: i64, value: impl Fn(i64) -> f64, expect: Anomaly) {
+        let alarms = alarms(&readings(3_000, value));
+        let first = alarms.first().copied();
+        assert!(
+            first.is_some_and(|(first, kind)| (at..at + 15).contains(&(first as i64)) && kind == expect),
+            "{name}: {alarms:?}"
+        );
+    }
+    check(
+        "spike",
+        2_000,
+        |at| noise(at) + f64::from(at == 2_000) * 15.0,
+        Anomaly::Spike,
+    );
+    check(
+        "drop",
+        2_000,
+        |at| noise(at) - f64::from(at == 2_000) * 15.0,
+        Anomaly::Spike,
+    );
+    check(
+        "constant, then not",
+        2_000,
+        |at| f64::from(at == 2_000),
+        Anomaly::Spike,
+    );
+}
+
+#[test]
+fn a_step_is_found_with_its_time_and_size() {
+    for (size, after) in [(38.0, 2_000), (-4.0, 1_000), (6.0, 1_500)] {
+        let all = readings(2_500, |at| {
+            100.0 + noise(at) + if at >= after { size } else { 0.0 }
+        });
+        let found: Vec<Changepoint> = all.iter().filter_map(|reading| reading.changepoint).collect();
+        let [one] = found.as_slice() else {
+            panic!("{size}: {found:?}");
+        };
+        let truth = START + after * MINUTES_5;
+        assert!((one.at_ns - truth).abs() <= 2 * MINUTES_5, "{size}: {one:?}");
+        assert!(
+            one.earliest_ns < truth && truth <= one.latest_ns,
+            "{size}: {one:?}"
+        );
+        assert!((one.after - one.before - size).abs() < 1.0, "{size}: {one:?}");
+    }
+}
+
+#[test]
+fn a_leak_is_a_trend_and_a_day_is_none() {
+    let leak = readings(2_016, |at| 100.0 + at as f64 / 40.0 + noise(at));
+    let slopes: Vec<f64> = leak.iter().filter_map(|reading| reading.slope_per_s).collect();
+    assert!(!slopes.is_empty());
+    for slope in slopes {
+        assert!((slope * 300.0 * 40.0 - 1.0).abs() < 0.3, "{slope}");
+    }
+    let daily = readings(2_016, |at| 100.0 + 20.0 * day(at) + noise(at));
+    assert!(daily.iter().all(|reading| reading.slope_per_s.is_none()));
+}
+
+#[test]
+fn a_day_is_learned() {
+    let all = readings(6 * 288, |at| 100.0 + 20.0 * day(at) + noise(at));
+    let late = &all[4 * 288..];
+    assert_eq!(alarms(late), []);
+    assert!(
+        late.iter().all(|reading| reading.spread < 2.5),
+        "{:?}",
+        late.last()
+    );
+}
+
+#[test]
+fn nothing_is_said_while_it_warms() {
+    let all = readings(WARMING_POINTS as i64, |at| if at == 20 { 1e9 } else { noise(at) });
+    assert!(all.iter().all(|reading| reading.warming && reading.score == 0.0));
+    let mut detector = Detector::new();
+    assert!(detector.observe(0, f64::NAN).warming);
+    assert_eq!((detector.points(), detector.missing()), (0, 1));
+}
+
+#[test]
+fn gaps_and_clocks_that_jump_are_no_anomalies() {
+    let mut detector = Detector::new();
+    for at in 0..3_000 {
+        // A night without points, values that are none, and a clock set back by an hour.
+        let jump = if at >= 2_500 { -3_600 * S } else { 0 };
+        if (1_000..1_100).contains(&at) {
+            continue;
+        }
+        let value = if at % 50 == 0 { f64::NAN } else { 20.0 + noise(at) };
+        let reading = detector.observe(START + at * MINUTES_5 + jump, value);
+        assert!(reading.score < ALARM_SCORE, "{at}: {reading:?}");
+    }
+    assert_eq!(detector.missing(), 58);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_series_gives_scores(
+        points in proptest::collection::vec((any::<i64>(), proptest::num::f64::ANY), 0..800),
+    ) {
+        let mut detector = Detector::new();
+        for (at, value) in points {
+            let reading = detector.observe(at, value);
+            prop_assert!((0.0..=1.0).contains(&reading.score), "{reading:?}");
+            prop_assert!(reading.spread >= 0.0, "{reading:?}");
+            prop_assert!(!reading.warming || reading.score == 0.0);
+            if let Some(change) = reading.changepoint {
+                prop_assert!(change.earliest_ns <= change.at_ns && change.at_ns <= change.latest_ns);
+            }
+        }
+    }
+
+    #[test]
+    fn the_unit_does_not_matter(unit in 1e-3..1e6f64, salt in 0..1_000_000i64) {
+        let series = |unit: f64| readings(400, move |at| (50.0 + noise(at + salt)) * unit);
+        for (a, b) in series(1.0).iter().zip(series(unit)) {
+            prop_assert!((a.score - b.score).abs() < 1e-3, "{a:?} {b:?}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What `lusush maint forecast` and `lusush maint anomalies` show.
+//!
+//! Invariant: where something is unknown, that is what it says, and how much is missing.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::show::in_words;
+use crate::text::{COLUMNS, Ink, printable, wrapped};
+
+/// Columns of a series' name.
+const NAME: usize = 22;
+
+/// Renders the forecasts.
+pub(super) fn forecast(value: &Value, now: i64) -> String {
+    let mut out = String::from("In a day, with the interval that should hold four times in five:\n\n");
+    for row in list(&value["resources"]) {
+        let text = match row["shown"].as_str() {
+            Some(shown) => format!("{shown}; now {}", text_of(&row["now"])),
+            None => text_of(&row["unknown"]).to_owned(),
+        };
+        line(&mut out, text_of(&row["what"]), &text);
+        if let Some(text) = limit(row, now) {
+            line(&mut out, "", &text);
+        }
+        if row["shown"].is_string() {
+            line(&mut out, "", &score(row));
+        }
+    }
+    out
+}
+
+/// When the limit is reached: "1 GiB in 12 d, 9 d to 17 d".
+fn limit(row: &Value, now: i64) -> Option<String> {
+    let limit = row["limit_shown"].as_str()?;
+    let when = &row["limit_when"]["when"];
+    let at = |name: &str| row[name].as_i64().map(|at| in_words(at, now));
+    Some(match (when.as_str()?, at("limit_earliest_wall_ns")) {
+        ("now", _) => format!("{limit} is reached"),
+        ("not-in-sight", _) => format!("{limit} is not in sight"),
+        (_, Some(earliest)) => {
+            let latest = at("limit_latest_wall_ns").unwrap_or_else(|| "never".to_owned());
+            match at("limit_expected_wall_ns") {
+                Some(expected) => {
+                    format!("{limit} {expected}: {earliest} at the earliest, {latest} at the latest")
+                }
+                None => format!("{limit} {earliest} at the earliest, and more probably never"),
+            }
+        }
+        _ => return None,
+    })
+}
+
+fn score(row: &Value) -> String {
+    let (coverage, skill) = (row["coverage"].as_f64(), row["skill"].as_f64());
+    let (scored, least) = (&row["scored"], &row["scored_min"]);
+    match coverage {
+        None => format!("its own score is unknown: {scored} of {least} forecasts scored so far"),
+        Some(coverage) => {
+            let skill = match skill {
+                Some(skill) if skill >= 0.0 => format!("{:.0} % nearer than the last value", skill * 100.0),
+                Some(skill) => format!("{:.0} % farther off than the last value", -skill * 100.0),
+                None => "the last value was never wrong".to_owned(),
+            };
+            format!(
+                "of {scored} such forecasts {:.0} % held; {skill}",
+                coverage * 100.0
+            )
+        }
+    }
+}
+
+/// Renders what is unusual.
+pub(super) fn anomalies(value: &Value, now: i64, ink: Ink) -> String {
+    let alarm = value["alarm_score"].as_f64().unwrap_or(0.5);
+    let mut out = String::from("How unusual the last five minutes were, from 0 to 1:\n\n");
+    for row in list(&value["series"]) {
+        let text = match row["score"].as_f64() {
+            None => text_of(&row["unknown"]).to_owned(),
+            Some(score) => {
+                let kind = row["kind"]
+                    .as_str()
+                    .map_or(String::new(), |kind| format!(", {kind}"));
+                let expected = row["expected_shown"].as_str().unwrap_or("unknown");
+                let text = format!(
+                    "{score:.3}{kind}: {}, expected {expected}",
+                    text_of(&row["shown"])
+                );
+                if score >= alarm { ink.warn(&text) } else { text }
+            }
+        };
+        line(&mut out, text_of(&row["what"]), &text);
+    }
+    let changes = list(&value["changes"]);
+    if changes.is_empty() {
+        out.push_str("\nNo level has changed since the worker began.\n");
+        return out;
+    }
+    out.push_str("\nLevels that changed, the last first:\n");
+    for change in changes {
+        let when = change["changepoint"]["at_ns"]
+            .as_i64()
+            .map(|at| in_words(at, now));
+        let _ = writeln!(
+            out,
+            "\n{}, {}",
+            printable(text_of(&change["title"]), COLUMNS),
+            when.unwrap_or_default()
+        );
+        let _ = writeln!(
+            out,
+            "  {}",
+            wrapped(&printable(text_of(&change["evidence"]), 400), COLUMNS - 2, 2)
+        );
+        for suspect in list(&change["suspects"]) {
+            let what = suspect["what"].as_str().unwrap_or("none of these");
+            let confidence = suspect["confidence"].as_f64().unwrap_or(0.0) * 100.0;
+            let _ = writeln!(out, "  {confidence:>5.1} %  {}", printable(what, COLUMNS - 12));
+        }
+    }
+    out
+}
+
+fn line(out: &mut String, label: &str, text: &str) {
+    let text = wrapped(text, COLUMNS - NAME - 2, 0).replace('\n', &format!("\n{}", " ".repeat(NAME + 2)));
+    let _ = writeln!(out, "{label:NAME$}  {text}");
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text_of(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const DAY: i64 = 24 * 3_600_000_000_000;
+
+    #[test]
+    fn forecasts_with_and_without_a_past() {
+        let document = json!({ "resources": [
+            { "what": "prompt", "unknown": "unknown: 3 of 30 samples so far" },
+            { "what": "history", "now": "0.9 GiB", "shown": "0.91 GiB, 0.9 GiB to 0.93 GiB", "limit_shown": "1 GiB",
+              "limit_when": { "when": "at" }, "limit_earliest_wall_ns": 9 * DAY, "limit_expected_wall_ns": 12 * DAY,
+              "limit_latest_wall_ns": 17 * DAY, "scored": 3, "scored_min": 20 },
+            { "what": "free space on disk", "now": "9 GiB", "shown": "9 GiB, 8 GiB to 10 GiB",
+              "limit_shown": "256 MiB", "limit_when": { "when": "not-in-sight" }, "scored": 40, "scored_min": 20,
+              "coverage": 0.82, "skill": -0.1 },
+        ]});
+        insta::assert_snapshot!(forecast(&document, 0));
+    }
+
+    #[test]
+    fn anomalies_and_what_changed() {
+        let document = json!({
+            "alarm_score": 0.5,
+            "series": [
+                { "what": "prompt", "score": 0.99912, "kind": "spike", "shown": "58 ms", "expected_shown": "20 ms" },
+                { "what": "echo", "score": 0.001, "shown": "1 ms", "expected_shown": "1 ms" },
+                { "what": "history", "unknown": "unknown: 3 of 41 samples so far" },
+            ],
+            "changes": [{
+                "title": "prompt 38 ms slower since plugin git-status was enabled",
+                "evidence": "20 ms before, 58 ms after; 99.9 % sure that it changed, 97 % of what did it",
+                "changepoint": { "at_ns": 0 },
+                "suspects": [
+                    { "what": "plugin git-status was enabled", "confidence": 0.97 },
+                    { "what": "hostile \u{1b}[31m", "confidence": 0.02 },
+                    { "what": null, "confidence": 0.01 },
+                ],
+            }],
+        });
+        insta::assert_snapshot!(anomalies(&document, DAY, Ink::Plain));
+        let nothing = json!({ "series": [], "changes": [] });
+        insta::assert_snapshot!("nothing_changed", anomalies(&nothing, DAY, Ink::Plain));
+    }
+}

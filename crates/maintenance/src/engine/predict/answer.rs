@@ -1,0 +1,123 @@
+//! What is answered to `Forecast` and `Anomalies`.
+
+use lle_core::series::detect::{ALARM_SCORE, WARMING_POINTS};
+use lle_core::series::forecast::score::SCORED_MIN;
+use lle_core::series::forecast::{Crossing, NOMINAL, POINTS_MIN, crossing};
+use lle_core::series::watch::{AHEAD_NS, Watch};
+use serde_json::{Value, json};
+
+use super::watched::{WATCHED, Watched, Worse};
+use super::{Engine, Moved};
+use crate::api::VERSION;
+use crate::world::Now;
+
+impl Engine {
+    /// Where everything will be in a day, when it reaches its limit, and how such forecasts did so far.
+    pub(crate) fn forecasts(&self, now: Now) -> Value {
+        let rows = WATCHED
+            .iter()
+            .map(|row| forecast(row, self.predict.watches.get(row.metric)));
+        json!({
+            "version": VERSION,
+            "now_wall_ns": now.wall_ns,
+            "nominal": NOMINAL,
+            "resources": rows.collect::<Vec<_>>(),
+        })
+    }
+
+    /// How unusual everything is, and what changed.
+    pub(crate) fn anomalies(&self, now: Now) -> Value {
+        let series = WATCHED
+            .iter()
+            .map(|row| series(row, self.predict.watches.get(row.metric)));
+        let changes = self.predict.moved.iter().rev().map(moved);
+        json!({
+            "version": VERSION,
+            "now_wall_ns": now.wall_ns,
+            "alarm_score": ALARM_SCORE,
+            "series": series.collect::<Vec<_>>(),
+            "changes": changes.collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn forecast(row: &Watched, watch: Option<&Watch>) -> Value {
+    let show = |value: f64| row.unit.show(value);
+    let points = watch.map_or(0, |watch| watch.history().len());
+    let told = watch.map(|watch| watch.forecast(AHEAD_NS));
+    let (told, unknown) = match told {
+        Some(Ok(told)) => (Some(told), None),
+        Some(Err(unknown)) => (None, Some(unknown.to_string())),
+        None => (None, Some(format!("unknown: 0 of {POINTS_MIN} samples so far"))),
+    };
+    let falling = row.worse == Worse::Less;
+    let reached = row
+        .limit
+        .zip(watch)
+        .and_then(|(limit, watch)| crossing(watch.history(), limit, falling).ok());
+    let (earliest, expected, latest) = match reached {
+        Some(Crossing::At {
+            earliest_ns,
+            expected_ns,
+            latest_ns,
+        }) => (Some(earliest_ns), expected_ns, latest_ns),
+        _ => (None, None, None),
+    };
+    let card = watch.map(Watch::card);
+    json!({
+        "metric": row.metric,
+        "what": row.words,
+        "unit": row.unit,
+        "samples": points,
+        "unknown": unknown,
+        "now": watch.filter(|_| points > 0).map(|watch| show(watch.history().last())),
+        "due_wall_ns": told.map(|told| told.due_ns),
+        "value": told.map(|told| told.value),
+        "low": told.map(|told| told.low),
+        "high": told.map(|told| told.high),
+        "naive": told.map(|told| told.naive),
+        "shown": told.map(|told| format!("{}, {} to {}", show(told.value), show(told.low), show(told.high))),
+        "limit": row.limit,
+        "limit_shown": row.limit.map(show),
+        "limit_when": reached,
+        "limit_earliest_wall_ns": earliest,
+        "limit_expected_wall_ns": expected,
+        "limit_latest_wall_ns": latest,
+        "scored": card.map_or(0, |card| card.scored()),
+        "scored_min": SCORED_MIN,
+        "coverage": card.and_then(|card| card.coverage()),
+        "skill": card.and_then(|card| card.skill()),
+    })
+}
+
+fn series(row: &Watched, watch: Option<&Watch>) -> Value {
+    let last = watch.and_then(Watch::last);
+    let points = watch.map_or(0, Watch::points);
+    let warming = points <= WARMING_POINTS;
+    json!({
+        "metric": row.metric,
+        "what": row.words,
+        "unit": row.unit,
+        "samples": points,
+        "unknown": warming.then(|| format!("unknown: {points} of {} samples so far", WARMING_POINTS + 1)),
+        "at_wall_ns": last.map(|last| last.at_ns),
+        "value": last.map(|last| last.value),
+        "shown": last.map(|last| row.unit.show(last.value)),
+        "expected": last.and_then(|last| last.reading.expected),
+        "expected_shown": last.and_then(|last| last.reading.expected).map(|value| row.unit.show(value)),
+        "score": last.filter(|_| !warming).map(|last| last.reading.score),
+        "kind": last.and_then(|last| last.reading.kind),
+    })
+}
+
+fn moved(moved: &Moved) -> Value {
+    json!({
+        "metric": moved.row.metric,
+        "title": moved.title(),
+        "evidence": moved.evidence(),
+        "noticed_wall_ns": moved.noticed_wall_ns,
+        "changepoint": moved.changepoint,
+        "worse": moved.is_worse(),
+        "suspects": moved.suspects,
+    })
+}

@@ -1,0 +1,52 @@
+//! How well the detectors, the forecasts and the blame judge: seeded series whose truth is known, and what came of them.
+//!
+//! ```text
+//!  seed ─▸ scenario { points, truth, changes } ─▸ lle_core::series ─▸ trial ─▸ tally by kind ─▸ docs/judgement.md
+//! ```
+//!
+//! Seeds 1 to 100 are for development; what is reported comes from seeds that begin at [`HELD_OUT`] and were never looked
+//! at while anything was set. No published benchmark is used, so that those can be used by others to judge this.
+//!
+//! To write the page: see [`COMMAND`]. A new section is its function in `report.rs` and its line in [`report::SECTIONS`].
+//!
+//! Invariant: the same seeds give the same page, byte by byte.
+
+pub mod detection;
+pub mod forecasting;
+pub mod report;
+pub mod scenario;
+mod signal;
+
+/// The version of the corpus: another one makes pages written before incomparable.
+pub const CORPUS_VERSION: u32 = 1;
+
+/// The first seed that nothing was set by.
+pub const HELD_OUT: u64 = 10_001;
+
+/// What writes the page.
+pub const COMMAND: &str = "cargo run --release -p lle-sim --example judgement -- docs/judgement.md";
+
+/// How many seeds each kind of scenario is run with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// The first seed.
+    pub first: u64,
+    /// Seeds of each kind of detection.
+    pub detection: u64,
+    /// Seeds of each kind of forecast, which cost more.
+    pub forecasting: u64,
+}
+
+/// What the page is made of.
+pub const FULL: Size = Size {
+    first: HELD_OUT,
+    detection: 100,
+    forecasting: 40,
+};
+
+/// What a test makes again: the fingerprint of it is in the page.
+pub const SMALL: Size = Size {
+    first: HELD_OUT,
+    detection: 2,
+    forecasting: 1,
+};
