@@ -57,6 +57,7 @@ mod painter;
 mod panics;
 mod places;
 mod prompt_clock;
+mod prompt_text;
 mod readline;
 mod rounds;
 mod rules;

@@ -10,6 +10,7 @@ use crate::drafts;
 use crate::file_size::as_error;
 use crate::lle::{Lle, state};
 use crate::prompt_clock;
+use crate::prompt_text::PromptText;
 use crate::rules::{self, Expanded};
 use crate::shared_list;
 use crate::theme::Role;
@@ -46,6 +47,8 @@ pub(crate) struct Round {
     /// The first line of this command is private, so its further lines are.
     unlogged: bool,
     previous: Vec<u8>,
+    /// What makes the prompt, as it was at the last one.
+    prompt_text: PromptText,
     /// The line went to an editor, and what came of it ran.
     pub(crate) edited: bool,
     cursor: Option<Cursor>,
@@ -78,6 +81,7 @@ impl Lle {
         let ps1 = attribution::quietly(|| bash.variable(c"PS1")).unwrap_or_default();
         let divided = attribution::finish(began, ps1);
         let blame = prompt_clock::blame(&bash, &spent, divided.is_some());
+        self.watch_prompt_text(ps1);
         let ahead = self.keys_waiting();
         if ahead > 0 {
             self.session.typed_ahead(ahead);
@@ -106,6 +110,20 @@ impl Lle {
             history_ns,
             ended: clock::now(),
         });
+    }
+
+    /// Notices that the command that ended may have changed what makes the prompt: if prompts take longer from now
+    /// on, it is to be named.
+    fn watch_prompt_text(&mut self, ps1: &[u8]) {
+        let command = attribution::quietly(|| self.bash.variable(c"PROMPT_COMMAND")).unwrap_or_default();
+        // After an empty line, or one that nobody may see, nothing can be named.
+        let by = match self.round.running {
+            Some(_) => &self.round.previous[..],
+            None => b"",
+        };
+        if self.round.prompt_text.see(command, ps1, by) {
+            self.session.prompt_changed(by);
+        }
     }
 
     /// The prompt is on the screen, or readline is about to put it there: what it took, and on what, is recorded.

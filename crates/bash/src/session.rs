@@ -571,6 +571,14 @@ impl Session {
         });
     }
 
+    /// A command may have changed what makes the prompt. `by` is what ran, empty if nobody may see it.
+    pub(crate) fn prompt_changed(&self, by: &[u8]) {
+        self.flight.update(|w| {
+            w.add(Counter::PromptChanges, 1);
+            w.event(EventKind::PromptChanged, 0, 0, by);
+        });
+    }
+
     /// The line was given up: Ctrl-C, end of file.
     pub(crate) fn line_dropped(&mut self) {
         self.flight.update(|w| w.draft(b"", Draft::Kept));

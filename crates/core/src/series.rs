@@ -25,6 +25,7 @@ mod profile;
 mod ring;
 mod scale;
 mod shift;
+pub mod suspected;
 mod tail;
 #[cfg(test)]
 mod tests;

@@ -54,6 +54,23 @@ impl Evidence {
         self.squares += distance * (sample - self.mean);
     }
 
+    /// Adds what another has seen. (Chan, Golub, LeVeque 1979.)
+    pub fn merge(&mut self, other: &Evidence) {
+        if other.count == 0 {
+            return;
+        }
+        let (n, m) = (self.count as f64, other.count as f64);
+        let distance = other.mean - self.mean;
+        self.mean += distance * m / (n + m);
+        self.squares += other.squares + distance * distance * n * m / (n + m);
+        self.count += other.count;
+    }
+
+    /// The standard error of the difference of two means. (Welch 1947.)
+    pub fn error_of_difference(&self, other: &Evidence) -> f64 {
+        self.error().hypot(other.error())
+    }
+
     fn error(&self) -> f64 {
         let n = self.count as f64;
         (self.squares / (n - 1.0).max(1.0) / n.max(1.0)).sqrt()
@@ -163,7 +180,7 @@ impl Trial {
     pub fn verdict(&self) -> Option<Verdict> {
         let enough = self.before.count >= SAMPLES_MIN && self.after.count >= SAMPLES_MIN;
         let allowed = self.before.mean * (1.0 + self.tolerance);
-        let margin = 1.96 * self.before.error().hypot(self.after.error());
+        let margin = 1.96 * self.before.error_of_difference(&self.after);
         if enough && self.after.mean - margin > allowed {
             return Some(Verdict::Revert);
         }
@@ -245,6 +262,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_two_saw_is_what_one_would_have_seen(
+            samples in proptest::collection::vec(-1e6..1e6f64, 0..60), cut in 0..60usize
+        ) {
+            let seen = |samples: &[f64]| {
+                let mut evidence = Evidence::default();
+                samples.iter().for_each(|sample| evidence.add(*sample));
+                evidence
+            };
+            let (left, right) = samples.split_at(cut.min(samples.len()));
+            let (mut merged, whole) = (seen(left), seen(&samples));
+            merged.merge(&seen(right));
+            prop_assert_eq!(merged.count, whole.count);
+            prop_assert!((merged.mean - whole.mean).abs() < 1e-3);
+            prop_assert!((merged.squares - whole.squares).abs() <= 1e-6 * whole.squares.max(1.0));
+        }
+
         #[test]
         fn evidence_is_the_mean_of_what_is_a_number(samples in proptest::collection::vec(-1e9..1e9f64, 1..200)) {
             let mut evidence = Evidence::default();

@@ -28,6 +28,7 @@ pub(crate) mod predict;
 mod publish;
 mod requests;
 mod schedule;
+mod suspects;
 #[cfg(test)]
 pub(crate) mod tests;
 mod trials;
@@ -137,6 +138,7 @@ pub struct Engine {
     worker: observe::WorkerState,
     /// Series that are watched: what is unusual, and what will be.
     predict: predict::Predict,
+    start_files: suspects::StartFiles,
     /// Tasks whose callbacks the program that embeds this engine has registered.
     hosted: BTreeSet<String>,
     started_wall_ns: i64,
@@ -179,6 +181,7 @@ impl Engine {
             expected_ns: u64::MAX,
             worker: observe::WorkerState::default(),
             predict: predict::Predict::default(),
+            start_files: suspects::StartFiles::default(),
             hosted: BTreeSet::new(),
             started_wall_ns: now.wall_ns,
             acts: false,

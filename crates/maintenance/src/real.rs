@@ -8,6 +8,7 @@ pub mod host;
 pub(crate) mod jobs;
 pub mod policy;
 pub mod process;
+mod rc;
 pub(crate) mod sources;
 
 use std::io;
@@ -40,6 +41,8 @@ pub struct Places {
     pub history: PathBuf,
     /// The file for samples; none keeps none.
     pub metrics: Option<PathBuf>,
+    /// The home folder whose start-up files are watched; none watches none.
+    pub home: Option<PathBuf>,
     /// The program that supervises jobs as `PROGRAM job command -- …`; none runs them unsupervised.
     pub program: Option<PathBuf>,
 }
@@ -62,6 +65,7 @@ impl Places {
             runtime: runtime.to_owned(),
             history: lle_core::paths::history_log(state, machine_id),
             metrics: Some(cache.join("metrics.db")),
+            home: None,
             program: None,
             maint,
         }
@@ -96,6 +100,7 @@ pub struct RealWorld {
     own: process::Own,
     calls: Calls,
     samples: Option<crate::rollup::Rollup>,
+    rc: rc::RcFiles,
     places: Places,
 }
 
@@ -121,6 +126,7 @@ impl RealWorld {
             own: process::Own::open(),
             calls: Calls::new(std::sync::Arc::new(|| ())),
             samples,
+            rc: rc::RcFiles::new(places.home.clone(), places.maint.ancestors().nth(2)),
             places,
         })
     }
@@ -233,6 +239,9 @@ impl Host for RealWorld {
     }
     fn resources(&mut self) -> Vec<(&'static str, f64)> {
         disk::sizes(&self.places)
+    }
+    fn rc_changes(&mut self) -> Vec<crate::world::RcChange> {
+        self.rc.changes()
     }
     fn recall(&mut self, metric: &str, since_wall_ns: i64, each: &mut dyn FnMut(i64, f64)) {
         if let Some(rollup) = &mut self.samples {

@@ -154,6 +154,15 @@ pub struct CallEnd {
     pub cpu_ns: u64,
 }
 
+/// A change of a start-up file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RcChange {
+    /// When the file was written, in nanoseconds since 1970.
+    pub at_wall_ns: i64,
+    /// What was changed, as a sentence goes on after "since".
+    pub what: String,
+}
+
 /// Sessions and processes.
 pub trait Host {
     /// Looks at every session.
@@ -206,6 +215,12 @@ pub trait Host {
 
     /// Sizes on disk, by the names of the series that are watched. What cannot be told is left out.
     fn resources(&mut self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+
+    /// What was changed in the user's start-up files since it was last asked; nothing the first time, unless a copy of
+    /// what they were is kept.
+    fn rc_changes(&mut self) -> Vec<RcChange> {
         Vec::new()
     }
 

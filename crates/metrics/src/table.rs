@@ -126,6 +126,7 @@ table! {
         WorkerStarts,          "worker_starts",           Count, "Times this session started the worker.";
         WorkerStartFailures,   "worker_start_failures",   Count, "Times this session could not start the worker.";
         Wakes,                 "wakes",                   Count, "Times another process woke this session.";
+        PromptChanges,         "prompt_changes",          Count, "Commands that may have changed what makes the prompt.";
         SettingsRefused,       "settings_refused",        Count, "Settings that named no lever or value of this version.";
     }
 }
@@ -209,6 +210,7 @@ table! {
         Rehomed,           "rehomed",             Count, "The flight file was registered again.";
         Signal,            "signal",              Count, "A signal ended the session; the code is its number.";
         Ended,             "ended",               Count, "The session ended by itself; the code is its status.";
+        PromptChanged,     "prompt_changed",      Count, "A command may have changed what makes the prompt; its beginning.";
     }
 }
 

@@ -92,6 +92,7 @@ pub(crate) fn places() -> Result<Places, Failure> {
         &machine,
     );
     places.program = std::env::current_exe().ok();
+    places.home = paths::home();
     Ok(places)
 }
 

@@ -44,7 +44,8 @@ pub(crate) struct SessionState {
     tty: String,
     pid: u32,
     /// When its flight was created: who writes it is read once. None before that.
-    created_wall_ns: Option<u64>,
+    pub(crate) created_wall_ns: Option<u64>,
+    pub(crate) prompts: super::suspects::Prompts,
     liveness: Liveness,
     window: Box<Window>,
     floor: Floor,
@@ -109,6 +110,7 @@ impl SessionState {
             tty: String::new(),
             pid: 0,
             created_wall_ns: None,
+            prompts: super::suspects::Prompts::default(),
             liveness: Liveness::Unknown,
             window: Box::new(Window::new()),
             floor: Floor::default(),
@@ -200,6 +202,7 @@ impl SessionState {
             self.tty = sanitise(&identity.tty, 64).into_owned();
         }
         self.window.fold(now.mono_ns, snapshot);
+        self.prompts.fold(now, snapshot);
         let used = (
             snapshot.counter(Counter::Keys),
             snapshot.counter(Counter::Commands),
@@ -301,6 +304,7 @@ impl Engine {
                 .for_each(|session| self.report_death(world, now, session));
         }
         if self.acts {
+            self.suspect(world, now);
             self.worker.take_cost(now, world.own_cost());
         }
     }

@@ -37,7 +37,9 @@ const MOVED_MAX: usize = 16;
 /// For how long a changepoint for the worse is a finding: a day, after which it is how things are.
 const TOLD_NS: i64 = 24 * 3_600 * 1_000_000_000;
 /// A change smaller than this share of what was before is nobody's concern.
-const SHARE_MIN: f64 = 0.2;
+pub(crate) const SHARE_MIN: f64 = 0.2;
+/// The series of prompts.
+pub(crate) const PROMPT: &Watched = &WATCHED[0];
 /// What is read back of a series: two weeks.
 const RECALL_NS: i64 = 14 * 24 * 3_600 * 1_000_000_000;
 /// How sure the blame must be to be in a title.
@@ -78,7 +80,8 @@ impl Predict {
         self.changes.push_back(change);
     }
 
-    fn moved(&mut self, row: &'static Watched, changepoint: Changepoint, now: Now) {
+    /// A series has moved: who may have done it?
+    pub(crate) fn moved(&mut self, row: &'static Watched, changepoint: Changepoint, now: Now) {
         let suspects = blame(&changepoint, MEAN_NS, self.changes.make_contiguous());
         if self.moved.len() >= MOVED_MAX {
             self.moved.pop_front();

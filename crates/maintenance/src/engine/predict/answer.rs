@@ -37,6 +37,7 @@ impl Engine {
             "alarm_score": ALARM_SCORE,
             "series": series.collect::<Vec<_>>(),
             "changes": changes.collect::<Vec<_>>(),
+            "prompts": self.prompts_known(),
         })
     }
 }

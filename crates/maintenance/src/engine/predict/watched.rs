@@ -9,32 +9,32 @@ const MS: f64 = 1e6;
 
 /// Which way is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Worse {
+pub(crate) enum Worse {
     More,
     Less,
 }
 
 /// A series that is watched.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(crate) struct Watched {
     /// Its name among the metrics, or among the sizes on disk.
-    pub(super) metric: &'static str,
+    pub(crate) metric: &'static str,
     /// What it is, as a sentence begins.
-    pub(super) words: &'static str,
-    pub(super) more: &'static str,
-    pub(super) less: &'static str,
-    pub(super) unit: Unit,
-    pub(super) component: Component,
-    pub(super) worse: Worse,
+    pub(crate) words: &'static str,
+    pub(crate) more: &'static str,
+    pub(crate) less: &'static str,
+    pub(crate) unit: Unit,
+    pub(crate) component: Component,
+    pub(crate) worse: Worse,
     /// A change smaller than this matters to nobody.
-    pub(super) least: f64,
+    pub(crate) least: f64,
     /// What it must not reach; none if it cannot run out.
-    pub(super) limit: Option<f64>,
+    pub(crate) limit: Option<f64>,
 }
 
 impl Watched {
     /// The name of the unit, as findings have it.
-    pub(super) fn unit_name(&self) -> &'static str {
+    pub(crate) fn unit_name(&self) -> &'static str {
         match self.unit {
             Unit::Bytes => "bytes",
             _ => "nanoseconds",
@@ -76,7 +76,7 @@ const fn size(
 }
 
 /// Every series that is watched.
-pub(super) const WATCHED: &[Watched] = &[
+pub(crate) const WATCHED: &[Watched] = &[
     time("prompt_ns_recent", "prompt", Prompt, 5.0),
     time("key_to_paint_ns_mean", "echo", Display, 1.0),
     time("completion_ns_mean", "completion", Component::Completion, 10.0),

@@ -1,0 +1,85 @@
+//! A slower prompt is blamed on the line that made it so: typed, or in a start-up file.
+#![allow(clippy::unwrap_used, reason = "a panic here is the report")]
+
+mod support;
+
+use std::fs;
+
+use lle_pty::Terminal;
+use serde_json::Value;
+use support::household::{Household, wait};
+use support::press;
+
+/// Looks often: each look takes one prompt.
+const OFTEN: &[&str] = &["--look-every", "100"];
+/// A prompt that takes at least 60 ms longer.
+const SLOW: &str = "PROMPT_COMMAND='sleep 0.06'";
+
+/// What was blamed for a slower prompt.
+fn blamed(house: &Household) -> Option<Value> {
+    let anomalies = house.json(&["anomalies"]);
+    let found = anomalies["changes"]
+        .as_array()?
+        .iter()
+        .find(|change| change["metric"] == "prompt_ns_recent" && change["worse"] == true);
+    found.cloned()
+}
+
+/// Presses Enter until something holds.
+fn use_until(terminal: &mut Terminal, what: &str, mut holds: impl FnMut() -> bool) {
+    wait(what, || {
+        press(terminal, "true\r", "$");
+        holds()
+    });
+}
+
+/// Uses a session until of every session some prompts are known.
+fn use_a_while(house: &Household, terminal: &mut Terminal) {
+    use_until(terminal, "prompts of every session to be known", || {
+        let anomalies = house.json(&["anomalies"]);
+        let known = anomalies["prompts"].as_object();
+        known.is_some_and(|known| known.values().all(|n| n.as_u64().is_some_and(|n| n >= 8)))
+    });
+}
+
+#[test]
+fn a_line_that_was_typed_is_named() {
+    let house = Household::with_worker("", OFTEN);
+    let mut terminal = house.session();
+    use_a_while(&house, &mut terminal);
+    press(&mut terminal, &format!("{SLOW}\r"), "$");
+    use_until(&mut terminal, "the blame", || blamed(&house).is_some());
+    let change = blamed(&house).unwrap();
+    let title = change["title"].as_str().unwrap();
+    assert!(
+        title.ends_with("slower since `PROMPT_COMMAND='sleep 0.06'` was typed"),
+        "{title}"
+    );
+    let findings = house.json(&["health"])["findings"].clone();
+    assert!(findings.to_string().contains("was typed"), "{findings}");
+}
+
+#[test]
+fn a_line_of_a_start_up_file_is_named_and_a_decoy_is_not() {
+    let house = Household::with_worker("", OFTEN);
+    let file = house.home.path().join(".bashrc");
+    let add = |line: &str| {
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, format!("{text}{line}\n")).unwrap();
+    };
+    let mut early = house.session();
+    use_a_while(&house, &mut early);
+    // Nothing of this makes a prompt slower.
+    add("alias decoy=true");
+    let mut decoyed = house.session();
+    use_a_while(&house, &mut decoyed);
+    assert_eq!(blamed(&house), None);
+    add(SLOW);
+    let mut late = house.session();
+    use_until(&mut late, "the blame", || blamed(&house).is_some());
+    let title = blamed(&house).unwrap()["title"].as_str().unwrap().to_owned();
+    assert!(
+        title.contains("slower since ~/.bashrc:") && title.contains("PROMPT_COMMAND"),
+        "{title}"
+    );
+}
