@@ -208,12 +208,14 @@ impl Detector {
             out.kind = Some(Anomaly::LevelShift);
             out.score = out.score.max(found.changepoint.confidence);
         }
-        // One strange value must not tilt the mean of its hours.
-        let held = expected.map_or(value, |expected| {
-            let most = SPREADS_MAX / 2.0 * spread;
-            value.clamp(expected.value - most, expected.value + most)
+        // One strange value must not tilt the mean of its hours; and what is predicted without error still has a spread of
+        // its own, beside which a rise must matter.
+        let (held, own) = expected.map_or((value, spread), |expected| {
+            let most = SPREADS_MAX / 2.0 * expected.level_error.max(spread);
+            let held = value.clamp(expected.level - most, expected.level + most);
+            (held, spread.max(expected.level_error / 5.0))
         });
-        if let Some(slope) = self.trend.add(at_ns, held, spread, self.predict.period()) {
+        if let Some(slope) = self.trend.add(at_ns, held, own, self.predict.period()) {
             out.slope_per_s = Some(slope);
             out.kind.get_or_insert(Anomaly::Trend);
             out.score = out.score.max(ALARM_SCORE);

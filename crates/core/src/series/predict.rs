@@ -74,6 +74,8 @@ pub(super) struct Expected {
     pub(super) season: Option<f64>,
     /// The level apart from any season.
     pub(super) level: f64,
+    /// How far values usually are from that.
+    pub(super) level_error: f64,
     /// What each season says.
     pub(super) bases: [Option<f64>; 3],
     all: [Option<f64>; COUNT],
@@ -145,6 +147,7 @@ impl Predict {
             slow_error,
             season: season.map(|(_, base)| base),
             level: self.slow,
+            level_error: self.errors[SLOW] * 1.25,
             bases,
             all,
         })
