@@ -44,6 +44,12 @@ impl Floor {
         }
     }
 
+    /// The least of the present period; none before the session was idle.
+    pub fn least(&self) -> Option<u64> {
+        let newest = self.periods.get(self.used.checked_sub(1)?)?;
+        Some(newest.1)
+    }
+
     /// Bytes an hour by which the least grew; none as long as the session was not idle long enough.
     pub fn growth(&self) -> Option<f64> {
         if self.used < PERIODS_MIN {
@@ -73,6 +79,7 @@ mod tests {
                 floor.observe(now + 2, false, 0);
             }
             assert_eq!(floor.growth(), expect, "{bytes:?}");
+            assert_eq!(floor.least(), bytes.last().copied(), "{bytes:?}");
         }
         check(&[], None);
         check(&[1, 2, 3, 4, 5], None);

@@ -48,7 +48,7 @@ pub(crate) struct SessionState {
     pub(crate) prompts: super::suspects::Prompts,
     liveness: Liveness,
     window: Box<Window>,
-    floor: Floor,
+    pub(crate) floor: Floor,
     cost: Option<Cost>,
     cpu_percent: Option<f64>,
     /// Keys and commands so far, and when they last changed, on the monotonic clock.
@@ -358,6 +358,7 @@ impl Engine {
             self.worker.shed.clear();
             self.alert(world, now, &assessment.findings);
             let mut samples = samples(&assessment);
+            samples.extend(self.starts_and_floors());
             let sizes = self.predict(world, now, &samples);
             samples.extend(sizes);
             world.keep_samples(now, &samples);

@@ -20,6 +20,7 @@ use lle_core::trial::Evidence;
 use lle_metrics::{Counter, EventKind, Gauge, Snapshot, Timer};
 
 use super::Engine;
+use super::predict::watched::{FLOOR_BYTES, START_NS};
 use crate::world::{Now, RcChange, World};
 
 /// The prompts of one session.
@@ -35,6 +36,19 @@ pub(crate) struct Prompts {
     changed: Option<(i64, String)>,
     /// The last one timed, to be taken.
     fresh: Option<f64>,
+    start: Start,
+}
+
+/// How long the session took to start.
+#[derive(Clone, Copy, Debug, Default)]
+enum Start {
+    /// It has not reached a prompt.
+    #[default]
+    Ahead,
+    /// Nanoseconds, to be taken.
+    Fresh(f64),
+    /// It was taken.
+    Taken,
 }
 
 /// How long prompts take since something was changed.
@@ -85,6 +99,11 @@ impl Prompts {
             snapshot.counter(Counter::PromptChanges),
         );
         self.touched |= at.1 > 0;
+        if matches!(self.start, Start::Ahead)
+            && let Some(ns) = snapshot.histogram(Timer::Start).mean()
+        {
+            self.start = Start::Fresh(ns as f64);
+        }
         let Some(before) = self.seen.replace(at) else {
             return;
         };
@@ -169,6 +188,29 @@ impl Engine {
         for changepoint in moved {
             self.predict.moved(super::predict::PROMPT, changepoint, now);
         }
+    }
+
+    /// How long the sessions took that have started since the last look, and the least memory of idle ones; means.
+    pub(crate) fn starts_and_floors(&mut self) -> Vec<(&'static str, f64)> {
+        let (mut starts, mut floors) = (Evidence::default(), Evidence::default());
+        for session in self.sessions.values_mut() {
+            // Of the others an earlier worker has told.
+            let is_new = session
+                .created_wall_ns
+                .is_some_and(|began| began.cast_signed() >= self.started_wall_ns);
+            if let Start::Fresh(ns) = session.prompts.start {
+                session.prompts.start = Start::Taken;
+                starts.add(if is_new { ns } else { f64::NAN });
+            }
+            if let Some(bytes) = session.floor.least() {
+                floors.add(bytes as f64);
+            }
+        }
+        [(START_NS, starts), (FLOOR_BYTES, floors)]
+            .into_iter()
+            .filter(|(_, seen)| seen.count > 0)
+            .map(|(name, seen)| (name, seen.mean))
+            .collect()
     }
 
     /// How many prompts of each session are known since something was changed in it.

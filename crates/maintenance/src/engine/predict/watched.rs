@@ -78,10 +78,12 @@ const fn size(
 /// Every series that is watched.
 pub(crate) const WATCHED: &[Watched] = &[
     time("prompt_ns_recent", "prompt", Prompt, 5.0),
+    time(START_NS, "start", Prompt, 20.0),
     time("key_to_paint_ns_mean", "echo", Display, 1.0),
     time("completion_ns_mean", "completion", Component::Completion, 10.0),
     time("history_append_ns_mean", "writing the history", History, 0.5),
     size("rss_anon_bytes", "a session's memory", Memory, Some(512.0 * MIB)),
+    size(FLOOR_BYTES, "an idle session's memory", Memory, Some(512.0 * MIB)),
     size(
         "worker_rss_anon_bytes",
         "the worker's memory",
@@ -97,6 +99,10 @@ pub(crate) const WATCHED: &[Watched] = &[
     },
 ];
 
+/// From the exec of bash to the first prompt, of sessions that started since the last look.
+pub(crate) const START_NS: &str = "start_ns";
+/// The least that idle sessions hold, their mean.
+pub(crate) const FLOOR_BYTES: &str = "idle_floor_bytes";
 /// Bytes of the history log.
 pub(crate) const HISTORY_BYTES: &str = "history_log_bytes";
 /// Bytes of the worker's own files.
