@@ -50,6 +50,10 @@ const FOUND: &[(u64, &str)] = &[
         "a trial that a person asked for was withdrawn at once, since the mode lets none begin by itself",
     ),
     (422, "the intent of a plan never had an outcome"),
+    (
+        893,
+        "a cleanup began before the job that was killed had ended, since the run was cancelled when its time was over",
+    ),
 ];
 
 #[test]

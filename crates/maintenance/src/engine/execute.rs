@@ -456,7 +456,11 @@ impl Engine {
             // A killed job that does not end is given up; taking back goes on, since it has an end by itself.
             _ => self.set_wait(id, None),
         }
-        // Taking back and cleaning up have a time of their own.
+        self.begin_deadline(now, id);
+    }
+
+    /// Taking back and cleaning up have a time of their own.
+    fn begin_deadline(&mut self, now: Now, id: u64) {
         if let Some(live) = self.live.get_mut(&id) {
             live.deadline_ns = now.mono_ns.saturating_add(CLEANUP_BUDGET_MS * 1_000_000);
         }
@@ -476,6 +480,8 @@ impl Engine {
             return;
         }
         self.stop_job(world, id);
+        // Whatever of its own time was left: a job that was just killed has not been given up.
+        self.begin_deadline(now, id);
         let reversible = running
             .plan
             .steps
