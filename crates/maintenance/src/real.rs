@@ -241,7 +241,7 @@ impl Host for RealWorld {
         disk::sizes(&self.places)
     }
     fn rc_changes(&mut self) -> Vec<crate::world::RcChange> {
-        self.rc.changes()
+        self.rc.changes(now().wall_ns)
     }
     fn recall(&mut self, metric: &str, since_wall_ns: i64, each: &mut dyn FnMut(i64, f64)) {
         if let Some(rollup) = &mut self.samples {

@@ -285,7 +285,7 @@ impl<'a, S: Summons> Running<'a, S> {
         listens: bool,
     ) -> Result<Self, WorkerError> {
         let stopped = options.places.maint.join("stopped");
-        let sources = Sources::new(options.user_policy.clone(), stopped);
+        let sources = Sources::new(options.user_policy.clone(), stopped, options.spawned);
         world.guard(lock.guard.clone());
         let mut engine = Engine::load(&mut world, options.config.clone(), now())
             .map_err(|source| unusable(&options.places, source))?;
@@ -438,6 +438,8 @@ impl<'a, S: Summons> Running<'a, S> {
             self.engine.handle(&mut self.world, now(), Event::Changed);
         }
         if self.sources.is_stopped() {
+            // Refused or not, it is answered once.
+            self.sources.stop_heard();
             self.engine.is_unwanted(&mut self.world, at);
         }
     }

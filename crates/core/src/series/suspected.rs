@@ -43,9 +43,13 @@ impl Suspected {
     /// The difference of the means must exceed the quantile of Student's distribution for one error in a thousand, here
     /// bounded from above by 3.29 + 21 / (n − 1) for the smaller side.
     pub fn judge(&self, after: &Evidence, first_after_ns: i64, least: f64, share: f64) -> Verdict {
+        let unproven = match after.count >= CLEARED_AFTER {
+            true => Verdict::Cleared,
+            false => Verdict::Open,
+        };
         let n = self.before.count.min(after.count);
         if n < SAMPLES_MIN {
-            return Verdict::Open;
+            return unproven;
         }
         let by = after.mean - self.before.mean;
         let error = self.before.error_of_difference(after);
@@ -60,10 +64,7 @@ impl Suspected {
                 confidence: 0.999,
             });
         }
-        match after.count >= CLEARED_AFTER {
-            true => Verdict::Cleared,
-            false => Verdict::Open,
-        }
+        unproven
     }
 }
 
@@ -96,7 +97,8 @@ mod tests {
     fn a_handful_of_values_tells_what_is_plain() {
         check(evidence(3.0, 0.2, 5), evidence(55.0, 1.0, 5), "moved");
         check(evidence(3.0, 0.2, 5), evidence(55.0, 1.0, 4), "open");
-        check(evidence(3.0, 0.2, 4), evidence(55.0, 1.0, 100), "open");
+        check(evidence(3.0, 0.2, 4), evidence(55.0, 1.0, 59), "open");
+        check(evidence(3.0, 0.2, 4), evidence(55.0, 1.0, 60), "cleared");
     }
 
     #[test]

@@ -141,8 +141,10 @@ impl Engine {
         let mut watch = card.map_or_else(Watch::default, Watch::with_card);
         let since = now.wall_ns.saturating_sub(RECALL_NS);
         world.recall(row.metric, since, &mut |at_ns, value| {
-            // What is past was told when it was new.
-            let _judged: Option<Judged> = watch.add(at_ns, value);
+            // What is past was told when it was new. What a clock that was ahead has left lies in the future.
+            if at_ns <= now.wall_ns {
+                let _judged: Option<Judged> = watch.add(at_ns, value);
+            }
         });
         self.predict.watches.insert(row.metric, watch);
     }
@@ -157,12 +159,15 @@ impl Engine {
 
     /// What changed for the worse within the last day.
     pub(crate) fn changed_findings(&self, now: Now) -> Vec<Finding> {
-        let recent = self.predict.moved.iter().filter(|moved| {
-            (0..TOLD_NS).contains(&now.wall_ns.saturating_sub(moved.noticed_wall_ns)) && moved.is_worse()
-        });
-        // Of one series the last.
+        let recent = self
+            .predict
+            .moved
+            .iter()
+            .filter(|moved| (0..TOLD_NS).contains(&now.wall_ns.saturating_sub(moved.noticed_wall_ns)));
+        // Of one series the last: what was mended since is no finding any more.
         let last: BTreeMap<&str, &Moved> = recent.map(|moved| (moved.row.metric, moved)).collect();
-        last.into_values().map(Moved::finding).collect()
+        let worse = last.into_values().filter(|moved| moved.is_worse());
+        worse.map(Moved::finding).collect()
     }
 }
 

@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 
+use lle_core::health::text::command_line;
 use lle_core::series::Changepoint;
 use lle_core::series::blame::{Change, ChangeKind};
 use lle_core::series::suspected::{SAMPLES_MIN, Suspected, Verdict};
@@ -72,7 +73,7 @@ impl Level {
     /// stays what is compared with.
     fn suspect(self, at_ns: i64, open: Option<Suspected>) -> Suspected {
         match open {
-            Some(open) if self.evidence.count < SAMPLES_MIN => open,
+            Some(open) if self.evidence.count < SAMPLES_MIN && open.before.count >= SAMPLES_MIN => open,
             _ => Suspected {
                 at_ns,
                 last_before_ns: self.last_ns,
@@ -128,7 +129,7 @@ impl Prompts {
         });
         let what = match what.as_str() {
             "" => "a command changed the prompt".to_owned(),
-            text => format!("`{text}` was typed"),
+            text => format!("`{}` was typed", command_line(text)),
         };
         self.changed = Some((at_ns, what));
         self.suspect = Some(std::mem::take(&mut self.level).suspect(at_ns, self.suspect));
@@ -228,7 +229,7 @@ impl Engine {
             kind: ChangeKind::Rc,
         });
         let files = &mut self.start_files;
-        files.since_wall_ns = change.at_wall_ns;
+        files.since_wall_ns = files.since_wall_ns.max(change.at_wall_ns);
         files.suspect = Some(std::mem::take(&mut files.level).suspect(change.at_wall_ns, files.suspect));
     }
 }

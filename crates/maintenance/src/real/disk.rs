@@ -143,6 +143,7 @@ impl RealDisk {
 
     /// The file, open for writing; appended to, except for the anchor. `make` makes one that is not there.
     fn open_file(&mut self, file: File, make: bool) -> io::Result<&fs::File> {
+        self.refuse_unless_writable()?;
         let kept = self.kept.iter().position(|(kept, _)| *kept == file);
         let named = |open: &fs::File| open.metadata().is_ok_and(|found| found.nlink() > 0);
         if let Some(at) = kept {
@@ -151,7 +152,6 @@ impl RealDisk {
             }
             self.kept.swap_remove(at);
         }
-        self.refuse_unless_writable()?;
         let mut flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         flags.set(OFlags::APPEND, file != File::Anchor);
         flags.set(OFlags::CREATE, make);
@@ -238,8 +238,6 @@ impl Disk for RealDisk {
     }
 
     fn write_at(&mut self, file: File, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        // Unlike a log, which lies beside the lock, it may be another's by now.
-        self.refuse_unless_writable()?;
         self.open_file(file, true)?.write_all_at(bytes, offset)
     }
 
@@ -379,7 +377,14 @@ mod tests {
         disk.create(File::Key, b"one").unwrap();
         fs::rename(&path, path.with_extension("old")).unwrap();
         fs::write(&path, "").unwrap();
-        for file in [File::Key, File::KeyAside, File::Anchor, File::Stopped] {
+        for file in [
+            File::State,
+            File::Audit(0),
+            File::Key,
+            File::KeyAside,
+            File::Anchor,
+            File::Stopped,
+        ] {
             assert!(disk.append(file, b"two").is_err());
             assert!(disk.replace(file, b"two").is_err());
             assert!(disk.create(file, b"two").is_err());

@@ -9,6 +9,8 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use lle_core::health::text::command_line;
+
 use crate::world::RcChange;
 
 /// The files that bash and readline read by themselves, and the one that those of Debian read.
@@ -22,12 +24,10 @@ const NAMES: [&str; 6] = [
 ];
 /// Bytes of a file that is looked into; a longer one is let be.
 const BYTES_MAX: u64 = 1024 * 1024;
-/// Characters of a line that are told.
-const LINE_CHARS_MAX: usize = 40;
 /// What a line that makes the prompt speaks of: of several new lines it is the one to tell.
 const TELLING: [&str; 3] = ["PROMPT_COMMAND", "PS1", "precmd"];
 
-/// What tells a version of a file from another.
+/// What tells a version of a file from another: its numbers, when it was changed, its length.
 type Stamp = (u64, u64, i64, i64, u64);
 
 /// The start-up files as they were last seen.
@@ -37,6 +37,8 @@ pub(super) struct RcFiles {
     /// Where copies of what last reached a prompt are.
     good: Vec<PathBuf>,
     seen: BTreeMap<&'static str, Seen>,
+    /// When it was looked last, in nanoseconds since 1970.
+    looked_wall_ns: i64,
 }
 
 #[derive(Debug)]
@@ -57,18 +59,26 @@ impl RcFiles {
                 .flatten()
                 .collect(),
             seen: BTreeMap::new(),
+            looked_wall_ns: 0,
         }
     }
 
     /// What was changed since it was last asked.
-    pub(super) fn changes(&mut self) -> Vec<RcChange> {
+    pub(super) fn changes(&mut self, now_wall_ns: i64) -> Vec<RcChange> {
         let Some(home) = self.home.clone() else {
             return Vec::new();
         };
-        NAMES
+        let mut changes: Vec<_> = NAMES
             .iter()
             .filter_map(|name| self.look(&home.join(name), name))
-            .collect()
+            .collect();
+        // It was changed since the last look, whatever the clock was then.
+        for change in &mut changes {
+            change.at_wall_ns = change.at_wall_ns.max(self.looked_wall_ns).min(now_wall_ns);
+        }
+        self.looked_wall_ns = now_wall_ns;
+        changes.sort_by_key(|change| change.at_wall_ns);
+        changes
     }
 
     fn look(&mut self, path: &Path, name: &'static str) -> Option<RcChange> {
@@ -76,10 +86,17 @@ impl RcFiles {
         if self.seen.get(name).is_some_and(|seen| seen.stamp == stamp) {
             return None;
         }
-        let text = read(path).unwrap_or_default();
-        let before = self
-            .seen
-            .remove(name)
+        let former = self.seen.remove(name);
+        let text = match read(path) {
+            Some(text) => text,
+            // It is there and cannot be read, perhaps only now: what it was is still what is known.
+            None if stamp.is_some() => {
+                self.seen.extend(former.map(|seen| (name, seen)));
+                return None;
+            }
+            None => String::new(),
+        };
+        let before = former
             .map(|seen| seen.lines)
             .or_else(|| Some(count(&self.copy(name)?)));
         let lines = count(&text);
@@ -103,8 +120,9 @@ fn stamp(found: &fs::Metadata) -> Stamp {
     (
         found.dev(),
         found.ino(),
-        found.mtime(),
-        found.mtime_nsec(),
+        // Not when it was written: a copy may keep that of the original, or have it from another machine.
+        found.ctime(),
+        found.ctime_nsec(),
         found.size(),
     )
 }
@@ -155,7 +173,7 @@ fn difference(name: &str, before: &BTreeMap<u64, usize>, text: &str) -> Option<S
     let first = new.iter().find(|(_, line)| telling(line)).or_else(|| new.first());
     match first {
         Some((at, line)) => {
-            let shown: String = line.chars().take(LINE_CHARS_MAX).collect();
+            let shown = command_line(line);
             let more = match new.len() - 1 {
                 0 => String::new(),
                 1 => " and one more line".into(),
@@ -202,7 +220,10 @@ mod tests {
         fs::write(home.join(".bashrc"), "a\nPS1=x\n").unwrap();
         fs::write(home.join(".inputrc"), "b\n").unwrap();
         let told = |rc: &mut RcFiles| -> Vec<String> {
-            rc.changes().into_iter().map(|change| change.what).collect()
+            rc.changes(i64::MAX)
+                .into_iter()
+                .map(|change| change.what)
+                .collect()
         };
         let mut rc = RcFiles::new(Some(home.clone()), Some(&state));
         assert!(told(&mut rc).is_empty(), "nobody knows what they were");
@@ -215,5 +236,7 @@ mod tests {
         assert_eq!(told(&mut rc), ["~/.bashrc:3 `c` was added"]);
         fs::create_dir(home.join(".profile")).unwrap();
         assert!(told(&mut rc).is_empty(), "a folder is no file");
+        fs::write(home.join(".bash_aliases"), "x".repeat(2 << 20)).unwrap();
+        assert!(told(&mut rc).is_empty(), "it is too long");
     }
 }

@@ -48,11 +48,13 @@ pub(crate) struct Sources {
 
 impl Sources {
     /// Takes the files as they are now for what the engine goes by already, all but the policies.
-    pub(crate) fn new(user_policy: Option<PathBuf>, stopped: PathBuf) -> Self {
+    ///
+    /// `unless_stopped`: that nobody wants a worker was looked for already, so whoever has written it since is to be heard.
+    pub(crate) fn new(user_policy: Option<PathBuf>, stopped: PathBuf, unless_stopped: bool) -> Self {
         Self {
             policies: None,
             zone: Stamp::of(Path::new(ZONE)),
-            stop: Stamp::of(&stopped),
+            stop: Stamp::of(&stopped).filter(|_| !unless_stopped),
             user_policy,
             stopped,
         }
@@ -82,10 +84,15 @@ impl Sources {
         Some(super::zone())
     }
 
-    /// Whether somebody has written since the last look that nobody wants a worker.
-    pub(crate) fn is_stopped(&mut self) -> bool {
+    /// Whether somebody has written that nobody wants a worker, and was not heard yet.
+    pub(crate) fn is_stopped(&self) -> bool {
         let found = Stamp::of(&self.stopped);
-        std::mem::replace(&mut self.stop, found) != found && found.is_some()
+        found.is_some() && found != self.stop
+    }
+
+    /// Whoever wrote it was heard.
+    pub(crate) fn stop_heard(&mut self) {
+        self.stop = Stamp::of(&self.stopped);
     }
 }
 
@@ -98,7 +105,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (rules, stopped) = (folder.path().join("policy.toml"), folder.path().join("stopped"));
         fs::write(&stopped, "").unwrap();
-        let mut sources = Sources::new(Some(rules.clone()), stopped.clone());
+        let mut sources = Sources::new(Some(rules.clone()), stopped.clone(), false);
+        let spawned = Sources::new(None, stopped.clone(), true);
+        assert!(spawned.is_stopped(), "it was written while the worker started");
         assert!(sources.changed_rules().is_some(), "at first they are read anyway");
         assert!(!sources.is_stopped(), "it was there before");
         let mut check = |change: &dyn Fn()| {
@@ -122,6 +131,8 @@ mod tests {
         assert!(!sources.is_stopped());
         fs::write(&stopped, "").unwrap();
         assert!(sources.is_stopped());
+        assert!(sources.is_stopped(), "until it was heard");
+        sources.stop_heard();
         assert!(!sources.is_stopped());
     }
 }

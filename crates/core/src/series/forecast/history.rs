@@ -5,6 +5,9 @@ use super::{POINTS_MIN, Unknown};
 /// Points kept; when there are more, neighbours become one.
 pub const POINTS_MAX: usize = 256;
 
+/// A clock that goes back by more than this was wrong before: an hour.
+const BACK_NS: i64 = 3_600 * 1_000_000_000;
+
 /// Moments of the past at which forecasts are tried.
 const ORIGINS_MAX: usize = 64;
 /// Points before the first of them.
@@ -32,8 +35,12 @@ pub struct History {
 }
 
 impl History {
-    /// Adds a point. One that is no number, or not later than the last, is passed over.
+    /// Adds a point. One that is no number, or not later than the last, is passed over; one that is far earlier means that
+    /// the clock was ahead, and all begins anew.
     pub fn add(&mut self, at_ns: i64, value: f64) {
+        if self.last_ns.saturating_sub(at_ns) > BACK_NS {
+            *self = Self::default();
+        }
         let first = self.points.is_empty() && self.sums.2 == 0;
         if !value.is_finite() || value.abs() > 1e100 || !first && at_ns <= self.last_ns {
             return;

@@ -99,7 +99,7 @@ pub(crate) const WATCHED: &[Watched] = &[
     },
 ];
 
-/// From the exec of bash to the first prompt, of sessions that started since the last look.
+/// From the load of LLE to the first prompt, of sessions that started since the last look.
 pub(crate) const START_NS: &str = "start_ns";
 /// The least that idle sessions hold, their mean.
 pub(crate) const FLOOR_BYTES: &str = "idle_floor_bytes";
