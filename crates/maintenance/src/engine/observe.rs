@@ -21,7 +21,7 @@ use lle_core::task::statistics::{LastRun, Outcome as Ended};
 use lle_core::trial::paired::Tally;
 use lle_metrics::{Counter, EventKind, Gauge, Liveness, Snapshot};
 
-use super::{Engine, SECOND_NS};
+use super::{Engine, SECOND_NS, predict};
 use crate::state::{Change, Incident};
 use crate::world::{Cost, Look, Now, World};
 
@@ -356,7 +356,8 @@ impl Engine {
         assessment.findings.extend(self.changed_findings(now));
         if self.acts {
             self.worker.shed.clear();
-            self.alert(world, now, &assessment.findings);
+            let told = predict::told_once(&assessment.findings, &self.state.alerts);
+            self.alert(world, now, &told);
             let mut samples = samples(&assessment);
             samples.extend(self.starts_and_floors());
             let sizes = self.predict(world, now, &samples);

@@ -17,6 +17,7 @@ pub(crate) mod watched;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use lle_core::alert::Alerts;
 use lle_core::health::finding::Finding;
 use lle_core::health::text::harmless;
 use lle_core::quantity::several;
@@ -44,6 +45,8 @@ pub(crate) const PROMPT: &Watched = &WATCHED[0];
 const RECALL_NS: i64 = 14 * 24 * 3_600 * 1_000_000_000;
 /// How sure the blame must be to be in a title.
 const BLAME_MIN: f64 = 0.8;
+/// How the key of a finding about a change begins.
+const CHANGED: &str = "changed.";
 /// Characters of what was changed, in a title.
 const WHAT_CHARS_MAX: usize = 60;
 
@@ -171,6 +174,27 @@ impl Engine {
     }
 }
 
+/// Findings to tell: of a part that got worse, and by that beyond its limit, only what was told first, or the limit. Told
+/// as two things it would look like two.
+pub(crate) fn told_once(findings: &[Finding], alerts: &Alerts) -> Vec<Finding> {
+    let is_change = |key: &str| key.starts_with(CHANGED);
+    let is_open = |finding: &Finding| alerts.open().any(|alert| alert.key == finding.key);
+    let rivals = |finding: &Finding| {
+        let same = |other: &&Finding| {
+            other.component == finding.component && is_change(&other.key) != is_change(&finding.key)
+        };
+        findings.iter().filter(same).collect::<Vec<_>>()
+    };
+    let is_told = |finding: &&Finding| {
+        is_open(finding)
+            || rivals(finding).into_iter().all(|other| {
+                // What is worse than what was told is told all the same.
+                finding.severity > other.severity || is_change(&other.key) && !is_open(other)
+            })
+    };
+    findings.iter().filter(is_told).cloned().collect()
+}
+
 impl Moved {
     fn is_worse(&self) -> bool {
         let by = self.changepoint.after - self.changepoint.before;
@@ -232,7 +256,7 @@ impl Moved {
 
     fn finding(&self) -> Finding {
         Finding {
-            key: format!("changed.{}", self.row.metric),
+            key: format!("{CHANGED}{}", self.row.metric),
             severity: Severity::Warning,
             component: self.row.component,
             session: None,

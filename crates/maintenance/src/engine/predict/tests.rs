@@ -93,3 +93,33 @@ fn every_series_is_a_metric_or_measured_for_it() {
         );
     }
 }
+
+#[test]
+fn a_prompt_that_got_slower_and_is_too_slow_is_told_once() {
+    let change = moved(20.0, 320.0).finding();
+    let limit = Finding {
+        key: "prompt_ns_recent.7".into(),
+        session: Some(7),
+        ..change.clone()
+    };
+    let keys = |findings: &[Finding], alerts: &Alerts| -> Vec<String> {
+        let told = told_once(findings, alerts);
+        told.into_iter().map(|finding| finding.key.to_string()).collect()
+    };
+    let both = [change.clone(), limit.clone()];
+    let mut alerts = Alerts::default();
+    assert_eq!(keys(&[change.clone()], &alerts), ["changed.prompt_ns_recent"]);
+    assert_eq!(keys(&both, &alerts), ["prompt_ns_recent.7"]);
+    // Whichever was told first stays what is told.
+    let at = lle_core::alert::Now {
+        wall_ns: 1,
+        mono_ns: 1,
+    };
+    alerts.observe(at, &[change.clone()]);
+    assert_eq!(keys(&both, &alerts), ["changed.prompt_ns_recent"]);
+    let worse = Finding {
+        severity: Severity::Major,
+        ..limit
+    };
+    assert_eq!(keys(&[change, worse], &alerts).len(), 2);
+}
