@@ -10,6 +10,8 @@ pub mod alert;
 pub mod budget;
 #[cfg(feature = "engine")]
 pub mod checklist;
+#[cfg(feature = "engine")]
+pub mod config;
 pub mod desired;
 #[cfg(feature = "engine")]
 pub mod error;
