@@ -3,6 +3,7 @@
 //! Help, completion of mistyped verbs and the manual page come from the one table below.
 
 pub(crate) mod ask;
+mod config;
 pub(crate) mod history;
 mod render;
 pub(crate) mod session;
@@ -123,6 +124,11 @@ enum Verb {
     },
     /// Measures the system against everything it promises
     Validate(Json),
+    /// Shows, checks and changes what is configured
+    Config {
+        #[command(subcommand)]
+        verb: config::ConfigVerb,
+    },
     /// Looks after the history log
     History {
         #[command(subcommand)]
@@ -203,6 +209,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         Some(Verb::History {
             verb: HistoryVerb::Check(Json { json }),
         }) => check_history(json),
+        Some(Verb::Config { verb }) => config::run(verb),
         Some(Verb::Worker(asked)) => worker::run(&asked),
         Some(verb) => {
             let (request, json) = verb.request();
@@ -246,7 +253,7 @@ impl Verb {
             Verb::Checklist { json, .. } => (Request::Checklist, json.json),
             Verb::Validate(Json { json }) => (Request::Validate, json),
             // Handled before: they ask no engine.
-            Verb::History { .. } | Verb::Worker(_) => (Request::Version, false),
+            Verb::History { .. } | Verb::Config { .. } | Verb::Worker(_) => (Request::Version, false),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod bell;
 pub(crate) mod calls;
+pub mod config;
 pub mod disk;
 mod draft;
 pub mod host;

@@ -436,6 +436,20 @@ impl Layered {
         }
     }
 
+    /// A layer that could not be read, for the reason in `problem`.
+    pub fn unreadable(origin: Origin, source: &str, problem: Problem) -> Layered {
+        let mut layered = Layered::new(origin, source);
+        layered.problems.push(problem);
+        layered
+    }
+
+    /// What it says about a key of the catalogue that it was checked against.
+    pub fn value(&self, catalogue: &Catalogue, name: &str) -> Option<&Value> {
+        let (row, _) = catalogue.find(name)?;
+        let given = self.values.iter().find(|given| given.row == row);
+        given.map(|given| &given.value)
+    }
+
     /// Whether it can come into force.
     pub fn is_sound(&self) -> bool {
         self.more_problems == 0 && self.problems.iter().all(|problem| problem.weight < Weight::Error)
