@@ -206,3 +206,71 @@ fn variables_and_words_go_before_files() {
         "{set}"
     );
 }
+
+#[test]
+fn every_version_is_kept_and_each_can_be_taken_up_again() {
+    let house = Household::new("");
+    let log = || {
+        house.json(&["config", "log"])["versions"]
+            .as_array()
+            .unwrap()
+            .clone()
+    };
+    assert!(log().is_empty());
+    write(&house, "# mine\n");
+    house.said(&["config", "set", "editor.theme", "light"]);
+    house.said(&["config", "set", "editor.theme", "mono"]);
+    // Another program's change is noticed at the next one of ours.
+    write(&house, "# mine\neditor.theme = \"bold\"\n");
+    house.said(&["config", "set", "editor.suggest", "false"]);
+    let causes: Vec<String> = log().iter().map(|row| row["cause"].to_string()).collect();
+    assert_eq!(
+        causes,
+        ["noticed", "edited", "edited", "noticed", "edited"].map(|cause| format!("\"{cause}\""))
+    );
+    let last = &log()[4];
+    assert_eq!(
+        (&last["lines_added"], &last["lines_removed"]),
+        (&1.into(), &0.into())
+    );
+    let difference = house.said(&["config", "diff", "2", "3"]);
+    assert!(
+        difference.contains("-editor.theme = \"light\"\n+editor.theme = \"mono\"\n"),
+        "{difference}"
+    );
+    assert_eq!(house.said(&["config", "diff", "5"]), "");
+
+    let said = house.said(&["config", "rollback", "2"]);
+    assert!(said.ends_with("says again what version #2 said.\n"), "{said}");
+    assert_eq!(text(&house), "# mine\neditor.theme = \"light\"\n");
+    let said = house.said(&["config", "rollback", "2"]);
+    assert!(said.ends_with("says already what version #2 said.\n"), "{said}");
+    let last = log().pop().unwrap();
+    assert_eq!(
+        (&last["number"], &last["cause"], &last["from"]),
+        (&6.into(), &"rolled-back".into(), &2.into())
+    );
+    fails(
+        &house,
+        &["config", "rollback", "99"],
+        Code::NotFound.exit(),
+        "there is no version #99",
+    );
+    assert!(house.said(&["config", "log"]).contains("#6 rolled-back to #2"));
+    let kept = house.state().join("versions/config.log");
+    assert_eq!(fs::metadata(kept).unwrap().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn what_cannot_be_kept_holds_nothing_up() {
+    let house = Household::new("");
+    fs::create_dir_all(house.state().join("versions")).unwrap();
+    fs::write(house.state().join("versions/config.log"), "something else").unwrap();
+    let said = house.said(&["config", "set", "editor.theme", "light"]);
+    assert!(
+        said.contains("no version is kept: not a log of this kind"),
+        "{said}"
+    );
+    assert_eq!(text(&house), "editor.theme = \"light\"\n");
+    fails(&house, &["config", "log"], 1, "cannot be read");
+}

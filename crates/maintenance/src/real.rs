@@ -10,6 +10,7 @@ pub(crate) mod jobs;
 pub mod policy;
 pub mod process;
 pub(crate) mod sources;
+pub mod versions;
 
 use std::io;
 use std::path::PathBuf;

@@ -155,10 +155,13 @@ impl Document<'_> {
         let after = match last {
             Some(entry) => entry.value.end,
             None if section > 0 => self.sections[section].header.end,
-            None => {
-                let at = bom(self.text);
-                return replaced(self.text, at..at, &format!("{key} = {written}{line_end}"));
-            }
+            None => match self.opening_comment() {
+                Some(end) => end,
+                None => {
+                    let at = bom(self.text);
+                    return replaced(self.text, at..at, &format!("{key} = {written}{line_end}"));
+                }
+            },
         };
         let indent = last.map_or("", |entry| self.indent(entry));
         match self.text[after..].find('\n') {
@@ -169,6 +172,21 @@ impl Document<'_> {
             // The last line had no end, and has none again.
             None => format!("{}{line_end}{indent}{key} = {written}", self.text),
         }
+    }
+
+    /// Where the comment ends that the text begins with, if it is about the whole: nothing follows it at once.
+    fn opening_comment(&self) -> Option<usize> {
+        let mut end = None;
+        let mut at = bom(self.text);
+        for line in self.text[at..].split_inclusive('\n') {
+            let content = line.trim();
+            if !content.starts_with('#') {
+                return end.filter(|_| content.is_empty());
+            }
+            end = Some(at + line.trim_end().len());
+            at += line.len();
+        }
+        end
     }
 
     /// The blanks before an entry.

@@ -5,6 +5,7 @@
 mod edit;
 mod layers;
 mod show;
+mod versions;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,6 +58,22 @@ pub(crate) enum ConfigVerb {
         #[command(flatten)]
         json: Json,
     },
+    /// Lists the versions of your file: why, by whom, and how much changed
+    Log(Json),
+    /// Shows the difference between two versions, or between one and the file as it is
+    Diff {
+        /// The number of the older one
+        a: u64,
+        /// The number of the newer one; the file as it is without it
+        b: Option<u64>,
+    },
+    /// Makes your file say again what an older version said
+    Rollback {
+        /// The version's number
+        version: u64,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Prints where your file is, or would be
     Path,
 }
@@ -74,6 +91,9 @@ pub(crate) fn run(verb: ConfigVerb) -> Result<ExitCode, Failure> {
         ConfigVerb::Schema => answer::json(&schema::schema(&CATALOGUE)),
         ConfigVerb::Set { key, value, json } => edit::set(&key, &value, json.json),
         ConfigVerb::Unset { key, json } => edit::unset(&key, json.json),
+        ConfigVerb::Log(Json { json }) => versions::log(json),
+        ConfigVerb::Diff { a, b } => versions::diff(a, b),
+        ConfigVerb::Rollback { version, json } => versions::rollback(version, json.json),
         ConfigVerb::Path => {
             let mut path = layers::user_file()?.into_os_string().into_encoded_bytes();
             path.push(b'\n');

@@ -10,12 +10,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use lle_core::config::FILE_BYTES_MAX;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
+
+use super::draft;
 
 /// What a new file may be read and written by.
 const NEW_MODE: u32 = 0o600;
@@ -152,8 +154,9 @@ fn read_open(opened: &File, trust: Trust) -> Result<FileText, ReadError> {
 pub fn replace(path: &Path, before: Option<&FileText>, text: &str) -> Result<(), ReplaceError> {
     let target = target(path, before.is_some())?;
     let folder = target.parent().unwrap_or(Path::new("."));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let beside = Beside::write(folder, text, before.map_or(NEW_MODE, |before| before.mode))?;
+    draft::create_folder(folder)?;
+    draft::clear_strays(folder);
+    let beside = Beside::write(&target, text, before.map_or(NEW_MODE, |before| before.mode))?;
     match before {
         None => match rustix::fs::linkat(CWD, &beside.path, CWD, &target, AtFlags::empty()) {
             Err(Errno::EXIST) => return Err(ReplaceError::Changed),
@@ -199,7 +202,7 @@ fn exchange(new: &Path, target: &Path, before: &FileText) -> Result<(), ReplaceE
     }
 }
 
-/// The file beside the one to replace; gone when it is dropped, whatever is in it by then.
+/// The file beside the one to replace, named as drafts are, so that a later start removes one that was left; gone when it is dropped, whatever is in it by then.
 struct Beside {
     path: PathBuf,
 }
@@ -211,16 +214,15 @@ impl Drop for Beside {
 }
 
 impl Beside {
-    fn write(folder: &Path, text: &str, mode: u32) -> io::Result<Beside> {
+    fn write(target: &Path, text: &str, mode: u32) -> io::Result<Beside> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        for attempt in 0..NAMES_MAX {
-            let path = folder.join(format!(".lusush-{}-{attempt}.new", std::process::id()));
-            let opened = match rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR) {
+        for _ in 0..NAMES_MAX {
+            let path = draft::draft_of(target);
+            let mut opened = match rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR) {
                 Err(Errno::EXIST) => continue,
                 other => File::from(other?),
             };
             let beside = Beside { path };
-            let mut opened = opened;
             opened.write_all(text.as_bytes())?;
             opened.set_permissions(fs::Permissions::from_mode(mode))?;
             opened.sync_all()?;

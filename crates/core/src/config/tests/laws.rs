@@ -155,6 +155,15 @@ fn editing_keeps_to_its_place() {
         )
     };
     check("", "editor.theme = \"mono\"\n");
+    check("# mine", "# mine\neditor.theme = \"mono\"");
+    check(
+        "# mine\n\n[worker]\n",
+        "# mine\neditor.theme = \"mono\"\n\n[worker]\n",
+    );
+    check(
+        "# of it\n[worker]\n",
+        "editor.theme = \"mono\"\n# of it\n[worker]\n",
+    );
     check("[editor]", "[editor]\ntheme = \"mono\"");
     check(
         "[editor] # mine\n\n[worker]\n",

@@ -9,10 +9,11 @@ use std::process::ExitCode;
 use lle_core::config::edit::{self as text, EditError};
 use lle_core::config::{CATALOGUE, Key, Merged, Origin, RawConfig, Value};
 use lle_core::error::Code;
+use lle_log::versions::Cause;
 use lle_maintenance::real::config::{FileText, ReplaceError, replace};
 use serde::Serialize;
 
-use super::{layers, show};
+use super::{layers, show, versions};
 use crate::answer;
 use crate::failure::Failure;
 use crate::text::{COLUMNS, printable};
@@ -65,6 +66,7 @@ fn edit(
     let before = file.as_ref().map_or("", |file| file.text.as_str());
     let after = change(before).map_err(|error| not_edited(error, before, &path))?;
     write(&path, file.as_ref(), &after)?;
+    versions::keep(file.as_ref(), &after, Cause::Edited, 0);
     let said = said(before, key);
     let merged = CATALOGUE.merge(&layers::all(&[])).map_err(|refused| {
         let told = show::safe(&refused.to_string());
