@@ -23,6 +23,7 @@ pub mod reference;
 pub mod schema;
 #[cfg(test)]
 mod tests;
+pub mod theme_file;
 
 use std::fmt;
 

@@ -34,6 +34,7 @@ pub mod shed;
 pub mod start;
 #[cfg(feature = "engine")]
 pub mod task;
+pub mod theme;
 #[cfg(feature = "engine")]
 pub mod trial;
 #[cfg(feature = "engine")]

@@ -274,3 +274,33 @@ fn what_cannot_be_kept_holds_nothing_up() {
     assert_eq!(text(&house), "editor.theme = \"light\"\n");
     fails(&house, &["config", "log"], 1, "cannot be read");
 }
+
+#[test]
+fn a_theme_of_mine_is_checked_as_the_configuration_is() {
+    let house = Household::new("");
+    write(&house, "editor.theme = \"mine\"\n");
+    let said = house.said(&["config", "check"]);
+    assert!(
+        said.contains("there is no theme `mine`; expected default, bold, light"),
+        "{said}"
+    );
+    let theme = house.home.lusush().join("config/themes/mine.toml");
+    fs::create_dir(theme.parent().unwrap()).unwrap();
+    fs::write(&theme, "[roles]\ncommand = \"gren\"\n").unwrap();
+    let path = theme.to_str().unwrap();
+    let invalid = Code::InvalidParameters.exit();
+    for words in [&["config", "check"][..], &["config", "check", path]] {
+        fails(
+            &house,
+            words,
+            invalid,
+            "mine.toml:2:11: error: \"gren\" is no part of a style",
+        );
+    }
+    fs::write(&theme, "[roles]\ncommand = \"green\"\n").unwrap();
+    assert!(
+        house
+            .said(&["config", "check"])
+            .contains("There is nothing wrong with")
+    );
+}

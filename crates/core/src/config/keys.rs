@@ -151,5 +151,7 @@ mod tests {
             Name::AlertsPerHour.key().default,
             Value::Integer(PER_HOUR_MAX as i64)
         );
+        let theme = crate::theme::THEMES[0].name;
+        assert_eq!(Name::EditorTheme.key().default, word(theme));
     }
 }

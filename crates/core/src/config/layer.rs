@@ -499,7 +499,7 @@ impl Item<'_> {
         match self {
             Item::Bool(value) => value.to_string(),
             Item::Integer(Some(number)) => number.to_string(),
-            Item::Text(text) => super::key::quoted(&shown(text)),
+            Item::Text(text) => format!("\"{}\"", shown(text)),
             other => other.describe().to_owned(),
         }
     }
@@ -509,11 +509,19 @@ pub(super) fn is_below(name: &str, table: &str) -> bool {
     name.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// What somebody wrote, shortened.
+/// What somebody wrote, shortened, and without what a terminal would obey.
 pub(super) fn shown(text: &str) -> String {
-    let mut short: String = text.chars().take(QUOTED_CHARS_MAX).collect();
-    if short.len() < text.len() {
-        short.push('…');
+    let mut short = String::new();
+    for (at, c) in text.chars().enumerate() {
+        if at == QUOTED_CHARS_MAX {
+            short.push('…');
+            break;
+        }
+        if c.is_control() {
+            short.extend(c.escape_default());
+        } else {
+            short.push(c);
+        }
     }
     short
 }

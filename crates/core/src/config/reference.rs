@@ -4,6 +4,7 @@
 
 use super::key::{Key, Kind, Part};
 use super::{Catalogue, FILE_BYTES_MAX, SYSTEM_FILE};
+use crate::theme::{ROLES, THEMES, Theme};
 
 /// Writes the reference, in Markdown.
 pub fn reference(catalogue: &Catalogue) -> String {
@@ -39,8 +40,40 @@ pub fn reference(catalogue: &Catalogue) -> String {
             others.join(", ")
         ));
     }
+    out.push_str(&themes());
     out
 }
+
+fn themes() -> String {
+    let name = |theme: &Theme| match theme.made_for {
+        Some(([red, green, blue], _)) => format!(
+            "`{}` (for a background of #{red:02x}{green:02x}{blue:02x})",
+            theme.name
+        ),
+        None => format!("`{}`", theme.name),
+    };
+    let built_in: Vec<String> = THEMES.iter().map(name).collect();
+    let roles: Vec<String> = ROLES.iter().map(|role| format!("`{}`", role.name())).collect();
+    format!(
+        "\n## Themes\n\nBuilt in: {}.\n\n{THEME_FILE}\n\nThe roles are {}.\n",
+        built_in.join(", "),
+        roles.join(", ")
+    )
+}
+
+const THEME_FILE: &str = "\
+`NAME.toml` in the folder `themes` beside `config.toml` is a theme of that name; `lusush maint config check themes/NAME.toml` \
+says what is wrong with it. If it names the background, the contrast of each role is checked (WCAG 2.2).
+
+```toml
+version = 1
+based-on = \"night\"             # for all that is not said here; \"default\" without it
+background = \"#1c1c1c\"         # the terminal's
+text = \"#d0d0d0\"               # the terminal's own
+[roles]
+command = \"green bold\"         # black, red … white, bright-red …, 0 to 255, #rrggbb, default;
+unknown = \"#ff5f5f underline\"  # bold, faint, italic, underline, reverse
+```";
 
 const HEAD: &str = "# Configuration\n\n<!-- Made from the table of keys in crates/core/src/config/keys.rs: change that, and run its tests with UPDATE_DOCS=1. -->";
 

@@ -168,7 +168,7 @@ impl VersionLog {
             match rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(lock),
                 Err(Errno::AGAIN | Errno::ACCESS) if began.elapsed() < PATIENCE => {
-                    std::thread::sleep(LOOK_EVERY)
+                    std::thread::sleep(LOOK_EVERY);
                 }
                 Err(errno) => return Err(errno.into()),
             }

@@ -152,7 +152,7 @@ fn editing_keeps_to_its_place() {
             set(text, "editor.theme", &theme).as_deref(),
             Ok(expect),
             "{text:?}"
-        )
+        );
     };
     check("", "editor.theme = \"mono\"\n");
     check("# mine", "# mine\neditor.theme = \"mono\"");

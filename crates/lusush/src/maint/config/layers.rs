@@ -5,9 +5,10 @@
 use std::path::{Path, PathBuf};
 
 use lle_core::config::{
-    CATALOGUE, FILE_NAME, Layered, Origin, Position, Problem, RawConfig, SYSTEM_FILE, VARIABLE_PREFIX,
-    Weight, command_line, environment,
+    CATALOGUE, Config, FILE_NAME, Layered, Name, Origin, Position, Problem, RawConfig, SYSTEM_FILE,
+    VARIABLE_PREFIX, Weight, command_line, environment, theme_file,
 };
+use lle_core::theme;
 use lle_maintenance::real::config::{FileText, ReadError, Trust, read};
 
 use crate::failure::Failure;
@@ -72,6 +73,41 @@ pub(super) fn file(origin: Origin, path: &Path, trust: Trust) -> Layered {
         Err(error) => return Layered::unreadable(origin, &source, unreadable(&error, &source, path)),
     };
     RawConfig::parse(origin, &source, &text).check(&CATALOGUE)
+}
+
+/// What is wrong with the theme in force, if it is not a built-in one.
+pub(super) fn theme_problems(config: &Config) -> Vec<Problem> {
+    let name = config.word(Name::EditorTheme);
+    let Ok(user) = user_file() else { return Vec::new() };
+    if theme::find(name).is_some() {
+        return Vec::new();
+    }
+    let path = user.with_file_name("themes").join(format!("{name}.toml"));
+    theme_file(&path, user_trust()).unwrap_or_else(|| {
+        let known: Vec<&str> = theme::THEMES.iter().map(|theme| theme.name).collect();
+        vec![Problem {
+            weight: Weight::Warning,
+            source: path.display().to_string(),
+            at: None,
+            message: format!("there is no theme `{name}`"),
+            expected: known.join(", "),
+            meant: None,
+            remedy: "take one of these, or put one there".to_owned(),
+        }]
+    })
+}
+
+/// What is wrong with a theme of the user's; none if there is no such file.
+pub(super) fn theme_file(path: &Path, trust: Trust) -> Option<Vec<Problem>> {
+    let source = path.display().to_string();
+    match read(path, trust) {
+        Ok(None) => None,
+        Ok(Some(found)) => Some(match theme_file::read(&source, &found.text) {
+            Ok((_, warnings)) => warnings,
+            Err(problems) => problems,
+        }),
+        Err(error) => Some(vec![unreadable(&error, &source, path)]),
+    }
 }
 
 fn unreadable(error: &ReadError, source: &str, path: &Path) -> Problem {

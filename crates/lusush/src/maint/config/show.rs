@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use lle_core::config::{CATALOGUE, Config, FORMAT, Layered, Merged, Origin, Problem, Refused, Setting};
+use lle_core::config::{
+    CATALOGUE, Config, FORMAT, Layered, Merged, Origin, Problem, Refused, Setting, Weight,
+};
 use lle_core::error::Code;
 use lle_maintenance::real::config::{Trust, read};
 use serde::Serialize;
@@ -38,7 +40,9 @@ pub(super) fn show(
     words: &[String],
     json: bool,
 ) -> Result<ExitCode, Failure> {
-    let Merged { config, warnings } = CATALOGUE.merge(&layers::all(words)).map_err(mistakes)?;
+    let merged = CATALOGUE.merge(&layers::all(words)).map_err(mistakes)?;
+    let Merged { config, mut warnings } = merged;
+    warnings.extend(layers::theme_problems(&config));
     let chosen: Vec<(&str, &Setting)> = config
         .settings()
         .map(|(key, setting)| (key.name, setting))
@@ -66,14 +70,16 @@ pub(super) fn show(
 
 /// Says what is wrong with `file`, or with everything.
 pub(super) fn check(file: Option<&Path>, json: bool) -> Result<ExitCode, Failure> {
-    let (name, layers) = match file {
-        Some(path) => (path.display().to_string(), vec![one(path)?]),
-        None => ("the configuration".to_owned(), layers::all(&[])),
+    let name = file.map_or("the configuration".to_owned(), |path| path.display().to_string());
+    let (problems, more_problems) = match file {
+        Some(path) if is_theme(path) => (
+            layers::theme_file(path, Trust::Anyone).ok_or_else(|| no_file(path))?,
+            0,
+        ),
+        Some(path) => told(&[one(path)?]),
+        None => told(&layers::all(&[])),
     };
-    let (sound, problems, more_problems) = match CATALOGUE.merge(&layers) {
-        Ok(merged) => (true, merged.warnings, 0),
-        Err(refused) => (false, refused.problems, refused.more_problems),
-    };
+    let sound = more_problems == 0 && problems.iter().all(|problem| problem.weight < Weight::Error);
     let code = if sound {
         Code::Success
     } else {
@@ -98,12 +104,31 @@ pub(super) fn check(file: Option<&Path>, json: bool) -> Result<ExitCode, Failure
     Ok(ExitCode::from(code.exit()))
 }
 
+fn told(layers: &[Layered]) -> (Vec<Problem>, usize) {
+    match CATALOGUE.merge(layers) {
+        Ok(Merged { config, mut warnings }) => {
+            warnings.extend(layers::theme_problems(&config));
+            (warnings, 0)
+        }
+        Err(refused) => (refused.problems, refused.more_problems),
+    }
+}
+
+/// Themes are told by where they lie.
+fn is_theme(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| folder.ends_with("themes"))
+}
+
+fn no_file(path: &Path) -> Failure {
+    Failure::new(format!("there is no {}", path.display()))
+        .code(Code::NotFound.exit())
+        .hint("`lusush maint config path` says where yours would be")
+}
+
 /// A file that somebody asks about, whosever it is; one that is not there is a mistake.
 fn one(path: &Path) -> Result<Layered, Failure> {
     if matches!(read(path, Trust::Anyone), Ok(None)) {
-        return Err(Failure::new(format!("there is no {}", path.display()))
-            .code(Code::NotFound.exit())
-            .hint("`lusush maint config path` says where yours would be"));
+        return Err(no_file(path));
     }
     let origin = if path == Path::new(lle_core::config::SYSTEM_FILE) {
         Origin::System
