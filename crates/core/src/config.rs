@@ -12,6 +12,7 @@
 mod change;
 mod document;
 pub mod edit;
+mod found;
 mod given;
 mod key;
 mod keys;
@@ -139,7 +140,7 @@ impl Catalogue {
         let keys = self.keys;
         keys.iter()
             .map(|key| key.name)
-            .filter(move |key| layer::is_below(key, name))
+            .filter(move |key| found::is_below(key, name))
     }
 
     /// The tables that keys stand in, each once.

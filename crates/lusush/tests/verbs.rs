@@ -18,6 +18,9 @@ const ASKING: &[&[&str]] = &[
     &["audit", "verify"],
     &["checklist"],
     &["validate"],
+    &["config", "show"],
+    &["config", "check"],
+    &["config", "log"],
 ];
 
 /// Verbs that change something, in an order in which each can.

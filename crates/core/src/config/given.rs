@@ -4,7 +4,8 @@
 
 use super::Catalogue;
 use super::VARIABLE_PREFIX;
-use super::layer::{Given, Layered, Origin, shown};
+use super::found::shown;
+use super::layer::{Given, Layered, Origin};
 use super::nearest::nearest;
 use super::problem::{Problem, Weight};
 

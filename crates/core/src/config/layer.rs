@@ -7,10 +7,9 @@
 //! Invariants: a value in [`Layered`] is one that its key admits. All problems are told at once, up to
 //! [`PROBLEMS_MAX`] of them, and what more there are is counted.
 
-use std::ops::Range;
-
 use super::Catalogue;
 use super::document::{Document, Entry, FAULTS_MAX, Item};
+use super::found::{Found, is_below, shown};
 use super::key::{Key, Kind, Value};
 use super::nearest::nearest;
 use super::problem::{Lines, Position, Problem, Weight};
@@ -19,8 +18,6 @@ use serde::Serialize;
 
 /// Problems of one layer that are told.
 pub const PROBLEMS_MAX: usize = FAULTS_MAX;
-/// Characters of what somebody wrote that are repeated in a problem.
-const QUOTED_CHARS_MAX: usize = 40;
 
 /// Where a value comes from; later ones go before earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -462,66 +459,4 @@ impl Layered {
             self.more_problems += 1;
         }
     }
-}
-
-/// An entry as migrations see it: they may rename it and change what it says, not where it stands.
-#[derive(Clone, Debug)]
-pub(super) struct Found<'t> {
-    pub(super) name: String,
-    pub(super) item: Item<'t>,
-    key: Range<usize>,
-    value: Range<usize>,
-}
-
-impl<'t> Found<'t> {
-    fn of(entry: &Entry<'t>) -> Found<'t> {
-        Found {
-            name: entry.name.clone(),
-            item: entry.item.clone(),
-            key: entry.key.clone(),
-            value: entry.value.clone(),
-        }
-    }
-}
-
-impl Item<'_> {
-    fn value(&self) -> Option<Value> {
-        match self {
-            Item::Bool(value) => Some(Value::Bool(*value)),
-            Item::Integer(number) => number.map(Value::Integer),
-            Item::Text(text) => Some(Value::Text(text.clone().into_owned().into())),
-            _ => None,
-        }
-    }
-
-    /// What somebody wrote, as far as it fits into a sentence.
-    fn written(&self) -> String {
-        match self {
-            Item::Bool(value) => value.to_string(),
-            Item::Integer(Some(number)) => number.to_string(),
-            Item::Text(text) => format!("\"{}\"", shown(text)),
-            other => other.describe().to_owned(),
-        }
-    }
-}
-
-pub(super) fn is_below(name: &str, table: &str) -> bool {
-    name.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
-}
-
-/// What somebody wrote, shortened, and without what a terminal would obey.
-pub(super) fn shown(text: &str) -> String {
-    let mut short = String::new();
-    for (at, c) in text.chars().enumerate() {
-        if at == QUOTED_CHARS_MAX {
-            short.push('…');
-            break;
-        }
-        if c.is_control() {
-            short.extend(c.escape_default());
-        } else {
-            short.push(c);
-        }
-    }
-    short
 }

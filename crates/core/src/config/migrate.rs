@@ -5,7 +5,7 @@
 
 use super::Catalogue;
 use super::document::Item;
-use super::layer::{Found, is_below};
+use super::found::{Found, is_below};
 
 /// What became of a format in the next one.
 #[derive(Clone, Copy, Debug)]

@@ -13,7 +13,7 @@
 //! Invariant: what comes out are SGR parameters and nothing else, whatever was written.
 
 use super::document::{Document, Entry, Item};
-use super::layer::shown;
+use super::found::shown;
 use super::nearest::nearest;
 use super::problem::{Lines, Position, Problem, Weight};
 use super::{FORMAT, PROBLEMS_MAX};
