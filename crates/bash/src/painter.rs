@@ -10,7 +10,7 @@
 //! included (`col == width`), and `old` is what the terminal shows from the first row down.
 
 use crate::frame::{Cell, Frame, Marks, Place, Style};
-use crate::theme::{REGION, Role, Theme};
+use crate::theme::{REGION, Theme};
 use std::io::Write;
 
 /// The state of the terminal as LLE left it, and the bytes not yet written.
@@ -329,12 +329,6 @@ impl Painter {
     pub(crate) fn erase_from(&mut self, place: Place) {
         self.go(place);
         self.out.extend(b"\x1b[J");
-    }
-}
-
-impl Theme {
-    fn sgr_of(&self, role: usize) -> &'static str {
-        self.by_index(role).unwrap_or(self.sgr(Role::Plain))
     }
 }
 

@@ -12,6 +12,8 @@ pub mod budget;
 pub mod cache;
 #[cfg(feature = "engine")]
 pub mod checklist;
+#[cfg(feature = "engine")]
+pub mod config;
 pub mod desired;
 #[cfg(feature = "engine")]
 pub mod error;
@@ -39,6 +41,7 @@ pub mod shed;
 pub mod start;
 #[cfg(feature = "engine")]
 pub mod task;
+pub mod theme;
 #[cfg(feature = "engine")]
 pub mod trial;
 #[cfg(feature = "engine")]

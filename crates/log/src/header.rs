@@ -27,6 +27,8 @@ pub enum LogKind {
     Audit = 2,
     /// Changes of the worker's state.
     State = 3,
+    /// Versions of files, such as the configuration.
+    Versions = 4,
 }
 
 /// Makes the header of a new log, written by `id`, a random number not zero, at `now_ns` (Unix time).

@@ -29,6 +29,7 @@ mod import;
 mod join;
 pub mod records;
 pub mod search;
+pub mod versions;
 mod walk;
 mod window;
 

@@ -4,6 +4,7 @@
 
 mod analyze;
 pub(crate) mod ask;
+mod config;
 pub(crate) mod history;
 mod optimise;
 mod predict;
@@ -146,6 +147,11 @@ enum Verb {
     Anomalies(Json),
     /// Says of each row of a series how unusual it is, by the detectors that watch this shell
     Analyze(analyze::Analyze),
+    /// Shows, checks and changes what is configured; sessions do not go by it yet
+    Config {
+        #[command(subcommand)]
+        verb: config::ConfigVerb,
+    },
     /// Looks after the history log
     History {
         #[command(subcommand)]
@@ -254,6 +260,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
             verb: HistoryVerb::Check(Json { json }),
         }) => check_history(json),
         Some(Verb::Analyze(asked)) => analyze::run(&asked),
+        Some(Verb::Config { verb }) => config::run(verb),
         Some(Verb::Worker(asked)) => worker::run(&asked),
         Some(Verb::Optimize(asked)) if asked.advise => show::advice(asked.json.json),
         Some(verb) => {
@@ -304,9 +311,11 @@ impl Verb {
             Verb::Forecast(Json { json }) => (Request::Forecast, json),
             Verb::Anomalies(Json { json }) => (Request::Anomalies, json),
             // Handled before: they ask no engine.
-            Verb::History { .. } | Verb::Why { .. } | Verb::Analyze(_) | Verb::Worker(_) => {
-                (Request::Version, false)
-            }
+            Verb::History { .. }
+            | Verb::Why { .. }
+            | Verb::Analyze(_)
+            | Verb::Config { .. }
+            | Verb::Worker(_) => (Request::Version, false),
         }
     }
 }

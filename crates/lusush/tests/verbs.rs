@@ -20,6 +20,9 @@ const ASKING: &[&[&str]] = &[
     &["validate"],
     &["forecast"],
     &["anomalies"],
+    &["config", "show"],
+    &["config", "check"],
+    &["config", "log"],
 ];
 
 /// Verbs that change something, in an order in which each can.

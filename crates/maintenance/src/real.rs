@@ -2,6 +2,7 @@
 
 pub(crate) mod bell;
 pub(crate) mod calls;
+pub mod config;
 pub mod disk;
 mod draft;
 pub mod host;
@@ -10,6 +11,7 @@ pub mod policy;
 pub mod process;
 mod rc;
 pub(crate) mod sources;
+pub mod versions;
 
 use std::io;
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::counted::allocations;
 use crate::lexer::{Known, Lexer};
-use crate::theme::THEMES;
+use crate::theme::{Role, THEMES};
 use crate::view::{Picture, compose, lay_prompt};
 use proptest::prelude::*;
 

@@ -1,0 +1,110 @@
+//! What checking and editing a configuration costs, beside its budget.
+//!
+//! A file of 200 lines has every key there is and comments between them, as there are no more keys than that; a second
+//! one has a mistake in every line.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a bench reads the clock and names the machine"
+)]
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use lle_core::budget::{Budget, Percentile, Verdict};
+use lle_core::config::{CATALOGUE, KEYS, Origin, RawConfig, edit};
+
+/// Measurements of each row.
+const ROUNDS: usize = 5_000;
+const LINES: usize = 200;
+
+fn main() {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    println!("machine: {}", model.map_or("unknown", |(_, name)| name));
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("load: {}", load.split(' ').next().unwrap_or("unknown"));
+    println!("{:44} {:>10} {:>10} {:>14} {:>8}", "", "p50", "p99", "budget", "");
+    let sound = sound();
+    let check = |text: &str| RawConfig::parse(Origin::User, "config.toml", text).check(&CATALOGUE);
+    assert!(check(&sound).is_sound() && sound.lines().count() == LINES);
+    row("config_validation", "check 200 lines", times(|| check(&sound)));
+    row(
+        "",
+        "check 200 lines and merge",
+        times(|| CATALOGUE.merge(&[check(&sound)])),
+    );
+    let mistaken: String = (0..LINES)
+        .map(|n| format!("editor.higlight{n} = {n}\n"))
+        .collect();
+    row(
+        "",
+        "check 200 lines with a mistake each",
+        times(|| check(&mistaken)),
+    );
+    let theme = KEYS
+        .iter()
+        .find(|key| key.name == "editor.theme")
+        .expect("it is in the table");
+    row(
+        "",
+        "set a key in 200 lines",
+        times(|| edit::set(&sound, theme.name, &theme.default)),
+    );
+}
+
+/// A file as people write them.
+fn sound() -> String {
+    let mut lines: Vec<String> = CATALOGUE.built_in().print().lines().map(str::to_owned).collect();
+    let mut at = 0;
+    while lines.len() < LINES {
+        lines.insert(
+            at % lines.len(),
+            "# Why this is so, and what else was tried before.".to_owned(),
+        );
+        at += 2;
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Nanoseconds of each round, in order.
+fn times<T>(mut run: impl FnMut() -> T) -> Vec<f64> {
+    let time = |_| {
+        let start = Instant::now();
+        black_box(run());
+        start.elapsed().as_nanos() as f64
+    };
+    let mut times: Vec<f64> = (0..ROUNDS).map(time).collect();
+    times.sort_by(f64::total_cmp);
+    times
+}
+
+/// Prints a row, with the budget of that name and whether it was met.
+fn row(name: &str, operation: &str, measured: Vec<f64>) {
+    let at = |q: f64| {
+        measured
+            .get((measured.len() as f64 * q) as usize)
+            .copied()
+            .unwrap_or(f64::NAN)
+    };
+    let (p50, p99) = (at(0.5), at(0.99));
+    let Some(budget) = Budget::named(name) else {
+        return println!(
+            "{operation:44} {p50:>7.0} ns {p99:>7.0} ns {:>14} {:>8}",
+            "-", "-"
+        );
+    };
+    let judged = if budget.percentile == Percentile::P50 {
+        p50
+    } else {
+        p99
+    };
+    let verdict: Verdict = budget.judge(Some(judged));
+    let limit = format!("{} {}", budget.percentile, budget.show(budget.at_most));
+    println!(
+        "{operation:44} {:>10} {:>10} {limit:>14} {verdict:>8}",
+        budget.show(p50),
+        budget.show(p99)
+    );
+}

@@ -1,0 +1,237 @@
+//! What a key of the configuration is: its kind, its default, whom it concerns, and how its values are read.
+//!
+//! Invariant: a [`Value`] that [`Kind::admit`] let through is one that the key's reader understands.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
+
+/// Characters of a name, such as a theme's.
+pub const NAME_CHARS_MAX: usize = 32;
+
+/// A value of a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// Yes or no.
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A word.
+    Text(Cow<'static, str>),
+}
+
+/// What values a key takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `true` or `false`.
+    Bool,
+    /// A whole number from `min` to `max`, both among them.
+    Integer {
+        /// The least.
+        min: i64,
+        /// The largest.
+        max: i64,
+    },
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A name: at most [`NAME_CHARS_MAX`] of a-z, 0-9 and `-`.
+    Name,
+}
+
+/// Who goes by a key, and has to look again when it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// What is typed, suggested and completed, in every session.
+    Editor,
+    /// How it looks, in every session.
+    Display,
+    /// What sessions tell each other, in every session.
+    History,
+    /// The worker's own life.
+    Worker,
+    /// What the worker does by itself.
+    Tasks,
+    /// Changes that must prove themselves.
+    Trials,
+    /// How a changed configuration comes into force.
+    Reload,
+    /// What is told, and where.
+    Alerts,
+}
+
+impl Part {
+    /// Every part, in the order in which they are listed.
+    pub const ALL: &[Part] = &[
+        Part::Editor,
+        Part::Display,
+        Part::History,
+        Part::Worker,
+        Part::Tasks,
+        Part::Trials,
+        Part::Reload,
+        Part::Alerts,
+    ];
+
+    /// The stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Part::Editor => "editor",
+            Part::Display => "display",
+            Part::History => "history",
+            Part::Worker => "worker",
+            Part::Tasks => "tasks",
+            Part::Trials => "trials",
+            Part::Reload => "reload",
+            Part::Alerts => "alerts",
+        }
+    }
+
+    /// Whether the sessions apply it; the others are the worker's.
+    pub const fn is_of_sessions(self) -> bool {
+        matches!(self, Part::Editor | Part::Display | Part::History)
+    }
+
+    /// What else has to look again when this part changes.
+    pub const fn followed_by(self) -> &'static [Part] {
+        match self {
+            // What is painted depends on what the editor offers to paint.
+            Part::Editor => &[Part::Display],
+            // A reload that opens a trial takes its terms from there.
+            Part::Trials => &[Part::Reload],
+            _ => &[],
+        }
+    }
+}
+
+/// That a key is on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deprecated {
+    /// From which day on it may be gone, as `2026-11-25`.
+    pub date: &'static str,
+    /// The key that says the same, if there is one. It takes the same values.
+    pub replacement: Option<&'static str>,
+}
+
+/// A row of the table of keys.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// The dotted name.
+    pub name: &'static str,
+    /// What values it takes.
+    pub kind: Kind,
+    /// The value if nobody gives one.
+    pub default: Value,
+    /// Who goes by it.
+    pub part: Part,
+    /// Whether a running session keeps the value it began with.
+    pub needs_new_shell: bool,
+    /// The release that knew it first.
+    pub since: &'static str,
+    /// One sentence: what it does, with its unit.
+    pub about: &'static str,
+    /// Set once it is on its way out.
+    pub deprecated: Option<Deprecated>,
+}
+
+impl Key {
+    /// The variable that gives it: `LUSUSH_CONFIG_EDITOR_THEME` for `editor.theme`.
+    pub fn variable(&self) -> String {
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_uppercase()
+            } else {
+                '_'
+            }
+        };
+        let name: String = self.name.chars().map(plain).collect();
+        format!("{}{name}", super::VARIABLE_PREFIX)
+    }
+}
+
+impl Kind {
+    /// Whether a value is one of these.
+    pub fn admits(self, value: &Value) -> bool {
+        match (self, value) {
+            (Kind::Bool, Value::Bool(_)) => true,
+            (Kind::Integer { min, max }, Value::Integer(number)) => (min..=max).contains(number),
+            (Kind::Choice(words), Value::Text(text)) => words.contains(&text.as_ref()),
+            (Kind::Name, Value::Text(text)) => is_name(text),
+            _ => false,
+        }
+    }
+
+    /// Reads a value as it stands in a variable or on a command line: without quotes.
+    pub fn read(self, text: &str) -> Option<Value> {
+        let value = match self {
+            Kind::Bool => Value::Bool(text.parse().ok()?),
+            Kind::Integer { .. } => Value::Integer(text.parse().ok()?),
+            Kind::Choice(_) | Kind::Name => Value::Text(text.to_owned().into()),
+        };
+        self.admits(&value).then_some(value)
+    }
+
+    /// The words it can be, where they can be listed.
+    pub fn words(self) -> &'static [&'static str] {
+        match self {
+            Kind::Bool => &["true", "false"],
+            Kind::Choice(words) => words,
+            Kind::Integer { .. } | Kind::Name => &[],
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.len() <= NAME_CHARS_MAX && text.bytes().all(plain)
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kind::Bool => write!(out, "true or false"),
+            Kind::Integer { min, max } => write!(out, "a whole number from {min} to {max}"),
+            Kind::Choice([first, second]) => write!(out, "\"{first}\" or \"{second}\""),
+            Kind::Choice(words) => {
+                let (last, before) = words.split_last().unwrap_or((&"", &[]));
+                for word in before {
+                    write!(out, "\"{word}\", ")?;
+                }
+                write!(out, "or \"{last}\"")
+            }
+            Kind::Name => write!(
+                out,
+                "a name of at most {NAME_CHARS_MAX} of a-z, 0-9 and -, in quotes"
+            ),
+        }
+    }
+}
+
+/// As TOML has it.
+impl fmt::Display for Value {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Bool(value) => write!(out, "{value}"),
+            Value::Integer(value) => write!(out, "{value}"),
+            Value::Text(text) => write!(out, "{}", quoted(text)),
+        }
+    }
+}
+
+/// Writes a basic string (TOML 1.0, "String").
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{0}'..='\u{1f}' | '\u{7f}' => out.push_str(&format!("\\u{:04X}", c as u32)),
+            _ => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}

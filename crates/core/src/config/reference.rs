@@ -1,0 +1,121 @@
+//! The reference of the configuration, `docs/configuration.md`, made from the table of keys.
+//!
+//! Invariant: nothing is said about a key that does not stand in its row.
+
+use super::key::{Key, Kind, Part};
+use super::{Catalogue, FILE_BYTES_MAX, SYSTEM_FILE};
+use crate::theme::{ROLES, THEMES, Theme};
+
+/// Writes the reference, in Markdown.
+pub fn reference(catalogue: &Catalogue) -> String {
+    let mut out = format!("{HEAD}\n\n{}\n", rules(catalogue));
+    let mut table = "";
+    for key in catalogue.keys {
+        let of = key.name.rsplit_once('.').map_or("", |(of, _)| of);
+        if of != table {
+            out.push_str(&format!("\n## [{of}]\n\n"));
+            out.push_str(
+                "| key | values | default | since | what it does |\n| --- | --- | --- | --- | --- |\n",
+            );
+            table = of;
+        }
+        out.push_str(&row(key));
+    }
+    out.push_str(
+        "\n## Who goes by which key\n\n| part | keys | who else looks again |\n| --- | --- | --- |\n",
+    );
+    for part in Part::ALL {
+        let keys = catalogue.keys.iter().filter(|key| key.part == *part);
+        let keys: Vec<String> = keys.map(|key| format!("`{}`", key.name)).collect();
+        let others: Vec<&str> = part.followed_by().iter().map(|part| part.name()).collect();
+        let place = if part.is_of_sessions() {
+            "every session"
+        } else {
+            "the worker"
+        };
+        out.push_str(&format!(
+            "| {} ({place}) | {} | {} |\n",
+            part.name(),
+            keys.join(", "),
+            others.join(", ")
+        ));
+    }
+    out.push_str(&themes());
+    out
+}
+
+fn themes() -> String {
+    let name = |theme: &Theme| match theme.made_for {
+        Some(([red, green, blue], _)) => format!(
+            "`{}` (for a background of #{red:02x}{green:02x}{blue:02x})",
+            theme.name
+        ),
+        None => format!("`{}`", theme.name),
+    };
+    let built_in: Vec<String> = THEMES.iter().map(name).collect();
+    let roles: Vec<String> = ROLES.iter().map(|role| format!("`{}`", role.name())).collect();
+    format!(
+        "\n## Themes\n\nBuilt in: {}.\n\n{THEME_FILE}\n\nThe roles are {}.\n",
+        built_in.join(", "),
+        roles.join(", ")
+    )
+}
+
+const THEME_FILE: &str = "\
+`NAME.toml` in the folder `themes` beside `config.toml` is a theme of that name; `lusush maint config check themes/NAME.toml` \
+says what is wrong with it. If it names the background, the contrast of each role is checked (WCAG 2.2).
+
+```toml
+version = 1
+based-on = \"night\"             # for all that is not said here; \"default\" without it
+background = \"#1c1c1c\"         # the terminal's
+text = \"#d0d0d0\"               # the terminal's own
+[roles]
+command = \"green bold\"         # black, red … white, bright-red …, 0 to 255, #rrggbb, default;
+unknown = \"#ff5f5f underline\"  # bold, faint, italic, underline, reverse
+```";
+
+const HEAD: &str = "# Configuration\n\n<!-- Made from the table of keys in crates/core/src/config/keys.rs: change that, and run its tests with UPDATE_DOCS=1. -->";
+
+fn rules(catalogue: &Catalogue) -> String {
+    format!(
+        "Lusush needs none. What it finds is laid over what is built in, in this order: the machine's file `{SYSTEM_FILE}`, \
+         your file `config.toml` (`lusush maint config path` says where), variables named `LUSUSH_CONFIG_` and the key \
+         (`LUSUSH_CONFIG_EDITOR_THEME=light`), and words on the command line. The machine's file can lock keys: `locked = \
+         [\"editor.theme\", \"alerts.*\"]`.\n\n\
+         The file is TOML of at most {} KiB. `version = {}` names its format; without it, the newest is meant. A file with \
+         mistakes does not come into force: `lusush maint config check FILE` tells them all at once. `lusush maint config \
+         schema` prints a JSON Schema for editors. `lusush maint config set KEY VALUE` changes one line and keeps your \
+         comments.",
+        FILE_BYTES_MAX / 1024,
+        catalogue.version,
+    )
+}
+
+fn row(key: &Key) -> String {
+    let values = match key.kind {
+        Kind::Bool => "`true`, `false`".to_owned(),
+        Kind::Integer { min, max } => format!("{min} to {max}"),
+        Kind::Choice(words) => {
+            let quoted: Vec<String> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
+            quoted.join(", ")
+        }
+        Kind::Name => "a name".to_owned(),
+    };
+    let mut about = key.about.to_owned();
+    if key.needs_new_shell {
+        about.push_str(" A running session keeps the value it began with.");
+    }
+    if let Some(deprecated) = key.deprecated {
+        about.push_str(&format!(" Goes on {}", deprecated.date));
+        about.push_str(
+            &deprecated
+                .replacement
+                .map_or(".".to_owned(), |by| format!("; write `{by}` instead.")),
+        );
+    }
+    format!(
+        "| `{}` | {values} | `{}` | {} | {about} |\n",
+        key.name, key.default, key.since
+    )
+}

@@ -1,0 +1,136 @@
+//! What the configuration is made of: the machine's file, the user's, variables, and words of the command.
+//!
+//! Invariant: a file that cannot be read is a mistake that is told, never one that is passed over.
+
+use std::path::{Path, PathBuf};
+
+use lle_core::config::{
+    CATALOGUE, Config, FILE_NAME, Layered, Name, Origin, Position, Problem, RawConfig, SYSTEM_FILE,
+    VARIABLE_PREFIX, Weight, command_line, environment, theme_file,
+};
+use lle_core::theme;
+use lle_maintenance::real::config::{FileText, ReadError, Trust, read};
+
+use crate::failure::Failure;
+use crate::paths;
+
+/// Where the user's file is.
+pub(super) fn user_file() -> Result<PathBuf, Failure> {
+    let folder = paths::folders().config.map_err(|refusal| {
+        Failure::new("there is no place for a configuration")
+            .because(refusal)
+            .hint("`lusush doctor` says more about folders")
+    })?;
+    Ok(folder.join(FILE_NAME))
+}
+
+/// What the user's file has to be like.
+pub(super) fn user_trust() -> Trust {
+    Trust::User(rustix::process::geteuid().as_raw())
+}
+
+/// Reads the user's file, to change it.
+pub(super) fn user_text(path: &Path) -> Result<Option<FileText>, Failure> {
+    read(path, user_trust()).map_err(|error| {
+        let remedy = remedy(&error, path);
+        Failure::new(format!("cannot read {}", path.display()))
+            .because(error)
+            .hint(remedy)
+    })
+}
+
+/// All layers, with `words` of the command as the last one.
+pub(super) fn all(words: &[String]) -> Vec<Layered> {
+    let mut layers = vec![file(Origin::System, Path::new(SYSTEM_FILE), Trust::Root)];
+    if let Ok(path) = user_file() {
+        layers.push(file(Origin::User, &path, user_trust()));
+    }
+    layers.push(variables());
+    layers.push(command_line(&CATALOGUE, words.iter().map(String::as_str)));
+    layers
+}
+
+/// What the environment says.
+pub(super) fn variables() -> Layered {
+    let ours = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?;
+        // What is no text is no value of ours, and is told as such.
+        name.starts_with(VARIABLE_PREFIX)
+            .then(|| (name, value.to_string_lossy().into_owned()))
+    });
+    let ours: Vec<(String, String)> = ours.collect();
+    environment(
+        &CATALOGUE,
+        ours.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+    )
+}
+
+/// One file, checked; an empty layer if there is none.
+pub(super) fn file(origin: Origin, path: &Path, trust: Trust) -> Layered {
+    let source = path.display().to_string();
+    let text = match read(path, trust) {
+        Ok(found) => found.map_or(String::new(), |found| found.text),
+        Err(error) => return Layered::unreadable(origin, &source, unreadable(&error, &source, path)),
+    };
+    RawConfig::parse(origin, &source, &text).check(&CATALOGUE)
+}
+
+/// What is wrong with the theme in force, if it is not a built-in one.
+pub(super) fn theme_problems(config: &Config) -> Vec<Problem> {
+    let name = config.word(Name::EditorTheme);
+    let Ok(user) = user_file() else { return Vec::new() };
+    if theme::find(name).is_some() {
+        return Vec::new();
+    }
+    let path = user.with_file_name("themes").join(format!("{name}.toml"));
+    theme_file(&path, user_trust()).unwrap_or_else(|| {
+        let known: Vec<&str> = theme::THEMES.iter().map(|theme| theme.name).collect();
+        vec![Problem {
+            weight: Weight::Warning,
+            source: path.display().to_string(),
+            at: None,
+            message: format!("there is no theme `{name}`"),
+            expected: known.join(", "),
+            meant: None,
+            remedy: "take one of these, or put one there".to_owned(),
+        }]
+    })
+}
+
+/// What is wrong with a theme of the user's; none if there is no such file.
+pub(super) fn theme_file(path: &Path, trust: Trust) -> Option<Vec<Problem>> {
+    let source = path.display().to_string();
+    match read(path, trust) {
+        Ok(None) => None,
+        Ok(Some(found)) => Some(match theme_file::read(&source, &found.text) {
+            Ok((_, warnings)) => warnings,
+            Err(problems) => problems,
+        }),
+        Err(error) => Some(vec![unreadable(&error, &source, path)]),
+    }
+}
+
+fn unreadable(error: &ReadError, source: &str, path: &Path) -> Problem {
+    Problem {
+        weight: Weight::Error,
+        source: source.to_owned(),
+        at: None::<Position>,
+        message: format!("cannot be read: {error}"),
+        expected: String::new(),
+        meant: None,
+        remedy: remedy(error, path),
+    }
+}
+
+fn remedy(error: &ReadError, path: &Path) -> String {
+    let path = path.display();
+    match error {
+        ReadError::TooLarge => "put something smaller there".to_owned(),
+        ReadError::Encoding { .. } => format!("write it as UTF-8: iconv -t UTF-8 {path}"),
+        ReadError::NotAFile { .. } => "put a file there, or nothing".to_owned(),
+        ReadError::Untrusted { .. } => {
+            format!("make sure of what is in it, then take it over: chown and chmod go-w {path}")
+        }
+        ReadError::Io(_) => "`lusush doctor` says more about folders".to_owned(),
+    }
+}
