@@ -105,9 +105,8 @@ fn report(
     if let Some(by) = &edited.overridden_by {
         out.push_str(&format!("    Your file does not decide that: {by}\n"));
     }
-    if edited.needs_new_shell {
-        out.push_str("    Running sessions keep what they began with.\n");
-    }
+    // Said with each change, until it is no longer so.
+    out.push_str("    Sessions and worker do not go by the configuration yet.\n");
     answer::text(&out)
 }
 
