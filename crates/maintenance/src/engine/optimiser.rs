@@ -174,6 +174,10 @@ impl Engine {
         name: &str,
     ) -> Result<Value, Fault> {
         let lever = Lever::named(name).ok_or_else(|| no_lever(name))?;
+        // A trial of it compares with a value that is about to go.
+        if self.lever_on_trial() == Some(lever.row().name) {
+            self.withdraw_open(world, now, who)?;
+        }
         let plan = self.turn(lever.row().name, None, format!("asked for by {}", name_of(who)));
         self.begin(world, now, who, plan)?;
         Ok(json!({ "reset": lever.row().name }))
