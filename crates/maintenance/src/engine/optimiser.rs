@@ -3,7 +3,7 @@
 //! Invariant: everything here ends in a plan, a trial that is withdrawn, or a record of what was measured; what is in force
 //! is turned by [`super::execute`] alone.
 
-use lle_core::cache::{CACHES, Reading};
+use lle_core::cache::{CACHES, Counted};
 use lle_core::error::Code;
 use lle_core::lever::Lever;
 use lle_core::mode::Mode;
@@ -13,11 +13,12 @@ use lle_core::policy::{Who, sanitise};
 use lle_core::task::{TaskKind, cache_cleanup, performance};
 use lle_core::trial::paired;
 use lle_core::trial::{Ended, Trial};
-use lle_metrics::{Counter, Gauge, Timer};
+use lle_metrics::{Counter, Timer};
 use serde_json::{Value, json};
 
 use super::Engine;
 use super::audit::{Entry, name_of};
+use super::observe::SessionState;
 use crate::api::Fault;
 use crate::state::Change;
 use crate::world::{Now, World};
@@ -81,24 +82,15 @@ impl Engine {
 
     /// What a run of the cache maintenance would do now.
     pub(super) fn plan_cache_cleanup(&self, why: &str) -> Planned {
-        let mut checked = (0u64, 0u64);
-        let mut readings = vec![None; CACHES.len()];
+        let mut counted = Counted::default();
         for session in self.sessions.values().filter(|session| session.is_alive()) {
-            let window = session.window();
-            for (sum, row) in readings.iter_mut().zip(CACHES) {
-                if let Some(reading) = Reading::of(row, window) {
-                    sum.get_or_insert_with(Reading::default).add(&reading);
-                }
-            }
-            let gauge = |gauge| window.gauge(gauge).map_or(0, |n| n.max(0).cast_unsigned());
-            checked.0 = checked.0.saturating_add(gauge(Gauge::CachesChecked));
-            checked.1 = checked.1.saturating_add(gauge(Gauge::CachesWrong));
+            counted.add(&session.counted());
         }
         let inputs = cache_cleanup::Inputs {
-            readings: &readings,
+            readings: &counted.caches,
             levers: &self.levers(),
             on_trial: self.lever_on_trial(),
-            checked,
+            checked: (counted.checked, counted.wrong),
         };
         cache_cleanup::plan(&inputs, why, |name| self.state.settings.get(name).cloned())
     }
@@ -117,6 +109,13 @@ impl Engine {
             costs.completions_late = add(costs.completions_late, Counter::CompletionsLate);
         }
         costs
+    }
+
+    /// A setting has changed: if it is the size of a cache, what was counted so far says nothing of the new one.
+    pub(super) fn note_size(&mut self, setting: &str) {
+        if CACHES.iter().any(|row| row.capacity.row().name == setting) {
+            self.sessions.values_mut().for_each(SessionState::mark_caches);
+        }
     }
 
     /// Opens a trial that a person asks for, `LEVER=VALUE`.
