@@ -126,6 +126,11 @@ impl Arms {
         }
     }
 
+    /// What the trial has come to; of number 0 without one.
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally
+    }
+
     /// A key's change of the line was painted.
     pub(crate) fn painted(&mut self) {
         self.line.paints += 1;
