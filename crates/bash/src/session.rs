@@ -422,6 +422,8 @@ impl Session {
             if self.search.is_done() {
                 let found = (!whole.is_empty()).then_some(whole.as_slice());
                 self.searched.keep(line, || found.map(Box::from));
+            } else {
+                self.arms.gave_up(Cost::Suggestion);
             }
         }
         let spent = clock::now().saturating_sub(began);
@@ -439,6 +441,9 @@ impl Session {
     pub(crate) fn completed(&mut self, began: u64, late: bool, timed_out: bool) {
         let spent = clock::now().saturating_sub(began);
         self.arms.spent(Cost::Completion, spent);
+        if timed_out {
+            self.arms.gave_up(Cost::Completion);
+        }
         self.flight.update(|w| {
             w.add(Counter::Completions, 1);
             w.time(Timer::Completion, spent);

@@ -5,15 +5,16 @@
 
 use lle_core::cache::{CACHES, Counted};
 use lle_core::error::Code;
+use lle_core::health::sample::Window;
 use lle_core::lever::Lever;
 use lle_core::mode::Mode;
-use lle_core::optimise::{Costs, Opportunity, targets};
+use lle_core::optimise::{Costs, Opportunity, SAMPLES_MIN, targets};
 use lle_core::plan::{Plan, Planned};
 use lle_core::policy::{Who, sanitise};
 use lle_core::task::{TaskKind, cache_cleanup, performance};
 use lle_core::trial::paired;
 use lle_core::trial::{Ended, Trial};
-use lle_metrics::{Counter, Timer};
+use lle_metrics::{Counter, Histogram, Timer};
 use serde_json::{Value, json};
 
 use super::Engine;
@@ -32,7 +33,7 @@ impl Engine {
         let number = self.state.last_id.saturating_add(1);
         let tried: Vec<Ended> = self.state.trials_ended.iter().cloned().collect();
         let inputs = performance::Inputs {
-            costs: &self.costs(),
+            costs: &self.recent_costs(),
             levers: &self.levers(),
             on_trial: self.lever_on_trial(),
             tried: &tried,
@@ -96,17 +97,37 @@ impl Engine {
     }
 
     /// What live sessions have measured since they began, all together.
-    pub(super) fn costs(&self) -> Costs {
+    fn costs(&self) -> Costs {
+        self.gather(
+            |window, timer, sum| sum.merge(&window.life(timer)),
+            Window::counter,
+        )
+    }
+
+    /// What speaks for turning a lever now: the last minute if enough was typed in it, so that nothing is tried for what
+    /// was slow last week, else all there is.
+    pub(super) fn recent_costs(&self) -> Costs {
+        let recent = self.gather(Window::add_to, Window::grown);
+        match recent.key_to_paint.count.min(recent.highlight.count) {
+            SAMPLES_MIN.. => recent,
+            _ => self.costs(),
+        }
+    }
+
+    fn gather(
+        &self,
+        add: impl Fn(&Window, Timer, &mut Histogram),
+        count: impl Fn(&Window, Counter) -> u64,
+    ) -> Costs {
         let mut costs = Costs::default();
         for session in self.sessions.values() {
             let window = session.window();
-            costs.key_to_paint.merge(&window.life(Timer::KeyToPaint));
-            costs.highlight.merge(&window.life(Timer::Highlight));
-            costs.suggestion.merge(&window.life(Timer::Suggestion));
-            costs.completion.merge(&window.life(Timer::Completion));
-            let add = |sum: u64, counter| sum.saturating_add(window.counter(counter));
-            costs.path_searches = add(costs.path_searches, Counter::HighlightPathLookups);
-            costs.completions_late = add(costs.completions_late, Counter::CompletionsLate);
+            add(window, Timer::KeyToPaint, &mut costs.key_to_paint);
+            add(window, Timer::Highlight, &mut costs.highlight);
+            add(window, Timer::Suggestion, &mut costs.suggestion);
+            add(window, Timer::Completion, &mut costs.completion);
+            let searches = count(window, Counter::HighlightPathLookups);
+            costs.path_searches = costs.path_searches.saturating_add(searches);
         }
         costs
     }
