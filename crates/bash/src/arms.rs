@@ -10,6 +10,9 @@
 //! line's cost is the mean of its paints, or of its completions, so long lines count no more than short ones; pairs are
 //! compared by the logarithm of the ratio, since times are skewed and one hiccup must not outweigh a hundred lines.
 //!
+//! A lever that decides how much is done ([`Lever::bounds_work`]) would win by leaving work undone. A line for which
+//! something was given up weighs [`GIVEN_UP_NS`] with the candidate; with the value in force it makes no pair.
+//!
 //! Invariants: an arm is chosen when a line begins and holds until it ends; a line that is given up, or that too little
 //! was typed into, counts for nothing and its arm is used again; what was typed is not looked at.
 
@@ -18,6 +21,9 @@ use lle_core::lever::{Cost, Lever, Levers};
 
 /// Paints of a line below which its mean says nothing: a pasted or recalled line is painted once.
 const PAINTS_MIN: u64 = 3;
+/// What a line weighs for which something was given up, in nanoseconds: the longest that a completion may be waited for, so
+/// that giving up never looks faster than an answer.
+const GIVEN_UP_NS: f64 = 30e9;
 /// Millionths, in which logarithms are summed up.
 const MILLION: f64 = 1e6;
 
@@ -49,6 +55,22 @@ struct Line {
     cost_ns: u64,
     paints: u64,
     completions: u64,
+    /// Something was given up that the lever decides on.
+    gave_up: bool,
+}
+
+/// What an accepted line has cost.
+#[derive(Clone, Copy)]
+struct Spent {
+    cost_ns: f64,
+    gave_up: bool,
+}
+
+impl Spent {
+    /// What it is compared by.
+    fn weight(self) -> f64 {
+        if self.gave_up { GIVEN_UP_NS } else { self.cost_ns }
+    }
 }
 
 /// The levers, and the trial of one.
@@ -57,8 +79,8 @@ pub(crate) struct Arms {
     agreed: Levers,
     on: Option<On>,
     tally: Tally,
-    /// The cost of the first line of the pair, once there is one.
-    first: Option<f64>,
+    /// The first line of the pair, once there is one.
+    first: Option<Spent>,
     line: Line,
 }
 
@@ -126,6 +148,17 @@ impl Arms {
         }
     }
 
+    /// Something of the line was not done to its end.
+    pub(crate) fn gave_up(&mut self, cost: Cost) {
+        let decides = |on: On| on.lever.row().cost == cost && on.lever.bounds_work();
+        self.line.gave_up |= self.on.is_some_and(decides);
+    }
+
+    /// What the trial has come to; of number 0 without one.
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally
+    }
+
     /// A key's change of the line was painted.
     pub(crate) fn painted(&mut self) {
         self.line.paints += 1;
@@ -139,26 +172,32 @@ impl Arms {
             Cost::Completion => (line.completions, 1),
             _ => (line.paints, PAINTS_MIN),
         };
-        if n < least || line.cost_ns == 0 {
+        if (n < least || line.cost_ns == 0) && !line.gave_up {
             return None;
         }
-        let cost = line.cost_ns as f64 / n as f64;
+        let this = Spent {
+            cost_ns: line.cost_ns as f64 / n.max(1) as f64,
+            gave_up: line.gave_up,
+        };
         let Some(first) = self.first.take() else {
-            self.first = Some(cost);
+            self.first = Some(this);
             return None;
         };
         let (candidate, current) = if line.candidate {
-            (cost, first)
+            (this, first)
         } else {
-            (first, cost)
+            (first, this)
         };
-        let ratio = (candidate / current).ln();
+        if current.gave_up {
+            return None;
+        }
+        let ratio = (candidate.weight() / current.weight()).ln();
         let tally = &mut self.tally;
         tally.pairs += 1;
         tally.log_sum = tally.log_sum.saturating_add((ratio * MILLION) as i64);
         tally.log_squares = tally.log_squares.saturating_add((ratio * ratio * MILLION) as i64);
-        tally.current_ns = tally.current_ns.saturating_add(current as u64);
-        tally.candidate_ns = tally.candidate_ns.saturating_add(candidate as u64);
+        tally.current_ns = tally.current_ns.saturating_add(current.cost_ns as u64);
+        tally.candidate_ns = tally.candidate_ns.saturating_add(candidate.cost_ns as u64);
         Some(*tally)
     }
 }
@@ -227,6 +266,60 @@ mod tests {
         assert_eq!((tally.current_ns, tally.candidate_ns), (64_000, 128_000));
         let mean = tally.log_sum as f64 / 64.0 / MILLION;
         assert!((mean - 2f64.ln()).abs() < 1e-5, "{mean}");
+    }
+
+    /// Types a pair of lines with a completion each; says what the pairs have come to.
+    fn complete_pair(arms: &mut Arms, current: (u64, bool), candidate: (u64, bool)) -> Tally {
+        for _ in 0..2 {
+            let deadline_ms = arms.begin_line().value(Lever::CompletionDeadlineMs);
+            let (ns, gave_up) = if deadline_ms == 2_500 { candidate } else { current };
+            arms.spent(Cost::Completion, ns);
+            if gave_up {
+                arms.gave_up(Cost::Completion);
+            }
+            arms.end_line();
+        }
+        arms.tally()
+    }
+
+    #[test]
+    fn giving_up_is_never_faster() {
+        let most = Lever::CompletionDeadlineMs.row().values;
+        assert!(
+            matches!(most, lle_core::lever::Values::Number { most, .. } if most as f64 * 1e6 == GIVEN_UP_NS)
+        );
+        let mut arms = Arms::default();
+        arms.take(&[], Some(&trial(5, "completion.deadline_ms", "2500")));
+        const MS: u64 = 1_000_000;
+        // The answer came after three seconds with the one, and never with the other.
+        for pair in 1..=8 {
+            let tally = complete_pair(&mut arms, (3_000 * MS, false), (2_500 * MS, true));
+            assert_eq!(tally.pairs, pair);
+            assert!(tally.log_sum > 0, "{tally:?}");
+        }
+        let before = arms.tally();
+        assert_eq!(before.candidate_ns, 8 * 2_500 * MS, "what is shown was measured");
+        // Given up with both, or with the value in force: nobody knows what either is worth.
+        complete_pair(&mut arms, (5_000 * MS, true), (2_500 * MS, true));
+        complete_pair(&mut arms, (5_000 * MS, true), (20 * MS, false));
+        assert_eq!(arms.tally(), before);
+        complete_pair(&mut arms, (20 * MS, false), (20 * MS, false));
+        assert_eq!((arms.tally().pairs, arms.tally().log_sum), (9, before.log_sum));
+    }
+
+    #[test]
+    fn what_is_given_up_counts_where_the_lever_decides_on_it() {
+        fn check(name: &str, value: &str, cost: Cost, expect: bool) {
+            let mut arms = Arms::default();
+            arms.take(&[], Some(&trial(1, name, value)));
+            arms.begin_line();
+            arms.gave_up(cost);
+            assert_eq!(arms.line.gave_up, expect, "{name}");
+        }
+        check("suggestion.scan_bytes", "65536", Cost::Suggestion, true);
+        check("suggestion.scan_bytes", "65536", Cost::Completion, false);
+        check("suggestion.cache_entries", "64", Cost::Suggestion, false);
+        check("completion.cache_entries", "64", Cost::Completion, false);
     }
 
     #[test]

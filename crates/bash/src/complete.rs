@@ -18,7 +18,7 @@ use crate::lle::Lle;
 use crate::menu::{ITEMS_MAX, Item, Menu, split_description};
 use crate::symbols::Bash;
 use libc::c_int;
-use lle_core::lever::Lever;
+use lle_core::lever::{Cost, Lever};
 use std::time::Duration;
 
 /// After Tab the parent waits this long before it goes on reading keys: most completions take 3 to 5 ms, and what was
@@ -261,6 +261,9 @@ impl Lle {
         };
         let left = job.time_left();
         if job.wait(&bash, left) || !job.is_done() || job.state == Progress::TimedOut {
+            if job.state == Progress::TimedOut {
+                self.session.arms.gave_up(Cost::Completion);
+            }
             self.job = None;
             bash.bell();
             return false;

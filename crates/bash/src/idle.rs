@@ -157,7 +157,7 @@ impl Lle {
         self.session
             .record(|w| w.set(Gauge::ConfigGeneration, generation));
         let (settings, trial) = self.idle.inbox.settings();
-        let refused = self.session.arms.take(settings, trial);
+        let refused = self.session.take_levers(settings, trial);
         if refused > 0 {
             self.session.record(|w| w.add(Counter::SettingsRefused, refused));
         }

@@ -3,7 +3,7 @@
 //! Invariant: whatever the disk does, the shell goes on. What cannot be written is counted, said once above the next
 //! prompt, and tried again with the next command.
 
-use crate::arms::Arms;
+use crate::arms::{Arms, Tally};
 use crate::attribution::table::Table;
 use crate::cache::{Account, Cache};
 use crate::clock;
@@ -11,6 +11,7 @@ use crate::file_size::as_error;
 use crate::instructions::Instructions;
 use crate::places::Places;
 use crate::prompt_clock::{Blame, Spent};
+use lle_core::desired::{Setting, Trial};
 use lle_core::lever::{Cost, Lever, Levers};
 use lle_log::history::History;
 use lle_log::search::PrefixSearch;
@@ -246,11 +247,26 @@ impl Session {
         });
     }
 
+    /// Takes over what the worker wants of the levers; gives how many of its settings this version does not have.
+    pub(crate) fn take_levers(&mut self, settings: &[Setting], trial: Option<&Trial>) -> u64 {
+        let before = self.arms.tally().id;
+        let refused = self.arms.take(settings, trial);
+        let tally = self.arms.tally();
+        if tally.id != before {
+            // Pairs of a trial that is over are heard in no other that comes to have its number.
+            self.record_trial(tally);
+        }
+        refused
+    }
+
     /// A line was accepted: what a trial has come to with it can be read by the worker.
     pub(crate) fn line_accepted(&mut self) {
-        let Some(tally) = self.arms.end_line() else {
-            return;
-        };
+        if let Some(tally) = self.arms.end_line() {
+            self.record_trial(tally);
+        }
+    }
+
+    fn record_trial(&self, tally: Tally) {
         self.flight.update(|w| {
             w.set(Gauge::TrialId, tally.id.cast_signed());
             w.set(Gauge::TrialPairs, tally.pairs.cast_signed());
@@ -406,6 +422,8 @@ impl Session {
             if self.search.is_done() {
                 let found = (!whole.is_empty()).then_some(whole.as_slice());
                 self.searched.keep(line, || found.map(Box::from));
+            } else {
+                self.arms.gave_up(Cost::Suggestion);
             }
         }
         let spent = clock::now().saturating_sub(began);
@@ -423,6 +441,9 @@ impl Session {
     pub(crate) fn completed(&mut self, began: u64, late: bool, timed_out: bool) {
         let spent = clock::now().saturating_sub(began);
         self.arms.spent(Cost::Completion, spent);
+        if timed_out {
+            self.arms.gave_up(Cost::Completion);
+        }
         self.flight.update(|w| {
             w.add(Counter::Completions, 1);
             w.time(Timer::Completion, spent);

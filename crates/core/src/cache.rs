@@ -4,6 +4,9 @@
 //! would have won. So what more room is worth is measured and not guessed, and what there is of it goes where it is worth
 //! most (Megiddo and Modha 2003 steer one cache by its ghosts; here they steer one cache against another).
 //!
+//! What was counted with one size says nothing of the next: counts are those since sizes last changed ([`Counted::since`]),
+//! so that a cache whose misses are over does not grow once more for them.
+//!
 //! Invariants: all caches together never get more than [`ENTRIES_MAX`] entries; one that asked for little tells nothing;
 //! memory is taken only where more of it would win nothing.
 
@@ -68,7 +71,7 @@ pub const CACHES: &[Row] = &[
     },
 ];
 
-/// What one cache has counted since its session began.
+/// What one cache has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
     /// Questions that it could answer.
@@ -99,6 +102,21 @@ impl Reading {
         })
     }
 
+    /// What was counted since `mark`; entries and bytes are those of now. All of it if it is less than at the mark: then
+    /// the session counts anew.
+    fn since(&self, mark: &Reading) -> Reading {
+        let difference = || {
+            Some(Reading {
+                hits: self.hits.checked_sub(mark.hits)?,
+                misses: self.misses.checked_sub(mark.misses)?,
+                evictions: self.evictions.checked_sub(mark.evictions)?,
+                ghost_hits: self.ghost_hits.checked_sub(mark.ghost_hits)?,
+                ..*self
+            })
+        };
+        difference().unwrap_or(*self)
+    }
+
     /// All sessions together; of entries the most there are in one.
     pub fn add(&mut self, other: &Reading) {
         let sum = |of: &mut u64, more: u64| *of = of.saturating_add(more);
@@ -124,6 +142,59 @@ impl Reading {
     /// Of the questions, the part that [`GHOSTS`] more entries would have answered.
     fn marginal(&self) -> f64 {
         self.ghost_hits as f64 / (self.asked() as f64).max(1.0)
+    }
+}
+
+/// What the caches of a session have counted, or of all sessions together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Each cache of [`CACHES`]; none where no session tells.
+    pub caches: [Option<Reading>; CACHES.len()],
+    /// Entries that were checked.
+    pub checked: u64,
+    /// Of these, entries that were found wrong.
+    pub wrong: u64,
+}
+
+impl Counted {
+    /// Reads all caches of one session.
+    pub fn of(window: &Window) -> Counted {
+        let gauge = |gauge| window.gauge(gauge).map_or(0, |n| n.max(0).cast_unsigned());
+        let mut caches = [None; CACHES.len()];
+        for (reading, row) in caches.iter_mut().zip(CACHES) {
+            *reading = Reading::of(row, window);
+        }
+        Counted {
+            caches,
+            checked: gauge(Gauge::CachesChecked),
+            wrong: gauge(Gauge::CachesWrong),
+        }
+    }
+
+    /// What was counted since `mark`.
+    pub fn since(&self, mark: &Counted) -> Counted {
+        let mut since = *self;
+        for (reading, mark) in since.caches.iter_mut().zip(&mark.caches) {
+            if let (Some(reading), Some(mark)) = (reading, mark) {
+                *reading = reading.since(mark);
+            }
+        }
+        if self.checked >= mark.checked && self.wrong >= mark.wrong {
+            since.checked -= mark.checked;
+            since.wrong -= mark.wrong;
+        }
+        since
+    }
+
+    /// Adds what another session has counted.
+    pub fn add(&mut self, other: &Counted) {
+        for (sum, reading) in self.caches.iter_mut().zip(&other.caches) {
+            if let Some(reading) = reading {
+                sum.get_or_insert_with(Reading::default).add(reading);
+            }
+        }
+        self.checked = self.checked.saturating_add(other.checked);
+        self.wrong = self.wrong.saturating_add(other.wrong);
     }
 }
 
@@ -246,6 +317,42 @@ mod tests {
         let moved = [("names.cache_entries", 448), ("suggestion.cache_entries", 576)];
         check(&[idle, wants, None], &levers(512, 512), &moved);
         check(&[less, wants, None], &levers(512, 512), &[]);
+    }
+
+    #[test]
+    fn what_was_counted_before_a_change_asks_for_no_other() {
+        let counted = |suggestion, checked, wrong| Counted {
+            caches: [None, suggestion, None],
+            checked,
+            wrong,
+        };
+        let mark = counted(reading(0, 1_000, 0, 300, 0), 40, 9);
+        let now = counted(reading(990, 1_010, 3, 301, 64), 60, 9);
+        let since = now.since(&mark);
+        assert_eq!(since, {
+            let bytes = 6_400;
+            let since = Reading {
+                bytes,
+                ..reading(990, 10, 3, 1, 64).unwrap()
+            };
+            counted(Some(since), 20, 0)
+        });
+        let levers = levers(512, 64);
+        assert_eq!(rebalance(&since.caches, &levers), []);
+        assert_eq!(
+            rebalance(&now.caches, &levers).len(),
+            1,
+            "it would have grown for what is over"
+        );
+        // A session that counts anew has no mark.
+        let anew = counted(reading(5, 5, 0, 0, 5), 3, 1);
+        assert_eq!(anew.since(&mark), anew);
+        let mut sum = since;
+        sum.add(&anew);
+        assert_eq!(
+            (sum.caches[1].unwrap().asked(), sum.checked, sum.wrong),
+            (1_010, 23, 1)
+        );
     }
 
     proptest! {

@@ -108,19 +108,27 @@ levers! {
     HighlightFullBelowBytes, "highlight.full_below_bytes", from_to(16, 1 << 30), 1 << 30, "syntax", KeyToPaint,
         "Lines of so many bytes and more are coloured behind the echo instead of before it.";
     SuggestionScanBytes, "suggestion.scan_bytes", from_to(64 << 10, 64 << 20), 8 << 20, "autosuggestion", Suggestion,
-        "How much of the history log one key may look through for a suggestion.";
+        "How much of the history log one key may look through for a suggestion; tried only when somebody asks for it.";
     SuggestionCacheEntries, "suggestion.cache_entries", from_to(0, 1_024), 0, "autosuggestion", Suggestion,
         "How many searches for a suggestion are kept until the history changes.";
     CompletionCacheEntries, "completion.cache_entries", from_to(0, 128), 0, "completion", Completion,
         "How many completions are kept, for seconds at most and no longer than the line.";
     CompletionDeadlineMs, "completion.deadline_ms", from_to(100, 30_000), 5_000, "completion", Completion,
-        "How long a completion may take before it is given up.";
+        "How long a completion may take before it is given up; tried only when somebody asks for it.";
 }
 
 impl Lever {
     /// Its row.
     pub const fn row(self) -> &'static Row {
         &LEVERS[self as usize]
+    }
+
+    /// Whether it decides how much is done before it is given up.
+    ///
+    /// Who does less is faster by construction, and nothing measures yet what the user misses by it. So the optimiser
+    /// leaves such a lever alone, and in a trial that somebody asks for, what was given up is no gain.
+    pub const fn bounds_work(self) -> bool {
+        matches!(self, Lever::SuggestionScanBytes | Lever::CompletionDeadlineMs)
     }
 
     /// Finds a lever by its name.

@@ -8,7 +8,8 @@
 //! [`crate::trial::paired`] alone.
 //!
 //! Invariants: too few samples are no opportunity; what was tried and did not help is left alone for
-//! [`RETRY_NS`]; a candidate is a value of its lever, and not the one in force.
+//! [`RETRY_NS`]; a candidate is a value of its lever, and not the one in force; a lever that decides how much is done
+//! before it is given up ([`Lever::bounds_work`]) is never one, however slow its work: half as much is always faster.
 
 pub mod targets;
 
@@ -20,7 +21,7 @@ use crate::trial::{Ended, Verdict};
 
 /// Samples of a cost below which nothing is concluded from it.
 pub const SAMPLES_MIN: u64 = 200;
-/// Completions are rarer than keys, and each is felt.
+/// Completions are rarer than keys.
 const COMPLETIONS_MIN: u64 = 20;
 /// How long a candidate that was not proven better is left alone, in nanoseconds: a month changes what one types.
 pub const RETRY_NS: i64 = 30 * 24 * 60 * 60 * 1_000_000_000;
@@ -32,12 +33,10 @@ const SEARCHES_MIN: f64 = 0.05;
 const HIGHLIGHT_NS: u64 = 2_000_000;
 /// A line is long, in bytes: four rows of a terminal.
 const LONG_LINE_BYTES: u64 = 320;
-/// A search for a suggestion that takes so long is felt, in nanoseconds.
-const SUGGESTION_NS: u64 = 4_000_000;
 /// A gain that nobody would believe: more than this fraction is not promised.
 const GAIN_MAX: f64 = 0.9;
 
-/// What sessions have measured since they began, all together.
+/// What sessions have measured, all together: since they began, or lately.
 #[derive(Clone, Debug)]
 pub struct Costs {
     /// Painting.
@@ -50,8 +49,6 @@ pub struct Costs {
     pub completion: Histogram,
     /// Names that were looked for on PATH.
     pub path_searches: u64,
-    /// Completions given up or overtaken.
-    pub completions_late: u64,
 }
 
 impl Default for Costs {
@@ -62,7 +59,6 @@ impl Default for Costs {
             suggestion: Histogram::empty(Timer::Suggestion.unit()),
             completion: Histogram::empty(Timer::Completion.unit()),
             path_searches: 0,
-            completions_late: 0,
         }
     }
 }
@@ -82,12 +78,7 @@ pub struct Opportunity {
 
 /// Finds what may be worth turning, the largest gain first.
 pub fn opportunities(costs: &Costs, levers: &Levers, tried: &[Ended], now_wall_ns: i64) -> Vec<Opportunity> {
-    let found = [
-        keep_names(costs),
-        colour_later(costs),
-        scan_less(costs, levers),
-        give_up_earlier(costs, levers),
-    ];
+    let found = [keep_names(costs), colour_later(costs)];
     let mut found: Vec<Opportunity> = found
         .into_iter()
         .flatten()
@@ -157,40 +148,6 @@ fn colour_later(costs: &Costs) -> Option<Opportunity> {
     })
 }
 
-fn scan_less(costs: &Costs, levers: &Levers) -> Option<Opportunity> {
-    let slow = costs.suggestion.quantile(0.99)?;
-    let bytes = levers.value(Lever::SuggestionScanBytes);
-    (costs.suggestion.count >= SAMPLES_MIN && slow >= SUGGESTION_NS).then(|| Opportunity {
-        lever: Lever::SuggestionScanBytes,
-        candidate: bytes / 2,
-        gain: 0.5,
-        evidence: format!(
-            "looking for a suggestion takes {} at the 99th percentile, with {} a key",
-            duration(slow),
-            quantity::bytes(bytes as f64)
-        ),
-    })
-}
-
-fn give_up_earlier(costs: &Costs, levers: &Levers) -> Option<Opportunity> {
-    let of = &costs.completion;
-    let (median, slow) = (of.quantile(0.5)?, of.quantile(0.99)?);
-    let deadline_ms = levers.value(Lever::CompletionDeadlineMs);
-    let stuck = slow >= deadline_ms.saturating_mul(900_000) && costs.completions_late > 0;
-    (of.count >= COMPLETIONS_MIN && stuck).then(|| Opportunity {
-        lever: Lever::CompletionDeadlineMs,
-        candidate: deadline_ms / 2,
-        gain: share((slow / 2).min(slow.saturating_sub(median)), slow),
-        evidence: format!(
-            "{} of {} completions came late; they take {} at the median, and {} are waited for",
-            quantity::count(costs.completions_late),
-            quantity::count(of.count),
-            duration(median),
-            duration(deadline_ms.saturating_mul(1_000_000))
-        ),
-    })
-}
-
 fn duration(ns: u64) -> String {
     quantity::duration(ns as f64)
 }
@@ -223,7 +180,6 @@ mod tests {
             suggestion: histogram(Timer::Suggestion, &[(9_000_000, 500)]),
             completion: histogram(Timer::Completion, &[(20_000_000, 30), (4_990_000_000, 10)]),
             path_searches: 300,
-            completions_late: 9,
         }
     }
 
@@ -232,6 +188,7 @@ mod tests {
         let found = opportunities(&everything_is_slow(), &Levers::default(), &[], 0);
         let mut shown = String::new();
         for found in found {
+            assert!(!found.lever.bounds_work(), "{found:?}");
             let row = found.lever.row();
             writeln!(
                 shown,
@@ -246,8 +203,6 @@ mod tests {
         insta::assert_snapshot!(shown, @r"
         names.keep = path may save 90 %: 300 names were looked for on PATH in 1,000 colourings, which take 5.1 µs at the median and 210 µs on average
         highlight.full_below_bytes = 320 may save 80 %: colouring takes 4 ms at the 99th percentile, of 5 ms to the echo
-        suggestion.scan_bytes = 4194304 may save 50 %: looking for a suggestion takes 9 ms at the 99th percentile, with 8 MiB a key
-        completion.deadline_ms = 2500 may save 50 %: 9 of 40 completions came late; they take 21 ms at the median, and 5 s are waited for
         ");
     }
 
@@ -263,7 +218,6 @@ mod tests {
             suggestion: histogram(Timer::Suggestion, &[(9_000_000, SAMPLES_MIN as u32 - 1)]),
             completion: histogram(Timer::Completion, &[(4_990_000_000, 3)]),
             path_searches: 1_000,
-            completions_late: 3,
             ..Costs::default()
         };
         for costs in [Costs::default(), fast, few] {

@@ -39,6 +39,9 @@ pub(crate) const INCIDENTS_MAX: usize = 64;
 pub(crate) const STUCK_MAX: usize = 64;
 /// Trials that are over and remembered: more than half a year of them; older ones are in the audit log.
 pub(crate) const TRIALS_ENDED_MAX: usize = 128;
+/// Bits of the number after which a new state begins to count: a session that outlives the state still shows the trial
+/// that it last compared lines for, and must not be heard in another of the same number. No more, since people read them.
+const FIRST_ID_BITS: u32 = 16;
 /// Kind of every record: what it holds is in the record itself, by name.
 const CHANGE: u8 = 1;
 
@@ -390,7 +393,7 @@ pub struct StateLog {
 }
 
 impl StateLog {
-    /// Reads the state back.
+    /// Reads the state back; `writer` is random, and where nothing can be read, numbers begin with it.
     ///
     /// # Errors
     /// The file is there and cannot be read, or is something else.
@@ -402,6 +405,7 @@ impl StateLog {
             ..Self::default()
         };
         let Some(bytes) = disk.read(File::State)? else {
+            state.last_id = first_id(writer);
             return Ok((log, state, loaded));
         };
         let read = records::read(&bytes, LogKind::State).map_err(io::Error::other)?;
@@ -416,6 +420,9 @@ impl StateLog {
                 Err(_) => loaded.unknown += 1,
             }
             log.sequence = log.sequence.max(entry.sequence);
+        }
+        if loaded.changes == 0 {
+            state.last_id = first_id(writer);
         }
         loaded.damaged += read.damage.len() as u64;
         log.bytes = bytes.len();
@@ -535,6 +542,11 @@ impl StateLog {
     }
 }
 
+/// The number after which a new state begins to count.
+const fn first_id(random: u64) -> u64 {
+    random >> (u64::BITS - FIRST_ID_BITS)
+}
+
 /// Whether a snapshot holds nothing but what this version knows. A newer one may have added to it.
 fn knows_all(payload: &[u8], change: &Change) -> bool {
     let Change::Snapshot { .. } = change else {
@@ -613,6 +625,34 @@ mod tests {
             records::encode(&mut bytes, &entry).unwrap();
         }
         disk.replace(File::State, &bytes).unwrap();
+    }
+
+    #[test]
+    fn a_new_state_counts_from_a_random_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = |name: &str| folder.path().join(name);
+        let places = Places::below(&below("s"), &below("d"), &below("c"), &below("r"), "m");
+        let mut disk = RealDisk::open(&places, true).unwrap();
+        let mut check = |random: u64, expect: u64| {
+            let (mut log, mut state, _) = StateLog::load(&mut disk, random).unwrap();
+            assert_eq!(state.next_id(), expect);
+            let change = Change::Paused { paused: true };
+            log.commit(&mut disk, Now::default(), &mut state, change).unwrap();
+        };
+        check(u64::MAX, 1 << FIRST_ID_BITS);
+        // From then on it is known.
+        check(1 << 63, (1 << FIRST_ID_BITS) + 1);
+        // Lost, or nothing of it can be read.
+        disk.remove(File::State).unwrap();
+        let mut check = |random: u64, expect: u64| {
+            let (_, mut state, _) = StateLog::load(&mut disk, random).unwrap();
+            assert_eq!(state.next_id(), expect);
+            let header = records::header(LogKind::State, 1, 0);
+            disk.replace(File::State, &[&header[..], b"rubbish"].concat())
+                .unwrap();
+        };
+        check(1 << 63, (1 << (FIRST_ID_BITS - 1)) + 1);
+        check(3 << 62, (3 << (FIRST_ID_BITS - 2)) + 1);
     }
 
     #[test]

@@ -278,7 +278,6 @@ fn slow_costs() -> Costs {
         suggestion,
         completion,
         path_searches: 4_000,
-        completions_late: 0,
     }
 }
 

@@ -341,6 +341,7 @@ impl Engine {
                 self.log
                     .commit(world, now, &mut self.state, change)
                     .map_err(|error| format!("the setting cannot be recorded: {error}"))?;
+                self.note_size(name);
                 self.publish_now(world, now)
             }
             Action::OpenTrial { .. } => self.open_trial(world, now, action),

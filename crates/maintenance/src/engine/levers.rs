@@ -24,7 +24,7 @@ impl Engine {
             now_wall_ns: now.wall_ns,
             mode: self.mode_of(name).name().to_owned(),
             levers: LEVERS.iter().map(|row| lever(row, &levers)).collect(),
-            opportunities: optimise::opportunities(&self.costs(), &levers, &tried, now.wall_ns)
+            opportunities: optimise::opportunities(&self.recent_costs(), &levers, &tried, now.wall_ns)
                 .iter()
                 .map(|found| opportunity(found, &levers))
                 .collect(),

@@ -5,6 +5,7 @@
 //! takes them on its schedule and is counted.
 
 use lle_core::alert::{self, Addressee};
+use lle_core::cache::Counted;
 use lle_core::checklist;
 use lle_core::health::assess::{Assessment, assess, learn};
 use lle_core::health::component::Component;
@@ -57,6 +58,8 @@ pub(crate) struct SessionState {
     busy: bool,
     /// The last request to give memory back that it was sent, answered or not.
     trim_asked: Option<u64>,
+    /// What its caches had counted when the size of one last changed.
+    cache_mark: Counted,
     last_words: String,
     hung_up: bool,
     seen_at: u64,
@@ -120,6 +123,7 @@ impl SessionState {
             used_at: now.mono_ns,
             busy: false,
             trim_asked: None,
+            cache_mark: Counted::default(),
             last_words: String::new(),
             hung_up: false,
             seen_at: now.mono_ns,
@@ -166,6 +170,16 @@ impl SessionState {
             candidate_ns: count(Gauge::TrialCandidateNs)?,
         };
         Some((count(Gauge::TrialId)?, tally))
+    }
+
+    /// What its caches have counted since the size of one last changed.
+    pub(crate) fn counted(&self) -> Counted {
+        Counted::of(&self.window).since(&self.cache_mark)
+    }
+
+    /// Counts what caches do from here on.
+    pub(crate) fn mark_caches(&mut self) {
+        self.cache_mark = Counted::of(&self.window);
     }
 
     /// The last request to give memory back that it answered.
@@ -268,6 +282,7 @@ impl Engine {
         let sessions = &mut self.sessions;
         let buried = &mut self.buried;
         let idle_ns = self.pace.idle_ns;
+        let began_wall_ns = self.started_wall_ns.max(0).cast_unsigned();
         world.look(&mut |look| {
             if let Some(seen_in) = buried.get_mut(&look.session) {
                 *seen_in = this_look;
@@ -285,7 +300,12 @@ impl Engine {
             state.seen_in = this_look;
             state.liveness = look.liveness;
             if let Some(snapshot) = look.snapshot {
+                let is_new = state.created_wall_ns.is_none();
                 state.fold(now, &look, snapshot);
+                // An earlier worker may have changed the size of a cache since this session began.
+                if is_new && snapshot.created_wall_ns() < began_wall_ns {
+                    state.mark_caches();
+                }
                 if dead {
                     state.last_words = last_words(snapshot);
                     state.hung_up = hung_up(snapshot);

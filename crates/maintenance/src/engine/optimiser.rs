@@ -3,21 +3,23 @@
 //! Invariant: everything here ends in a plan, a trial that is withdrawn, or a record of what was measured; what is in force
 //! is turned by [`super::execute`] alone.
 
-use lle_core::cache::{CACHES, Reading};
+use lle_core::cache::{CACHES, Counted};
 use lle_core::error::Code;
+use lle_core::health::sample::Window;
 use lle_core::lever::Lever;
 use lle_core::mode::Mode;
-use lle_core::optimise::{Costs, Opportunity, targets};
+use lle_core::optimise::{Costs, Opportunity, SAMPLES_MIN, targets};
 use lle_core::plan::{Plan, Planned};
 use lle_core::policy::{Who, sanitise};
 use lle_core::task::{TaskKind, cache_cleanup, performance};
 use lle_core::trial::paired;
 use lle_core::trial::{Ended, Trial};
-use lle_metrics::{Counter, Gauge, Timer};
+use lle_metrics::{Counter, Histogram, Timer};
 use serde_json::{Value, json};
 
 use super::Engine;
 use super::audit::{Entry, name_of};
+use super::observe::SessionState;
 use crate::api::Fault;
 use crate::state::Change;
 use crate::world::{Now, World};
@@ -31,7 +33,7 @@ impl Engine {
         let number = self.state.last_id.saturating_add(1);
         let tried: Vec<Ended> = self.state.trials_ended.iter().cloned().collect();
         let inputs = performance::Inputs {
-            costs: &self.costs(),
+            costs: &self.recent_costs(),
             levers: &self.levers(),
             on_trial: self.lever_on_trial(),
             tried: &tried,
@@ -81,42 +83,60 @@ impl Engine {
 
     /// What a run of the cache maintenance would do now.
     pub(super) fn plan_cache_cleanup(&self, why: &str) -> Planned {
-        let mut checked = (0u64, 0u64);
-        let mut readings = vec![None; CACHES.len()];
+        let mut counted = Counted::default();
         for session in self.sessions.values().filter(|session| session.is_alive()) {
-            let window = session.window();
-            for (sum, row) in readings.iter_mut().zip(CACHES) {
-                if let Some(reading) = Reading::of(row, window) {
-                    sum.get_or_insert_with(Reading::default).add(&reading);
-                }
-            }
-            let gauge = |gauge| window.gauge(gauge).map_or(0, |n| n.max(0).cast_unsigned());
-            checked.0 = checked.0.saturating_add(gauge(Gauge::CachesChecked));
-            checked.1 = checked.1.saturating_add(gauge(Gauge::CachesWrong));
+            counted.add(&session.counted());
         }
         let inputs = cache_cleanup::Inputs {
-            readings: &readings,
+            readings: &counted.caches,
             levers: &self.levers(),
             on_trial: self.lever_on_trial(),
-            checked,
+            checked: (counted.checked, counted.wrong),
         };
         cache_cleanup::plan(&inputs, why, |name| self.state.settings.get(name).cloned())
     }
 
     /// What live sessions have measured since they began, all together.
-    pub(super) fn costs(&self) -> Costs {
+    fn costs(&self) -> Costs {
+        self.gather(
+            |window, timer, sum| sum.merge(&window.life(timer)),
+            Window::counter,
+        )
+    }
+
+    /// What speaks for turning a lever now: the last minute if enough was typed in it, so that nothing is tried for what
+    /// was slow last week, else all there is.
+    pub(super) fn recent_costs(&self) -> Costs {
+        let recent = self.gather(Window::add_to, Window::grown);
+        match recent.key_to_paint.count.min(recent.highlight.count) {
+            SAMPLES_MIN.. => recent,
+            _ => self.costs(),
+        }
+    }
+
+    fn gather(
+        &self,
+        add: impl Fn(&Window, Timer, &mut Histogram),
+        count: impl Fn(&Window, Counter) -> u64,
+    ) -> Costs {
         let mut costs = Costs::default();
         for session in self.sessions.values() {
             let window = session.window();
-            costs.key_to_paint.merge(&window.life(Timer::KeyToPaint));
-            costs.highlight.merge(&window.life(Timer::Highlight));
-            costs.suggestion.merge(&window.life(Timer::Suggestion));
-            costs.completion.merge(&window.life(Timer::Completion));
-            let add = |sum: u64, counter| sum.saturating_add(window.counter(counter));
-            costs.path_searches = add(costs.path_searches, Counter::HighlightPathLookups);
-            costs.completions_late = add(costs.completions_late, Counter::CompletionsLate);
+            add(window, Timer::KeyToPaint, &mut costs.key_to_paint);
+            add(window, Timer::Highlight, &mut costs.highlight);
+            add(window, Timer::Suggestion, &mut costs.suggestion);
+            add(window, Timer::Completion, &mut costs.completion);
+            let searches = count(window, Counter::HighlightPathLookups);
+            costs.path_searches = costs.path_searches.saturating_add(searches);
         }
         costs
+    }
+
+    /// A setting has changed: if it is the size of a cache, what was counted so far says nothing of the new one.
+    pub(super) fn note_size(&mut self, setting: &str) {
+        if CACHES.iter().any(|row| row.capacity.row().name == setting) {
+            self.sessions.values_mut().for_each(SessionState::mark_caches);
+        }
     }
 
     /// Opens a trial that a person asks for, `LEVER=VALUE`.
@@ -174,6 +194,10 @@ impl Engine {
         name: &str,
     ) -> Result<Value, Fault> {
         let lever = Lever::named(name).ok_or_else(|| no_lever(name))?;
+        // A trial of it compares with a value that is about to go.
+        if self.lever_on_trial() == Some(lever.row().name) {
+            self.withdraw_open(world, now, who)?;
+        }
         let plan = self.turn(lever.row().name, None, format!("asked for by {}", name_of(who)));
         self.begin(world, now, who, plan)?;
         Ok(json!({ "reset": lever.row().name }))

@@ -142,3 +142,32 @@ fn a_task_that_overran_is_found_at_once() {
         .find(|finding| finding.key == "task.overrun/hangs");
     assert!(overran.is_some(), "{:?}", found.findings);
 }
+
+#[test]
+fn a_lever_that_goes_back_is_not_tried_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut world, mut engine, now) = started(folder.path());
+    let who = Who::peer(7, None, 7);
+    let mut ask = |force: Option<&str>, reset: Option<&str>| {
+        let request = Request::Optimize {
+            force: force.map(str::to_owned),
+            reset: reset.map(str::to_owned),
+            withdraw: None,
+            within_ms: None,
+        };
+        engine.request(&mut world, now, &who, &request).unwrap();
+        let open = engine.lever_on_trial().map(str::to_owned);
+        (open, engine.state.trials_ended.len())
+    };
+    let tried = Some("names.keep".to_owned());
+    assert_eq!(ask(Some("names.keep=path"), None), (tried.clone(), 0));
+    assert_eq!(
+        ask(None, Some("names.cache_entries")),
+        (tried, 0),
+        "another lever"
+    );
+    assert_eq!(ask(None, Some("names.keep")), (None, 1));
+    assert_eq!(engine.state.trials_ended[0].verdict.name(), "withdrawn");
+    assert!(engine.state.settings.is_empty());
+    assert!(engine.trials_to_publish().is_empty());
+}
