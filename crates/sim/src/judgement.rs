@@ -18,10 +18,11 @@ pub mod scenario;
 mod signal;
 
 /// The version of the corpus: another one makes pages written before incomparable.
-pub const CORPUS_VERSION: u32 = 1;
+pub const CORPUS_VERSION: u32 = 2;
 
-/// The first seed that nothing was set by.
-pub const HELD_OUT: u64 = 10_001;
+/// The first seed that nothing was set by. Those from 10001 on were version 1's: once looked at, they led to changes and are
+/// held out no more.
+pub const HELD_OUT: u64 = 20_001;
 
 /// What writes the page.
 pub const COMMAND: &str = "cargo run --release -p lle-sim --example judgement -- docs/judgement.md";

@@ -10,7 +10,7 @@ use super::predict::{Expected, Predict};
 use super::scale::Scale;
 use super::shift::{Point, Shift};
 use super::tail::Tail;
-use super::trend::Trend;
+use super::trend::{self, Trend};
 use super::{Anomaly, Reading};
 
 /// Bytes of a detector, all of it.
@@ -210,12 +210,26 @@ impl Detector {
         }
         // One strange value must not tilt the mean of its hours; and what is predicted without error still has a spread of
         // its own, beside which a rise must matter.
-        let (held, own) = expected.map_or((value, spread), |expected| {
-            let most = SPREADS_MAX / 2.0 * expected.level_error.max(spread);
-            let held = value.clamp(expected.level - most, expected.level + most);
-            (held, spread.max(expected.level_error / 5.0))
-        });
-        if let Some(slope) = self.trend.add(at_ns, held, own, self.predict.period()) {
+        let whole = expected.map_or(
+            trend::Value {
+                held: value,
+                off: [f64::NAN; 2],
+                spread,
+                off_spread: spread,
+            },
+            |expected| {
+                let most = SPREADS_MAX / 2.0 * expected.level_error.max(spread);
+                let held = value.clamp(expected.level - most, expected.level + most);
+                let [_, day, week] = expected.bases;
+                trend::Value {
+                    held,
+                    off: [day, week].map(|base| base.map_or(f64::NAN, |base| value - base)),
+                    spread: spread.max(expected.level_error / 5.0),
+                    off_spread: spread,
+                }
+            },
+        );
+        if let Some(slope) = self.trend.add(at_ns, whole, self.predict.period()) {
             out.slope_per_s = Some(slope);
             out.kind.get_or_insert(Anomaly::Trend);
             out.score = out.score.max(ALARM_SCORE);

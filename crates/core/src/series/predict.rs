@@ -33,8 +33,10 @@ const ERROR_WEIGHT: f64 = 1.0 / 64.0;
 const TRIED_MIN: u32 = 48;
 /// A value is taken to be no farther than so many spreads from what was expected.
 const HELD: f64 = 4.0;
-/// Points for which another season, or none, must predict best before the one taken off is given up.
+/// Points for which another season, or none, must leave least before the one taken off is given up.
 const SEASON_POINTS: u32 = 96;
+/// A season must leave no more than this share of what there is without.
+const WORTH: f64 = 0.8;
 /// A predictor must be so much better than the one in use.
 const BETTER: f64 = 0.95;
 
@@ -50,7 +52,7 @@ pub(super) struct Predict {
     errors: [f64; COUNT],
     tried: [u32; COUNT],
     best: usize,
-    /// The season that is taken off; it stays while the level moves, when for a while no season predicts best.
+    /// The season that is taken off; it stays for a while when no season explains much, as while the level moves.
     season: Option<usize>,
     other_season: u32,
     seen: u64,
@@ -222,20 +224,26 @@ impl Predict {
         if all[self.best].is_none() || self.errors[best] < self.errors[self.best] * BETTER {
             self.best = best;
         }
-        self.choose_season();
+        self.choose_season(&expected.bases);
     }
 
-    fn choose_season(&mut self) {
-        let season = self.best.checked_sub(LAG);
-        self.other_season = if season == self.season {
-            0
-        } else {
-            self.other_season + 1
+    /// A season is taken up when it predicts best, and kept while it leaves less around a slow level than there is without:
+    /// on a Monday after the first weekend the last points may predict better, and the day still explains what they do.
+    fn choose_season(&mut self, bases: &[Option<f64>; 3]) {
+        let Some(season) = self.season else {
+            self.season = self.best.checked_sub(LAG);
+            self.other_season = 0;
+            return;
         };
-        // Taking a season up is quick, since a day with one looks strange without; giving it up is slow.
-        let patience = if self.season.is_none() { 1 } else { SEASON_POINTS };
-        if self.other_season >= patience {
-            self.season = season;
+        let none = (None, self.errors[SLOW] * WORTH);
+        let known = (0..3)
+            .filter(|season| bases[*season].is_some() && self.tried[LAG + season] >= TRIED_MIN)
+            .map(|season| (Some(season), self.slow_errors[season]));
+        let (best, least) = known.fold(none, |best, with| if with.1 < best.1 { with } else { best });
+        let keeps = best.is_some() && least >= self.slow_errors[season] * BETTER;
+        self.other_season = if keeps { 0 } else { self.other_season + 1 };
+        if self.other_season >= SEASON_POINTS {
+            self.season = best;
             self.other_season = 0;
         }
     }

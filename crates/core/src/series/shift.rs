@@ -31,12 +31,14 @@ const BETTER_THAN_LINE: f64 = 0.75;
 pub(super) struct Shift {
     points: Ring<Point, POINTS>,
     seen: u64,
-    /// How large the ratio usually gets: a level that wanders by itself has many steps and none is news.
-    ratios: Tail,
+    /// How large the ratio usually gets, with no season taken off and with each: a level that wanders by itself has many
+    /// steps and none is news. Each has a past of its own, or the days before a season is known, in which every morning
+    /// is a step, would hide the steps that come after it is.
+    ratios: [Tail; 4],
 }
 
-/// How rare the ratio must be in the series' own past.
-const SHARE_MAX: f64 = 2e-3;
+/// How rare the ratio must be in the series' own past: once in four weeks of looks at five-minute points.
+const SHARE_MAX: f64 = 5e-4;
 
 /// A point, and what each season says of its moment; no number where it says nothing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,7 +69,7 @@ impl Shift {
         Self {
             points: Ring::new(),
             seen: 0,
-            ratios: Tail::new(4.0),
+            ratios: std::array::from_fn(|_| Tail::new(4.0)),
         }
     }
 
@@ -93,8 +95,9 @@ impl Shift {
             return None;
         }
         let (ratio, change) = look(&times[..n], &values[..n]);
-        let rare = self.ratios.share(ratio) < SHARE_MAX;
-        self.ratios.add(ratio);
+        let ratios = &mut self.ratios[season.map_or(0, |season| season + 1)];
+        let rare = ratios.share(ratio) < SHARE_MAX;
+        ratios.add(ratio);
         let (change, found) = change.filter(|_| rare)?;
         self.points.keep_last(n - change);
         Some(found)

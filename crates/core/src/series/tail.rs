@@ -47,8 +47,9 @@ pub(super) struct Tail {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Peak {
-    size: f64,
-    at: u64,
+    /// In single precision: a share is no finer than that, and there are many peaks.
+    size: f32,
+    at: u32,
 }
 
 impl Tail {
@@ -99,8 +100,8 @@ impl Tail {
             Some(peak) => {
                 let size = peak.min(self.alarming());
                 self.peaks.push(Peak {
-                    size,
-                    at: self.points,
+                    size: size as f32,
+                    at: self.points.min(u64::from(u32::MAX)) as u32,
                 });
                 self.cluster = None;
                 self.fit();
@@ -121,9 +122,10 @@ impl Tail {
         let mut count = 0;
         let mut since = self.points;
         for peak in self.peaks.iter() {
-            since = since.min(peak.at);
-            if peak.size > self.threshold {
-                excesses[count] = peak.size - self.threshold;
+            since = since.min(u64::from(peak.at));
+            let size = f64::from(peak.size);
+            if size > self.threshold {
+                excesses[count] = size - self.threshold;
                 count += 1;
             }
         }

@@ -110,6 +110,43 @@ fn a_leak_is_a_trend_and_a_day_is_none() {
     assert!(daily.iter().all(|reading| reading.slope_per_s.is_none()));
 }
 
+/// A day that is half as strong at the weekend.
+fn week(at: i64) -> f64 {
+    let strength = if at.rem_euclid(7 * 288) >= 5 * 288 {
+        0.5
+    } else {
+        1.0
+    };
+    strength * (day(at) + 0.3).max(0.0)
+}
+
+#[test]
+fn a_step_after_the_first_weekend_is_found_under_a_day() {
+    // On these days the last points predict better than the day does, and the day must be taken off all the same.
+    for after in [2_340, 2_500, 2_700] {
+        let all = readings(after + 288, |at| {
+            100.0 + 40.0 * week(at) + 2.0 * noise(at) + if at >= after { 16.0 } else { 0.0 }
+        });
+        let truth = START + after * MINUTES_5;
+        let found = all[after as usize..]
+            .iter()
+            .filter_map(|reading| reading.changepoint);
+        let near = found.map(|found| (found.at_ns - truth).abs() / MINUTES_5).min();
+        assert!(near.is_some_and(|near| near <= 2), "{after}: {near:?}");
+    }
+}
+
+#[test]
+fn a_leak_under_a_day_and_weekends_is_a_trend() {
+    let leak = |at: i64| 100.0 + 40.0 * week(at) + 2.0 * noise(at) + (at - 3_000).max(0) as f64 / 60.0;
+    let all = readings(3_000 + 4 * 288, leak);
+    let told = all.iter().position(|reading| reading.slope_per_s.is_some());
+    assert!(told.is_some_and(|told| told >= 3_000), "{told:?}");
+    let slope = told.and_then(|told| all[told].slope_per_s).unwrap_or(0.0);
+    // The day has learned a part of it.
+    assert!((0.4..1.2).contains(&(slope * 300.0 * 60.0)), "{slope}");
+}
+
 #[test]
 fn a_day_is_learned() {
     let all = readings(6 * 288, |at| 100.0 + 20.0 * day(at) + noise(at));

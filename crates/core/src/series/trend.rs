@@ -1,10 +1,15 @@
 //! Whether a series has been rising or falling for long.
 //!
-//! Means of some hours each, or of equally many points; a rise over the last of them is a trend if it is large beside the
-//! way in which they move by themselves: noise around a level that wanders. So a random walk is no trend. How fast is the
-//! median slope between any two means (Theil 1950, Sen 1968).
+//! Means of some hours each, or of equally many points, as they are and with each season taken off. Their steps are those
+//! of noise around a level that wanders (the local level model, Harvey 1989): a moving average of order one, whose
+//! weight is estimated by its likelihood. A trend is a mean step over the last of them that is large beside its standard
+//! error (generalised least squares), for every such weight that is likely, and that both halves of the time took
+//! part in: a random walk is no trend, and neither is one step. How fast is the median slope between any two means
+//! (Theil 1950, Sen 1968).
 //!
 //! Invariant: what a day repeats is no trend: of a series with a calendar whole days are looked at, and two at least seen.
+
+use std::array::from_fn;
 
 /// Means remembered: eight days of three hours each.
 const BLOCKS: usize = 64;
@@ -14,10 +19,14 @@ const BLOCK_NS: i64 = 3 * 3_600_000_000_000;
 const POINTS_MAX: u32 = 256;
 /// Means over which a rise is looked for: with a calendar these are whole days, so what a day repeats is none.
 const WINDOWS: [usize; 4] = [8, 16, 32, 56];
-/// Means that either end of a rise is the mean of.
-const ENDS: usize = 3;
-/// A level wanders by at least this share of the variance of its steps: less cannot be told from none.
-const WANDER_LEAST: f64 = 0.03;
+/// How much of a step's noise the next one takes back: of a level that wanders nothing, of noise around one nearly all.
+const TAKEN_BACK: [f64; 8] = [0.0, 0.25, 0.45, 0.6, 0.75, 0.85, 0.92, 0.97];
+/// What of these has a likelihood at most so much smaller, as a logarithm, is believed too.
+const LIKELY: f64 = 1.0;
+/// A step says no more than one of so many spreads about the others.
+const STEP_SPREADS_MAX: f64 = 4.0;
+/// What each half of the time must have of a rise.
+const HALF_LEAST: f64 = 0.25;
 /// The median absolute deviation times this is the standard deviation, for a normal distribution.
 const MEDIAN_TO_SIGMA: f64 = 1.4826;
 /// Means before anything is said.
@@ -30,39 +39,78 @@ const ERRORS_OVER: f64 = 2.0;
 const CALENDAR_NS: i64 = 946_684_800_000_000_000;
 /// The rise that matters, in spreads.
 const SPREADS_MIN: f64 = 2.5;
-/// A rise is beside at least this share of the spread, or a staircase would be steep.
-const SPREAD_LEAST: f64 = 0.1;
 /// Means whose median slope is told.
 const SLOPE_POINTS: usize = 32;
 
+/// A mean, and how far the same values are from what each season says; no number where it says nothing.
+#[derive(Clone, Copy, Debug, Default)]
+struct Block {
+    at_s: f64,
+    value: f64,
+    off: [f32; 2],
+}
+
+impl Block {
+    /// What is looked at in a lane: the value, or what is left of it by a season.
+    fn in_lane(&self, lane: usize) -> f64 {
+        match lane.checked_sub(1) {
+            None => self.value,
+            Some(season) => f64::from(self.off[season]),
+        }
+    }
+
+    fn midpoint(a: Block, b: Block) -> Block {
+        Block {
+            at_s: f64::midpoint(a.at_s, b.at_s),
+            value: f64::midpoint(a.value, b.value),
+            off: from_fn(|season| f32::midpoint(a.off[season], b.off[season])),
+        }
+    }
+}
+
+/// The value itself, and what the day and the week leave of it.
+const LANES: usize = 3;
+
 #[derive(Clone, Debug)]
 pub(super) struct Trend {
-    blocks: [(f64, f64); BLOCKS],
+    blocks: [Block; BLOCKS],
     count: usize,
     points: u32,
     size: u32,
     origin_ns: i64,
     began_ns: i64,
-    sums: (f64, f64),
+    /// Of the times, the values and what is left of them.
+    sums: [f64; 4],
     told: bool,
+}
+
+/// A value, and what is left of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Value {
+    pub(super) held: f64,
+    /// How far it is from what the day and the week say; no number where they say nothing.
+    pub(super) off: [f64; 2],
+    /// How far values usually are from what is expected, and from what seasons say.
+    pub(super) spread: f64,
+    pub(super) off_spread: f64,
 }
 
 impl Trend {
     pub(super) fn new() -> Self {
         Self {
-            blocks: [(0.0, 0.0); BLOCKS],
+            blocks: [Block::default(); BLOCKS],
             count: 0,
             points: 0,
             size: 1,
             origin_ns: 0,
             began_ns: 0,
-            sums: (0.0, 0.0),
+            sums: [0.0; 4],
             told: false,
         }
     }
 
     /// Adds a point; gives the slope in units a second when a trend is certain for the first time.
-    pub(super) fn add(&mut self, at_ns: i64, value: f64, spread: f64, period: Option<usize>) -> Option<f64> {
+    pub(super) fn add(&mut self, at_ns: i64, value: Value, period: Option<usize>) -> Option<f64> {
         if self.count == 0 && self.points == 0 {
             self.origin_ns = at_ns;
         }
@@ -75,11 +123,16 @@ impl Trend {
         };
         let mut found = None;
         if self.points > 0 && is_over {
-            let points = f64::from(self.points);
-            self.push((self.sums.0 / points, self.sums.1 / points), calendar);
-            self.sums = (0.0, 0.0);
+            let [at_s, mean, day, week] = self.sums.map(|sum| sum / f64::from(self.points));
+            let block = Block {
+                at_s,
+                value: mean,
+                off: [day as f32, week as f32],
+            };
+            self.push(block, calendar);
+            self.sums = [0.0; 4];
             self.points = 0;
-            found = self.judge(calendar, spread, period);
+            found = self.judge(calendar, &value, period);
         }
         if self.points == 0 {
             // On the hour, so that blocks of one day are those of the next.
@@ -89,13 +142,16 @@ impl Trend {
                 at_ns
             };
         }
-        self.sums.0 += at_ns.saturating_sub(self.origin_ns) as f64 / 1e9;
-        self.sums.1 += value;
+        let since_s = at_ns.saturating_sub(self.origin_ns) as f64 / 1e9;
+        let [day, week] = value.off;
+        for (sum, value) in self.sums.iter_mut().zip([since_s, value.held, day, week]) {
+            *sum += value;
+        }
         self.points += 1;
         found
     }
 
-    fn push(&mut self, block: (f64, f64), calendar: bool) {
+    fn push(&mut self, block: Block, calendar: bool) {
         if self.count < BLOCKS {
             self.blocks[self.count] = block;
             self.count += 1;
@@ -108,8 +164,7 @@ impl Trend {
         }
         // Two become one.
         for at in 0..BLOCKS / 2 {
-            let (a, b) = (self.blocks[2 * at], self.blocks[2 * at + 1]);
-            self.blocks[at] = (f64::midpoint(a.0, b.0), f64::midpoint(a.1, b.1));
+            self.blocks[at] = Block::midpoint(self.blocks[2 * at], self.blocks[2 * at + 1]);
         }
         self.size *= 2;
         // This one is half of the next.
@@ -117,44 +172,35 @@ impl Trend {
         self.count = BLOCKS / 2 + 1;
     }
 
-    fn judge(&mut self, calendar: bool, spread: f64, period: Option<usize>) -> Option<f64> {
-        if self.count < BLOCKS_MIN {
-            return None;
-        }
-        let blocks = &self.blocks[..self.count];
-        let moves = Moves::of(blocks);
-        let (mut most, mut over) = (0.0f64, 0);
-        for window in WINDOWS {
-            let first = self.count.wrapping_sub(window + 1);
-            if first < ENDS - 1 || first >= self.count {
-                break;
-            }
-            // A gap makes a window longer than it should be, and no whole number of days.
-            let span_s = blocks[self.count - 1].0 - blocks[first].0;
-            let whole = window as f64 * BLOCK_NS as f64 / 1e9;
-            if calendar && (span_s - whole).abs() > BLOCK_NS as f64 / 2e9 {
+    fn judge(&mut self, calendar: bool, value: &Value, period: Option<usize>) -> Option<f64> {
+        let mut room = [(0.0, 0.0); BLOCKS];
+        let lanes = if calendar { LANES } else { 1 };
+        let (mut most, mut slope) = (0.0f64, None);
+        // Every lane, since a season learns a rise that began with it, and what it leaves stands still.
+        for lane in 0..lanes {
+            let spread = if lane == 0 { value.spread } else { value.off_spread };
+            let points = self.lane(lane, &mut room);
+            let Some(steps) = Steps::of(points) else {
                 continue;
-            }
-            if !calendar
-                && period.is_some_and(|period| (window as f64 * f64::from(self.size)) < 2.5 * period as f64)
-            {
-                continue;
-            }
-            let end = |last: usize| {
-                blocks[last + 1 - ENDS..=last]
-                    .iter()
-                    .map(|block| block.1)
-                    .sum::<f64>()
-                    / ENDS as f64
             };
-            let rise = end(self.count - 1) - end(first);
-            let errors = rise.abs()
-                / moves
-                    .far(window)
-                    .max(spread * SPREAD_LEAST)
-                    .max(f64::MIN_POSITIVE);
-            if errors > most && rise.abs() >= SPREADS_MIN * spread {
-                (most, over) = (errors, first);
+            for window in WINDOWS {
+                let Some(first) = points.len().checked_sub(window + 1) else {
+                    break;
+                };
+                // A gap makes a window longer than it should be, and no whole number of days.
+                let span_s = points[points.len() - 1].0 - points[first].0;
+                let whole = window as f64 * BLOCK_NS as f64 / 1e9;
+                if calendar && (span_s - whole).abs() > BLOCK_NS as f64 / 2e9 {
+                    continue;
+                }
+                let long = window as f64 * f64::from(self.size);
+                if !calendar && period.is_some_and(|period| long < 2.5 * period as f64) {
+                    continue;
+                }
+                let errors = steps.rise(window, SPREADS_MIN * spread);
+                if errors > most {
+                    (most, slope) = (errors, Some(slope_of(&points[first..])));
+                }
             }
         }
         if most < ERRORS_OVER {
@@ -164,58 +210,106 @@ impl Trend {
             return None;
         }
         self.told = true;
-        let rising = &blocks[over..];
-        let mut picked = [(0.0, 0.0); SLOPE_POINTS];
-        let every = rising.len().div_ceil(SLOPE_POINTS).max(1);
-        let mut count = 0;
-        for (place, block) in picked.iter_mut().zip(rising.iter().step_by(every)) {
-            *place = *block;
-            count += 1;
+        slope
+    }
+
+    /// The last blocks of which a lane says something.
+    fn lane<'a>(&self, lane: usize, room: &'a mut [(f64, f64); BLOCKS]) -> &'a [(f64, f64)] {
+        let blocks = &self.blocks[..self.count];
+        let known = blocks.iter().rev().map(|block| block.in_lane(lane));
+        let first = self.count - known.take_while(|value| value.is_finite()).count();
+        for (place, block) in room.iter_mut().zip(&blocks[first..]) {
+            *place = (block.at_s, block.in_lane(lane));
         }
-        Some(slope(&picked[..count]))
+        &room[..self.count - first]
     }
 }
 
-/// How a series of means moves by itself: noise around a level that wanders (the local level model, Harvey 1989), from the
-/// first two autocovariances of its steps.
-struct Moves {
-    /// The variance of what the level does in one step.
-    wander: f64,
-    /// The variance of the noise around it.
-    noise: f64,
+/// Steps from one mean to the next.
+struct Steps {
+    steps: [f64; BLOCKS],
+    count: usize,
 }
 
-impl Moves {
-    fn of(blocks: &[(f64, f64)]) -> Moves {
-        let n = blocks.len() - 1;
+impl Steps {
+    /// None if there are too few.
+    fn of(points: &[(f64, f64)]) -> Option<Steps> {
+        if points.len() < BLOCKS_MIN {
+            return None;
+        }
         let mut steps = [0.0; BLOCKS];
-        for (step, two) in steps.iter_mut().zip(blocks.windows(2)) {
+        for (step, two) in steps.iter_mut().zip(points.windows(2)) {
             *step = two[1].1 - two[0].1;
         }
-        let steps = &mut steps[..n];
-        let mut sizes = [0.0; BLOCKS];
-        let sizes = &mut sizes[..n];
-        for (size, step) in sizes.iter_mut().zip(steps.iter()) {
-            *size = step.abs();
+        let count = points.len() - 1;
+        let mut sizes = steps.map(f64::abs);
+        let middle = sizes[..count].select_nth_unstable_by(count / 2, f64::total_cmp).1;
+        let spread = *middle * MEDIAN_TO_SIGMA;
+        let most = STEP_SPREADS_MAX * spread;
+        for step in &mut steps[..count] {
+            *step = step.clamp(-most, most);
         }
-        let spread = *sizes.select_nth_unstable_by(n / 2, f64::total_cmp).1 * MEDIAN_TO_SIGMA;
-        let mean = steps.iter().sum::<f64>() / n as f64;
-        for step in steps.iter_mut() {
-            *step = (*step - mean).clamp(-4.0 * spread, 4.0 * spread);
-        }
-        let alike =
-            |lag: usize| (lag..n).map(|at| steps[at] * steps[at - lag]).sum::<f64>() / (n - lag) as f64;
-        let (own, next) = (alike(0), alike(1));
-        Moves {
-            wander: (own + 2.0 * next).max(own * WANDER_LEAST),
-            noise: (-next).max(0.0),
-        }
+        Some(Steps { steps, count })
     }
 
-    /// How far the level is from where it was, usually.
-    fn far(&self, steps: usize) -> f64 {
-        (self.wander * steps as f64 + 2.0 / ENDS as f64 * self.noise).sqrt()
+    /// How many standard errors the last steps are from none; 0 if they did not go as far as `least`, which most do not, so
+    /// that little is computed.
+    fn rise(&self, window: usize, least: f64) -> f64 {
+        let steps = &self.steps[..self.count];
+        let last = &steps[self.count - window..];
+        let half: f64 = last[..window / 2].iter().sum();
+        let whole: f64 = last.iter().sum();
+        if whole.abs() < least || !(HALF_LEAST..=1.0 - HALF_LEAST).contains(&(half / whole)) {
+            return 0.0;
+        }
+        let fits = TAKEN_BACK.map(|taken_back| fit(steps, window, taken_back));
+        let likeliest = fits.iter().map(|fit| fit.0).fold(f64::NEG_INFINITY, f64::max);
+        let believed = fits.iter().filter(|fit| fit.0 >= likeliest - LIKELY);
+        let errors = believed.map(|fit| fit.1).fold(f64::INFINITY, f64::min);
+        if errors.is_finite() { errors } else { 0.0 }
     }
+}
+
+/// The log likelihood of steps of which each takes so much of the last one's noise back, with a mean in the last ones; and
+/// how many standard errors that mean is from 0. By innovations (Brockwell, Davis 1991, 5.2).
+fn fit(steps: &[f64], window: usize, taken_back: f64) -> (f64, f64) {
+    let first = steps.len() - window;
+    let most = 1.0 + taken_back * taken_back;
+    let (mut variance, mut step_left, mut mean_left) = (most, 0.0, 0.0);
+    let (mut squares, mut product, mut weight, mut logs) = (0.0, 0.0, 0.0, 0.0);
+    for (at, step) in steps.iter().enumerate() {
+        if at > 0 {
+            let share = taken_back / variance;
+            step_left *= share;
+            mean_left *= share;
+            variance = most - taken_back * share;
+        }
+        step_left += step;
+        mean_left += f64::from(at >= first);
+        squares += step_left * step_left / variance;
+        product += step_left * mean_left / variance;
+        weight += mean_left * mean_left / variance;
+        logs += variance.ln();
+    }
+    let count = steps.len() as f64;
+    let noise = (squares - product * product / weight).max(squares * 1e-9) / (count - 1.0);
+    if noise <= 0.0 {
+        return (f64::NEG_INFINITY, 0.0);
+    }
+    let likelihood = -0.5 * (count * noise.ln() + logs);
+    (likelihood, product.abs() / (weight * noise).sqrt())
+}
+
+/// The median slope between some of the points, evenly picked.
+fn slope_of(points: &[(f64, f64)]) -> f64 {
+    let mut picked = [(0.0, 0.0); SLOPE_POINTS];
+    let every = points.len().div_ceil(SLOPE_POINTS).max(1);
+    let mut count = 0;
+    for (place, point) in picked.iter_mut().zip(points.iter().step_by(every)) {
+        *place = *point;
+        count += 1;
+    }
+    slope(&picked[..count])
 }
 
 /// The median slope between any two points.

@@ -56,14 +56,19 @@ pub struct Tally {
     pub crossings: u64,
     /// See there.
     pub crossings_held: u64,
+    /// Limits before which the growth changed its speed after the question, which nothing in the past could tell, and how
+    /// many of those were reached within the interval.
+    pub turned: u64,
+    /// See there.
+    pub turned_held: u64,
     /// How far off the moment expected was, as a share of the time until then.
     pub crossings_off: Vec<f64>,
     /// Asked while the past was too short.
     pub unknown: u64,
 }
 
-/// Makes a series.
-pub fn series(kind: Kind, seed: u64) -> Vec<(i64, f64)> {
+/// Makes a series; gives the point too at which the growth changes its speed, if it does.
+pub fn series(kind: Kind, seed: u64) -> (Vec<(i64, f64)>, Option<i64>) {
     let mut random = Random::new(seed.wrapping_mul(37).wrapping_add(kind as u64));
     let tails = if random.once_in(2) {
         Tails::Heavy
@@ -97,14 +102,15 @@ pub fn series(kind: Kind, seed: u64) -> Vec<(i64, f64)> {
         };
         points.push((at_ns, noise + grown));
     }
-    points
+    (points, (kind == Kind::Turning).then_some(turns_at))
 }
 
 /// Runs a kind with seeds.
 pub fn run(kind: Kind, seeds: impl Iterator<Item = u64>) -> Tally {
     let mut tally = Tally::default();
     for seed in seeds {
-        tally.add(kind, &series(kind, seed));
+        let (points, turns_at) = series(kind, seed);
+        tally.add(kind, &points, turns_at);
     }
     tally.skills.sort_by(f64::total_cmp);
     tally.crossings_off.sort_by(f64::total_cmp);
@@ -112,7 +118,7 @@ pub fn run(kind: Kind, seeds: impl Iterator<Item = u64>) -> Tally {
 }
 
 impl Tally {
-    fn add(&mut self, kind: Kind, points: &[(i64, f64)]) {
+    fn add(&mut self, kind: Kind, points: &[(i64, f64)], turns_at: Option<i64>) {
         self.n += 1;
         let mut history = History::default();
         let mut card = Scorecard::default();
@@ -127,7 +133,7 @@ impl Tally {
                 }
             }
             if at == ASKED_AT && matches!(kind, Kind::Growth | Kind::Jumps | Kind::Turning) {
-                self.ask(&history, points, at as usize);
+                self.ask(&history, points, at as usize, turns_at);
             }
         }
         self.scored += card.scored();
@@ -136,7 +142,7 @@ impl Tally {
     }
 
     /// Asks for a limit that is going to be reached in two to thirty days.
-    fn ask(&mut self, history: &History, points: &[(i64, f64)], at: usize) {
+    fn ask(&mut self, history: &History, points: &[(i64, f64)], at: usize, turns_at: Option<i64>) {
         let smooth = |at: usize| {
             points[at.saturating_sub(5)..=at]
                 .iter()
@@ -154,6 +160,8 @@ impl Tally {
             return;
         }
         self.crossings += 1;
+        let turned = turns_at.is_some_and(|turn| turn > at as i64 && START + turn * HOUR <= truth.0);
+        self.turned += u64::from(turned);
         if let Ok(Crossing::At {
             earliest_ns,
             expected_ns,
@@ -162,6 +170,7 @@ impl Tally {
         {
             let held = earliest_ns <= truth.0 && latest_ns.is_none_or(|latest| truth.0 <= latest);
             self.crossings_held += u64::from(held);
+            self.turned_held += u64::from(held && turned);
             if let Some(expected) = expected_ns {
                 let until = (truth.0 - history.last_ns()) as f64;
                 self.crossings_off.push((expected - truth.0).abs() as f64 / until);
