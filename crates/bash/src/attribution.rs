@@ -31,6 +31,7 @@ pub(crate) mod table;
 use crate::abi::ShellVar;
 use crate::clock;
 use crate::prompt_clock::is_variable;
+use crate::prompt_text::fnv;
 use crate::symbols::Bash;
 use libc::c_int;
 use lle_metrics::{PartKind, Parted};
@@ -98,6 +99,10 @@ pub(crate) struct Attribution {
     /// Stamps in a function, one after another, that were quick; and of those the last without a look at the clock.
     quick_ones: u32,
     skipped: u32,
+    /// Bash has printed a command of this round: what it printed last is no longer the user's own.
+    prints: bool,
+    /// What bash keeps for traps as it was when the round began, until it is known to be another.
+    users_own: Option<u64>,
     pub(crate) table: Table,
     forks: [u64; FORKS_MAX],
     forks_seen: usize,
@@ -125,6 +130,8 @@ pub(crate) fn begin_start(bash: Bash) {
         ran: Name::default(),
         quick_ones: 0,
         skipped: 0,
+        prints: false,
+        users_own: None,
         table: Table::default(),
         forks: [0; FORKS_MAX],
         forks_seen: 0,
@@ -174,6 +181,7 @@ fn begin_round(now: u64) {
     (a.ran, a.quick_ones, a.skipped) = (Name::default(), 0, 0);
     a.table.clear();
     a.forget_printed();
+    (a.prints, a.users_own) = (false, a.kept_text().map(fingerprint));
     enter(Phase::Command);
 }
 
@@ -282,6 +290,7 @@ impl Attribution {
             return;
         }
         let fresh = self.forget_printed();
+        self.prints |= fresh;
         let before = std::mem::replace(&mut self.depth, depth);
         if before == 0 && depth > 0 {
             self.outer = self.function(0).unwrap_or_default();
@@ -357,10 +366,43 @@ impl Attribution {
         unsafe { std::mem::replace(&mut *index, 0) > 0 }
     }
 
-    /// The text of the command that ran last.
-    fn printed(&self) -> Option<Name> {
+    /// Says whether bash has printed a command of this round; false if this bash does not tell.
+    fn has_printed(&self) -> bool {
+        // SAFETY: a plain read of a number of bash's.
+        let printed = |index: *mut c_int| unsafe { *index } > 0;
+        let index = self.bash.command_string_index;
+        index.is_some_and(|index| self.prints || printed(index))
+    }
+
+    /// The text of the command that ran last, if it is one of this round: release 5.2 prints a `$(…)` that it parses,
+    /// and what it keeps for traps is then still the user's own line.
+    fn printed(&mut self) -> Option<Name> {
+        let text = self.kept_text()?;
+        if self.users_own == Some(fingerprint(text)) {
+            // SAFETY: null or a nul-terminated buffer of bash's; nothing is run before it is compared.
+            let last = self
+                .bash
+                .printed
+                .map(|last| unsafe { crate::readline::text(*last) });
+            last.filter(|last| *last == text)?;
+        } else {
+            self.users_own = None;
+        }
+        Some(names::command(text))
+    }
+
+    /// What bash keeps of the last command for traps.
+    fn kept_text(&self) -> Option<&'static [u8]> {
         let text = self.bash.printed_except_trap?;
-        // SAFETY: null or a nul-terminated string of bash's, copied before anything can free it.
-        Some(names::command(unsafe { crate::readline::text(*text) }))
+        // SAFETY: null or a nul-terminated string of bash's; callers use it before bash runs on and may free it.
+        Some(unsafe { crate::readline::text(*text) })
     }
 }
+
+/// Tells texts apart by their beginning: a longer one that begins alike has the same name, too.
+fn fingerprint(text: &[u8]) -> u64 {
+    fnv(text.get(..FINGERPRINT_MAX).unwrap_or(text))
+}
+
+/// Bytes of a text that are compared: a quarter of a microsecond.
+const FINGERPRINT_MAX: usize = 256;

@@ -9,8 +9,10 @@
 //! Invariant: a variable that has a function of its own, or does not look like bash's structure, is left alone.
 
 use crate::abi::ShellVar;
+use crate::attribution::names::commands;
 use crate::attribution::ps1::substitutions;
 use crate::attribution::table::Name;
+use crate::prompt_text::Private;
 use crate::symbols::Bash;
 use crate::{attribution, clock};
 use libc::c_int;
@@ -146,8 +148,13 @@ pub(crate) struct Blame {
 
 /// Names what took the most, as far as it was seen: a function, a command. Where nothing was, it names what the slower
 /// of `PROMPT_COMMAND` and `PS1` runs by its text: all of it, since which of several took the time is not known.
-pub(crate) fn blame(bash: &Bash, spent: &Spent, divided: bool) -> Blame {
+///
+/// What nobody may see is not named.
+pub(crate) fn blame(bash: &Bash, spent: &Spent, divided: bool, private: Private) -> Blame {
     let in_ps1 = spent.expand.unwrap_or(0) >= spent.prompt_command.unwrap_or(0);
+    if if in_ps1 { private.ps1 } else { private.command } {
+        return Blame::default();
+    }
     let ns = if in_ps1 {
         spent.expand
     } else {
@@ -176,7 +183,7 @@ pub(crate) fn blame(bash: &Bash, spent: &Spent, divided: bool) -> Blame {
     let names = if in_ps1 {
         names_in(text)
     } else {
-        text.iter().copied().take(BLAME_MAX).collect()
+        commands(text, BLAME_MAX)
     };
     Blame {
         ns: ns.filter(|_| !names.is_empty()),

@@ -121,9 +121,9 @@ mod tests {
     #[test]
     fn finds_what_a_prompt_runs() {
         let check = |prompt: &str, expect: &[&str]| assert_eq!(found(prompt), expect, "{prompt}");
-        check(r"\u@\h:\w$(__git_ps1 ' (%s)')\$ ", &["__git_ps1 ' (%s)'"]);
+        check(r"\u@\h:\w$(__git_ps1 ' (%s)')\$ ", &["__git_ps1"]);
         check("`date` $(kube-ps1)> ", &["date", "kube-ps1"]);
-        check("$(a $(b) 'c)') $(d)", &["a $(b) 'c)'", "d"]);
+        check("$(a $(b) 'c)') $(d)", &["a", "d"]);
         check("$((1+2)) \\$(no) ", &[]);
         check("$ ", &[]);
         check("$( ", &[""]);

@@ -2,6 +2,7 @@
 //!
 //! Invariant: parts stand behind what they are a part of. What finds no row is counted under one name.
 
+use crate::prompt_text::Private;
 use lle_metrics::parts::PARTS_MAX;
 use lle_metrics::{NewPart, PartKind};
 
@@ -70,6 +71,9 @@ pub(crate) struct Table {
 
 /// The name of what found no row.
 const REST: &str = "(others)";
+/// The names of what nobody may see: where it stands, and that is all.
+const PROMPT_COMMAND: &str = "PROMPT_COMMAND";
+const PS1: &str = "$(...)";
 
 impl Table {
     pub(crate) fn clear(&mut self) {
@@ -127,6 +131,34 @@ impl Table {
             // A file is sourced once, however many of its lines are timed.
             row.count += u64::from(!kind.is_besides());
         }
+    }
+
+    /// Takes the names away that nobody may see; the times stay.
+    pub(crate) fn hide(&mut self, private: Private) {
+        let mut shown = Self::default();
+        let mut places = [None; PARTS_MAX];
+        for (at, row) in self.rows().enumerate() {
+            let (hidden, kind, name) = match row.kind {
+                PartKind::Command | PartKind::FirstPrompt => (private.command, row.kind, PROMPT_COMMAND),
+                PartKind::Substitution | PartKind::Joint | PartKind::Expanded => {
+                    (private.ps1, PartKind::Joint, PS1)
+                }
+                _ => (false, row.kind, ""),
+            };
+            // Where the part it belongs to has no name, a part of it has no place.
+            let parent = row.parent.map(|parent| places.get(parent).copied().flatten());
+            let place = match parent {
+                Some(None) => continue,
+                parent if hidden => shown.add(kind, Name::of(name), row.ns, parent.flatten(), false),
+                parent => shown.add(row.kind, row.name, row.ns, parent.flatten(), row.is_function),
+            };
+            if let Some(Some(shown)) = place.and_then(|place| shown.rows.get_mut(place)) {
+                // What has no name is one thing, and ran once.
+                shown.count = if hidden { 1 } else { shown.count + row.count };
+            }
+            places[at] = place.filter(|_| !hidden);
+        }
+        *self = shown;
     }
 
     /// Counts one more run of a row.
@@ -255,6 +287,56 @@ mod tests {
         assert_eq!(
             table.slowest(|_| true).map(|row| row.name.bytes()),
             Some(&b"precmd"[..])
+        );
+    }
+
+    #[test]
+    fn what_nobody_may_see_has_no_name() {
+        let fill = || {
+            let mut table = Table::default();
+            let f = table.add(PartKind::Command, Name::of("f"), 100, None, true);
+            table.add(PartKind::Inner, Name::of("sleep 1"), 90, f, false);
+            table.add(PartKind::Command, Name::of("g"), 20, None, true);
+            table.add(PartKind::Substitution, Name::of("a"), 30, None, false);
+            table.add(PartKind::Expanded, Name::of("b"), 5, None, false);
+            table.add(PartKind::Own, Name::of("paint"), 1, None, false);
+            table
+        };
+        let check = |command, ps1, expect: &[(&str, u64, Option<usize>)]| {
+            let mut table = fill();
+            table.hide(Private { command, ps1 });
+            let expect: Vec<_> = expect
+                .iter()
+                .map(|row| (row.0.to_owned(), row.1, row.2))
+                .collect();
+            assert_eq!(names(&table), expect, "{command} {ps1}");
+        };
+        check(
+            false,
+            false,
+            &names(&fill())
+                .iter()
+                .map(|row| (row.0.as_str(), row.1, row.2))
+                .collect::<Vec<_>>(),
+        );
+        check(
+            true,
+            true,
+            &[
+                ("PROMPT_COMMAND", 120, None),
+                ("$(...)", 35, None),
+                ("paint", 1, None),
+            ],
+        );
+        check(
+            true,
+            false,
+            &[
+                ("PROMPT_COMMAND", 120, None),
+                ("a", 30, None),
+                ("b", 5, None),
+                ("paint", 1, None),
+            ],
         );
     }
 
