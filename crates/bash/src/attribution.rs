@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The function hangs there only then, and from the load of LLE to the first prompt: the user's own loops pay
-//! nothing. What a stamp costs is one clock read, in loops less than that; names are looked for only when [`GRAIN_NS`] have passed.
+//! nothing, and where no line follows a round, there is no other. What a stamp costs is one clock read, in loops less than that; names are looked for only when [`GRAIN_NS`] have passed.
 //!
 //! Not every look-up is the end of a command (the parser saves the variable, too). Which it is shows in
 //! `command_string_index`, which bash sets to 0 before it prints a command it is about to run, and reads only while it
@@ -50,6 +50,10 @@ const SKIPPED_MAX: u32 = 7;
 
 /// Forks of one expansion of `PS1` that are told apart.
 const FORKS_MAX: usize = 16;
+
+/// After so long without a prompt of LLE's the start is given up: readline may be off, and every command is the user's.
+/// Whoever waits a minute for a prompt knows why.
+const START_MAX_NS: u64 = 60_000_000_000;
 
 /// What is being divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +105,10 @@ pub(crate) struct Attribution {
     skipped: u32,
     /// Bash has printed a command of this round: what it printed last is no longer the user's own.
     prints: bool,
+    /// A line has begun since the last round did: readline is in use, and LLE sees it.
+    finished: bool,
+    /// When LLE was loaded.
+    loaded: u64,
     /// What bash keeps for traps as it was when the round began, until it is known to be another.
     users_own: Option<u64>,
     pub(crate) table: Table,
@@ -131,6 +139,8 @@ pub(crate) fn begin_start(bash: Bash) {
         quick_ones: 0,
         skipped: 0,
         prints: false,
+        finished: true,
+        loaded: clock::now(),
         users_own: None,
         table: Table::default(),
         forks: [0; FORKS_MAX],
@@ -177,6 +187,11 @@ fn begin_round(now: u64) {
     let Some(a) = state().filter(|_| ENABLED.load(Relaxed)) else {
         return;
     };
+    if !std::mem::replace(&mut a.finished, false) {
+        // No line came of the last one: readline is off, or it was interrupted. Who would end this one?
+        end();
+        return;
+    }
     (a.last, a.depth, a.forked, a.forks_seen) = (now, 0, None, 0);
     (a.ran, a.quick_ones, a.skipped) = (Name::default(), 0, 0);
     a.table.clear();
@@ -201,11 +216,20 @@ pub(crate) fn end() {
     }
 }
 
+/// LLE sees no lines from now on: nothing is divided until it does.
+pub(crate) fn leave() {
+    end();
+    if let Some(a) = state() {
+        a.finished = false;
+    }
+}
+
 /// The prompt is about to be shown: says what was divided, and takes everything off.
 ///
 /// `ps1` is the text that was expanded.
 pub(crate) fn finish(now: u64, ps1: &[u8]) -> Option<Parted> {
     let a = state()?;
+    a.finished = true;
     let of = match PHASE.load(Relaxed) {
         p if p == Phase::Off as u8 => None,
         p if p == Phase::Start as u8 => Some(Parted::Start),
@@ -285,7 +309,12 @@ impl Attribution {
         let depth = self.bash.number(self.bash.variable_context);
         if is_in(Phase::Start) {
             if depth == 0 {
-                self.stamp_start(clock::now());
+                let now = clock::now();
+                if now.saturating_sub(self.loaded) > START_MAX_NS {
+                    end();
+                } else {
+                    self.stamp_start(now);
+                }
             }
             return;
         }

@@ -43,6 +43,9 @@ pub(crate) struct Spent {
     pub(crate) expand: Option<u64>,
 }
 
+/// `sh_var_value_func_t`.
+type Dynamic = unsafe extern "C-unwind" fn(*mut ShellVar) -> *mut ShellVar;
+
 unsafe extern "C-unwind" fn stamp_command(v: *mut ShellVar) -> *mut ShellVar {
     let now = clock::now();
     match by_bash_itself() {
@@ -76,22 +79,31 @@ fn by_bash_itself() -> Option<bool> {
 
 /// Hangs the stamps on both variables, where they are not.
 pub(crate) fn hang(bash: &Bash) {
-    let Some(find) = bash.find_variable else { return };
     let level = bash.execute_level.unwrap_or(std::ptr::null_mut());
     EXECUTE_LEVEL.store(level, Ordering::Relaxed);
-    for (name, stamp) in [
-        (
-            c"PROMPT_COMMAND",
-            stamp_command as unsafe extern "C-unwind" fn(_) -> _,
-        ),
-        (c"PS1", stamp_ps1 as unsafe extern "C-unwind" fn(_) -> _),
-    ] {
+    change(bash, |_| None, Some);
+}
+
+/// Takes the stamps off.
+pub(crate) fn take_off(bash: &Bash) {
+    change(bash, Some, |_| None);
+}
+
+/// Gives each variable whose function is what `from` says the one that `to` says.
+fn change(bash: &Bash, from: fn(Dynamic) -> Option<Dynamic>, to: fn(Dynamic) -> Option<Dynamic>) {
+    let Some(find) = bash.find_variable else { return };
+    let both = [
+        (c"PROMPT_COMMAND", stamp_command as Dynamic),
+        (c"PS1", stamp_ps1 as Dynamic),
+    ];
+    for (name, stamp) in both {
+        let address = |function: Option<Dynamic>| function.map(|f| f as usize);
         // SAFETY: find_variable gives null or a variable of bash's; its first fields are checked against what else is
         // known of it before anything is written.
         attribution::quietly(|| unsafe {
             let v = find(name.as_ptr());
-            if !v.is_null() && is_variable(v, name) && (*v).dynamic_value.is_none() {
-                (*v).dynamic_value = Some(stamp);
+            if !v.is_null() && is_variable(v, name) && address((*v).dynamic_value) == address(from(stamp)) {
+                (*v).dynamic_value = to(stamp);
             }
         });
     }

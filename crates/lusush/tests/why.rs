@@ -439,3 +439,27 @@ fn a_prompt_command_is_named_without_what_it_is_given() {
         timed.keeps_secrets(&rc);
     });
 }
+
+#[test]
+fn nothing_is_divided_where_no_line_begins_and_again_where_one_does() {
+    let load = load_lle()
+        .replace("&& : >\"$HOME/lle-loaded\"", "")
+        .trim()
+        .to_owned();
+    for (off, on) in [("set +o emacs", "set -o emacs"), ("enable -d lle", load.as_str())] {
+        in_every_bash("PROMPT_COMMAND='sleep 0.02'", |timed| {
+            timed.press("true\r", "$");
+            timed.press(&format!("{off}\n"), "$");
+            let before = timed.prompts();
+            for _ in 0..3 {
+                timed.press("true; for i in 1 2 3; do :; done\n", "$");
+            }
+            assert_eq!(timed.prompts(), before, "{off}");
+            timed.press(&format!("{on}\n"), "$");
+            timed.press("true\r", "$");
+            timed.press("true\r", "$");
+            assert!(timed.prompts() > before, "{on}");
+            assert!(timed.took(Parted::Prompt, PartKind::Command, "sleep 0.02") >= 20 * MS);
+        });
+    }
+}

@@ -71,6 +71,18 @@ pub(crate) struct Table {
 
 /// The name of what found no row.
 const REST: &str = "(others)";
+/// Rows kept free for what LLE itself does: the log, the paint and the rest.
+const OWN_ROWS: usize = 3;
+
+/// Rows that parts of a kind may fill: one more is for those without one, and the last are LLE's own.
+fn rows_for(kind: PartKind) -> usize {
+    if kind == PartKind::Own {
+        PARTS_MAX
+    } else {
+        PARTS_MAX - OWN_ROWS - 1
+    }
+}
+
 /// The names of what nobody may see: where it stands, and that is all.
 const PROMPT_COMMAND: &str = "PROMPT_COMMAND";
 const PS1: &str = "$(...)";
@@ -96,7 +108,7 @@ impl Table {
         let at = match self.position(kind, &name, parent) {
             Some(at) => at,
             // The last row is for those without one.
-            None if self.used < PARTS_MAX - 1 => self.begin(kind, name, parent, is_function),
+            None if self.used < rows_for(kind) => self.begin(kind, name, parent, is_function),
             None if kind.is_besides() => return None,
             None => {
                 let rest = self.rows().position(|row| row.name == Name::of(REST));
@@ -114,7 +126,7 @@ impl Table {
     /// For a table of the slowest: what gives way is in none.
     pub(crate) fn add_slow(&mut self, kind: PartKind, name: Name, ns: u64) {
         let at = match self.position(kind, &name, None) {
-            None if self.used < PARTS_MAX - 1 => self.begin(kind, name, None, false),
+            None if self.used < rows_for(kind) => self.begin(kind, name, None, false),
             None => {
                 let quickest = self.rows().enumerate().min_by_key(|(_, row)| row.ns);
                 let Some((at, _)) = quickest.filter(|(_, row)| row.ns < ns) else {
@@ -348,10 +360,38 @@ mod tests {
         }
         let sum: u64 = names(&table).iter().map(|part| part.1).sum();
         assert_eq!(sum, 100);
-        assert_eq!(table.rows().count(), PARTS_MAX);
+        assert_eq!(table.rows().count(), PARTS_MAX - OWN_ROWS);
         assert_eq!(
             names(&table).last().map(|part| part.0.clone()),
             Some(REST.to_owned())
         );
+    }
+
+    #[test]
+    fn what_lle_does_always_finds_a_row() {
+        let own = ["history log", "the rest of LLE", "paint"];
+        for slow in [false, true] {
+            let mut table = Table::default();
+            for n in 0..100 {
+                let name = Name::of(&format!("c{n}"));
+                if slow {
+                    table.add_slow(PartKind::Line, name, n);
+                } else {
+                    table.add(PartKind::Command, name, n, None, false);
+                }
+            }
+            for name in own {
+                table.add(PartKind::Own, Name::of(name), 1, None, false);
+            }
+            let names = names(&table);
+            let last: Vec<_> = names
+                .iter()
+                .rev()
+                .take(3)
+                .rev()
+                .map(|row| row.0.as_str())
+                .collect();
+            assert_eq!(last, own, "{names:?}");
+        }
     }
 }
