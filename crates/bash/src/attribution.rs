@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The function hangs there only then, and from the load of LLE to the first prompt: the user's own loops pay
-//! nothing. What a stamp costs is one clock read, in loops less than that; names are looked for only when [`GRAIN_NS`] have passed.
+//! nothing, and where no line follows a round, there is no other. What a stamp costs is one clock read, in loops less than that; names are looked for only when [`GRAIN_NS`] have passed.
 //!
 //! Not every look-up is the end of a command (the parser saves the variable, too). Which it is shows in
 //! `command_string_index`, which bash sets to 0 before it prints a command it is about to run, and reads only while it
@@ -31,6 +31,7 @@ pub(crate) mod table;
 use crate::abi::ShellVar;
 use crate::clock;
 use crate::prompt_clock::is_variable;
+use crate::prompt_text::fnv;
 use crate::symbols::Bash;
 use libc::c_int;
 use lle_metrics::{PartKind, Parted};
@@ -49,6 +50,10 @@ const SKIPPED_MAX: u32 = 7;
 
 /// Forks of one expansion of `PS1` that are told apart.
 const FORKS_MAX: usize = 16;
+
+/// After so long without a prompt of LLE's the start is given up: readline may be off, and every command is the user's.
+/// Whoever waits a minute for a prompt knows why.
+const START_MAX_NS: u64 = 60_000_000_000;
 
 /// What is being divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +103,14 @@ pub(crate) struct Attribution {
     /// Stamps in a function, one after another, that were quick; and of those the last without a look at the clock.
     quick_ones: u32,
     skipped: u32,
+    /// Bash has printed a command of this round: what it printed last is no longer the user's own.
+    prints: bool,
+    /// A line has begun since the last round did: readline is in use, and LLE sees it.
+    finished: bool,
+    /// When LLE was loaded.
+    loaded: u64,
+    /// What bash keeps for traps as it was when the round began, until it is known to be another.
+    users_own: Option<u64>,
     pub(crate) table: Table,
     forks: [u64; FORKS_MAX],
     forks_seen: usize,
@@ -125,6 +138,10 @@ pub(crate) fn begin_start(bash: Bash) {
         ran: Name::default(),
         quick_ones: 0,
         skipped: 0,
+        prints: false,
+        finished: true,
+        loaded: clock::now(),
+        users_own: None,
         table: Table::default(),
         forks: [0; FORKS_MAX],
         forks_seen: 0,
@@ -170,10 +187,16 @@ fn begin_round(now: u64) {
     let Some(a) = state().filter(|_| ENABLED.load(Relaxed)) else {
         return;
     };
+    if !std::mem::replace(&mut a.finished, false) {
+        // No line came of the last one: readline is off, or it was interrupted. Who would end this one?
+        end();
+        return;
+    }
     (a.last, a.depth, a.forked, a.forks_seen) = (now, 0, None, 0);
     (a.ran, a.quick_ones, a.skipped) = (Name::default(), 0, 0);
     a.table.clear();
     a.forget_printed();
+    (a.prints, a.users_own) = (false, a.kept_text().map(fingerprint));
     enter(Phase::Command);
 }
 
@@ -193,11 +216,20 @@ pub(crate) fn end() {
     }
 }
 
+/// LLE sees no lines from now on: nothing is divided until it does.
+pub(crate) fn leave() {
+    end();
+    if let Some(a) = state() {
+        a.finished = false;
+    }
+}
+
 /// The prompt is about to be shown: says what was divided, and takes everything off.
 ///
 /// `ps1` is the text that was expanded.
 pub(crate) fn finish(now: u64, ps1: &[u8]) -> Option<Parted> {
     let a = state()?;
+    a.finished = true;
     let of = match PHASE.load(Relaxed) {
         p if p == Phase::Off as u8 => None,
         p if p == Phase::Start as u8 => Some(Parted::Start),
@@ -277,11 +309,17 @@ impl Attribution {
         let depth = self.bash.number(self.bash.variable_context);
         if is_in(Phase::Start) {
             if depth == 0 {
-                self.stamp_start(clock::now());
+                let now = clock::now();
+                if now.saturating_sub(self.loaded) > START_MAX_NS {
+                    end();
+                } else {
+                    self.stamp_start(now);
+                }
             }
             return;
         }
         let fresh = self.forget_printed();
+        self.prints |= fresh;
         let before = std::mem::replace(&mut self.depth, depth);
         if before == 0 && depth > 0 {
             self.outer = self.function(0).unwrap_or_default();
@@ -357,10 +395,43 @@ impl Attribution {
         unsafe { std::mem::replace(&mut *index, 0) > 0 }
     }
 
-    /// The text of the command that ran last.
-    fn printed(&self) -> Option<Name> {
+    /// Says whether bash has printed a command of this round; false if this bash does not tell.
+    fn has_printed(&self) -> bool {
+        // SAFETY: a plain read of a number of bash's.
+        let printed = |index: *mut c_int| unsafe { *index } > 0;
+        let index = self.bash.command_string_index;
+        index.is_some_and(|index| self.prints || printed(index))
+    }
+
+    /// The text of the command that ran last, if it is one of this round: release 5.2 prints a `$(…)` that it parses,
+    /// and what it keeps for traps is then still the user's own line.
+    fn printed(&mut self) -> Option<Name> {
+        let text = self.kept_text()?;
+        if self.users_own == Some(fingerprint(text)) {
+            // SAFETY: null or a nul-terminated buffer of bash's; nothing is run before it is compared.
+            let last = self
+                .bash
+                .printed
+                .map(|last| unsafe { crate::readline::text(*last) });
+            last.filter(|last| *last == text)?;
+        } else {
+            self.users_own = None;
+        }
+        Some(names::command(text))
+    }
+
+    /// What bash keeps of the last command for traps.
+    fn kept_text(&self) -> Option<&'static [u8]> {
         let text = self.bash.printed_except_trap?;
-        // SAFETY: null or a nul-terminated string of bash's, copied before anything can free it.
-        Some(names::command(unsafe { crate::readline::text(*text) }))
+        // SAFETY: null or a nul-terminated string of bash's; callers use it before bash runs on and may free it.
+        Some(unsafe { crate::readline::text(*text) })
     }
 }
+
+/// Tells texts apart by their beginning: a longer one that begins alike has the same name, too.
+fn fingerprint(text: &[u8]) -> u64 {
+    fnv(text.get(..FINGERPRINT_MAX).unwrap_or(text))
+}
+
+/// Bytes of a text that are compared: a quarter of a microsecond.
+const FINGERPRINT_MAX: usize = 256;

@@ -113,6 +113,9 @@ pub(crate) fn unhook() {
             *bash.prep_term_function = lle.hooks.prep;
             *bash.deprep_term_function = lle.hooks.deprep;
         }
+        // Nobody sees a line begin any more: what hangs on variables has no end either.
+        crate::attribution::leave();
+        crate::prompt_clock::take_off(&bash);
     }
 }
 

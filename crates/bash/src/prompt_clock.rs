@@ -9,8 +9,10 @@
 //! Invariant: a variable that has a function of its own, or does not look like bash's structure, is left alone.
 
 use crate::abi::ShellVar;
+use crate::attribution::names::commands;
 use crate::attribution::ps1::substitutions;
 use crate::attribution::table::Name;
+use crate::prompt_text::Private;
 use crate::symbols::Bash;
 use crate::{attribution, clock};
 use libc::c_int;
@@ -40,6 +42,9 @@ pub(crate) struct Spent {
     /// Of that, the expansion of `PS1`.
     pub(crate) expand: Option<u64>,
 }
+
+/// `sh_var_value_func_t`.
+type Dynamic = unsafe extern "C-unwind" fn(*mut ShellVar) -> *mut ShellVar;
 
 unsafe extern "C-unwind" fn stamp_command(v: *mut ShellVar) -> *mut ShellVar {
     let now = clock::now();
@@ -74,22 +79,31 @@ fn by_bash_itself() -> Option<bool> {
 
 /// Hangs the stamps on both variables, where they are not.
 pub(crate) fn hang(bash: &Bash) {
-    let Some(find) = bash.find_variable else { return };
     let level = bash.execute_level.unwrap_or(std::ptr::null_mut());
     EXECUTE_LEVEL.store(level, Ordering::Relaxed);
-    for (name, stamp) in [
-        (
-            c"PROMPT_COMMAND",
-            stamp_command as unsafe extern "C-unwind" fn(_) -> _,
-        ),
-        (c"PS1", stamp_ps1 as unsafe extern "C-unwind" fn(_) -> _),
-    ] {
+    change(bash, |_| None, Some);
+}
+
+/// Takes the stamps off.
+pub(crate) fn take_off(bash: &Bash) {
+    change(bash, Some, |_| None);
+}
+
+/// Gives each variable whose function is what `from` says the one that `to` says.
+fn change(bash: &Bash, from: fn(Dynamic) -> Option<Dynamic>, to: fn(Dynamic) -> Option<Dynamic>) {
+    let Some(find) = bash.find_variable else { return };
+    let both = [
+        (c"PROMPT_COMMAND", stamp_command as Dynamic),
+        (c"PS1", stamp_ps1 as Dynamic),
+    ];
+    for (name, stamp) in both {
+        let address = |function: Option<Dynamic>| function.map(|f| f as usize);
         // SAFETY: find_variable gives null or a variable of bash's; its first fields are checked against what else is
         // known of it before anything is written.
         attribution::quietly(|| unsafe {
             let v = find(name.as_ptr());
-            if !v.is_null() && is_variable(v, name) && (*v).dynamic_value.is_none() {
-                (*v).dynamic_value = Some(stamp);
+            if !v.is_null() && is_variable(v, name) && address((*v).dynamic_value) == address(from(stamp)) {
+                (*v).dynamic_value = to(stamp);
             }
         });
     }
@@ -146,8 +160,13 @@ pub(crate) struct Blame {
 
 /// Names what took the most, as far as it was seen: a function, a command. Where nothing was, it names what the slower
 /// of `PROMPT_COMMAND` and `PS1` runs by its text: all of it, since which of several took the time is not known.
-pub(crate) fn blame(bash: &Bash, spent: &Spent, divided: bool) -> Blame {
+///
+/// What nobody may see is not named.
+pub(crate) fn blame(bash: &Bash, spent: &Spent, divided: bool, private: Private) -> Blame {
     let in_ps1 = spent.expand.unwrap_or(0) >= spent.prompt_command.unwrap_or(0);
+    if if in_ps1 { private.ps1 } else { private.command } {
+        return Blame::default();
+    }
     let ns = if in_ps1 {
         spent.expand
     } else {
@@ -176,7 +195,7 @@ pub(crate) fn blame(bash: &Bash, spent: &Spent, divided: bool) -> Blame {
     let names = if in_ps1 {
         names_in(text)
     } else {
-        text.iter().copied().take(BLAME_MAX).collect()
+        commands(text, BLAME_MAX)
     };
     Blame {
         ns: ns.filter(|_| !names.is_empty()),

@@ -11,9 +11,66 @@
 pub(crate) struct PromptText {
     /// Of `PROMPT_COMMAND` and `PS1`; none before the first prompt.
     seen: Option<(u64, u64)>,
+    /// What was set by a line that nobody may see.
+    private: Private,
+}
+
+/// Whose names nobody may see, of what makes the prompt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Private {
+    /// `PROMPT_COMMAND`.
+    pub(crate) command: bool,
+    /// `PS1`.
+    pub(crate) ps1: bool,
+}
+
+impl Private {
+    /// Neither may be named.
+    pub(crate) const BOTH: Self = Self {
+        command: true,
+        ps1: true,
+    };
+}
+
+/// The line that nobody may see and that ran before this prompt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Unseen {
+    /// There was none.
+    #[default]
+    No,
+    /// It does not speak of what makes the prompt.
+    Silent,
+    /// It does, or reads a file.
+    Speaks,
+}
+
+impl Unseen {
+    /// Keeps of a line that nobody may see only what is asked of it later.
+    pub(crate) fn of(line: &[u8]) -> Self {
+        if speaks_of(line, b"PROMPT_COMMAND") || may_set_ps1(line) {
+            Self::Speaks
+        } else {
+            Self::Silent
+        }
+    }
 }
 
 impl PromptText {
+    /// Says what of it nobody may see: what a line that nobody may see has set, until another line sets it anew. To be
+    /// called before [`Self::see`].
+    pub(crate) fn private(&mut self, command: &[u8], ps1: &[u8], by: Unseen) -> Private {
+        let now = (fnv(command), fnv(ps1));
+        let before = self.seen.unwrap_or(now);
+        let unseen = by != Unseen::No;
+        if before.0 != now.0 || by == Unseen::Speaks {
+            self.private.command = unseen;
+        }
+        if before.1 != now.1 || by == Unseen::Speaks {
+            self.private.ps1 = unseen;
+        }
+        self.private
+    }
+
     /// Takes in what makes the prompt now; true if `by`, the command that ran, may have changed it.
     pub(crate) fn see(&mut self, command: &[u8], ps1: &[u8], by: &[u8]) -> bool {
         let now = (fnv(command), fnv(ps1));
@@ -34,7 +91,7 @@ fn speaks_of(by: &[u8], name: &[u8]) -> bool {
 }
 
 /// FNV-1a, 64 bits (Fowler, Noll, Vo).
-fn fnv(bytes: &[u8]) -> u64 {
+pub(crate) fn fnv(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
@@ -43,6 +100,27 @@ fn fnv(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_set_unseen_stays_private() {
+        let mut text = PromptText::default();
+        let mut check = |command: &str, ps1: &str, by: Unseen, expect: (bool, bool)| {
+            let private = text.private(command.as_bytes(), ps1.as_bytes(), by);
+            text.see(command.as_bytes(), ps1.as_bytes(), b"");
+            assert_eq!((private.command, private.ps1), expect, "{command} {ps1} {by:?}");
+        };
+        check("a", "1$ ", Unseen::No, (false, false));
+        check("a", "1$ ", Unseen::Silent, (false, false));
+        check("b", "1$ ", Unseen::Silent, (true, false));
+        check("b", "1$ ", Unseen::No, (true, false));
+        check("c", "1$ ", Unseen::No, (false, false));
+        check("c", "2$ ", Unseen::Silent, (false, true));
+        check("c", "3$ ", Unseen::No, (false, false));
+        // Of an array only the first entry is looked at.
+        let by = Unseen::of(b" PROMPT_COMMAND+=(b)");
+        check("c", "3$ ", by, (true, true));
+        check("c", "3$ ", Unseen::No, (true, true));
+    }
 
     #[test]
     fn a_command_that_sets_the_prompt_is_a_candidate() {

@@ -10,7 +10,7 @@ use crate::drafts;
 use crate::file_size::as_error;
 use crate::lle::{Lle, state};
 use crate::prompt_clock;
-use crate::prompt_text::PromptText;
+use crate::prompt_text::{Private, PromptText, Unseen};
 use crate::rules::{self, Expanded};
 use crate::shared_list;
 use crate::theme::Role;
@@ -49,6 +49,8 @@ pub(crate) struct Round {
     previous: Vec<u8>,
     /// What makes the prompt, as it was at the last one.
     prompt_text: PromptText,
+    /// What is known of the line that ran, if nobody may see it.
+    unseen: Unseen,
     /// The line went to an editor, and what came of it ran.
     pub(crate) edited: bool,
     cursor: Option<Cursor>,
@@ -80,8 +82,11 @@ impl Lle {
         let began = clock::now();
         let ps1 = attribution::quietly(|| bash.variable(c"PS1")).unwrap_or_default();
         let divided = attribution::finish(began, ps1);
-        let blame = prompt_clock::blame(&bash, &spent, divided.is_some());
-        self.watch_prompt_text(ps1);
+        let private = self.watch_prompt_text(ps1);
+        if divided == Some(Parted::Prompt) {
+            attribution::with_parts(|parts| parts.hide(private));
+        }
+        let blame = prompt_clock::blame(&bash, &spent, divided.is_some(), private);
         let ahead = self.keys_waiting();
         if ahead > 0 {
             self.session.typed_ahead(ahead);
@@ -113,16 +118,24 @@ impl Lle {
     }
 
     /// Notices that the command that ended may have changed what makes the prompt: if prompts take longer from now
-    /// on, it is to be named.
-    fn watch_prompt_text(&mut self, ps1: &[u8]) {
+    /// on, it is to be named. Gives what may not be named itself.
+    fn watch_prompt_text(&mut self, ps1: &[u8]) -> Private {
         let command = attribution::quietly(|| self.bash.variable(c"PROMPT_COMMAND")).unwrap_or_default();
         // After an empty line, or one that nobody may see, nothing can be named.
         let by = match self.round.running {
             Some(_) => &self.round.previous[..],
             None => b"",
         };
+        let unseen = std::mem::take(&mut self.round.unseen);
+        let set = self.round.prompt_text.private(command, ps1, unseen);
         if self.round.prompt_text.see(command, ps1, by) {
             self.session.prompt_changed(by);
+        }
+        // What bash last printed may be the line that nobody may see.
+        if self.settings.private || unseen != Unseen::No {
+            Private::BOTH
+        } else {
+            set
         }
     }
 
@@ -343,6 +356,11 @@ impl Lle {
             && rules::keeps(&bash, runs, &self.round.previous);
         self.session.command_begins(runs, keeps);
         self.round.unlogged = !keeps;
+        // One that is not kept since it was kept just before hides nothing.
+        let is_repeated = !self.settings.private && runs == self.round.previous;
+        if !keeps && !is_repeated {
+            self.round.unseen = Unseen::of(runs);
+        }
         if !keeps {
             return;
         }
@@ -361,6 +379,9 @@ impl Lle {
     /// A further line of the same command, at PS2.
     fn continued(&mut self, line: &[u8]) {
         if self.round.unlogged || self.settings.private {
+            if self.round.unseen != Unseen::Speaks {
+                self.round.unseen = Unseen::of(line);
+            }
             return;
         }
         let (Some((seq, _)), Some(history)) = (self.round.running, self.session.history.as_mut()) else {

@@ -71,6 +71,11 @@ pub(crate) fn printable(text: &str, columns: usize) -> String {
     out
 }
 
+/// The columns that text takes at most, once it is [`printable`].
+pub(crate) fn width(text: &str) -> usize {
+    text.chars().map(|c| piece(c).1).sum()
+}
+
 /// A character as shown, and the columns it takes at most.
 fn piece(c: char) -> (String, usize) {
     if c == '\n' {
@@ -81,8 +86,16 @@ fn piece(c: char) -> (String, usize) {
         let width = escaped.len();
         return (escaped, width);
     }
-    // No table of widths is worth its size here: what may be wide is taken to be.
-    (c.to_string(), if c >= '\u{1100}' { 2 } else { 1 })
+    (c.to_string(), columns_of(c))
+}
+
+/// No table of widths is worth its size here: what may be wide is taken to be, but for what is put in here.
+fn columns_of(c: char) -> usize {
+    match c {
+        '…' | '↵' | char::REPLACEMENT_CHARACTER => 1,
+        '\u{1100}'.. => 2,
+        _ => 1,
+    }
 }
 
 /// Characters that take no room or reorder their neighbours, so that a line reads as what it is not.
@@ -97,7 +110,7 @@ pub(crate) fn wrapped(text: &str, columns: usize, indent: usize) -> String {
     let mut out = String::new();
     let mut used = 0;
     for word in text.split_whitespace() {
-        let width = word.chars().count();
+        let width: usize = word.chars().map(columns_of).sum();
         if used > 0 && used + 1 + width > columns {
             out.push('\n');
             out.push_str(&" ".repeat(indent));
@@ -107,13 +120,13 @@ pub(crate) fn wrapped(text: &str, columns: usize, indent: usize) -> String {
             used += 1;
         }
         for c in word.chars() {
-            if used >= columns {
+            if used + columns_of(c) > columns && used > indent {
                 out.push('\n');
                 out.push_str(&" ".repeat(indent));
                 used = indent;
             }
             out.push(c);
-            used += 1;
+            used += columns_of(c);
         }
     }
     out

@@ -265,10 +265,7 @@ fn an_error_and_an_interrupt_leave_the_next_prompt_right() {
         timed.press("true\r", "$");
         let parts = timed.parts(Parted::Prompt);
         assert!(!parts.iter().any(|part| part.1.contains("30.125")), "{parts:#?}");
-        assert!(
-            parts.iter().any(|part| part.1.starts_with("[[ -e go")),
-            "{parts:#?}"
-        );
+        assert!(parts.iter().any(|part| part.1 == "[["), "{parts:#?}");
     });
 }
 
@@ -352,4 +349,117 @@ fn it_can_be_switched_off_and_says_so() {
         timed.press("true\r", "$");
         assert!(timed.prompts() > before);
     });
+}
+
+/// What no file and no answer may hold.
+const SECRET: &str = "s3cretword";
+
+impl Timed {
+    /// Demands that neither the flight file nor `maint why` holds a secret.
+    fn keeps_secrets(&self, what: &str) {
+        let told = self.why(&["prompt"]).to_string();
+        assert!(!told.contains(SECRET), "{what}: {told}");
+        let sessions = self.home.lusush().join("run/sessions");
+        for entry in fs::read_dir(sessions).unwrap().flatten() {
+            let Ok(bytes) = fs::read(entry.path()) else {
+                continue;
+            };
+            let found = bytes.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
+            assert!(!found, "{what}: {}", entry.path().display());
+        }
+    }
+}
+
+#[test]
+fn a_line_with_a_leading_space_reaches_neither_the_flight_file_nor_why() {
+    // Bash forks before it prints a command of this round: what it printed last is the user's own.
+    for rc in [
+        "PROMPT_COMMAND='while read -r l; do :; done < <(sleep 0.05)'",
+        "PS1='$(sleep 0.02)$ '",
+        "PROMPT_COMMAND='x=$(sleep 0.02)'",
+    ] {
+        in_every_bash(&format!("trap : USR1\n{rc}"), |timed| {
+            timed.press(&format!(" true {SECRET} pw2 x\r"), "$");
+            timed.press(&format!(" {SECRET}() {{ kill -USR1 $$; }}; {SECRET}\r"), "$");
+            timed.press("clear\r", "$");
+            timed.keeps_secrets(rc);
+        });
+    }
+}
+
+#[test]
+fn a_line_with_a_leading_space_is_no_name_in_a_round_of_another() {
+    let rc = "PROMPT_COMMAND='while read -r l; do :; done < <(sleep 0.05)'";
+    in_every_bash(rc, |timed| {
+        // Not even what may be seen names what it did not run.
+        timed.press("true openword\r", "$");
+        timed.press("true\r", "$");
+        let parts = timed.parts(Parted::Prompt);
+        assert!(!parts.iter().any(|part| part.1.starts_with("true")), "{parts:#?}");
+    });
+}
+
+#[test]
+fn a_prompt_command_set_privately_is_not_named() {
+    in_every_bash("PROMPT_COMMAND=:", |timed| {
+        timed.press("true\r", "$");
+        timed.press(
+            &format!(" PROMPT_COMMAND='sleep 0.02; {SECRET}() {{ sleep 0.03; }}; {SECRET}'\r"),
+            "$",
+        );
+        timed.press("true\r", "$");
+        timed.press("clear\r", "$");
+        timed.keeps_secrets("with a leading space");
+        assert!(timed.took(Parted::Prompt, PartKind::Command, "PROMPT_COMMAND") >= 50 * MS);
+        timed.press("PROMPT_COMMAND='sleep 0.02'\r", "$");
+        timed.press("true\r", "$");
+        assert!(timed.took(Parted::Prompt, PartKind::Command, "sleep 0.02") >= 20 * MS);
+        timed.press("lle private on\r", "$");
+        timed.press(
+            &format!(
+                "PS1='$(sleep 0.02; : {SECRET})$ '; {SECRET}() {{ sleep 0.1; }}; PROMPT_COMMAND={SECRET}\r"
+            ),
+            "$",
+        );
+        timed.press("lle private off\r", "$");
+        timed.press("true\r", "$");
+        timed.press("clear\r", "$");
+        timed.keeps_secrets("in private mode");
+    });
+}
+
+#[test]
+fn a_prompt_command_is_named_without_what_it_is_given() {
+    let rc = format!("PROMPT_COMMAND='true -u me:{SECRET} x; sleep 0.02; : {SECRET}=1; : a/{SECRET}'");
+    in_every_bash(&rc, |timed| {
+        timed.press("true\r", "$");
+        // What divides nothing goes by the text.
+        timed.press("lle set attribute off\r", "$");
+        timed.press("true\r", "$");
+        timed.keeps_secrets(&rc);
+    });
+}
+
+#[test]
+fn nothing_is_divided_where_no_line_begins_and_again_where_one_does() {
+    let load = load_lle()
+        .replace("&& : >\"$HOME/lle-loaded\"", "")
+        .trim()
+        .to_owned();
+    for (off, on) in [("set +o emacs", "set -o emacs"), ("enable -d lle", load.as_str())] {
+        in_every_bash("PROMPT_COMMAND='sleep 0.02'", |timed| {
+            timed.press("true\r", "$");
+            timed.press(&format!("{off}\n"), "$");
+            let before = timed.prompts();
+            for _ in 0..3 {
+                timed.press("true; for i in 1 2 3; do :; done\n", "$");
+            }
+            assert_eq!(timed.prompts(), before, "{off}");
+            timed.press(&format!("{on}\n"), "$");
+            timed.press("true\r", "$");
+            timed.press("true\r", "$");
+            assert!(timed.prompts() > before, "{on}");
+            assert!(timed.took(Parted::Prompt, PartKind::Command, "sleep 0.02") >= 20 * MS);
+        });
+    }
 }

@@ -1,6 +1,7 @@
 //! Forks of the shell, seen by the C library's own hook: each `$(…)` of `PS1` is one.
 //!
-//! Invariant: the handlers allocate nothing and lock nothing; in the child only the phase is left, so that it
+//! Invariants: until bash prints a command of this round, the text it keeps is the user's own last line, maybe one that
+//! nobody may see: it names nothing. The handlers allocate nothing and lock nothing; in the child only the phase is left, so that it
 //! stamps nothing.
 
 use super::{Attribution, Phase, enter, is_in, names, state};
@@ -36,6 +37,7 @@ impl Attribution {
             }
             self.forks_seen = self.forks_seen.saturating_add(1);
         } else if self.forked.is_none()
+            && self.has_printed()
             && let Some(text) = self.bash.printed
         {
             // The first of a pipeline's forks names it.

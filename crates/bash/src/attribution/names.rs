@@ -1,42 +1,94 @@
-//! Names of commands as they are kept: their first words, without arguments and without anything a terminal obeys.
+//! Names of commands as they are kept: what is called, without arguments and without anything a terminal obeys.
+//!
+//! Invariant: what may be a value, a password among them, is no name.
 
 use super::table::{NAME_MAX, Name};
 
 /// Bytes kept of a command: its name and what it is asked to do, not what it is given.
 const COMMAND_MAX: usize = 40;
 
-/// The first words of a command, no further than a separator or a redirection. Of an assignment only what is assigned
-/// to, unless a command gives the value.
+/// The first word of a command, and the second if it is plain and so says what is done, not to what: `git status`, never
+/// an option, an address or a value. No further than a separator or a redirection. Of an assignment only what is
+/// assigned to, unless a command gives the value.
 pub(crate) fn command(text: &[u8]) -> Name {
     let mut name = Name::default();
     let words = text.trim_ascii().split(u8::is_ascii_whitespace);
     for (nth, word) in words.filter(|word| !word.is_empty()).enumerate() {
-        let separator = matches!(word, b"|" | b"||" | b"&&" | b"&" | b";" | b"|&");
-        let redirection = nth > 0 && word.iter().any(|b| b"<>".contains(b));
-        if nth == WORDS_MAX || separator || redirection {
+        if nth > 0 && word.iter().any(|b| b"<>".contains(b)) {
             break;
         }
-        let (word, ends) = word.strip_suffix(b";").map_or((word, false), |word| (word, true));
+        let (word, ends) = to_separator(word);
+        if nth == WORDS_MAX || word.is_empty() || word.starts_with(b"#") || nth > 0 && !is_plain(word) {
+            break;
+        }
         if nth > 0 {
             name.push(b' ', COMMAND_MAX);
         }
-        let assigned = word
-            .iter()
-            .position(|b| *b == b'=')
-            .map_or(word.len(), |at| at + 1);
-        let (to, value) = word.split_at(assigned);
-        let is_command = value.starts_with(b"$(") || value.starts_with(b"`");
-        to.iter().for_each(|b| name.push(*b, COMMAND_MAX));
-        if is_command {
-            value.iter().for_each(|b| name.push(*b, COMMAND_MAX));
-        } else if !value.is_empty() {
-            b"...".iter().for_each(|b| name.push(*b, COMMAND_MAX));
-        }
-        if ends {
+        let goes_on = push_without_value(&mut name, word);
+        if ends || !goes_on {
             break;
         }
     }
     name
+}
+
+/// Words kept: `git status`, `sleep 0.05`, `( sleep`.
+const WORDS_MAX: usize = 2;
+
+/// A word up to a separator or a redirection, and whether there is one.
+fn to_separator(word: &[u8]) -> (&[u8], bool) {
+    let at = word.iter().position(|b| b"|&;<>".contains(b));
+    (&word[..at.unwrap_or(word.len())], at.is_some())
+}
+
+/// A word that is what a command is asked to do. A parenthesis may end it: that of `x=$(git status)`.
+fn is_plain(word: &[u8]) -> bool {
+    let inner = word
+        .strip_suffix(b")")
+        .or(word.strip_suffix(b"`"))
+        .unwrap_or(word);
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"._-".contains(b);
+    inner.first().is_some_and(u8::is_ascii_alphanumeric) && inner.iter().all(plain)
+}
+
+/// Adds a word, of an assignment only what is assigned to, of a substitution what it calls. False if the next word may
+/// still belong to a value.
+fn push_without_value(name: &mut Name, word: &[u8]) -> bool {
+    let assigned = word.iter().position(|b| *b == b'=').map_or(0, |at| at + 1);
+    let (to, value) = word.split_at(assigned);
+    let opened = [&b"$("[..], b"`"]
+        .into_iter()
+        .find(|lead| value.starts_with(lead));
+    let (to, value) = match opened {
+        Some(lead) if assigned > 0 => word.split_at(to.len() + lead.len()),
+        _ => (to, value),
+    };
+    to.iter().for_each(|b| name.push(*b, COMMAND_MAX));
+    if assigned == 0 || opened.is_some() && !value.contains(&b'=') {
+        value.iter().for_each(|b| name.push(*b, COMMAND_MAX));
+        return true;
+    }
+    b"...".iter().for_each(|b| name.push(*b, COMMAND_MAX));
+    opened.is_none() && value.iter().all(|b| !b"'\"\\($`{".contains(b))
+}
+
+/// What a text runs, if nothing else is known: the name of each of its commands, separated by commas, as far as it is
+/// sure where the next one begins.
+pub(crate) fn commands(text: &[u8], max: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    let is_end = |b: &u8| matches!(b, b';' | b'\n' | b'|' | b'&');
+    for one in text.split(is_end).filter(|one| !one.trim_ascii().is_empty()) {
+        let name = command(one);
+        if !name.is_empty() && out.len() + name.bytes().len() < max {
+            out.extend_from_slice(if out.is_empty() { b"" } else { b"," });
+            out.extend_from_slice(name.bytes());
+        }
+        // What a quote or a parenthesis holds is no command of its own.
+        if one.iter().any(|b| b"'\"\\(`{#<".contains(b)) {
+            break;
+        }
+    }
+    out
 }
 
 /// A function's name.
@@ -45,9 +97,6 @@ pub(crate) fn function(text: &[u8]) -> Name {
     text.iter().for_each(|b| name.push(*b, COMMAND_MAX));
     name
 }
-
-/// Words kept: `git status`, `sleep 0.05`, `( sleep 1 )`.
-const WORDS_MAX: usize = 3;
 
 /// A line of a file: its path, of a long one the end, and the number.
 pub(crate) fn line(path: &[u8], home: &[u8], number: i64) -> Name {
@@ -102,21 +151,50 @@ mod tests {
             );
         };
         check("sleep 0.05", "sleep 0.05");
-        check("git status --porcelain -b", "git status --porcelain");
-        check("[[ -n $x ]]", "[[ -n $x");
+        check("git status --porcelain -b", "git status");
+        check("[[ -n $x ]]", "[[");
         check("  git   status ", "git status");
         check("a | b", "a");
-        check("history -a; history -n", "history -a");
+        check("history -a; history -n", "history");
         check("tput cols > /dev/null 2>&1", "tput cols");
-        check("( sleep 1 )", "( sleep 1");
+        check("( sleep 1 )", "( sleep");
         check("x=$(git status)", "x=$(git status)");
-        check(
-            "TOKEN=secret make --password=secret all",
-            "TOKEN=... make --password=...",
-        );
-        check("printf '\x1b]0;title\x07'", "printf '?]0;title?'");
+        check("TOKEN=secret make --password=secret all", "TOKEN=... make");
+        check("printf '\x1b]0;title\x07'", "printf");
+        check("a\x07b", "a?b");
+        check("true -u me:hunter2 x", "true");
+        check("curl https://me:hunter2@host", "curl");
+        check("cat<<<hunter2", "cat");
+        check("tput 2>/dev/null", "tput");
+        check("a;hunter2", "a");
+        check("x=$(TOKEN=hunter2 make)", "x=$(...");
+        check("x=`TOKEN=hunter2 make`", "x=`...");
+        check("x=(one hunter2)", "x=...");
+        check("x='one hunter2'", "x=...");
+        check("x+=one\\ hunter2", "x+=...");
+        check("psql postgres://u:hunter2@h", "psql");
         check("", "");
         check(&"a".repeat(90), &"a".repeat(40));
+    }
+
+    #[test]
+    fn a_text_is_its_commands_without_what_they_are_given() {
+        let check = |text: &str, expect: &str| {
+            assert_eq!(
+                String::from_utf8_lossy(&commands(text.as_bytes(), 32)),
+                expect,
+                "{text}"
+            );
+        };
+        check("true -u me:hunter2 x", "true");
+        check("history -a; git status\n precmd", "history,git status,precmd");
+        check("a 'x; hunter2'; b", "a");
+        check("echo \\; hunter2", "echo");
+        check("[[ $x ]] && y", "[[,y");
+        check("f() { a; }", "f()");
+        check("# hunter2; b", "");
+        check(&format!("{}; b", "a".repeat(33)), "b");
+        check("", "");
     }
 
     #[test]

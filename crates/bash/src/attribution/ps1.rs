@@ -1,7 +1,7 @@
 //! The `$(…)` of `PS1`: the k-th fork of its expansion is the k-th of them.
 //!
 //! Invariant: where the forks are not as many as the substitutions (`${x:-$(…)}`, `$(<file)`), the time is that of one of
-//! several, and is said to be.
+//! several, and is said to be. The parts are never more than the whole.
 
 use super::names;
 use super::table::{NAME_MAX, Name, Table};
@@ -16,7 +16,10 @@ pub(super) fn divide(table: &mut Table, ps1: &[u8], forks: &[u64], all: usize, e
     let mut found = [Name::default(); SUBSTITUTIONS_MAX];
     let n = substitutions(ps1, &mut found);
     let found = found.get(..n).unwrap_or(&found);
-    if all == n && forks.len() == n && found.len() == n {
+    // What PS1 runs in the shell itself lies somewhere between the forks, or forked itself: it is counted once.
+    let expanded = table.rows().filter(|row| row.kind == PartKind::Expanded);
+    let (ran, expanded_ns) = expanded.fold((0, 0u64), |(n, ns), row| (n + 1, ns.saturating_add(row.ns)));
+    if ran == 0 && all == n && forks.len() == n && found.len() == n {
         let ends = forks.iter().skip(1).chain(std::iter::once(&end));
         for ((name, began), end) in found.iter().zip(forks).zip(ends) {
             let row = table.add(
@@ -43,7 +46,10 @@ pub(super) fn divide(table: &mut Table, ps1: &[u8], forks: &[u64], all: usize, e
             joint.push(*b, NAME_MAX);
         }
     }
-    table.add(PartKind::Joint, joint, end.saturating_sub(*first), None, false);
+    let ns = end.saturating_sub(*first).saturating_sub(expanded_ns);
+    if ns > 0 {
+        table.add(PartKind::Joint, joint, ns, None, false);
+    }
 }
 
 /// Finds the commands run by `$(…)` and `` `…` `` in a prompt, in their order; gives how many there are.
@@ -121,9 +127,9 @@ mod tests {
     #[test]
     fn finds_what_a_prompt_runs() {
         let check = |prompt: &str, expect: &[&str]| assert_eq!(found(prompt), expect, "{prompt}");
-        check(r"\u@\h:\w$(__git_ps1 ' (%s)')\$ ", &["__git_ps1 ' (%s)'"]);
+        check(r"\u@\h:\w$(__git_ps1 ' (%s)')\$ ", &["__git_ps1"]);
         check("`date` $(kube-ps1)> ", &["date", "kube-ps1"]);
-        check("$(a $(b) 'c)') $(d)", &["a $(b) 'c)'", "d"]);
+        check("$(a $(b) 'c)') $(d)", &["a", "d"]);
         check("$((1+2)) \\$(no) ", &[]);
         check("$ ", &[]);
         check("$( ", &[""]);
@@ -149,5 +155,20 @@ mod tests {
         assert_eq!(parts("$x", &[10], 1), [(Joint, "$(...)".into(), 90)]);
         assert_eq!(parts("$(a)", &[10; 16], 40), [(Joint, "a".into(), 90)]);
         assert_eq!(parts("$(a)", &[], 0), []);
+    }
+
+    #[test]
+    fn what_runs_in_the_shell_itself_is_counted_once() {
+        let check = |ns: u64, forks: &[u64], expect: &[(PartKind, u64)]| {
+            let mut table = Table::default();
+            table.add(PartKind::Expanded, Name::of("b"), ns, None, true);
+            divide(&mut table, b"$(a) ${ b; }", forks, forks.len(), 100);
+            let rows: Vec<_> = table.rows().map(|row| (row.kind, row.ns)).collect();
+            assert_eq!(rows, expect, "{ns} {forks:?}");
+            assert!(rows.iter().map(|row| row.1).sum::<u64>() <= 100);
+        };
+        check(60, &[10], &[(PartKind::Expanded, 60), (PartKind::Joint, 30)]);
+        check(60, &[10, 50], &[(PartKind::Expanded, 60), (PartKind::Joint, 30)]);
+        check(95, &[10], &[(PartKind::Expanded, 95)]);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: parts stand behind what they are a part of. What finds no row is counted under one name.
 
+use crate::prompt_text::Private;
 use lle_metrics::parts::PARTS_MAX;
 use lle_metrics::{NewPart, PartKind};
 
@@ -70,6 +71,21 @@ pub(crate) struct Table {
 
 /// The name of what found no row.
 const REST: &str = "(others)";
+/// Rows kept free for what LLE itself does: the log, the paint and the rest.
+const OWN_ROWS: usize = 3;
+
+/// Rows that parts of a kind may fill: one more is for those without one, and the last are LLE's own.
+fn rows_for(kind: PartKind) -> usize {
+    if kind == PartKind::Own {
+        PARTS_MAX
+    } else {
+        PARTS_MAX - OWN_ROWS - 1
+    }
+}
+
+/// The names of what nobody may see: where it stands, and that is all.
+const PROMPT_COMMAND: &str = "PROMPT_COMMAND";
+const PS1: &str = "$(...)";
 
 impl Table {
     pub(crate) fn clear(&mut self) {
@@ -92,7 +108,7 @@ impl Table {
         let at = match self.position(kind, &name, parent) {
             Some(at) => at,
             // The last row is for those without one.
-            None if self.used < PARTS_MAX - 1 => self.begin(kind, name, parent, is_function),
+            None if self.used < rows_for(kind) => self.begin(kind, name, parent, is_function),
             None if kind.is_besides() => return None,
             None => {
                 let rest = self.rows().position(|row| row.name == Name::of(REST));
@@ -110,7 +126,7 @@ impl Table {
     /// For a table of the slowest: what gives way is in none.
     pub(crate) fn add_slow(&mut self, kind: PartKind, name: Name, ns: u64) {
         let at = match self.position(kind, &name, None) {
-            None if self.used < PARTS_MAX - 1 => self.begin(kind, name, None, false),
+            None if self.used < rows_for(kind) => self.begin(kind, name, None, false),
             None => {
                 let quickest = self.rows().enumerate().min_by_key(|(_, row)| row.ns);
                 let Some((at, _)) = quickest.filter(|(_, row)| row.ns < ns) else {
@@ -127,6 +143,34 @@ impl Table {
             // A file is sourced once, however many of its lines are timed.
             row.count += u64::from(!kind.is_besides());
         }
+    }
+
+    /// Takes the names away that nobody may see; the times stay.
+    pub(crate) fn hide(&mut self, private: Private) {
+        let mut shown = Self::default();
+        let mut places = [None; PARTS_MAX];
+        for (at, row) in self.rows().enumerate() {
+            let (hidden, kind, name) = match row.kind {
+                PartKind::Command | PartKind::FirstPrompt => (private.command, row.kind, PROMPT_COMMAND),
+                PartKind::Substitution | PartKind::Joint | PartKind::Expanded => {
+                    (private.ps1, PartKind::Joint, PS1)
+                }
+                _ => (false, row.kind, ""),
+            };
+            // Where the part it belongs to has no name, a part of it has no place.
+            let parent = row.parent.map(|parent| places.get(parent).copied().flatten());
+            let place = match parent {
+                Some(None) => continue,
+                parent if hidden => shown.add(kind, Name::of(name), row.ns, parent.flatten(), false),
+                parent => shown.add(row.kind, row.name, row.ns, parent.flatten(), row.is_function),
+            };
+            if let Some(Some(shown)) = place.and_then(|place| shown.rows.get_mut(place)) {
+                // What has no name is one thing, and ran once.
+                shown.count = if hidden { 1 } else { shown.count + row.count };
+            }
+            places[at] = place.filter(|_| !hidden);
+        }
+        *self = shown;
     }
 
     /// Counts one more run of a row.
@@ -259,6 +303,56 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_may_see_has_no_name() {
+        let fill = || {
+            let mut table = Table::default();
+            let f = table.add(PartKind::Command, Name::of("f"), 100, None, true);
+            table.add(PartKind::Inner, Name::of("sleep 1"), 90, f, false);
+            table.add(PartKind::Command, Name::of("g"), 20, None, true);
+            table.add(PartKind::Substitution, Name::of("a"), 30, None, false);
+            table.add(PartKind::Expanded, Name::of("b"), 5, None, false);
+            table.add(PartKind::Own, Name::of("paint"), 1, None, false);
+            table
+        };
+        let check = |command, ps1, expect: &[(&str, u64, Option<usize>)]| {
+            let mut table = fill();
+            table.hide(Private { command, ps1 });
+            let expect: Vec<_> = expect
+                .iter()
+                .map(|row| (row.0.to_owned(), row.1, row.2))
+                .collect();
+            assert_eq!(names(&table), expect, "{command} {ps1}");
+        };
+        check(
+            false,
+            false,
+            &names(&fill())
+                .iter()
+                .map(|row| (row.0.as_str(), row.1, row.2))
+                .collect::<Vec<_>>(),
+        );
+        check(
+            true,
+            true,
+            &[
+                ("PROMPT_COMMAND", 120, None),
+                ("$(...)", 35, None),
+                ("paint", 1, None),
+            ],
+        );
+        check(
+            true,
+            false,
+            &[
+                ("PROMPT_COMMAND", 120, None),
+                ("a", 30, None),
+                ("b", 5, None),
+                ("paint", 1, None),
+            ],
+        );
+    }
+
+    #[test]
     fn what_finds_no_row_is_counted() {
         let mut table = Table::default();
         for n in 0..100 {
@@ -266,10 +360,38 @@ mod tests {
         }
         let sum: u64 = names(&table).iter().map(|part| part.1).sum();
         assert_eq!(sum, 100);
-        assert_eq!(table.rows().count(), PARTS_MAX);
+        assert_eq!(table.rows().count(), PARTS_MAX - OWN_ROWS);
         assert_eq!(
             names(&table).last().map(|part| part.0.clone()),
             Some(REST.to_owned())
         );
+    }
+
+    #[test]
+    fn what_lle_does_always_finds_a_row() {
+        let own = ["history log", "the rest of LLE", "paint"];
+        for slow in [false, true] {
+            let mut table = Table::default();
+            for n in 0..100 {
+                let name = Name::of(&format!("c{n}"));
+                if slow {
+                    table.add_slow(PartKind::Line, name, n);
+                } else {
+                    table.add(PartKind::Command, name, n, None, false);
+                }
+            }
+            for name in own {
+                table.add(PartKind::Own, Name::of(name), 1, None, false);
+            }
+            let names = names(&table);
+            let last: Vec<_> = names
+                .iter()
+                .rev()
+                .take(3)
+                .rev()
+                .map(|row| row.0.as_str())
+                .collect();
+            assert_eq!(last, own, "{names:?}");
+        }
     }
 }

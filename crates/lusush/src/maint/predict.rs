@@ -104,9 +104,16 @@ pub(super) fn anomalies(value: &Value, now: i64, ink: Ink) -> String {
             .map(|at| in_words(at, now));
         let _ = writeln!(
             out,
-            "\n{}, {}",
-            printable(text_of(&change["title"]), COLUMNS),
-            when.unwrap_or_default()
+            "\n{}",
+            wrapped(
+                &format!(
+                    "{}, {}",
+                    printable(text_of(&change["title"]), COLUMNS),
+                    when.unwrap_or_default()
+                ),
+                COLUMNS,
+                2
+            )
         );
         let _ = writeln!(
             out,
@@ -179,5 +186,17 @@ mod tests {
         insta::assert_snapshot!(anomalies(&document, DAY, Ink::Plain));
         let nothing = json!({ "series": [], "changes": [] });
         insta::assert_snapshot!("nothing_changed", anomalies(&nothing, DAY, Ink::Plain));
+    }
+
+    #[test]
+    fn a_long_title_is_wrapped() {
+        for title in ["word ".repeat(30), "\u{8a9e}".repeat(60)] {
+            let document = json!({ "series": [], "changes": [
+                { "title": title, "evidence": "", "changepoint": { "at_ns": 0 }, "suspects": [] },
+            ]});
+            for line in anomalies(&document, DAY, Ink::Plain).lines() {
+                assert!(crate::text::width(line) <= COLUMNS, "{line}");
+            }
+        }
     }
 }

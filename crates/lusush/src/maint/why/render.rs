@@ -5,7 +5,7 @@ use std::fmt::Write;
 use lle_core::quantity::{count, duration, several};
 
 use super::{Share, Subject, Why};
-use crate::text::{COLUMNS, Ink, printable, wrapped};
+use crate::text::{COLUMNS, Ink, printable, width, wrapped};
 
 /// Columns of a part's name, in which its own parts are indented.
 const NAME: usize = 36;
@@ -76,7 +76,7 @@ fn row(out: &mut String, part: &Share) {
     let show = |ns: Option<u64>| ns.map_or("-".to_owned(), |ns| duration(ns as f64));
     let indent = if part.within.is_some() { 2 } else { 0 };
     let label = printable(&label(part), NAME - indent);
-    let pad = " ".repeat(NAME - label.chars().count().min(NAME - indent) - indent);
+    let pad = " ".repeat(NAME - width(&label).min(NAME - indent) - indent);
     let share = part
         .share_percent
         .map_or("-".to_owned(), |share| format!("{share:.1}%"));

@@ -56,6 +56,22 @@ fn the_parts_of_a_prompt() {
 }
 
 #[test]
+fn wide_names_stay_in_their_columns() {
+    for n in [1, 15, 18, 40] {
+        let name = "\u{8a9e}".repeat(n);
+        let snapshot = snapshot(|w| {
+            let parts = [part(PartKind::Command, &name, 50_000_000, None)];
+            w.parts(Parted::Prompt, 50_000_000, &parts);
+        });
+        let text = render::text(&why(&snapshot, Subject::Prompt), Ink::Plain);
+        let widths: Vec<_> = text.lines().map(crate::text::width).collect();
+        assert!(widths.iter().all(|width| *width <= 80), "{text}");
+        // A row is as wide as the heads of its columns.
+        assert_eq!(widths[2], widths[3], "{text}");
+    }
+}
+
+#[test]
 fn nothing_yet() {
     let empty = snapshot(|_| {});
     let text = [
