@@ -104,18 +104,21 @@ fn a_prompt_that_got_slower_and_is_too_slow_is_told_once() {
     };
     let keys = |findings: &[Finding], alerts: &Alerts| -> Vec<String> {
         let told = told_once(findings, alerts);
-        told.into_iter().map(|finding| finding.key.to_string()).collect()
+        told.into_iter().map(|finding| finding.key).collect()
     };
     let both = [change.clone(), limit.clone()];
     let mut alerts = Alerts::default();
-    assert_eq!(keys(&[change.clone()], &alerts), ["changed.prompt_ns_recent"]);
+    assert_eq!(
+        keys(std::slice::from_ref(&change), &alerts),
+        ["changed.prompt_ns_recent"]
+    );
     assert_eq!(keys(&both, &alerts), ["prompt_ns_recent.7"]);
     // Whichever was told first stays what is told.
     let at = lle_core::alert::Now {
         wall_ns: 1,
         mono_ns: 1,
     };
-    alerts.observe(at, &[change.clone()]);
+    alerts.observe(at, std::slice::from_ref(&change));
     assert_eq!(keys(&both, &alerts), ["changed.prompt_ns_recent"]);
     let worse = Finding {
         severity: Severity::Major,
