@@ -1,3 +1,5 @@
+//! Alerts: told once, counted, held back, taken note of.
+
 use super::escalation::reached;
 use super::*;
 use proptest::prelude::*;

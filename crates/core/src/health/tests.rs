@@ -1,3 +1,5 @@
+//! Assessment: which findings follow from which measurements.
+
 use lle_metrics::{Counter, Flight, Gauge, Identity, Timer};
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Who may do what: every layer of rules only tightens.
+
 use proptest::prelude::*;
 
 use super::*;

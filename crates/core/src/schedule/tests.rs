@@ -1,3 +1,5 @@
+//! Due times: clocks that jump, daylight saving, what was missed.
+
 use jiff::Timestamp;
 use jiff::civil::{DateTime, Weekday};
 use jiff::tz::{TimeZone, TimeZoneDatabase};

@@ -1,3 +1,5 @@
+//! Detectors: what is found, and what is not taken for anything.
+
 use super::detect::{ALARM_SCORE, Detector, WARMING_POINTS};
 use super::*;
 use proptest::prelude::*;

@@ -109,21 +109,21 @@ pub const SYSTEMS: &[System] = &[
         "prediction",
         "Trends, patterns and changes are found, forecasts made, and each forecast scored.",
         Validator::Performance,
-        &[Check::NotBuilt("forecasts")],
+        &[Check::NotBuilt("models made in the background")],
     ),
     system(
         "S4",
         "performance optimiser",
         "What is slow is made faster, proved by a paired comparison, and undone where it is not.",
         Validator::Performance,
-        &[Check::NotBuilt("experiments")],
+        &[Check::NotBuilt("parts of a prompt put off or cached")],
     ),
     system(
         "S5",
         "cache maintenance",
         "Every cache is cleaned, validated, and given the memory that it uses best.",
         Validator::Performance,
-        &[Check::NotBuilt("upkeep of caches")],
+        &[Check::NotBuilt("checks of suggestions and completions")],
     ),
     system(
         "S6",
@@ -144,7 +144,7 @@ pub const SYSTEMS: &[System] = &[
         "configuration",
         "Layered configuration with origins, versions, and mistakes told with file, line and column.",
         Validator::Operational,
-        &[Check::NotBuilt("layers and versions")],
+        &[Check::NotBuilt("sessions and worker that go by it")],
     ),
     system(
         "S9",

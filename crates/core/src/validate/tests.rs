@@ -1,3 +1,5 @@
+//! Verdicts: met, missed, unknown, and that nothing is invented.
+
 use proptest::prelude::*;
 
 use super::evidence::{BenchResult, LIVE, Measured};
@@ -236,7 +238,7 @@ fn systems_are_judged_by_what_is_seen_of_them() {
         "S3",
         Facts::default(),
         Verdict::Unknown,
-        "not built yet: forecasts",
+        "not built yet: models made in the background",
     );
     let audit = |records, faults| Facts {
         audit: Some(Audit { records, faults }),

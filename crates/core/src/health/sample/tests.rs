@@ -1,3 +1,5 @@
+//! Windows: what a session recorded in the last minute, and what survives a session that lies.
+
 use super::*;
 use lle_metrics::{Flight, Identity};
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Forecasts: intervals, limits, scores.
+
 use super::score::{SCORED_MIN, Scorecard, WAITING_MAX};
 use super::*;
 use proptest::prelude::*;
