@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+pub mod confirming;
 pub mod disk;
 pub mod drive;
 pub mod judgement;

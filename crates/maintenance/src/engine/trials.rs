@@ -79,6 +79,7 @@ impl Engine {
                 active_ns: 0,
                 otherwise: Otherwise::Revert,
                 paired: Some(Paired::new(lever, &current, &row.show(candidate), *forced)),
+                configured: None,
             };
             let trial = Box::new(OpenTrial { id: *id, trial });
             self.log
@@ -285,6 +286,7 @@ impl Engine {
             verdict,
             why: why.clone(),
             kept,
+            config: None,
         };
         let what = format!("trial {id} of {}: {}", trial.change, verdict.name());
         self.record(world, now, &Entry::noticed(&what, &why));
