@@ -58,6 +58,8 @@ pub struct Catalogue {
     pub version: u32,
     /// How a file of each older format becomes one of the next; the last one leads to `version`.
     pub migrations: &'static [Migration],
+    /// The day it is, as `20261125`: keys whose day has come are gone. 0 if nobody knows it; then none is.
+    pub today: u32,
 }
 
 /// The keys of this release.
@@ -65,6 +67,7 @@ pub const CATALOGUE: Catalogue = Catalogue {
     keys: KEYS,
     version: FORMAT,
     migrations: &[],
+    today: 0,
 };
 
 /// A value in force.
@@ -110,6 +113,12 @@ pub struct Refused {
 }
 
 impl Catalogue {
+    /// The same on that day, given as `20261125`.
+    #[must_use]
+    pub const fn on(self, today: u32) -> Catalogue {
+        Catalogue { today, ..self }
+    }
+
     /// The names of the keys.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
         self.keys.iter().map(|key| key.name)
@@ -123,6 +132,17 @@ impl Catalogue {
     /// The known key that was probably meant.
     pub fn nearest(&self, name: &str) -> Option<&'static str> {
         nearest::nearest(name, self.names())
+    }
+
+    /// The row that a value of a row belongs to: of a key on its way out its successor's. None if it says nothing any more.
+    fn heir(&self, row: usize) -> Option<usize> {
+        let Some(deprecated) = self.keys.get(row)?.deprecated else {
+            return Some(row);
+        };
+        match deprecated.replacement {
+            Some(by) => self.find(by).map(|(row, _)| row),
+            None => (!deprecated.is_gone(self.today)).then_some(row),
+        }
     }
 
     /// The oldest format that is read.

@@ -136,6 +136,33 @@ pub struct Key {
     pub deprecated: Option<Deprecated>,
 }
 
+impl Deprecated {
+    /// Whether its day has come, on a day given as `20261125`.
+    pub fn is_gone(&self, today: u32) -> bool {
+        today >= self.day()
+    }
+
+    /// That the key of that name goes, or is gone, and what to do about it.
+    pub(super) fn said(&self, name: &str, today: u32) -> (String, String) {
+        let message = match (self.is_gone(today), self.replacement) {
+            (false, _) => format!("`{name}` goes on {}", self.date),
+            (true, Some(by)) => format!("`{name}` went on {}, and is read as `{by}`", self.date),
+            (true, None) => format!("`{name}` went on {}, and says nothing", self.date),
+        };
+        let remedy = match self.replacement {
+            Some(by) => format!("write `{by}` instead"),
+            None => "take the line away".to_owned(),
+        };
+        (message, remedy)
+    }
+
+    /// The day as a number, `20261125`.
+    fn day(&self) -> u32 {
+        let digits = self.date.bytes().filter(u8::is_ascii_digit);
+        digits.fold(0, |day, digit| day * 10 + u32::from(digit - b'0'))
+    }
+}
+
 impl Key {
     /// The variable that gives it: `LUSUSH_CONFIG_EDITOR_THEME` for `editor.theme`.
     pub fn variable(&self) -> String {
