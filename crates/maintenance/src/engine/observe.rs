@@ -555,6 +555,7 @@ impl Engine {
                 &check.remedy,
             );
         }
+        findings.extend(self.config_findings());
         findings
     }
 
@@ -657,6 +658,9 @@ impl Engine {
                     _ => id,
                 };
                 let alert = self.state.alerts.of(id)?;
+                if !self.is_told(&alert.key, alert.severity) {
+                    return None;
+                }
                 Some(lle_core::desired::Alert {
                     id,
                     session,
@@ -734,7 +738,11 @@ fn last_words(snapshot: &Snapshot) -> String {
 
 /// An alert above a prompt: what it is, and where there is more. The remedy would take three rows.
 fn told(alert: &alert::Alert) -> String {
-    let text = format!("{}. `maint health` says what to do", alert.title);
+    let text = if alert.key.starts_with(super::config::TOLD_WHOLE) {
+        alert.title.clone()
+    } else {
+        format!("{}. `maint health` says what to do", alert.title)
+    };
     sanitise(&text, lle_core::desired::TEXT_BYTES_MAX).into_owned()
 }
 

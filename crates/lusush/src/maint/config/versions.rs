@@ -10,7 +10,7 @@ use lle_core::quantity::age;
 use lle_log::versions::{self, Cause, Version};
 use lle_maintenance::real::config::FileText;
 use lle_maintenance::real::now;
-use lle_maintenance::real::versions::{Accepted, VersionLog};
+use lle_maintenance::real::versions::{Accepted, Held, PATIENCE, VersionLog};
 use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
 
@@ -137,11 +137,12 @@ pub(super) fn rollback(number: u64, json: bool) -> Result<ExitCode, Failure> {
     let layered = RawConfig::parse(Origin::User, &source, &text).check(&CATALOGUE);
     CATALOGUE.merge(&[layered]).map_err(show::mistakes)?;
     let path = layers::user_file()?;
+    let keeper = Keeper::hold();
     let file = layers::user_text(&path)?;
     let changed = file.as_ref().map_or("", |file| file.text.as_str()) != text;
     if changed {
         edit::write(&path, file.as_ref(), &text)?;
-        keep(file.as_ref(), &text, Cause::RolledBack, number);
+        keeper.keep(file.as_ref(), &text, Cause::RolledBack, number);
     }
     if json {
         return answer::json(&serde_json::json!({ "version": number, "changed": changed }));
@@ -153,25 +154,45 @@ pub(super) fn rollback(number: u64, json: bool) -> Result<ExitCode, Failure> {
     ))
 }
 
-/// Keeps what the file says now, and what it said before if nobody had noticed that. What cannot be kept is told and
-/// holds nothing up: the file is written.
-pub(super) fn keep(before: Option<&FileText>, after: &str, cause: Cause, from: u64) {
-    let state = match paths::folders().state {
-        Ok(state) => state,
-        Err(refusal) => return eprintln!("lusush: no version is kept: {refusal}"),
-    };
-    let sound = |text: &str| {
-        RawConfig::parse(Origin::User, "", text)
-            .check(&CATALOGUE)
-            .is_sound()
-    };
-    let mut states = Vec::new();
-    if let Some(before) = before.filter(|before| sound(&before.text)) {
-        states.push(accepted(Cause::Noticed, 0, &before.text));
+/// Whoever is about to change the file, and to keep what it says then.
+pub(super) struct Keeper(Option<Held>);
+
+impl Keeper {
+    /// Keeps everybody else from it, so that no worker takes the change for one that was only noticed. What cannot be kept
+    /// is told and holds nothing up: the file is written.
+    pub(super) fn hold() -> Keeper {
+        let held = match paths::folders().state {
+            Ok(state) => VersionLog::below(&state).hold(PATIENCE).map_err(|error| error.to_string()),
+            Err(refusal) => Err(refusal.to_string()),
+        };
+        Keeper(held.map_err(|why| eprintln!("lusush: no version is kept: {why}")).ok())
     }
-    states.push(accepted(cause, from, after));
-    if let Err(error) = VersionLog::below(&state).accept(&states) {
-        eprintln!("lusush: no version is kept: {error}");
+
+    /// Keeps what the file says now, and what it said before if nobody had noticed that.
+    pub(super) fn keep(&self, before: Option<&FileText>, after: &str, cause: Cause, from: u64) {
+        let Some(held) = &self.0 else { return };
+        let sound = |text: &str| {
+            RawConfig::parse(Origin::User, "", text)
+                .check(&CATALOGUE)
+                .is_sound()
+        };
+        let mut states = Vec::new();
+        if let Some(before) = before.filter(|before| sound(&before.text)) {
+            states.push(accepted(Cause::Noticed, 0, &before.text));
+        }
+        // What is not sound is in nobody's force, and no version.
+        if sound(after) {
+            states.push(accepted(cause, from, after));
+        }
+        let kept = held.accept(&states).and_then(|kept| {
+            if kept.is_some() {
+                held.sync()?;
+            }
+            Ok(kept)
+        });
+        if let Err(error) = kept {
+            eprintln!("lusush: no version is kept: {error}");
+        }
     }
 }
 

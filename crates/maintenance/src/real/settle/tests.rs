@@ -1,0 +1,1 @@
+//! Settling on real files.
