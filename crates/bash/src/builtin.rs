@@ -402,8 +402,13 @@ fn cap_list(lle: &Lle) {
     };
     let most = lle.configured.list_max(bash);
     // A command takes two bytes at least.
-    let large_file = if most < configured::LIST_MAX_DEFAULT { 2 * most } else { LARGE_FILE };
-    lle.session.record(|w| w.set(Gauge::HistoryListCap, most.cast_signed()));
+    let large_file = if most < configured::LIST_MAX_DEFAULT {
+        2 * most
+    } else {
+        LARGE_FILE
+    };
+    lle.session
+        .record(|w| w.set(Gauge::HistoryListCap, most.cast_signed()));
     let large = bash.variable(c"HISTFILE").is_some_and(|f| {
         use std::os::unix::ffi::OsStrExt;
         std::fs::metadata(std::ffi::OsStr::from_bytes(f)).is_ok_and(|m| m.len() > large_file)

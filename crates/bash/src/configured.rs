@@ -11,6 +11,7 @@
 
 use crate::inbox;
 use crate::lle::{Lle, Settings};
+use crate::prompt_command;
 use crate::symbols::Bash;
 use crate::theme::{self, Look, THEMES};
 use lle_core::in_force::{self, InForce};
@@ -60,6 +61,8 @@ const SWITCHES: [Switch; 5] = [
     },
 ];
 
+const PROMPT_COMMAND: &str = "prompt.command";
+const PROMPT_COMMAND_VARIABLE: &CStr = c"LUSUSH_CONFIG_PROMPT_COMMAND";
 const THEME: &str = "editor.theme";
 const THEME_VARIABLE: &CStr = c"LUSUSH_CONFIG_EDITOR_THEME";
 const LIST_MAX: &str = "history.list_max";
@@ -121,13 +124,21 @@ impl Configured {
     }
 
     /// What a key is, by the published value and the variable, as far as `read` understands them.
-    fn value<T>(&self, bash: &Bash, key: &str, variable: &CStr, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+    fn value<T>(
+        &self,
+        bash: &Bash,
+        key: &str,
+        variable: &CStr,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
         let published = self.in_force.value(key);
         let by_file = || published.and_then(|(value, _)| read(value));
         if published.is_some_and(|(_, locked)| locked) {
             return by_file();
         }
-        let own = bash.variable(variable).and_then(|text| std::str::from_utf8(text).ok());
+        let own = bash
+            .variable(variable)
+            .and_then(|text| std::str::from_utf8(text).ok());
         own.and_then(&read).or_else(by_file)
     }
 
@@ -170,7 +181,11 @@ impl Configured {
 impl Lle {
     /// Before the first prompt: the last good configuration, as the worker or the launcher left it.
     pub(crate) fn begin_configured(&mut self) {
-        let file = self.session.places.maint().map(|folder| folder.join(in_force::FILE_NAME));
+        let file = self
+            .session
+            .places
+            .maint()
+            .map(|folder| folder.join(in_force::FILE_NAME));
         let found = file
             .ok()
             .and_then(|file| inbox::read_own(&file, in_force::BYTES_MAX))
@@ -213,6 +228,11 @@ impl Lle {
             let on = chosen.or_else(|| self.configured.value(&bash, switch.key, switch.variable, read));
             *(switch.slot)(&mut self.settings) = on.unwrap_or(true);
         }
+        let read = |line: &str| Some(line.to_owned());
+        let command = self
+            .configured
+            .value(&bash, PROMPT_COMMAND, PROMPT_COMMAND_VARIABLE, read);
+        prompt_command::set(command.unwrap_or_default());
         let switched = before != self.settings;
         if switched {
             self.session.settings(&self.settings);
@@ -233,13 +253,14 @@ impl Lle {
 
 /// Whether sessions go by a key.
 fn is_for_sessions(name: &str) -> bool {
-    [THEME, LIST_MAX].contains(&name) || SWITCHES.iter().any(|switch| switch.key == name)
+    [THEME, LIST_MAX, PROMPT_COMMAND].contains(&name) || SWITCHES.iter().any(|switch| switch.key == name)
 }
 
 /// The names of the themes that can be chosen, the user's own first.
 pub(crate) fn theme_names(configured: &Configured) -> impl Iterator<Item = Cow<'static, str>> {
     let own = configured.own_look().map(|look| look.name.clone());
-    own.into_iter().chain(THEMES.iter().map(|theme| theme.name.into()))
+    own.into_iter()
+        .chain(THEMES.iter().map(|theme| theme.name.into()))
 }
 
 #[cfg(test)]

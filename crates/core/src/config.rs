@@ -33,7 +33,7 @@ use serde::Serialize;
 
 pub use change::{Changed, Effect, effect};
 pub use given::{command_line, environment};
-pub use key::{Deprecated, Key, Kind, NAME_CHARS_MAX, Part, Value};
+pub use key::{COMMAND_BYTES_MAX, Deprecated, Key, Kind, NAME_CHARS_MAX, Part, Value};
 pub use keys::{KEYS, Name};
 pub use layer::{Layered, Origin, PROBLEMS_MAX, RawConfig};
 pub use migrate::{Change, Migration};
@@ -278,6 +278,18 @@ impl Config {
     /// Every key with its value, in the order of the table.
     pub fn settings(&self) -> impl Iterator<Item = (&'static Key, &Setting)> {
         self.catalogue.keys.iter().zip(&self.settings)
+    }
+
+    /// Tells what it says from what others say, in sixteen hex digits: FNV-1a, 64 bits (Fowler, Noll, Vo 1991), of all it
+    /// prints.
+    pub fn mark(&self) -> String {
+        let mark = self
+            .print()
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
+        format!("{mark:016x}")
     }
 
     /// Whether it says the same as another, wherever it has that from.

@@ -24,7 +24,7 @@ use crate::severity::Severity;
 /// The file's name in the runtime folder.
 pub const FILE_NAME: &str = "desired";
 /// Bytes of the whole file: a session reads it in one piece, between two keys.
-pub const BYTES_MAX: usize = 64 * 1024;
+pub const BYTES_MAX: usize = 80 * 1024;
 /// Alerts in one file; what is beyond is left out. With as many trims, all of full length, the file stays below
 /// [`BYTES_MAX`].
 pub const ALERTS_MAX: usize = 96;
@@ -62,10 +62,8 @@ const ALERT_BYTES_MAX: usize =
 const TRIM_BYTES_MAX: usize = "trim  \n".len() + NUMBER_BYTES_MAX + SESSION_BYTES;
 const SET_BYTES_MAX: usize = "set  \n".len() + 2 * SETTING_BYTES_MAX;
 const TRIAL_BYTES_MAX: usize = "trial   \n".len() + NUMBER_BYTES_MAX + 2 * SETTING_BYTES_MAX;
-const CONFIG_BYTES_MAX: usize = "config \n".len()
-    + NUMBER_BYTES_MAX
-    + SESSION_KEYS_MAX * KEY_LINE_BYTES_MAX
-    + THEME_LINE_BYTES_MAX;
+const CONFIG_BYTES_MAX: usize =
+    "config \n".len() + NUMBER_BYTES_MAX + SESSION_KEYS_MAX * KEY_LINE_BYTES_MAX + THEME_LINE_BYTES_MAX;
 const _: () = assert!(
     HEAD_BYTES_MAX
         + ALERTS_MAX * ALERT_BYTES_MAX

@@ -148,6 +148,9 @@ pub struct ConfigEnded {
     pub earlier: u64,
     /// Keys whose value was another one.
     pub keys: Vec<String>,
+    /// The version before is in force again by us.
+    #[serde(default)]
+    pub taken_back: bool,
     /// What was slower, by name, and by how much; none if nothing was.
     pub slower: Option<(String, Difference)>,
 }

@@ -275,7 +275,17 @@ pub trait Host {
     /// # Errors
     /// They say what they said, or what they are to say cannot be kept.
     fn restore_config(&mut self, _now: Now, _version: u64) -> Result<ConfigFound, ConfigTrouble> {
-        Err(ConfigTrouble::Failed("there are no files of a configuration here".into()))
+        Err(ConfigTrouble::Failed(
+            "there are no files of a configuration here".into(),
+        ))
+    }
+
+    /// Writes down among the versions of the configuration what became of one.
+    ///
+    /// # Errors
+    /// It is not written; the trial's own record has it all the same.
+    fn judge_version(&mut self, _now: Now, _version: u64, _confirmed: bool) -> Result<(), ConfigTrouble> {
+        Ok(())
     }
 
     /// Random bits.

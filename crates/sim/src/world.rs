@@ -13,10 +13,11 @@ use std::io;
 use std::panic::resume_unwind;
 
 use lle_core::desired::Desired;
-use lle_maintenance::world::{Cost, Disk, File, Host, Job, JobEnd, Look, Now};
+use lle_maintenance::world::{ConfigFound, ConfigTrouble, Cost, Disk, File, Host, Job, JobEnd, Look, Now};
 use lle_metrics::Liveness;
 
 use crate::disk::{Cut, SimDisk};
+use crate::files::SimFiles;
 use crate::random::Random;
 use crate::session::{Nature, SimSession};
 
@@ -48,6 +49,8 @@ pub struct World {
     pub now: Now,
     /// The files.
     pub disk: SimDisk,
+    /// The configuration's file and its versions; none in a world without.
+    pub files: Option<SimFiles>,
     /// The sessions, dead ones whose files are there among them.
     pub sessions: Vec<SimSession>,
     /// Jobs by plan, in the order they were started; a plan that starts a second one before the first has ended has
@@ -85,6 +88,7 @@ impl World {
             random,
             now,
             disk: SimDisk::default(),
+            files: None,
             sessions: Vec::new(),
             jobs: Vec::new(),
             desired: None,
@@ -436,6 +440,32 @@ impl Host for Hands<'_> {
             job.killed_ns = self.world.now.mono_ns;
         }
         self.after(cut, ());
+    }
+
+    fn settle_config(&mut self, _now: Now) -> Result<Option<ConfigFound>, ConfigTrouble> {
+        if self.world.files.is_none() {
+            return Ok(None);
+        }
+        let cut = self.call(&|| "settle the configuration".into());
+        let found = self.world.files.as_mut().map(SimFiles::settle).transpose();
+        self.after(cut, found)
+    }
+
+    fn restore_config(&mut self, _now: Now, version: u64) -> Result<ConfigFound, ConfigTrouble> {
+        self.must_act("a rollback");
+        let cut = self.call(&|| format!("restore version {version} of the configuration"));
+        let files = self.world.files.as_mut();
+        let found = files.map_or(Err(ConfigTrouble::Busy), |files| files.restore(version));
+        self.after(cut, found)
+    }
+
+    fn judge_version(&mut self, _now: Now, version: u64, confirmed: bool) -> Result<(), ConfigTrouble> {
+        self.must_act("a verdict");
+        let cut = self.call(&|| format!("version {version} of the configuration: {confirmed}"));
+        if let Some(files) = &mut self.world.files {
+            files.verdicts.insert(version, confirmed);
+        }
+        self.after(cut, Ok(()))
     }
 
     fn own_cost(&mut self) -> Option<Cost> {

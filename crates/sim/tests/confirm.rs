@@ -35,3 +35,27 @@ fn the_page_is_of_this_code() {
         "docs/confirm.md lacks this table:\n{page}"
     );
 }
+
+#[test]
+fn each_configuration_on_trial_ends_kept_taken_back_or_named_whatever_dies() {
+    let seeds = std::env::var("LUSUSH_SIM_SEEDS")
+        .ok()
+        .and_then(|seeds| seeds.parse().ok())
+        .unwrap_or(100);
+    let (mut taken_back, mut confirmed, mut killed) = (0, 0, 0);
+    for seed in 1..=seeds {
+        match lle_sim::committing::run(seed) {
+            Err(failure) => panic!("{failure}"),
+            Ok(seen) => {
+                taken_back += seen.taken_back;
+                confirmed += seen.confirmed;
+                killed += seen.killed;
+            }
+        }
+    }
+    // Or nothing was tested.
+    assert!(
+        taken_back * 2 > seeds && confirmed * 2 > seeds && killed > seeds,
+        "{taken_back} {confirmed} {killed}"
+    );
+}

@@ -70,6 +70,12 @@ pub struct Configured {
     pub measures: BTreeMap<String, Comparison>,
     /// What went wrong in a session that goes by it, in words.
     pub trouble: Option<String>,
+    /// What was in force before, as it was written down then.
+    #[serde(default)]
+    pub earlier_says: String,
+    /// What it came to: written before it is taken back, so that whoever comes to see it taken back knows why.
+    #[serde(default)]
+    pub judged: Option<Judged>,
 }
 
 /// One measure, before and since.
@@ -112,12 +118,12 @@ pub struct Difference {
 }
 
 /// What a configuration on trial came to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
     /// The verdict.
     pub verdict: Verdict,
-    /// The measure that it goes by, and the difference; none if it does not go by one.
-    pub by: Option<(Measure, Difference)>,
+    /// The measure that it goes by, by name, and the difference; none if it does not go by one.
+    pub by: Option<(String, Difference)>,
     /// Why, in words.
     pub why: String,
 }
@@ -152,6 +158,39 @@ impl Configured {
             needs_word,
             measures: measures.iter().map(empty).collect(),
             trouble: None,
+            earlier_says: String::new(),
+            judged: None,
+        }
+    }
+
+    /// What it is judged by.
+    pub fn judged_by(&self) -> impl Iterator<Item = Measure> + use<'_> {
+        self.measures.keys().filter_map(|name| Measure::named(name))
+    }
+
+    /// Looks that were taken, at all measures together.
+    pub fn looks(&self) -> usize {
+        self.measures.values().map(|comparison| comparison.looks).sum()
+    }
+
+    /// What a session shows since; none if nothing was heard of it.
+    pub fn after(&self, session: u64, measure: Measure) -> Option<Evidence> {
+        let comparison = self.measures.get(measure.row().name)?;
+        let sides = comparison.sessions.get(&format!("{session:016x}"))?;
+        Some(sides.after).filter(|after| after.count > 0)
+    }
+
+    /// Compares with what a trial before this one compared with, where both are judged by the same: what came in between
+    /// was on trial itself.
+    pub fn take_before_of(&mut self, former: &Configured) {
+        for (name, comparison) in &mut self.measures {
+            for (session, sides) in former.measures.get(name).into_iter().flat_map(|of| &of.sessions) {
+                if sides.before.count > 0
+                    && let Some(ours) = comparison.sessions.get_mut(session)
+                {
+                    ours.before = sides.before;
+                }
+            }
         }
     }
 
@@ -217,7 +256,7 @@ impl Configured {
         if let Some((measure, difference)) = worst {
             return Some(Judged {
                 verdict: Verdict::Revert,
-                by: Some((measure, difference)),
+                by: Some((measure.row().name.to_owned(), difference)),
                 why: slower(measure, &difference),
             });
         }

@@ -163,6 +163,7 @@ pub const fn moved_by(part: Part) -> &'static [Measure] {
     match part {
         Part::Editor => &[Keys, Colours, Suggestions, Completions],
         Part::Display => &[Keys, Colours],
+        Part::Prompt => &[Prompts],
         Part::History => &[Suggestions, Appends, Searches, Prompts, Starts],
         Part::Worker | Part::Tasks | Part::Trials | Part::Reload | Part::Alerts => &[],
     }

@@ -62,11 +62,23 @@ impl Usual {
     /// Adds what the last look brought to what is usual.
     pub fn keep(&mut self) {
         for kept in &mut self.rows {
-            let Some(fresh) = kept.fresh else { continue };
+            let Some(fresh) = kept.fresh.take() else { continue };
             if kept.recent.count >= STRETCH {
                 kept.older = std::mem::take(&mut kept.recent);
             }
             kept.recent.add(fresh.mean_ns);
+        }
+    }
+
+    /// Passes over what the last look brought.
+    pub fn pass(&mut self) {
+        self.rows.iter_mut().for_each(|kept| kept.fresh = None);
+    }
+
+    /// Takes this for what is usual: another configuration has come to stay.
+    pub fn begin_anew(&mut self, measure: Measure, evidence: Evidence) {
+        if let Some(kept) = self.rows.get_mut(measure as usize) {
+            (kept.older, kept.recent) = (Evidence::default(), evidence);
         }
     }
 
@@ -99,9 +111,12 @@ mod tests {
         })
     }
 
-    fn look(usual: &mut Usual, flight: &Flight) {
+    fn look(usual: &mut Usual, flight: &Flight) -> Option<Observation> {
         usual.fold(&flight.snapshot().unwrap());
+        let fresh = usual.fresh(Measure::Keys);
         usual.keep();
+        assert!(usual.fresh(Measure::Keys).is_none(), "it is taken once");
+        fresh
     }
 
     #[test]
@@ -117,14 +132,12 @@ mod tests {
             (1, 500.0)
         );
         keys(&[100, 300]);
-        look(&mut usual, &flight);
         let fresh = Observation {
             samples: 2,
             mean_ns: 200.0,
         };
-        assert_eq!(usual.fresh(Measure::Keys), Some(fresh));
-        look(&mut usual, &flight);
-        assert_eq!(usual.fresh(Measure::Keys), None);
+        assert_eq!(look(&mut usual, &flight), Some(fresh));
+        assert_eq!(look(&mut usual, &flight), None);
         keys(&[400]);
         look(&mut usual, &flight);
         assert_eq!(
@@ -144,5 +157,7 @@ mod tests {
         }
         let kept = usual.of(Measure::Prompts);
         assert_eq!((kept.count, kept.mean), (2 * STRETCH, 100.0));
+        usual.begin_anew(Measure::Prompts, Evidence::default());
+        assert_eq!(usual.of(Measure::Prompts).count, 0);
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Configured {
     in_force: InForce,
     /// The files were read in this engine's life; before that, what was published last stays so.
     known: bool,
+    /// They were before, as well.
+    was_known: bool,
     refused: Option<Refused>,
     warnings: Vec<Problem>,
     /// Why what the files say is not kept, and so not in force.
@@ -53,6 +55,7 @@ impl Default for Configured {
             in_force: config.in_force(0, None, Vec::new()),
             config,
             known: false,
+            was_known: false,
             refused: None,
             warnings: Vec::new(),
             failed: None,
@@ -74,6 +77,8 @@ pub(super) struct Accepted<'a> {
     pub(super) after: &'a Config,
     /// What that changes, and whom it concerns.
     pub(super) effect: &'a Effect,
+    /// Nobody knows what was in force before: no worker was here yet.
+    pub(super) is_first: bool,
 }
 
 impl Engine {
@@ -87,6 +92,11 @@ impl Engine {
         &self.configured.sources
     }
 
+    /// The version in force.
+    pub(super) fn version_in_force(&self) -> u64 {
+        self.configured.in_force.version
+    }
+
     /// How long to stay after the last session.
     pub fn linger(&self) -> Duration {
         Duration::from_secs(self.configuration().number(Name::WorkerLinger))
@@ -94,7 +104,11 @@ impl Engine {
 
     /// Goes by what an earlier engine had in force.
     pub(super) fn recall_configuration(&mut self) {
-        let kept = self.state.config.as_deref().and_then(|text| InForce::decode(text.as_bytes()));
+        let kept = self
+            .state
+            .config
+            .as_deref()
+            .and_then(|text| InForce::decode(text.as_bytes()));
         if let Some(in_force) = kept {
             self.configured.config = CATALOGUE.read_back(&in_force);
             self.configured.in_force = in_force;
@@ -118,7 +132,6 @@ impl Engine {
     ///
     /// # Errors
     /// A file cannot be written, or was changed by somebody in that moment: then what was in force still is.
-    #[allow(dead_code, reason = "called when a version fails its trial")]
     pub(super) fn put_back<W: World>(
         &mut self,
         world: &mut W,
@@ -141,7 +154,9 @@ impl Engine {
     }
 
     /// A version has come into force, and is about to be published: whoever watches over versions hears of it here.
-    pub(super) fn accepted<W: World>(&mut self, _world: &mut W, _now: Now, _accepted: &Accepted<'_>) {}
+    pub(super) fn accepted<W: World>(&mut self, world: &mut W, now: Now, accepted: &Accepted<'_>) {
+        self.try_configuration(world, now, accepted);
+    }
 
     fn take_found<W: World>(
         &mut self,
@@ -175,7 +190,7 @@ impl Engine {
         let mended = configured.refused.is_some() && refused.is_none();
         configured.warnings = warnings;
         configured.sources = sources;
-        configured.known = true;
+        configured.was_known = std::mem::replace(&mut configured.known, true);
         if let Some(refused) = refused.as_ref().filter(|_| news) {
             let what = "a changed configuration was refused";
             self.record(world, now, &Entry::noticed(what, &refused.to_string()));
@@ -198,6 +213,7 @@ impl Engine {
     }
 
     fn bring_into_force<W: World>(&mut self, world: &mut W, now: Now, in_force: InForce) {
+        let is_first = self.state.config.is_none() && !self.configured.was_known;
         let after = CATALOGUE.read_back(&in_force);
         let version = in_force.version;
         let text = in_force.encode();
@@ -221,6 +237,7 @@ impl Engine {
                 before: &before,
                 after: &after,
                 effect: &effect,
+                is_first,
             },
         );
     }
@@ -270,7 +287,10 @@ impl Engine {
         let configured = &self.configured;
         let mut findings = Vec::new();
         if let Some(refused) = &configured.refused {
-            let told = refused.problems.iter().filter(|problem| problem.weight == Weight::Error);
+            let told = refused
+                .problems
+                .iter()
+                .filter(|problem| problem.weight == Weight::Error);
             let first = told.clone().next().map(ToString::to_string).unwrap_or_default();
             let more = told.count().saturating_sub(1) + refused.more_problems;
             let more = match more {
@@ -336,7 +356,10 @@ impl Engine {
             return Err(failed.clone());
         }
         let note = match &configured.refused {
-            Some(_) => format!("the files have mistakes; version {} stays in force", configured.in_force.version),
+            Some(_) => format!(
+                "the files have mistakes; version {} stays in force",
+                configured.in_force.version
+            ),
             None => format!("version {} is in force", configured.in_force.version),
         };
         self.note(id, &note);

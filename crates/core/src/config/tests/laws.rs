@@ -11,6 +11,9 @@ fn a_value(kind: Kind) -> BoxedStrategy<Value> {
         Kind::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         Kind::Integer { min, max } => (min..=max).prop_map(Value::Integer).boxed(),
         Kind::Choice(words) => select(words).prop_map(|word| Value::Text(word.into())).boxed(),
+        Kind::Command => "[a-z '\"\\\\$();|é-]{0,60}"
+            .prop_map(|line| Value::Text(line.into()))
+            .boxed(),
         Kind::Name => "[a-z0-9-]{1,32}"
             .prop_map(|name| Value::Text(name.into()))
             .boxed(),

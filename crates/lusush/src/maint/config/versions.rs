@@ -100,6 +100,10 @@ pub(super) fn diff(a: u64, b: Option<u64>) -> Result<ExitCode, Failure> {
     let bytes = bytes()?;
     let read = versions::read(&bytes).map_err(|error| unreadable().because(error))?;
     let text = |number: u64| -> Result<String, Failure> {
+        // Before the first version there was no file.
+        if number == 0 {
+            return Ok(String::new());
+        }
         let version = read.numbered(number).ok_or_else(|| no_version(number))?;
         Ok(String::from_utf8_lossy(version.content).into_owned())
     };
@@ -162,10 +166,15 @@ impl Keeper {
     /// is told and holds nothing up: the file is written.
     pub(super) fn hold() -> Keeper {
         let held = match paths::folders().state {
-            Ok(state) => VersionLog::below(&state).hold(PATIENCE).map_err(|error| error.to_string()),
+            Ok(state) => VersionLog::below(&state)
+                .hold(PATIENCE)
+                .map_err(|error| error.to_string()),
             Err(refusal) => Err(refusal.to_string()),
         };
-        Keeper(held.map_err(|why| eprintln!("lusush: no version is kept: {why}")).ok())
+        Keeper(
+            held.map_err(|why| eprintln!("lusush: no version is kept: {why}"))
+                .ok(),
+        )
     }
 
     /// Keeps what the file says now, and what it said before if nobody had noticed that.
