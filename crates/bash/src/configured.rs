@@ -121,13 +121,21 @@ impl Configured {
     }
 
     /// What a key is, by the published value and the variable, as far as `read` understands them.
-    fn value<T>(&self, bash: &Bash, key: &str, variable: &CStr, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+    fn value<T>(
+        &self,
+        bash: &Bash,
+        key: &str,
+        variable: &CStr,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
         let published = self.in_force.value(key);
         let by_file = || published.and_then(|(value, _)| read(value));
         if published.is_some_and(|(_, locked)| locked) {
             return by_file();
         }
-        let own = bash.variable(variable).and_then(|text| std::str::from_utf8(text).ok());
+        let own = bash
+            .variable(variable)
+            .and_then(|text| std::str::from_utf8(text).ok());
         own.and_then(&read).or_else(by_file)
     }
 
@@ -170,7 +178,11 @@ impl Configured {
 impl Lle {
     /// Before the first prompt: the last good configuration, as the worker or the launcher left it.
     pub(crate) fn begin_configured(&mut self) {
-        let file = self.session.places.maint().map(|folder| folder.join(in_force::FILE_NAME));
+        let file = self
+            .session
+            .places
+            .maint()
+            .map(|folder| folder.join(in_force::FILE_NAME));
         let found = file
             .ok()
             .and_then(|file| inbox::read_own(&file, in_force::BYTES_MAX))
@@ -182,11 +194,9 @@ impl Lle {
             self.configured.floor = found.version;
         }
         let version = self.configured.version().cast_signed();
-        self.session.record(|w| {
-            w.set(Gauge::ConfigBeganVersion, version);
-            w.set(Gauge::ConfigVersion, version);
-        });
+        self.session.record(|w| w.set(Gauge::ConfigBeganVersion, version));
         self.configure();
+        self.session.settings(&self.settings, self.configured.version());
     }
 
     /// Takes over what is published; true if what is shown changes with it.
@@ -196,9 +206,8 @@ impl Lle {
         };
         let taken = self.configured.take(published);
         let changed = taken && self.configure();
-        // Also what was in force already: the worker waits to hear it.
-        let version = self.configured.version().cast_signed();
-        self.session.record(|w| w.set(Gauge::ConfigVersion, version));
+        // Also where nothing changes: whoever looks is to see that it was taken.
+        self.session.settings(&self.settings, self.configured.version());
         changed
     }
 
@@ -215,7 +224,7 @@ impl Lle {
         }
         let switched = before != self.settings;
         if switched {
-            self.session.settings(&self.settings);
+            self.session.settings(&self.settings, self.configured.version());
         }
         let restyled = (!self.theme_chosen || self.configured.is_locked("theme")) && {
             let look = self.configured.theme(&bash);
@@ -239,7 +248,8 @@ fn is_for_sessions(name: &str) -> bool {
 /// The names of the themes that can be chosen, the user's own first.
 pub(crate) fn theme_names(configured: &Configured) -> impl Iterator<Item = Cow<'static, str>> {
     let own = configured.own_look().map(|look| look.name.clone());
-    own.into_iter().chain(THEMES.iter().map(|theme| theme.name.into()))
+    own.into_iter()
+        .chain(THEMES.iter().map(|theme| theme.name.into()))
 }
 
 #[cfg(test)]

@@ -62,10 +62,8 @@ const ALERT_BYTES_MAX: usize =
 const TRIM_BYTES_MAX: usize = "trim  \n".len() + NUMBER_BYTES_MAX + SESSION_BYTES;
 const SET_BYTES_MAX: usize = "set  \n".len() + 2 * SETTING_BYTES_MAX;
 const TRIAL_BYTES_MAX: usize = "trial   \n".len() + NUMBER_BYTES_MAX + 2 * SETTING_BYTES_MAX;
-const CONFIG_BYTES_MAX: usize = "config \n".len()
-    + NUMBER_BYTES_MAX
-    + SESSION_KEYS_MAX * KEY_LINE_BYTES_MAX
-    + THEME_LINE_BYTES_MAX;
+const CONFIG_BYTES_MAX: usize =
+    "config \n".len() + NUMBER_BYTES_MAX + SESSION_KEYS_MAX * KEY_LINE_BYTES_MAX + THEME_LINE_BYTES_MAX;
 const _: () = assert!(
     HEAD_BYTES_MAX
         + ALERTS_MAX * ALERT_BYTES_MAX

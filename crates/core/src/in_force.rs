@@ -38,8 +38,7 @@ const SOURCE_BYTES_MAX: usize = 256;
 /// The longest line of a key, and that of a theme.
 pub const KEY_LINE_BYTES_MAX: usize = "key  locked \n".len() + 2 * WORD_BYTES_MAX;
 /// See [`KEY_LINE_BYTES_MAX`].
-pub const THEME_LINE_BYTES_MAX: usize =
-    "theme  \n".len() + WORD_BYTES_MAX + ROLE_COUNT * (SGR_BYTES_MAX + 1);
+pub const THEME_LINE_BYTES_MAX: usize = "theme  \n".len() + WORD_BYTES_MAX + ROLE_COUNT * (SGR_BYTES_MAX + 1);
 const HEAD_BYTES_MAX: usize = MAGIC.len() + 3 + 20 + 1;
 const _: () = assert!(
     HEAD_BYTES_MAX
@@ -125,7 +124,9 @@ impl InForce {
 
     /// Reads the file's text; none if it is another's, a later format's, or not whole.
     pub fn decode(bytes: &[u8]) -> Option<InForce> {
-        let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= BYTES_MAX)?;
+        let text = std::str::from_utf8(bytes)
+            .ok()
+            .filter(|text| text.len() <= BYTES_MAX)?;
         let body = text.strip_suffix('\n')?;
         let (body, end) = body.rsplit_once('\n')?;
         let said: usize = end.strip_prefix("end ")?.parse().ok()?;
@@ -153,7 +154,8 @@ impl InForce {
 
     /// Writes its keys and its theme.
     pub(crate) fn write_lines(&self, out: &mut String, keys_max: usize) {
-        let fits = |key: &&KeyValue| is_word(&key.name) && key.value.len() <= WORD_BYTES_MAX && is_line(&key.value);
+        let fits =
+            |key: &&KeyValue| is_word(&key.name) && key.value.len() <= WORD_BYTES_MAX && is_line(&key.value);
         for key in self.keys.iter().filter(fits).take(keys_max) {
             let lock = if key.locked { "locked" } else { "free" };
             let _ = writeln!(out, "key {} {lock} {}", key.name, key.value);

@@ -295,10 +295,9 @@ pub const fn built(kind: TaskKind) -> bool {
         | TaskKind::Performance
         | TaskKind::ConfigSync
         | TaskKind::CacheCleanup => true,
-        TaskKind::SecurityScan
-        | TaskKind::Backup
-        | TaskKind::PluginUpdate
-        | TaskKind::FeatureUpgrade => false,
+        TaskKind::SecurityScan | TaskKind::Backup | TaskKind::PluginUpdate | TaskKind::FeatureUpgrade => {
+            false
+        }
     }
 }
 

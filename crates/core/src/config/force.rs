@@ -72,8 +72,12 @@ mod tests {
     #[test]
     fn what_is_in_force_is_read_back() {
         let text = "editor.theme = \"mine\"\neditor.suggest = false\nworker.linger_s = 9\n";
-        let system = RawConfig::parse(Origin::System, "s", "locked = [\"alerts.*\"]\nalerts.per_hour = 3")
-            .check(&CATALOGUE);
+        let system = RawConfig::parse(
+            Origin::System,
+            "s",
+            "locked = [\"alerts.*\"]\nalerts.per_hour = 3",
+        )
+        .check(&CATALOGUE);
         let merged = CATALOGUE.merge(&[system, user(text)]).unwrap().config;
         let printed = merged.in_force(4, None, Vec::new()).encode();
         let read = InForce::decode(printed.as_bytes()).unwrap();

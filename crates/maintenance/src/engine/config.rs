@@ -94,7 +94,11 @@ impl Engine {
 
     /// Goes by what an earlier engine had in force.
     pub(super) fn recall_configuration(&mut self) {
-        let kept = self.state.config.as_deref().and_then(|text| InForce::decode(text.as_bytes()));
+        let kept = self
+            .state
+            .config
+            .as_deref()
+            .and_then(|text| InForce::decode(text.as_bytes()));
         if let Some(in_force) = kept {
             self.configured.config = CATALOGUE.read_back(&in_force);
             self.configured.in_force = in_force;
@@ -270,7 +274,10 @@ impl Engine {
         let configured = &self.configured;
         let mut findings = Vec::new();
         if let Some(refused) = &configured.refused {
-            let told = refused.problems.iter().filter(|problem| problem.weight == Weight::Error);
+            let told = refused
+                .problems
+                .iter()
+                .filter(|problem| problem.weight == Weight::Error);
             let first = told.clone().next().map(ToString::to_string).unwrap_or_default();
             let more = told.count().saturating_sub(1) + refused.more_problems;
             let more = match more {
@@ -336,7 +343,10 @@ impl Engine {
             return Err(failed.clone());
         }
         let note = match &configured.refused {
-            Some(_) => format!("the files have mistakes; version {} stays in force", configured.in_force.version),
+            Some(_) => format!(
+                "the files have mistakes; version {} stays in force",
+                configured.in_force.version
+            ),
             None => format!("version {} is in force", configured.in_force.version),
         };
         self.note(id, &note);
@@ -383,3 +393,6 @@ fn finding(key: String, severity: Severity, title: String, evidence: String, rem
         unit: String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

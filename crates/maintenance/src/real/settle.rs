@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lle_core::config::{
-    CATALOGUE, Config, FILE_NAME, Layered, Merged, Name, Origin, Problem, RawConfig, Refused, Weight, theme_file,
+    CATALOGUE, Config, FILE_NAME, Layered, Merged, Name, Origin, Problem, RawConfig, Refused, Weight,
+    theme_file,
 };
 use lle_core::in_force::{self, InForce, Look};
 use lle_core::theme;
@@ -154,6 +155,11 @@ impl ConfigFiles {
             return true;
         }
         // Refused as they are, the files need not be read again either.
+        self.is_refused()
+    }
+
+    /// Whether the files were refused as they are now.
+    pub fn is_refused(&self) -> bool {
         let refused = draft::read_small(&self.refused());
         let document: serde_json::Value = refused
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
@@ -205,14 +211,19 @@ pub fn restore(files: &ConfigFiles, by: &Settler, number: u64) -> Result<ConfigF
     let bytes = held.bytes()?;
     let known = versions::read(&bytes).map_err(VersionsError::from)?;
     let names = known.versions.iter().map(|version| version.file);
-    let mut names: Vec<&str> = names.filter(|name| *name == FILE_NAME || name.starts_with("themes/")).collect();
+    let mut names: Vec<&str> = names
+        .filter(|name| *name == FILE_NAME || name.starts_with("themes/"))
+        .collect();
     names.sort_unstable();
     names.dedup();
     for name in names {
         let Some(path) = files.user.parent().map(|folder| folder.join(name)) else {
             continue;
         };
-        let then = known.versions.iter().rfind(|version| version.file == name && version.number <= number);
+        let then = known
+            .versions
+            .iter()
+            .rfind(|version| version.file == name && version.number <= number);
         let (content, from) = then.map_or((&[][..], 0), |version| (version.content, version.number));
         // A configuration that was not there yet says nothing now; a theme without a file is nobody's then.
         if name != FILE_NAME && content.is_empty() {
@@ -310,7 +321,10 @@ fn write_in_force(files: &ConfigFiles, in_force: &InForce) -> io::Result<()> {
 /// Keeps what the files say as versions; gives the newest number of those that are in force.
 fn keep(files: &ConfigFiles, held: &Held, by: &Settler, sources: &Sources) -> Result<u64, SettleError> {
     let system = files.system.display().to_string();
-    let theme = sources.theme.as_ref().map(|(name, text)| (theme_file_name(name), text));
+    let theme = sources
+        .theme
+        .as_ref()
+        .map(|(name, text)| (theme_file_name(name), text));
     let mut texts = vec![(system.as_str(), &sources.system), (FILE_NAME, &sources.user)];
     texts.extend(theme.as_ref().map(|(name, text)| (name.as_str(), *text)));
     let bytes = held.bytes()?;
@@ -332,7 +346,9 @@ fn keep(files: &ConfigFiles, held: &Held, by: &Settler, sources: &Sources) -> Re
 }
 
 fn newest<'n>(known: &Versions<'_>, names: impl Iterator<Item = &'n str>) -> u64 {
-    let numbers = names.filter_map(|name| known.newest(name)).map(|version| version.number);
+    let numbers = names
+        .filter_map(|name| known.newest(name))
+        .map(|version| version.number);
     numbers.max().unwrap_or(0)
 }
 
@@ -354,7 +370,10 @@ fn theme_file_name(name: &str) -> String {
 fn read_all(files: &ConfigFiles) -> Result<Sources, SettleError> {
     for _ in 0..READS_MAX {
         let sources = read_once(files);
-        let name = sources.theme.as_ref().map_or(theme::THEMES[0].name, |(name, _)| name);
+        let name = sources
+            .theme
+            .as_ref()
+            .map_or(theme::THEMES[0].name, |(name, _)| name);
         if files.stamps(name) == sources.stamps {
             return Ok(sources);
         }
@@ -389,7 +408,11 @@ fn read_once(files: &ConfigFiles) -> Sources {
         let path = files.theme(&name);
         stamps.push(stamp("theme", &path));
         let read = layers::theme(&path, ConfigFiles::user_trust());
-        let text = read.as_ref().ok().and_then(Option::as_ref).map(|found| found.text.clone());
+        let text = read
+            .as_ref()
+            .ok()
+            .and_then(Option::as_ref)
+            .map(|found| found.text.clone());
         sources.theme = Some((name.clone(), text));
         let look = match read {
             Ok(Some(found)) => {
@@ -499,7 +522,10 @@ pub fn at_version(files: &ConfigFiles, known: &Versions<'_>, number: u64) -> Opt
         let (found, _) = theme_file::read("", &text).ok()?;
         Some(look_of(&name, &found))
     });
-    let numbers = [system, user, theme].into_iter().flatten().map(|version| version.number);
+    let numbers = [system, user, theme]
+        .into_iter()
+        .flatten()
+        .map(|version| version.number);
     let newest = numbers.max()?;
     Some(config.in_force(newest, look, Vec::new()))
 }

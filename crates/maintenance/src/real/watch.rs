@@ -185,7 +185,8 @@ impl ConfigWatch {
                 | WatchFlags::ATTRIB;
             for folder in &folders {
                 // One that cannot be watched is looked at.
-                let _looked_at = inotify::add_watch(inotify, &folder.path, if folder.own { own } else { above });
+                let _looked_at =
+                    inotify::add_watch(inotify, &folder.path, if folder.own { own } else { above });
             }
         }
         self.armed = folders;
@@ -283,17 +284,25 @@ mod tests {
             fs::rename(below("beside"), below("config/config.toml")).unwrap();
         });
         check("a folder", &|| fs::create_dir(below("config/themes")).unwrap());
-        check("a theme", &|| fs::write(below("config/themes/mine.toml"), "").unwrap());
+        check("a theme", &|| {
+            fs::write(below("config/themes/mine.toml"), "").unwrap()
+        });
         fs::create_dir(below("dotfiles")).unwrap();
         fs::write(below("dotfiles/mine"), "").unwrap();
         check("a link", &|| {
             fs::remove_file(below("config/config.toml")).unwrap();
             std::os::unix::fs::symlink("../dotfiles/mine", below("config/config.toml")).unwrap();
         });
-        check("what the link leads to", &|| fs::write(below("dotfiles/mine"), "#").unwrap());
-        check("the folder's end", &|| fs::remove_dir_all(below("config")).unwrap());
+        check("what the link leads to", &|| {
+            fs::write(below("dotfiles/mine"), "#").unwrap()
+        });
+        check("the folder's end", &|| {
+            fs::remove_dir_all(below("config")).unwrap()
+        });
         check("its return", &|| fs::create_dir(below("config")).unwrap());
-        check("a file in it", &|| fs::write(below("config/config.toml"), "").unwrap());
+        check("a file in it", &|| {
+            fs::write(below("config/config.toml"), "").unwrap()
+        });
         fs::write(below("config/.config.toml.swp"), "").unwrap();
         watch.take(1);
         assert_eq!(watch.change, None, "not ours");
