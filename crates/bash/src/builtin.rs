@@ -19,6 +19,9 @@ const USAGE: c_int = 258;
 /// A HISTFILE smaller than this holds fewer commands than bash's list has room for out of the box.
 const LARGE_FILE: u64 = 1 << 20;
 
+/// What bash takes if nobody says, once the start-up files have run.
+const HISTSIZE_DEFAULT: &[u8] = b"500";
+
 struct Verb {
     name: &'static str,
     arguments: &'static str,
@@ -183,7 +186,7 @@ fn dispatch(args: &[String]) -> (c_int, String) {
         _ => {}
     }
     if let Some(lle) = state() {
-        lle.session.settings(&lle.settings);
+        lle.session.settings(&lle.settings, lle.configured.version());
     }
     (status, out)
 }
@@ -397,9 +400,10 @@ fn notice(lle: &mut Lle, args: &[String], _: &mut String) -> c_int {
 /// choice: `HISTFILESIZE` is set to what `HISTSIZE` would have made it.
 fn cap_list(lle: &Lle) {
     let bash = &lle.bash;
-    let (Some(size), Some(bind)) = (bash.variable(c"HISTSIZE"), bash.bind_variable) else {
+    let Some(bind) = bash.bind_variable else {
         return;
     };
+    let size = bash.variable(c"HISTSIZE").unwrap_or(HISTSIZE_DEFAULT);
     let most = lle.configured.list_max(bash);
     // A command takes two bytes at least.
     let large_file = if most < configured::LIST_MAX_DEFAULT {

@@ -197,11 +197,9 @@ impl Lle {
             self.configured.floor = found.version;
         }
         let version = self.configured.version().cast_signed();
-        self.session.record(|w| {
-            w.set(Gauge::ConfigBeganVersion, version);
-            w.set(Gauge::ConfigVersion, version);
-        });
+        self.session.record(|w| w.set(Gauge::ConfigBeganVersion, version));
         self.configure();
+        self.session.settings(&self.settings, self.configured.version());
     }
 
     /// Takes over what is published; true if what is shown changes with it.
@@ -211,9 +209,8 @@ impl Lle {
         };
         let taken = self.configured.take(published);
         let changed = taken && self.configure();
-        // Also what was in force already: the worker waits to hear it.
-        let version = self.configured.version().cast_signed();
-        self.session.record(|w| w.set(Gauge::ConfigVersion, version));
+        // Also where nothing changes: whoever looks is to see that it was taken.
+        self.session.settings(&self.settings, self.configured.version());
         changed
     }
 
@@ -235,7 +232,7 @@ impl Lle {
         prompt_command::set(command.unwrap_or_default());
         let switched = before != self.settings;
         if switched {
-            self.session.settings(&self.settings);
+            self.session.settings(&self.settings, self.configured.version());
         }
         let restyled = (!self.theme_chosen || self.configured.is_locked("theme")) && {
             let look = self.configured.theme(&bash);

@@ -85,7 +85,6 @@ fn load() {
     attribution::begin_start(bash);
     if let Some(lle) = lle::state() {
         lle.begin_configured();
-        lle.session.settings(&lle.settings);
         lle.follow_environment();
         if !has_terminal() {
             return;

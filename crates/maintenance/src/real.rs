@@ -233,6 +233,9 @@ impl Host for RealWorld {
     fn wake(&mut self, session: u64) {
         self.sessions.wake(session);
     }
+    fn wake_everyone(&mut self, _known: &[u64]) {
+        self.sessions.wake_everyone();
+    }
     fn bury(&mut self, session: u64) {
         self.sessions.bury(session);
     }

@@ -204,6 +204,11 @@ pub trait Host {
     /// Wakes a session that may be waiting for a key. Best effort: it looks at its next prompt anyway.
     fn wake(&mut self, session: u64);
 
+    /// Wakes every session, those that began since the last look as well; `known` are those that were seen.
+    fn wake_everyone(&mut self, known: &[u64]) {
+        known.iter().for_each(|session| self.wake(*session));
+    }
+
     /// Forgets a session that has died, after its last words were recorded.
     fn bury(&mut self, session: u64);
 

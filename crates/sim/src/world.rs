@@ -60,6 +60,8 @@ pub struct World {
     pub desired: Option<Desired>,
     /// Publishing fails.
     pub unpublishable: bool,
+    /// What the configuration's files come to; none if there are none.
+    pub config: Option<ConfigFound>,
     /// Calls into the world so far.
     pub calls: u64,
     /// The worker dies at this call.
@@ -93,6 +95,7 @@ impl World {
             jobs: Vec::new(),
             desired: None,
             unpublishable: false,
+            config: None,
             calls: 0,
             dies_at: None,
             violations: Vec::new(),
@@ -443,11 +446,15 @@ impl Host for Hands<'_> {
     }
 
     fn settle_config(&mut self, _now: Now) -> Result<Option<ConfigFound>, ConfigTrouble> {
-        if self.world.files.is_none() {
+        self.must_act("a change of the configuration");
+        if self.world.files.is_none() && self.world.config.is_none() {
             return Ok(None);
         }
         let cut = self.call(&|| "settle the configuration".into());
-        let found = self.world.files.as_mut().map(SimFiles::settle).transpose();
+        let found = match &mut self.world.files {
+            Some(files) => files.settle().map(Some),
+            None => Ok(self.world.config.clone()),
+        };
         self.after(cut, found)
     }
 

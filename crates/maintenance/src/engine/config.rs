@@ -406,3 +406,6 @@ fn finding(key: String, severity: Severity, title: String, evidence: String, rem
         unit: String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

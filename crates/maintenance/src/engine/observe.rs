@@ -729,6 +729,23 @@ impl Engine {
         }
     }
 
+    /// Idle sessions that go by another version of the configuration than the one that is published; none if no session
+    /// says which.
+    pub(crate) fn sessions_behind(&self, now: Now) -> Option<u32> {
+        let published = self.published.config()?.version;
+        let idle = self
+            .sessions
+            .values()
+            .filter(|session| session.is_alive() && session.is_idle(now));
+        let says = idle.filter_map(|session| session.window.gauge(Gauge::ConfigVersion));
+        let versions: Vec<i64> = says.collect();
+        let behind = versions
+            .iter()
+            .filter(|version| version.cast_unsigned() != published);
+        let behind = u32::try_from(behind.count()).unwrap_or(u32::MAX);
+        (!versions.is_empty()).then_some(behind)
+    }
+
     /// The sessions that are there: number, terminal, process.
     pub(crate) fn session_names(&self) -> impl Iterator<Item = (u64, &str, u32)> {
         self.sessions

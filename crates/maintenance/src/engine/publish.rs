@@ -134,7 +134,9 @@ impl Engine {
                 let mut woken: Vec<u64> = desired.trims.iter().map(|trim| trim.session).collect();
                 woken.extend(desired.alerts.iter().map(|alert| alert.session));
                 if concerns_all {
-                    woken.extend(self.session_names().map(|(session, ..)| session));
+                    let known: Vec<u64> = self.session_names().map(|(session, ..)| session).collect();
+                    world.wake_everyone(&known);
+                    woken.clear();
                 }
                 woken.sort_unstable();
                 woken.dedup();

@@ -161,6 +161,11 @@ impl ConfigFiles {
             return true;
         }
         // Refused as they are, the files need not be read again either.
+        self.is_refused()
+    }
+
+    /// Whether the files were refused as they are now.
+    pub fn is_refused(&self) -> bool {
         let refused = draft::read_small(&self.refused());
         let document: serde_json::Value = refused
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())

@@ -1,4 +1,4 @@
-//! The versions of the user's file: what it said, since when, by whom, and back to one of them.
+//! The versions of the user's files, and of the machine's: what they said, since when, by whom, and back to one of them.
 //!
 //! Invariant: a version that is taken up again is checked as a file is, and is a version of its own then.
 
@@ -27,6 +27,8 @@ const CONTEXT: usize = 3;
 #[derive(Debug, Serialize)]
 struct Row<'v> {
     number: u64,
+    /// Which file: yours, a theme's, or the machine's.
+    file: &'v str,
     wall_ns: i64,
     cause: &'static str,
     from: Option<u64>,
@@ -49,14 +51,10 @@ struct Log<'v> {
 pub(super) fn log(json: bool) -> Result<ExitCode, Failure> {
     let bytes = bytes()?;
     let read = versions::read(&bytes).map_err(|error| unreadable().because(error))?;
-    let rows = read
-        .versions
-        .iter()
-        .filter(|version| version.file == FILE_NAME)
-        .map(|version| {
-            let before = read.before(FILE_NAME, version.number);
-            row(version, before.map_or(&[][..], |before| before.content))
-        });
+    let rows = read.versions.iter().map(|version| {
+        let before = read.before(version.file, version.number);
+        row(version, before.map_or(&[][..], |before| before.content))
+    });
     let log = Log {
         versions: rows.collect(),
         damaged_bytes: read.damaged_bytes,
@@ -72,8 +70,12 @@ pub(super) fn log(json: bool) -> Result<ExitCode, Failure> {
         let verdict = row
             .verdict
             .map_or(String::new(), |verdict| format!(", {verdict}"));
+        let file = match row.file {
+            FILE_NAME => String::new(),
+            other => format!(" {}", show::safe(other)),
+        };
         out.push_str(&format!(
-            "#{} {}{from} {ago} ago, +{} -{} lines{verdict}\n",
+            "#{}{file} {}{from} {ago} ago, +{} -{} lines{verdict}\n",
             row.number, row.cause, row.lines_added, row.lines_removed
         ));
         out.push_str(&format!(
@@ -84,7 +86,7 @@ pub(super) fn log(json: bool) -> Result<ExitCode, Failure> {
         ));
     }
     if log.versions.is_empty() {
-        out.push_str("There are no versions yet: `lusush maint config set` makes the first ones.\n");
+        out.push_str("There are no versions yet: a file makes the first one.\n");
     }
     if log.damaged_bytes > 0 {
         out.push_str(&format!(
@@ -230,6 +232,7 @@ fn row<'v>(version: &Version<'v>, before: &[u8]) -> Row<'v> {
     };
     Row {
         number: version.number,
+        file: version.file,
         wall_ns: version.time_ns,
         cause: version.cause.name(),
         from: (version.from > 0).then_some(version.from),
