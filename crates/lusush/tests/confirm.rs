@@ -251,8 +251,9 @@ fn the_configured_command_runs_once_a_line_as_prompt_command_does() {
             press("do :; done; echo last $_\r", "[6] $");
             press("dropped\x03", "^C\n[6] $");
             press("eval 'echo $PS1'; unset PS1\r", "");
-            press("PS1='{$n} $ '\r", "{8} $");
-            press("jobs; echo \"<$!>\"\r", "<>\n{9} $");
+            // Without a PS1 nobody looks one up.
+            press("PS1='{$n} $ '\r", "{6} $");
+            press("jobs; echo \"<$!>\"\r", "<>\n{7} $");
         }
     }
 }

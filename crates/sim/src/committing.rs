@@ -311,7 +311,8 @@ impl Run {
             .and_then(|desired| desired.config.as_ref());
         if let (Some(in_force), Some(published)) = (in_force, published)
             && published.version != in_force
-            && !self.world.unpublishable
+            // A worker that begins and cannot keep what the file says leaves published what was.
+            && !self.world.files.as_ref().is_some_and(|files| files.unwritable)
         {
             broken.push(format!(
                 "published: version {}, and {in_force} is in force",
