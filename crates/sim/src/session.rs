@@ -147,6 +147,11 @@ impl SimSession {
         });
     }
 
+    /// A command begins to run.
+    pub fn run_something(&mut self) {
+        self.record(|recorder| recorder.set(Gauge::CommandRunning, 1));
+    }
+
     /// The command it ran has ended; nobody types.
     pub fn rest(&mut self) {
         self.record(|recorder| recorder.set(Gauge::CommandRunning, 0));
