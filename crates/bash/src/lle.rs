@@ -7,6 +7,7 @@
 use crate::cache::Cache;
 use crate::clock;
 use crate::complete::{Completed, Job};
+use crate::configured::Configured;
 use crate::frame::Frame;
 use crate::hooks::Hooks;
 use crate::idle::Idle;
@@ -19,7 +20,7 @@ use crate::prompt_clock::PromptClock;
 use crate::rounds::Round;
 use crate::session::Session;
 use crate::symbols::Bash;
-use crate::theme::{self, Role, Theme};
+use crate::theme::{Role, Theme};
 use crate::view::{self, Extent, Picture};
 use lle_core::lever::Lever;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -28,7 +29,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 const LONG_LINE: usize = 8 * 1024;
 
 /// What the user can switch, `lle set`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) suggest: bool,
     pub(crate) multiline: bool,
@@ -49,6 +50,7 @@ pub(crate) struct Lle {
     pub(crate) commands: Commands,
     pub(crate) painter: Painter,
     pub(crate) settings: Settings,
+    pub(crate) configured: Configured,
     pub(crate) session: Session,
     pub(crate) menu: Option<Menu>,
     pub(crate) job: Option<Job>,
@@ -88,7 +90,7 @@ pub(crate) struct Lle {
     /// The prompt shown was a message while readline was in a state that has one.
     in_message: bool,
     /// The user chose the theme by `lle theme`.
-    theme_chosen: bool,
+    pub(crate) theme_chosen: bool,
     /// The next Tab is for readline's own completion: LLE's wants the terminal.
     pub(crate) complete_in_shell: bool,
     /// The process this session is; forked children are not.
@@ -127,6 +129,7 @@ impl Lle {
                 private: false,
                 attribute: true,
             },
+            configured: Configured::default(),
             session,
             menu: None,
             job: None,
@@ -223,6 +226,22 @@ impl Lle {
     /// True if the last paint left something for [`Lle::enrich`] to look up.
     pub(crate) fn owes_lookups(&self) -> bool {
         (self.names_open || self.search_open) && self.bash.is(crate::abi::state::READCMD)
+    }
+
+    /// Shows the line as it is under what is in force now: the theme, colours and suggestion. Called when no key waits.
+    pub(crate) fn paint_again(&mut self) {
+        if !self.hooks.armed() || !self.painter.is_valid() {
+            return;
+        }
+        let line = self.bash.line();
+        if line.len() < self.session.levers.size(Lever::HighlightFullBelowBytes) {
+            self.color(line, true, clock::now());
+        } else {
+            self.color_later(line);
+        }
+        self.keep_suggestion(line);
+        self.show(line, self.bash.point());
+        self.enrich();
     }
 
     /// Takes note that a key is read for the message that is shown.
@@ -501,20 +520,12 @@ impl Lle {
         }
     }
 
-    /// Switches the look.
-    pub(crate) fn set_theme(&mut self, theme: &'static Theme) {
-        self.theme_chosen = true;
-        self.painter.theme = theme;
-    }
-
     /// Takes over what the shell's variables say now: start-up files and users set them after LLE was loaded.
     pub(crate) fn follow_environment(&mut self) {
         let (declined, utf8) = crate::load::environment(&self.bash);
         self.declined = declined;
         self.utf8 = utf8;
-        if !self.theme_chosen {
-            self.painter.theme = theme_from_environment(&self.bash);
-        }
+        self.configure();
     }
 
     /// Closes whatever hangs on the line being typed: menu, completion, suggestion.
@@ -527,17 +538,6 @@ impl Lle {
             job.cancel();
         }
     }
-}
-
-/// Chooses the theme from `NO_COLOR` and `LUSUSH_THEME`.
-pub(crate) fn theme_from_environment(bash: &Bash) -> &'static Theme {
-    let named = bash
-        .variable(c"LUSUSH_THEME")
-        .and_then(|n| theme::find(std::str::from_utf8(n).ok()?));
-    if bash.variable(c"NO_COLOR").is_some_and(|v| !v.is_empty()) {
-        return theme::find(theme::MONO).unwrap_or(&theme::THEMES[0]);
-    }
-    named.unwrap_or(&theme::THEMES[0])
 }
 
 /// Writes everything, waiting where the terminal is slow; a terminal that is gone ends it.

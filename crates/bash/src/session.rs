@@ -522,8 +522,10 @@ impl Session {
     }
 
     /// Keeps what is switched where others can read it.
-    pub(crate) fn settings(&mut self, s: &crate::lle::Settings) {
+    /// `version` is the configuration's that they are of, in the same batch: nobody reads half of two.
+    pub(crate) fn settings(&mut self, s: &crate::lle::Settings, version: u64) {
         self.flight.update(|w| {
+            w.set(Gauge::ConfigVersion, version.cast_signed());
             w.set(Gauge::SuggestOn, i64::from(s.suggest));
             w.set(Gauge::MultilineOn, i64::from(s.multiline));
             w.set(Gauge::HighlightOn, i64::from(s.highlight));
