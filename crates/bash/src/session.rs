@@ -581,6 +581,11 @@ impl Session {
         first
     }
 
+    /// What LLE and the configuration's own command took of a prompt.
+    pub(crate) fn prompt_took(&self, own_ns: u64) {
+        self.flight.update(|w| w.stage(Stage::PromptOwn, own_ns));
+    }
+
     /// What a prompt, or the start, took and what it was spent on.
     pub(crate) fn divided(&self, of: Parted, whole_ns: u64, parts: &Table) {
         parts.with_parts(|parts| self.flight.update(|w| w.parts(of, whole_ns, parts)));
