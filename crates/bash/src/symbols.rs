@@ -6,7 +6,7 @@
 //! Invariant: a [`Bash`] exists only if every required symbol was found; optional ones are `Option`.
 
 use crate::abi::{
-    CommandFn, DisplayMatchesFn, Function, GetcFn, HistEntry, HookFn, KeymapEntry, PrepFn, QuoteFn, ShellVar,
+    Builtin, CommandFn, DisplayMatchesFn, Function, GetcFn, HistEntry, HookFn, KeymapEntry, PrepFn, QuoteFn, ShellVar,
     VoidFn,
 };
 use libc::{FILE, c_char, c_int, c_ulong, c_void};
@@ -161,6 +161,8 @@ optional {
     printed_except_trap c"the_printed_command_except_trap": *mut *mut c_char = "what a prompt spends its time on";
     array_reference c"array_reference": unsafe extern "C-unwind" fn(*mut c_void, i64) -> *mut c_char = "what a prompt spends its time on";
     line_number c"executing_line_number": unsafe extern "C-unwind" fn() -> c_int = "what a start spends its time on";
+    source_level c"sourcelevel": *mut c_int = "how far a start has come";
+    builtin_address c"builtin_address_internal": unsafe extern "C-unwind" fn(*const c_char, c_int) -> *mut Builtin = "a start with the last good files";
     login_shell c"login_shell": *mut c_int = "lusush -l";
 }
 }

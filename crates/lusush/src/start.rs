@@ -6,77 +6,146 @@
 //! Invariant: whatever the disk does, there is an answer. Without a place for records the files on disk are
 //! read as bash would, and the user is told.
 
+mod sourced;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lle_core::start::{self, Decision, Start, Use};
+use lle_log::versions::Verdict;
 
 use crate::launch_script::Source;
 use crate::paths::{self, create_folder};
-use crate::start_record::{self, Began, DRAFT, File, Record};
+use crate::start_file::{self, File, INPUTRC, NOTHING};
+use crate::start_record::{self, Began, DRAFT, Record};
+use crate::start_versions::State;
+use crate::{start_story, start_versions};
 
 /// The files of a login shell, of which bash reads the first that it can.
-const PROFILES: [&str; 3] = [".bash_profile", ".bash_login", ".profile"];
-const RC: &str = ".bashrc";
+pub(crate) const PROFILES: [&str; 3] = [".bash_profile", ".bash_login", ".profile"];
+pub(crate) const RC: &str = ".bashrc";
 const GOOD: &str = "good";
 /// An unfinished record older than this is a start that was killed while writing it, in nanoseconds.
 const DRAFT_AGE_MAX_NS: i64 = 60 * 1_000_000_000;
 
 /// What a shell is to read.
+#[derive(Debug, Default)]
 pub(crate) struct Files {
     /// The files, in order.
     pub(crate) sources: Vec<Source>,
+    /// What readline reads in place of its own, if anything.
+    pub(crate) inputrc: Option<PathBuf>,
+    /// What is read in place of files that these read.
+    pub(crate) instead: Vec<(PathBuf, PathBuf)>,
     /// Where LLE says that a prompt was reached.
     pub(crate) start_dir: Option<PathBuf>,
     /// What to tell the user first, with its newline.
     pub(crate) message: Option<String>,
 }
 
+/// What bash and readline would read by themselves, and what they would wait for.
+struct Found {
+    home: PathBuf,
+    /// The file of a login shell that is read.
+    profile: Option<&'static str>,
+    files: Vec<File>,
+    /// What is left out, and what it is.
+    endless: Vec<(&'static str, &'static str)>,
+}
+
+impl Found {
+    fn look(home: PathBuf, login: bool) -> Self {
+        let mut found = Self {
+            home,
+            profile: None,
+            files: Vec::new(),
+            endless: Vec::new(),
+        };
+        if login {
+            found.profile = PROFILES.into_iter().find(|name| found.read(name));
+        }
+        found.read(RC);
+        found.read(INPUTRC);
+        found
+    }
+
+    /// Says whether bash finds something of that name that it can read.
+    fn read(&mut self, name: &'static str) -> bool {
+        let path = start_file::path_of(name, &self.home);
+        match File::read(name, path) {
+            Ok(file) => {
+                let is_there = file.is_some();
+                self.files.extend(file);
+                is_there
+            }
+            Err(what) => {
+                self.endless.push((name, what));
+                false
+            }
+        }
+    }
+
+    fn is_endless(&self, name: &str) -> bool {
+        self.endless.iter().any(|(endless, _)| *endless == name)
+    }
+
+    /// The files on disk, but for what bash would wait for.
+    fn sources(&self, login: bool) -> Vec<Source> {
+        let rc = (!self.is_endless(RC)).then_some(Source::Home(RC));
+        match (login, self.profile) {
+            (false, _) => rc.into_iter().collect(),
+            (true, None) => vec![system_profile()],
+            (true, Some(profile)) => vec![system_profile(), Source::Home(profile)],
+        }
+    }
+
+    fn inputrc(&self) -> Option<PathBuf> {
+        self.is_endless(INPUTRC).then(|| NOTHING.into())
+    }
+
+    /// Says what is left out.
+    fn left_out(&self) -> String {
+        let line = |(name, what): &(&str, &str)| {
+            format!("lusush: ~/{name} is {what}, and reading it may never end: it is left out.\n")
+        };
+        self.endless.iter().map(line).collect()
+    }
+}
+
 /// Decides what an interactive shell reads, and records that it is starting.
 ///
 /// `watched` says that LLE will see the prompt: otherwise nothing is recorded.
 pub(crate) fn begin(login: bool, retry: bool, watched: bool, shell: &Path, home: Option<PathBuf>) -> Files {
-    let home = home.unwrap_or_default();
-    let readable = |name: &&str| std::fs::File::open(home.join(name)).is_ok();
-    let profile = if login {
-        PROFILES.into_iter().find(readable)
+    let found = Found::look(home.unwrap_or_default(), login);
+    let (sources, inputrc, left_out) = (found.sources(login), found.inputrc(), found.left_out());
+    // A profile that reads ~/.bashrc by name must not wait for it either.
+    let instead: Vec<_> = found
+        .is_endless(RC)
+        .then(|| (found.home.join(RC), NOTHING.into()))
+        .into_iter()
+        .collect();
+    let unguarded = Files {
+        sources,
+        inputrc,
+        instead,
+        ..Files::default()
+    };
+    let mut files = if !watched || found.files.is_empty() {
+        unguarded
     } else {
-        None
-    };
-    let current = || match (login, profile) {
-        (false, _) => vec![Source::Home(RC)],
-        (true, None) => vec![system_profile()],
-        (true, Some(profile)) => vec![system_profile(), Source::Home(profile)],
-    };
-    let unguarded = |message| Files {
-        sources: current(),
-        start_dir: None,
-        message,
-    };
-    if !watched {
-        return unguarded(None);
-    }
-    let names: Vec<_> = if login {
-        profile.into_iter().chain([RC]).collect()
-    } else {
-        vec![RC]
-    };
-    let guarded = (|| {
-        let files = names
-            .iter()
-            .filter_map(|name| File::read(&home, name).transpose());
-        let files: Vec<_> = files.collect::<io::Result<_>>()?;
-        if files.is_empty() {
-            return Ok(unguarded(None));
+        match Guard::of(found, login).and_then(|guard| guard.begin(retry, shell, &unguarded)) {
+            Ok(guarded) => guarded,
+            Err(error) => Files {
+                message: Some(format!("lusush: start-up files are not guarded: {error}.\n")),
+                ..unguarded
+            },
         }
-        Guard::of(files, login)?.begin(retry, shell, &current)
-    })();
-    guarded.unwrap_or_else(|error: io::Error| {
-        unguarded(Some(format!(
-            "lusush: start-up files are not guarded: {error}.\n"
-        )))
-    })
+    };
+    if !left_out.is_empty() {
+        files.message = Some(left_out + &files.message.unwrap_or_default());
+    }
+    files
 }
 
 fn system_profile() -> Source {
@@ -89,17 +158,48 @@ fn system_profile() -> Source {
 /// The records cannot be read.
 pub(crate) fn told() -> io::Result<Option<String>> {
     let home = paths::home().ok_or_else(|| io::Error::other("there is no home folder"))?;
-    let Some(file) = File::read(&home, RC)? else {
+    let found = Found::look(home, false);
+    if found.files.is_empty() {
         return Ok(None);
-    };
-    let guard = Guard::of(vec![file], false)?;
+    }
+    let guard = Guard::of(found, false)?;
     if !guard.starts.exists() {
         return Ok(None);
     }
     let now_ns = now_ns();
-    let found = guard.look(now_ns)?;
-    let (decision, _) = guard.decide(&found, false, now_ns, &start_record::boot()?);
-    Ok(guard.message(&decision, now_ns))
+    let records = guard.look(now_ns)?;
+    let (decision, good) = guard.decide(&records, false, now_ns, &start_record::boot()?);
+    Ok(guard.message(&decision, &records, good.as_ref(), now_ns))
+}
+
+/// Every state of start-up files that the guard knows of, with what became of it; what the files hold now is last.
+pub(crate) fn states(home: &Path) -> Vec<State> {
+    let (now_ns, boot) = (now_ns(), start_record::boot().unwrap_or_default());
+    let mut states: Vec<State> = Vec::new();
+    let mut now: Vec<State> = Vec::new();
+    for login in [false, true] {
+        let Ok(guard) = Guard::of(Found::look(home.to_owned(), login), login) else {
+            continue;
+        };
+        let good = guard.good().map(|good| start_versions::copies(home, &good, Verdict::Confirmed));
+        let good = good.unwrap_or_default();
+        let records = guard.look(now_ns).map(|found| found.records).unwrap_or_default();
+        for record in &records {
+            let start = record.look(&boot);
+            let verdict = match (start.reached, start::failure(&start, now_ns)) {
+                (Some(start::Reached::Ready), _) => Verdict::Confirmed,
+                (_, Some(_)) => Verdict::TakenBack,
+                _ => continue,
+            };
+            let copies = start_versions::copies(home, record, verdict);
+            states.extend(copies.into_iter().filter(|state| !good.iter().any(|good| good.says(state))));
+        }
+        states.splice(0..0, good);
+        let current = start_versions::current(home, &guard.files, None);
+        now.extend(current.into_iter().filter(|state| !now.iter().any(|known| known.says(state))).collect::<Vec<_>>());
+    }
+    states.extend(now);
+    states
 }
 
 fn now_ns() -> i64 {
@@ -109,14 +209,15 @@ fn now_ns() -> i64 {
 }
 
 /// The records of one kind of start, and the files it would read now.
-struct Guard {
+pub(crate) struct Guard {
     starts: PathBuf,
+    home: PathBuf,
     files: Vec<File>,
     login: bool,
 }
 
 /// What lies among the records.
-struct Found {
+struct Records {
     /// The earlier starts, oldest first.
     records: Vec<Record>,
     /// What is no record.
@@ -124,15 +225,22 @@ struct Found {
 }
 
 impl Guard {
-    fn of(files: Vec<File>, login: bool) -> io::Result<Self> {
+    fn of(found: Found, login: bool) -> io::Result<Self> {
         let state = paths::folders().state.map_err(io::Error::other)?;
         let starts = state
             .join("start")
             .join(if login { "login" } else { "interactive" });
-        Ok(Self { starts, files, login })
+        let mut guard = Self {
+            starts,
+            home: found.home,
+            files: found.files,
+            login,
+        };
+        guard.add_sourced();
+        Ok(guard)
     }
 
-    fn begin(self, retry: bool, shell: &Path, current: &dyn Fn() -> Vec<Source>) -> io::Result<Files> {
+    fn begin(self, retry: bool, shell: &Path, current: &Files) -> io::Result<Files> {
         let now_ns = now_ns();
         let boot = start_record::boot()?;
         let found = match self.look(now_ns) {
@@ -152,31 +260,44 @@ impl Guard {
         } else {
             good
         };
+        if decision.promote.is_some() || decision.because.is_some() {
+            start_versions::keep(&self.home, good.as_ref(), &self.files, decision.because.is_some());
+        }
+        let message = self.message(&decision, &found, good.as_ref(), now_ns);
         let began = Began {
             shell,
             ns: now_ns,
             boot: &boot,
         };
         let write = |ran, copies| start_record::write(&self.starts, &began, ran, copies, spare);
-        let (sources, start_dir) = match (decision.use_, good) {
+        let rescue = Files {
+            sources: if self.login { vec![system_profile()] } else { Vec::new() },
+            inputrc: Some(NOTHING.into()),
+            ..Files::default()
+        };
+        let files = match (decision.use_, good) {
             (Use::Current, good) => {
-                let ran = start_record::version(&self.files);
+                let ran = start_file::version(&self.files);
                 let copied = good.is_some_and(|good| good.ran() == ran);
                 let dir = write(ran, if copied { &[] } else { &self.files })?;
-                (current(), Some(dir))
+                Files {
+                    sources: current.sources.clone(),
+                    inputrc: current.inputrc.clone(),
+                    instead: current.instead.clone(),
+                    start_dir: Some(dir),
+                    message: None,
+                }
             }
-            (Use::LastGood, Some(good)) => {
-                let dir = write(good.ran(), &[]).ok();
-                (self.good_sources(&good), dir)
-            }
-            (Use::LastGood | Use::Nothing, _) if self.login => (vec![system_profile()], None),
-            (Use::LastGood | Use::Nothing, _) => (Vec::new(), None),
+            (Use::LastGood, Some(good)) => Files {
+                start_dir: write(good.ran(), &[]).ok(),
+                sources: self.good_sources(&good),
+                inputrc: self.good_inputrc(&good).or(current.inputrc.clone()),
+                instead: self.good_instead(&good, &found),
+                message: None,
+            },
+            (Use::LastGood | Use::Nothing, _) => rescue,
         };
-        Ok(Files {
-            sources,
-            start_dir,
-            message: self.message(&decision, now_ns),
-        })
+        Ok(Files { message, ..files })
     }
 
     fn good(&self) -> Option<Record> {
@@ -184,27 +305,41 @@ impl Guard {
     }
 
     /// Decides, and gives the good copy it knew of.
-    fn decide(&self, found: &Found, retry: bool, now_ns: i64, boot: &str) -> (Decision, Option<Record>) {
+    fn decide(&self, found: &Records, retry: bool, now_ns: i64, boot: &str) -> (Decision, Option<Record>) {
         let starts: Vec<Start> = found.records.iter().map(|record| record.look(boot)).collect();
-        let current = start_record::version(&self.files);
+        let current = start_file::version(&self.files);
         let good = self.good();
         let ran = good.as_ref().map(Record::ran);
         (start::decide(&starts, current, ran, retry, now_ns), good)
     }
 
-    fn message(&self, decision: &Decision, now_ns: i64) -> Option<String> {
-        let names: Vec<_> = self.files.iter().map(|file| format!("~/{}", file.name)).collect();
-        start::message(decision, &names.join(" and "), now_ns)
+    fn message(
+        &self,
+        decision: &Decision,
+        found: &Records,
+        good: Option<&Record>,
+        now_ns: i64,
+    ) -> Option<String> {
+        let (_, began_ns) = decision.because?;
+        let of_bash = self.files.iter().filter(|file| !file.is_sourced());
+        let mut names: Vec<_> = of_bash.map(|file| file.shown(&self.home)).collect();
+        // What readline reads is named where nothing else is read, or where it is what changed.
+        if names.len() > 1 {
+            names.retain(|name| !name.ends_with(INPUTRC));
+        }
+        let failed = found.records.iter().rfind(|record| record.began_ns() == began_ns);
+        let known = start_story::known(&self.home, &self.files, good, failed);
+        start::message(decision, &names.join(" and "), &known, now_ns)
     }
 
-    fn look(&self, now_ns: i64) -> io::Result<Found> {
+    fn look(&self, now_ns: i64) -> io::Result<Records> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.starts)? {
             names.extend(entry?.file_name().into_string());
         }
         // An id begins with the time, at a fixed width.
         names.sort_unstable();
-        let mut found = Found {
+        let mut found = Records {
             records: Vec::new(),
             rubbish: Vec::new(),
         };
@@ -229,7 +364,7 @@ impl Guard {
     }
 
     /// Carries out what was decided about the records; keeps one without copies, if there is one, for this start.
-    fn tidy<'a>(&self, found: &'a Found, decision: &Decision) -> Option<&'a Path> {
+    fn tidy<'a>(&self, found: &'a Records, decision: &Decision) -> Option<&'a Path> {
         let discarded = || decision.discard.iter().map(|&index| &found.records[index]);
         let spare = discarded()
             .find(|record| record.has_no_copies())

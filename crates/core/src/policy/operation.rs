@@ -74,6 +74,7 @@ operations! {
     Optimize, "optimize", Operate, "Tries a lever, or ends a trial.";
     Cancel, "cancel", Operate, "Ends a run of a task, or takes it off the schedule.";
     Acknowledge, "acknowledge", Operate, "Takes note of an alert.";
+    RestoreRc, "restore-rc", Operate, "Makes a start-up file say again what a version said.";
     SignOff, "sign-off", Operate, "Signs a review off.";
     Schedule, "schedule", Administer, "Changes when a task runs.";
     Enable, "enable", Administer, "Lets a task run on its schedule.";
