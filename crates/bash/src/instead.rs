@@ -105,10 +105,14 @@ fn of(asked: &[u8]) -> Option<Vec<u8>> {
     // Without a slash bash looks in PATH.
     let path = match asked.contains(&b'/') {
         true if path.is_absolute() => path.to_owned(),
-        true => std::env::current_dir().ok()?.join(path.strip_prefix(".").unwrap_or(path)),
+        true => std::env::current_dir()
+            .ok()?
+            .join(path.strip_prefix(".").unwrap_or(path)),
         false => return None,
     };
     let instead = INSTEAD.lock().ok()?;
-    let found = instead.iter().find(|(from, _)| *from == path.as_os_str().as_bytes());
+    let found = instead
+        .iter()
+        .find(|(from, _)| *from == path.as_os_str().as_bytes());
     found.map(|(_, to)| to.clone())
 }

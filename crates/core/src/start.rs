@@ -342,8 +342,8 @@ mod tests {
     fn the_message_says_what_when_and_what_to_do_in_eighty_columns() {
         let check = |failed: char, good, expect: &str| {
             let decision = decide(&starts(&[(Some(NEW), failed)]), NEW, good, false, NOW);
-            let text =
-                message(&decision, "~/.bash_profile and ~/.bashrc", "", NOW).expect("there is something to say");
+            let text = message(&decision, "~/.bash_profile and ~/.bashrc", "", NOW)
+                .expect("there is something to say");
             assert!(text.lines().all(|line| line.len() <= 80), "{text}");
             assert!(text.contains(expect), "{text}");
             assert!(

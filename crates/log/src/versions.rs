@@ -302,7 +302,10 @@ impl<'a> Versions<'a> {
         }
         let gone = newest.len().checked_sub(files_max).filter(|gone| *gone > 0)?;
         let gone: Vec<&str> = newest[..gone].iter().map(|version| version.file).collect();
-        let kept = self.versions.iter().filter(|version| !gone.contains(&version.file));
+        let kept = self
+            .versions
+            .iter()
+            .filter(|version| !gone.contains(&version.file));
         self.written(&kept.collect::<Vec<_>>())
     }
 
@@ -394,13 +397,28 @@ mod tests {
     fn files_that_were_let_be_longest_go() {
         let mut bytes = Vec::new();
         for (number, file) in (1..).zip(["a", "b", "a", "c"]) {
-            encode(&mut bytes, &Version { file, ..version(number, b"x") }).unwrap();
+            encode(
+                &mut bytes,
+                &Version {
+                    file,
+                    ..version(number, b"x")
+                },
+            )
+            .unwrap();
         }
         let files = |bytes: &[u8]| -> Vec<String> {
-            read(bytes).unwrap().versions.iter().map(|version| version.file.to_owned()).collect()
+            read(bytes)
+                .unwrap()
+                .versions
+                .iter()
+                .map(|version| version.file.to_owned())
+                .collect()
         };
         assert_eq!(read(&bytes).unwrap().of_fewer_files(3), None);
-        assert_eq!(files(&read(&bytes).unwrap().of_fewer_files(2).unwrap()), ["a", "a", "c"]);
+        assert_eq!(
+            files(&read(&bytes).unwrap().of_fewer_files(2).unwrap()),
+            ["a", "a", "c"]
+        );
         assert_eq!(files(&read(&bytes).unwrap().of_fewer_files(1).unwrap()), ["c"]);
     }
 

@@ -205,7 +205,17 @@ mod tests {
             instead: &[("/h/it's".into(), "/s/good/sourced-1".into())],
             sources: &[Source::At("/s/good/bashrc".into())],
         };
-        insta::assert_snapshot!(String::from_utf8(script.text()).unwrap(), @"");
+        insta::assert_snapshot!(String::from_utf8(script.text()).unwrap(), @r#"
+        exec 3<&-
+        if enable -f '/l.so' lle maint; then :
+        lle instead '/h/it'\''s' '/s/good/sourced-1'
+        else
+        printf '%s\n' 'lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.' >&2
+        fi
+        INPUTRC='/s/good/inputrc' bind -l >/dev/null 2>&1
+        if [ -r '/s/good/bashrc' ]; then . '/s/good/bashrc'; fi
+        eval 'if type lle; then lle ready; fi >/dev/null 2>&1' "; case $? in 0) ;; *) (exit $?) ;; esac"
+        "#);
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl Found {
     /// Says what is left out.
     fn left_out(&self) -> String {
         let line = |(name, what): &(&str, &str)| {
-            format!("lusush: ~/{name} is {what}, and reading it may never end: it is left out.\n")
+            format!("lusush: ~/{name} is left out: it is {what},\n        and reading it may never end.\n")
         };
         self.endless.iter().map(line).collect()
     }
@@ -162,13 +162,14 @@ pub(crate) fn told() -> io::Result<Option<String>> {
     if found.files.is_empty() {
         return Ok(None);
     }
-    let guard = Guard::of(found, false)?;
+    let mut guard = Guard::of(found, false)?;
     if !guard.starts.exists() {
         return Ok(None);
     }
     let now_ns = now_ns();
-    let records = guard.look(now_ns)?;
-    let (decision, good) = guard.decide(&records, false, now_ns, &start_record::boot()?);
+    let (records, boot) = (guard.look(now_ns)?, start_record::boot()?);
+    guard.add_sourced(&records, &boot);
+    let (decision, good) = guard.decide(&records, false, now_ns, &boot);
     Ok(guard.message(&decision, &records, good.as_ref(), now_ns))
 }
 
@@ -178,13 +179,16 @@ pub(crate) fn states(home: &Path) -> Vec<State> {
     let mut states: Vec<State> = Vec::new();
     let mut now: Vec<State> = Vec::new();
     for login in [false, true] {
-        let Ok(guard) = Guard::of(Found::look(home.to_owned(), login), login) else {
+        let Ok(mut guard) = Guard::of(Found::look(home.to_owned(), login), login) else {
             continue;
         };
-        let good = guard.good().map(|good| start_versions::copies(home, &good, Verdict::Confirmed));
+        let good = guard
+            .good()
+            .map(|good| start_versions::copies(home, &good, Verdict::Confirmed));
         let good = good.unwrap_or_default();
-        let records = guard.look(now_ns).map(|found| found.records).unwrap_or_default();
-        for record in &records {
+        let found = guard.look(now_ns).unwrap_or_default();
+        guard.add_sourced(&found, &boot);
+        for record in &found.records {
             let start = record.look(&boot);
             let verdict = match (start.reached, start::failure(&start, now_ns)) {
                 (Some(start::Reached::Ready), _) => Verdict::Confirmed,
@@ -192,11 +196,20 @@ pub(crate) fn states(home: &Path) -> Vec<State> {
                 _ => continue,
             };
             let copies = start_versions::copies(home, record, verdict);
-            states.extend(copies.into_iter().filter(|state| !good.iter().any(|good| good.says(state))));
+            states.extend(
+                copies
+                    .into_iter()
+                    .filter(|state| !good.iter().any(|good| good.says(state))),
+            );
         }
         states.splice(0..0, good);
         let current = start_versions::current(home, &guard.files, None);
-        now.extend(current.into_iter().filter(|state| !now.iter().any(|known| known.says(state))).collect::<Vec<_>>());
+        now.extend(
+            current
+                .into_iter()
+                .filter(|state| !now.iter().any(|known| known.says(state)))
+                .collect::<Vec<_>>(),
+        );
     }
     states.extend(now);
     states
@@ -217,6 +230,7 @@ pub(crate) struct Guard {
 }
 
 /// What lies among the records.
+#[derive(Default)]
 struct Records {
     /// The earlier starts, oldest first.
     records: Vec<Record>,
@@ -230,17 +244,15 @@ impl Guard {
         let starts = state
             .join("start")
             .join(if login { "login" } else { "interactive" });
-        let mut guard = Self {
+        Ok(Self {
             starts,
             home: found.home,
             files: found.files,
             login,
-        };
-        guard.add_sourced();
-        Ok(guard)
+        })
     }
 
-    fn begin(self, retry: bool, shell: &Path, current: &Files) -> io::Result<Files> {
+    fn begin(mut self, retry: bool, shell: &Path, current: &Files) -> io::Result<Files> {
         let now_ns = now_ns();
         let boot = start_record::boot()?;
         let found = match self.look(now_ns) {
@@ -251,6 +263,7 @@ impl Guard {
             }
             found => found?,
         };
+        self.add_sourced(&found, &boot);
         let (decision, good) = self.decide(&found, retry, now_ns, &boot);
         let spare = self.tidy(&found, &decision);
 
@@ -271,7 +284,11 @@ impl Guard {
         };
         let write = |ran, copies| start_record::write(&self.starts, &began, ran, copies, spare);
         let rescue = Files {
-            sources: if self.login { vec![system_profile()] } else { Vec::new() },
+            sources: if self.login {
+                vec![system_profile()]
+            } else {
+                Vec::new()
+            },
             inputrc: Some(NOTHING.into()),
             ..Files::default()
         };
@@ -339,10 +356,7 @@ impl Guard {
         }
         // An id begins with the time, at a fixed width.
         names.sort_unstable();
-        let mut found = Records {
-            records: Vec::new(),
-            rubbish: Vec::new(),
-        };
+        let mut found = Records::default();
         for name in names.iter().filter(|name| *name != GOOD) {
             let dir = self.starts.join(name);
             let began_ns = |id: &str| {

@@ -173,9 +173,19 @@ pub(crate) mod tests {
     fn what_a_shell_would_wait_for_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
-        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
         assert_eq!(File::read(".bashrc", pipe).unwrap_err(), "a pipe");
         assert!(File::read(".bashrc", folder.path().to_owned()).unwrap().is_none());
-        assert!(File::read(".bashrc", folder.path().join("none")).unwrap().is_none());
+        assert!(
+            File::read(".bashrc", folder.path().join("none"))
+                .unwrap()
+                .is_none()
+        );
     }
 }

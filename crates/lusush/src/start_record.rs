@@ -73,7 +73,11 @@ impl Record {
         let mut page = vec![0; trace::BYTES];
         let file = OpenOptions::new()
             .read(true)
-            .custom_flags((rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed())
+            .custom_flags(
+                (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK)
+                    .bits()
+                    .cast_signed(),
+            )
             .open(self.dir.join(trace::NAME));
         let length = file.ok()?.read(&mut page).ok()?;
         trace::read(&page[..length], self.begun.began_ns)
@@ -165,7 +169,10 @@ pub(crate) fn write(
             }
         }
         for file in copies {
-            write_file(&draft.join(copy_name(&file.name)), file.bytes().unwrap_or_default())?;
+            write_file(
+                &draft.join(copy_name(&file.name)),
+                file.bytes().unwrap_or_default(),
+            )?;
         }
         write_file(&draft.join("begun"), &serde_json::to_vec(&begun)?)?;
         std::fs::rename(&draft, &dir)

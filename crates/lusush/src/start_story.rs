@@ -39,7 +39,10 @@ pub(crate) fn known(home: &Path, files: &[File], good: Option<&Record>, failed: 
     let changed = good.map(|good| changed(home, files, good)).unwrap_or_default();
     let mut out = place.unwrap_or_default();
     if good.is_some() && changed.is_empty() {
-        row(&mut out, "The files are as they were when a prompt was last reached with them.");
+        row(
+            &mut out,
+            "The files are as they were when a prompt was last reached with them.",
+        );
     }
     if !changed.is_empty() {
         row(&mut out, "What changed since a prompt was last reached:");
@@ -64,7 +67,10 @@ pub(crate) fn changed(home: &Path, files: &[File], good: &Record) -> Vec<Changed
         .filter_map(|(name, copy)| Some((name.to_owned(), std::fs::read(copy).ok()?)))
         .collect();
     let now = files.iter().filter_map(|file| {
-        let before = copies.iter().find(|(name, _)| *name == file.name).map(|(_, bytes)| bytes);
+        let before = copies
+            .iter()
+            .find(|(name, _)| *name == file.name)
+            .map(|(_, bytes)| bytes);
         let same = before.is_some_and(|before| Some(before.as_slice()) == file.bytes());
         (!same).then(|| Changed {
             file: file.shown(home),
@@ -72,7 +78,9 @@ pub(crate) fn changed(home: &Path, files: &[File], good: &Record) -> Vec<Changed
             now: file.bytes().map(<[u8]>::to_vec),
         })
     });
-    let gone = copies.iter().filter(|(name, _)| files.iter().all(|file| file.name != *name));
+    let gone = copies
+        .iter()
+        .filter(|(name, _)| files.iter().all(|file| file.name != *name));
     let gone = gone.map(|(name, before)| Changed {
         file: rc_versions::shown(&path_of(name, home), home),
         before: Some(before.clone()),
@@ -84,7 +92,9 @@ pub(crate) fn changed(home: &Path, files: &[File], good: &Record) -> Vec<Changed
 fn differences(changed: &[Changed]) -> String {
     let mut rows = Vec::new();
     for changed in changed {
-        let text = |bytes: &Option<Vec<u8>>| String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned();
+        let text = |bytes: &Option<Vec<u8>>| {
+            String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned()
+        };
         let (before, now) = (text(&changed.before), text(&changed.now));
         rows.push(match (&changed.before, &changed.now) {
             (None, _) => format!("{} is new", changed.file),
@@ -97,13 +107,19 @@ fn differences(changed: &[Changed]) -> String {
         let difference = TextDiff::from_lines(&before, &now);
         for group in difference.grouped_ops(CONTEXT) {
             for change in group.iter().flat_map(|op| difference.iter_changes(op)) {
-                let at = change.new_index().or(change.old_index()).map_or(0, |index| index + 1);
+                let at = change
+                    .new_index()
+                    .or(change.old_index())
+                    .map_or(0, |index| index + 1);
                 let sign = match change.tag() {
                     ChangeTag::Insert => '+',
                     ChangeTag::Delete => '-',
                     ChangeTag::Equal => ' ',
                 };
-                rows.push(format!("{at:>5} {sign}{}", change.value().trim_end_matches(['\n', '\r'])));
+                rows.push(format!(
+                    "{at:>5} {sign}{}",
+                    change.value().trim_end_matches(['\n', '\r'])
+                ));
             }
         }
     }
@@ -123,21 +139,33 @@ fn place(home: &Path, files: &[File], failed: &Record) -> Option<String> {
     let trace = failed.trace()?;
     let mut out = String::new();
     if trace.ready {
-        row(&mut out, "The start-up files had run to their end: what came then kept the prompt");
+        row(
+            &mut out,
+            "The start-up files had run to their end: what came then kept the prompt",
+        );
         row(&mut out, "away, ~/.inputrc or PROMPT_COMMAND.");
         return Some(out);
     }
     let (file, line) = match trace.place {
-        Some((file, line)) => (PathBuf::from(OsStr::from_bytes(&trace.files[file])), line as usize),
+        Some((file, line)) => (
+            PathBuf::from(OsStr::from_bytes(&trace.files[file])),
+            line as usize,
+        ),
         // Nothing of it had ended: it stood at the beginning.
         None => (files.first()?.path.clone(), 0),
     };
     let shown = rc_versions::shown(&file, home);
-    row(&mut out, &match line {
-        0 => format!("It stood at the beginning of {shown}:"),
-        line => format!("It came as far as line {line} of {shown}:"),
-    });
-    let known = files.iter().find(|known| known.path == file).and_then(File::bytes);
+    row(
+        &mut out,
+        &match line {
+            0 => format!("It stood at the beginning of {shown}:"),
+            line => format!("It came as far as line {line} of {shown}:"),
+        },
+    );
+    let known = files
+        .iter()
+        .find(|known| known.path == file)
+        .and_then(File::bytes);
     let read;
     let bytes = match known {
         Some(bytes) => bytes,
@@ -189,12 +217,25 @@ mod tests {
 
     #[test]
     fn a_difference_is_few_rows_of_eighty_columns() {
-        insta::assert_snapshot!(shown(Some("a\nb\nc\n"), Some("a\nb\nexit 1\nc\n")), @"");
+        insta::assert_snapshot!(shown(Some("a\nb\nc\n"), Some("a\nb\nexit 1\nc\n")), @"
+        ~/.bashrc
+            2  b
+            3 +exit 1
+            4  c
+        ");
         let long = format!("\x1b]0;x\x07{}\n", "y".repeat(200)).repeat(20);
         let text = shown(Some("a\n"), Some(&long));
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r"
+        ~/.bashrc
+            1 -a
+            1 +\u{1b}]0;x\u{7}yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy…
+            2 +\u{1b}]0;x\u{7}yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy…
+            3 +\u{1b}]0;x\u{7}yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy…
+            4 +\u{1b}]0;x\u{7}yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy…
+        and 16 more rows
+        ");
         assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
-        insta::assert_snapshot!(shown(None, Some("a\n")), @"");
-        insta::assert_snapshot!(shown(Some("a\n"), None), @"");
+        insta::assert_snapshot!(shown(None, Some("a\n")), @"          ~/.bashrc is new");
+        insta::assert_snapshot!(shown(Some("a\n"), None), @"          ~/.bashrc is gone, or too long to be kept");
     }
 }

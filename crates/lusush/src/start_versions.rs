@@ -19,10 +19,14 @@ const TOOL: &str = "lusush";
 pub(crate) fn keep(home: &Path, good: Option<&Record>, files: &[File], failed: bool) {
     let Ok(state) = paths::folders().state else { return };
     let verdict = failed.then_some(Verdict::TakenBack);
-    let good = good.map(|good| copies(home, good, Verdict::Confirmed)).unwrap_or_default();
+    let good = good
+        .map(|good| copies(home, good, Verdict::Confirmed))
+        .unwrap_or_default();
     // What is as it was then is not to blame.
     let current = current(home, files, verdict);
-    let current = current.into_iter().filter(|now| failed && !good.iter().any(|was| was.says(now)));
+    let current = current
+        .into_iter()
+        .filter(|now| failed && !good.iter().any(|was| was.says(now)));
     let all: Vec<State> = good.iter().cloned().chain(current).collect();
     let seen: Vec<Seen<'_>> = all.iter().map(State::seen).collect();
     let _best_effort = rc_versions::keep(&rc_versions::log(&state), &seen, TOOL, PATIENCE);

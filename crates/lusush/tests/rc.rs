@@ -106,7 +106,11 @@ impl House {
             let now = if row["is_now"] == true { " now" } else { "" };
             format!("{} {verdict}{now}", row["file"].as_str().unwrap())
         };
-        log["versions"].as_array().unwrap().iter().map(row).collect()
+        let rows = log["versions"].as_array().unwrap().iter();
+        // Every home of these tests has an inputrc of its own.
+        rows.map(row)
+            .filter(|row| !row.starts_with("~/.inputrc"))
+            .collect()
     }
 }
 
@@ -118,7 +122,11 @@ fn fits(screen: &str) {
 const FATAL: &[(&str, &str, &str)] = &[
     ("exit", "echo ends >~/began\nexit 1\n", "3 exit 1"),
     ("kill", "echo ends >~/began\nkill -9 $$\n", "3 kill -9 $$"),
-    ("loop", "echo loops >~/began\nwhile :; do :; done\n", "3 while :; do :; done"),
+    (
+        "loop",
+        "echo loops >~/began\nwhile :; do :; done\n",
+        "3 while :; do :; done",
+    ),
     ("exec", "echo ends >~/began\n\n# why\nexec true\n", "5 exec true"),
     ("errexit", "echo ends >~/began\nset -e\nfalse\n", "4 false"),
 ];
@@ -148,7 +156,11 @@ fn the_next_start_says_where_it_stood_what_changed_and_how_to_undo_it() {
 
         house.rc(&["restore", "~/.bashrc"]);
         let (screen, here) = house.ask("$here");
-        assert_eq!((here.as_str(), screen.contains("lusush:")), ("worked", false), "{name}:\n{screen}");
+        assert_eq!(
+            (here.as_str(), screen.contains("lusush:")),
+            ("worked", false),
+            "{name}:\n{screen}"
+        );
         assert_eq!(house.log().last().unwrap(), "~/.bashrc good now", "{name}");
     }
 }
@@ -184,7 +196,10 @@ fn a_file_that_is_read_by_another_is_guarded_as_well() {
     let (screen, said) = house.ask("$here $there $more $(type -t source) $(enable -a | grep -c source)");
     assert_eq!(said, "rc aliases more builtin 1", "{screen}");
     assert!(screen.contains("restore ~/aliases"), "{screen}");
-    assert!(screen.contains("of ~/aliases:") && screen.contains("2 echo ends"), "{screen}");
+    assert!(
+        screen.contains("of ~/aliases:") && screen.contains("2 echo ends"),
+        "{screen}"
+    );
     fits(&screen);
     house.rc(&["restore", "~/aliases"]);
     assert_eq!(house.ask("$here $there $more").1, "rc aliases more");
@@ -194,21 +209,17 @@ fn a_file_that_is_read_by_another_is_guarded_as_well() {
 fn an_inputrc_that_kills_the_shell_is_left_out() {
     // Readline follows such a circle until the stack is full.
     let circle = "$include ~/.inputrc\n";
-    for before in [None, Some("\"\\C-g\": \"good\"\n")] {
+    for before in ["", "\"\\C-g\": \"good\"\n"] {
         let house = House {
             home: Home::new("").unwrap(),
         };
         house.write(".bashrc", "PS1='$ '\nhere=rc\n");
-        if let Some(before) = before {
-            house.write(".inputrc", before);
-        }
+        house.write(".inputrc", before);
         house.reach();
         house.write(".inputrc", circle);
         house.start().wait_exit(deadline()).unwrap();
-        let (screen, said) = house.ask("$here $(bind -s) ${INPUTRC-unset}");
-        let kept = if before.is_some() { "\\C-g: good" } else { "" };
-        let said = said.replace('"', "");
-        assert_eq!(said, format!("rc {kept} unset"), "{screen}");
+        let (screen, said) = house.ask("$here $(bind -s) ${INPUTRC##*/}");
+        assert_eq!(said, format!("rc {} .inputrc", before.trim_end()), "{screen}");
         assert!(screen.contains("~/.inputrc"), "{screen}");
         fits(&screen);
         let mut terminal = Terminal::spawn(&house.home.spawn(lusush()).args(["--safe"])).unwrap();
@@ -229,7 +240,13 @@ fn what_a_shell_would_wait_for_is_left_out_at_once() {
             let house = House::new("here=rc\n");
             let _ = fs::remove_file(house.path(name));
             match make {
-                "pipe" => assert!(Command::new("mkfifo").arg(house.path(name)).status().unwrap().success()),
+                "pipe" => assert!(
+                    Command::new("mkfifo")
+                        .arg(house.path(name))
+                        .status()
+                        .unwrap()
+                        .success()
+                ),
                 _ => symlink("/dev/zero", house.path(name)).unwrap(),
             }
             let login = name == ".bash_profile";
@@ -237,11 +254,23 @@ fn what_a_shell_would_wait_for_is_left_out_at_once() {
                 true => Terminal::spawn(&house.home.spawn(lusush()).args(["-l"])).unwrap(),
                 false => house.start(),
             };
-            terminal.settle().unwrap_or_else(|error| panic!("{name} {make}: {error}\n{}", terminal.text()));
-            assert!(terminal.text().contains("is left out"), "{name} {make}:\n{}", terminal.text());
-            terminal.type_bytes(b"printf %s ${here-none} >~/answer; exit\r").unwrap();
+            terminal
+                .settle()
+                .unwrap_or_else(|error| panic!("{name} {make}: {error}\n{}", terminal.text()));
+            assert!(
+                terminal.text().contains("is left out"),
+                "{name} {make}:\n{}",
+                terminal.text()
+            );
+            terminal
+                .type_bytes(b"printf %s ${here-none} >~/answer; exit\r")
+                .unwrap();
             terminal.wait_exit(deadline()).unwrap();
-            assert_eq!(fs::read_to_string(house.path("answer")).unwrap(), here, "{name} {make}");
+            assert_eq!(
+                fs::read_to_string(house.path("answer")).unwrap(),
+                here,
+                "{name} {make}"
+            );
             house.rc(&["log"]);
         }
     }
@@ -263,7 +292,11 @@ fn whatever_lies_there_there_is_a_prompt() {
     check("a folder", &|path| fs::create_dir(path).unwrap(), "none");
     check("nothing", &|_| (), "none");
     check("a circle of links", &|path| symlink(path, path).unwrap(), "none");
-    check("bytes", &|path| fs::write(path, b"here='a\xffb'; here=${#here}\n# \xc3").unwrap(), "3");
+    check(
+        "bytes",
+        &|path| fs::write(path, b"here='a\xffb'; here=${#here}\n# \xc3").unwrap(),
+        "3",
+    );
     check("/dev/null", &|path| symlink("/dev/null", path).unwrap(), "none");
     check(
         "unreadable",
@@ -271,7 +304,11 @@ fn whatever_lies_there_there_is_a_prompt() {
             fs::write(path, "here=unreadable\n").unwrap();
             fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
         },
-        if rustix::process::geteuid().is_root() { "unreadable" } else { "none" },
+        if rustix::process::geteuid().is_root() {
+            "unreadable"
+        } else {
+            "none"
+        },
     );
     check(
         "somebody else's",
@@ -295,7 +332,10 @@ fn a_file_too_long_for_a_copy_locks_nobody_out() {
     let output = house.run(&["restore", "~/.bashrc"]);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && text.contains("too long"), "{text}");
-    assert_eq!(fs::metadata(house.path(".bashrc")).unwrap().len(), long.len() as u64);
+    assert_eq!(
+        fs::metadata(house.path(".bashrc")).unwrap().len(),
+        long.len() as u64
+    );
 }
 
 #[test]
@@ -311,18 +351,32 @@ fn a_link_that_is_swapped_is_another_state() {
     house.fail();
     assert_eq!(house.ask("$here").1, "one");
     house.rc(&["restore"]);
-    assert_eq!(fs::read_link(house.path(".bashrc")).unwrap(), Path::new("two"), "the link stays");
-    assert_eq!(fs::read_to_string(house.path("two")).unwrap(), "PS1='$ '; here=one\n");
+    assert_eq!(
+        fs::read_link(house.path(".bashrc")).unwrap(),
+        Path::new("two"),
+        "the link stays"
+    );
+    assert_eq!(
+        fs::read_to_string(house.path("two")).unwrap(),
+        "PS1='$ '; here=one\n"
+    );
     assert_eq!(house.ask("$here").1, "one");
     // What was there is a version, byte for byte.
     let log: Value = serde_json::from_slice(&house.run(&["log", "--json"]).stdout).unwrap();
-    let bad = log["versions"].as_array().unwrap().iter().find(|row| row["verdict"] == "bad");
+    let bad = log["versions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["verdict"] == "bad");
     let number = bad.unwrap()["number"].to_string();
     assert!(house.rc(&["show", &number]).contains("here=two"));
     let log = house.path(".bashrc");
     let versions = house.home.lusush().join("state/versions/rc.log");
     assert!(log.exists());
-    assert_eq!(fs::metadata(versions).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        fs::metadata(versions).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
 }
 
 #[test]
@@ -351,5 +405,8 @@ fn a_worker_keeps_every_state_and_records_what_is_restored() {
     let audit = house.said(&["audit", "show"]);
     assert!(audit.contains("restore-rc"), "{audit}");
     let last = versions().last().unwrap().clone();
-    assert_eq!((last["cause"].as_str(), last["tool"].as_str()), (Some("rolled-back"), Some("lusush worker")));
+    assert_eq!(
+        (last["cause"].as_str(), last["tool"].as_str()),
+        (Some("rolled-back"), Some("lusush worker"))
+    );
 }

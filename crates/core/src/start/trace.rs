@@ -63,7 +63,8 @@ pub fn header(began_ns: i64) -> [u8; offset::NAMES] {
 /// Reads the page of the start that began then; none if it is another's, or none at all.
 pub fn read(bytes: &[u8], began_ns: i64) -> Option<Trace> {
     let eight = |at: usize| -> Option<[u8; 8]> { bytes.get(at..at + 8)?.try_into().ok() };
-    let four = |at: usize| -> Option<u32> { Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?)) };
+    let four =
+        |at: usize| -> Option<u32> { Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?)) };
     (eight(offset::MAGIC)? == MAGIC && i64::from_le_bytes(eight(offset::BEGAN)?) == began_ns).then_some(())?;
     let mut trace = Trace {
         ready: four(offset::READY)? == 1,
@@ -82,7 +83,10 @@ pub fn read(bytes: &[u8], began_ns: i64) -> Option<Trace> {
     }
     let place = u64::from_le_bytes(eight(offset::PLACE)?);
     let (file, line) = ((place >> 32) as usize, place as u32);
-    trace.place = file.checked_sub(1).filter(|file| *file < trace.files.len()).map(|file| (file, line));
+    trace.place = file
+        .checked_sub(1)
+        .filter(|file| *file < trace.files.len())
+        .map(|file| (file, line));
     Some(trace)
 }
 
@@ -111,7 +115,11 @@ mod tests {
         assert!(!trace.ready);
         assert_eq!(read(&bytes, 8), None, "another start's");
         assert_eq!(read(&page(&[], 0), 7), Some(Trace::default()));
-        assert_eq!(read(&page(&["/a"], 2 << 32), 7).unwrap().place, None, "no such file");
+        assert_eq!(
+            read(&page(&["/a"], 2 << 32), 7).unwrap().place,
+            None,
+            "no such file"
+        );
     }
 
     proptest::proptest! {

@@ -427,8 +427,7 @@ impl Engine {
 fn restore_rc<W: World>(world: &mut W, now: Now, file: &str, number: u64) -> Result<Value, Fault> {
     let restored = world.restore_rc(now, file, number).map_err(|error| {
         let shown = sanitise(file, NOTE_MAX);
-        Fault::new(Code::Unavailable, format!("{shown} is left as it is: {error}"))
-            .with_hint(error.remedy())
+        Fault::new(Code::Unavailable, format!("{shown} is left as it is: {error}")).with_hint(error.remedy())
     })?;
     Ok(json!({
         "version": crate::api::VERSION,

@@ -203,10 +203,16 @@ impl Engine {
 
     /// Once a minute, and before the first prompts of a new session are taken for those of the files as they were.
     fn rc_look_is_due(&mut self, now: Now) -> bool {
-        let newest = self.sessions.values().filter_map(|session| session.created_wall_ns).max();
+        let newest = self
+            .sessions
+            .values()
+            .filter_map(|session| session.created_wall_ns)
+            .max();
         let files = &mut self.start_files;
         let is_new = newest.is_some_and(|newest| newest > files.newest_wall_ns);
-        let is_old = files.looked.is_none_or(|looked| now.mono_ns.saturating_sub(looked) >= RC_LOOK_NS);
+        let is_old = files
+            .looked
+            .is_none_or(|looked| now.mono_ns.saturating_sub(looked) >= RC_LOOK_NS);
         if is_new || is_old {
             files.looked = Some(now.mono_ns);
             files.newest_wall_ns = newest.unwrap_or(files.newest_wall_ns);

@@ -73,7 +73,9 @@ impl RcFiles {
         let mut paths: Vec<PathBuf> = names.chain(self.sourced(&home)).collect();
         paths.sort();
         paths.dedup();
-        let changes = paths.iter().filter_map(|path| self.look(path, &home, now_wall_ns));
+        let changes = paths
+            .iter()
+            .filter_map(|path| self.look(path, &home, now_wall_ns));
         let mut changes: Vec<_> = changes.collect();
         self.looked_wall_ns = now_wall_ns;
         changes.sort_by_key(|change| change.at_wall_ns);
@@ -85,7 +87,9 @@ impl RcFiles {
         let mut paths = Vec::new();
         for good in &self.good {
             let files = page(good).map(|trace| trace.files).unwrap_or_default();
-            let read = files.iter().map(|path| PathBuf::from(std::ffi::OsStr::from_bytes(path)));
+            let read = files
+                .iter()
+                .map(|path| PathBuf::from(std::ffi::OsStr::from_bytes(path)));
             let starts = good.parent().unwrap_or(good);
             paths.extend(read.filter(|path| path.starts_with(home) && !path.starts_with(starts)));
         }
@@ -111,13 +115,23 @@ impl RcFiles {
             self.seen.get_mut(path)?.is_kept = is_kept;
             return None;
         }
-        let text = file.as_ref().map(|file| String::from_utf8_lossy(&file.bytes)).unwrap_or_default();
+        let text = file
+            .as_ref()
+            .map(|file| String::from_utf8_lossy(&file.bytes))
+            .unwrap_or_default();
         let before = self.seen.remove(path).map(|seen| seen.lines);
         let before = before.or_else(|| Some(count(&self.copy(path, home)?)));
         let lines = count(&text);
         let change = before.and_then(|before| difference(&name, &before, &text));
         let stamp = file.as_ref().map(|file| file.stamp);
-        self.seen.insert(path.to_owned(), Seen { stamp, is_kept, lines });
+        self.seen.insert(
+            path.to_owned(),
+            Seen {
+                stamp,
+                is_kept,
+                lines,
+            },
+        );
         let at_wall_ns = self.written(file.as_ref()?, now_wall_ns);
         change.map(|what| RcChange { at_wall_ns, what })
     }
@@ -128,7 +142,10 @@ impl RcFiles {
         let since = self.looked_wall_ns;
         let told = |ns: &i64| since > 0 && (since..=now_wall_ns).contains(ns);
         let written = Some(file.written_ns).filter(told);
-        written.unwrap_or(file.stamp.changed_ns()).max(since).min(now_wall_ns)
+        written
+            .unwrap_or(file.stamp.changed_ns())
+            .max(since)
+            .min(now_wall_ns)
     }
 
     /// Keeps this state as a version; false if somebody else is writing, and it is worth another look.
@@ -154,7 +171,10 @@ impl RcFiles {
     /// What the file was when it last reached a prompt.
     fn copy(&self, path: &Path, home: &Path) -> Option<String> {
         let name = path.strip_prefix(home).ok()?.to_str()?;
-        let copies = self.good.iter().map(|good| good.join(name.trim_start_matches('.')));
+        let copies = self
+            .good
+            .iter()
+            .map(|good| good.join(name.trim_start_matches('.')));
         copies.into_iter().find_map(|copy| {
             let file = start_file::read(&copy, BYTES_MAX).ok()??;
             Some(String::from_utf8_lossy(&file.bytes).into_owned())
@@ -244,13 +264,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".bashrc");
         fs::write(&path, "x").unwrap();
-        let changed_ns = start_file::read(&path, BYTES_MAX).unwrap().unwrap().stamp.changed_ns();
+        let changed_ns = start_file::read(&path, BYTES_MAX)
+            .unwrap()
+            .unwrap()
+            .stamp
+            .changed_ns();
         let check = |written: i64, looked: i64, expect: i64| {
             let mut file = start_file::read(&path, BYTES_MAX).unwrap().unwrap();
             file.written_ns = changed_ns + written;
             let mut rc = RcFiles::new(None, None);
             rc.looked_wall_ns = changed_ns + looked;
-            assert_eq!(rc.written(&file, changed_ns + 100) - changed_ns, expect, "{written} {looked}");
+            assert_eq!(
+                rc.written(&file, changed_ns + 100) - changed_ns,
+                expect,
+                "{written} {looked}"
+            );
         };
         check(-5, -20, -5);
         // A copy that kept the original's time, or another machine's.
@@ -276,7 +304,12 @@ mod tests {
         page.extend_from_slice(name.as_bytes());
         fs::write(good.join(trace::NAME), page).unwrap();
         let log = rc_versions::log(&state);
-        let versions = || lle_log::versions::read(&log.bytes().unwrap()).unwrap().versions.len();
+        let versions = || {
+            lle_log::versions::read(&log.bytes().unwrap())
+                .unwrap()
+                .versions
+                .len()
+        };
         let mut rc = RcFiles::new(Some(home.clone()), Some(&state));
         // No place for the log.
         fs::write(state.join("versions"), "").unwrap();
@@ -285,7 +318,11 @@ mod tests {
         assert!(rc.changes(2).is_empty());
         assert_eq!(versions(), 1);
         fs::write(home.join("d/aliases"), "alias a=b\nexit\n").unwrap();
-        let told: Vec<String> = rc.changes(i64::MAX).into_iter().map(|change| change.what).collect();
+        let told: Vec<String> = rc
+            .changes(i64::MAX)
+            .into_iter()
+            .map(|change| change.what)
+            .collect();
         assert_eq!(told, ["~/d/aliases:2 `exit` was added"]);
         assert_eq!(versions(), 2);
     }
@@ -317,7 +354,10 @@ mod tests {
         let kept = || -> Vec<String> {
             let bytes = rc_versions::log(&state).bytes().unwrap();
             let read = lle_log::versions::read(&bytes).unwrap();
-            let shown = read.versions.iter().map(|version| (version.file, version.content.escape_ascii()));
+            let shown = read
+                .versions
+                .iter()
+                .map(|version| (version.file, version.content.escape_ascii()));
             shown.map(|(file, content)| format!("{file} {content}")).collect()
         };
         let versions = [

@@ -100,10 +100,20 @@ pub fn restore(
         from,
         verdict: None,
     };
-    if let Some(StartFile { bytes, written_ns, .. }) = &before {
-        keep(log, &[seen(bytes, *written_ns, Cause::Noticed, 0)], tool, PATIENCE)?;
+    if let Some(StartFile {
+        bytes, written_ns, ..
+    }) = &before
+    {
+        keep(
+            log,
+            &[seen(bytes, *written_ns, Cause::Noticed, 0)],
+            tool,
+            PATIENCE,
+        )?;
     }
-    let changed = before.as_ref().is_none_or(|before| before.bytes != version.content);
+    let changed = before
+        .as_ref()
+        .is_none_or(|before| before.bytes != version.content);
     let kept = match &before {
         Some(before) => newest(log, version.file, &before.bytes)?,
         None => None,
@@ -179,7 +189,12 @@ mod tests {
             let read = versions::read(&bytes).unwrap();
             let said = read.versions.iter().map(|version| {
                 let content = String::from_utf8_lossy(version.content);
-                format!("{} {} {content} {}", version.number, version.cause.name(), version.from)
+                format!(
+                    "{} {} {content} {}",
+                    version.number,
+                    version.cause.name(),
+                    version.from
+                )
             });
             said.collect()
         }
@@ -197,7 +212,12 @@ mod tests {
         assert_eq!(fs::read_to_string(&real).unwrap(), "a");
         assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o7777, 0o644);
         assert!(fs::symlink_metadata(house.rc()).unwrap().is_symlink());
-        let expect = ["1 noticed a 0", "2 noticed b 0", "3 noticed nobody saw this 0", "4 rolled-back a 1"];
+        let expect = [
+            "1 noticed a 0",
+            "2 noticed b 0",
+            "3 noticed nobody saw this 0",
+            "4 rolled-back a 1",
+        ];
         assert_eq!(house.kept(), expect);
         // Again is no change, and back leads back.
         assert!(!house.restore(1).unwrap().changed);
@@ -211,7 +231,10 @@ mod tests {
         let restored = house.restore(1).unwrap();
         assert_eq!((restored.changed, restored.before), (true, None));
         assert_eq!(fs::read_to_string(house.rc()).unwrap(), "a");
-        assert_eq!(fs::metadata(house.rc()).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(house.rc()).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
     }
 
     #[test]
@@ -225,7 +248,13 @@ mod tests {
         fs::create_dir(house.rc()).unwrap();
         refused(&house, "it is a folder");
         fs::remove_dir(house.rc()).unwrap();
-        assert!(std::process::Command::new("mkfifo").arg(house.rc()).status().unwrap().success());
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(house.rc())
+                .status()
+                .unwrap()
+                .success()
+        );
         refused(&house, "it is a pipe");
         fs::remove_file(house.rc()).unwrap();
         fs::File::create(house.rc()).unwrap().set_len(10 << 20).unwrap();

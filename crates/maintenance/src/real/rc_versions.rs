@@ -17,7 +17,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lle_log::versions::{self, Cause, LOG_BYTES_MAX, NAME_BYTES_MAX, VERSIONS_MAX, Verdict, Version, Versions};
+use lle_log::versions::{
+    self, Cause, LOG_BYTES_MAX, NAME_BYTES_MAX, VERSIONS_MAX, Verdict, Version, Versions,
+};
 
 use super::versions::{VersionLog, VersionsError};
 
@@ -83,7 +85,12 @@ pub fn path(shown: &str, home: &Path) -> PathBuf {
 ///
 /// # Errors
 /// Nothing was kept.
-pub fn keep(log: &VersionLog, seen: &[Seen<'_>], tool: &str, patience: Duration) -> Result<(), VersionsError> {
+pub fn keep(
+    log: &VersionLog,
+    seen: &[Seen<'_>],
+    tool: &str,
+    patience: Duration,
+) -> Result<(), VersionsError> {
     // Mostly there is nothing new, and then nobody has to wait for anybody.
     let bytes = log.bytes()?;
     if added(&versions::read(&bytes)?, seen, tool, bytes.is_empty())?.is_empty() {
@@ -181,8 +188,14 @@ mod tests {
         let bytes = log.bytes().unwrap();
         let read = versions::read(&bytes).unwrap();
         let said = read.versions.iter().map(|version| {
-            let content = String::from_utf8_lossy(&version.content[..version.content.len().min(3)]).into_owned();
-            format!("{} {} {content} {:?}", version.number, version.file, version.verdict.map(Verdict::name))
+            let content =
+                String::from_utf8_lossy(&version.content[..version.content.len().min(3)]).into_owned();
+            format!(
+                "{} {} {content} {:?}",
+                version.number,
+                version.file,
+                version.verdict.map(Verdict::name)
+            )
         });
         said.collect()
     }
@@ -197,7 +210,10 @@ mod tests {
         keep(&[seen("~/.bashrc", b"a", good)]);
         keep(&[seen("~/.bashrc", b"b", bad)]);
         // An earlier state is known, whatever came after it.
-        keep(&[Seen { is_now: false, ..seen("~/.bashrc", b"a", bad) }]);
+        keep(&[Seen {
+            is_now: false,
+            ..seen("~/.bashrc", b"a", bad)
+        }]);
         let expect = [
             "1 ~/.bashrc a Some(\"confirmed\")",
             "2 ~/.inputrc x None",
@@ -225,22 +241,44 @@ mod tests {
             let mut content = long.clone();
             content[0] = b'0' + n;
             let file = format!("~/{}", n % (FILES_MAX as u8 + 8));
-            keep(&log, &[seen(&file, &content, Some(Verdict::Confirmed))], "test", PATIENCE).unwrap();
+            keep(
+                &log,
+                &[seen(&file, &content, Some(Verdict::Confirmed))],
+                "test",
+                PATIENCE,
+            )
+            .unwrap();
         }
         let bytes = log.bytes().expect("it is no longer than what is read");
         let read = versions::read(&bytes).unwrap();
         let files: std::collections::BTreeSet<_> = read.versions.iter().map(|version| version.file).collect();
         assert!(files.len() <= FILES_MAX, "{}", files.len());
-        keep(&log, &[seen("~/long", &[long, b"x".to_vec()].concat(), None)], "test", PATIENCE).unwrap();
-        assert!(!said(&log).iter().any(|line| line.contains("~/long")), "it is too long");
-        let mode = std::fs::metadata(folder.path().join("versions/rc.log")).unwrap().permissions().mode();
+        keep(
+            &log,
+            &[seen("~/long", &[long, b"x".to_vec()].concat(), None)],
+            "test",
+            PATIENCE,
+        )
+        .unwrap();
+        assert!(
+            !said(&log).iter().any(|line| line.contains("~/long")),
+            "it is too long"
+        );
+        let mode = std::fs::metadata(folder.path().join("versions/rc.log"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]
     fn names_lead_back_to_their_files() {
         let home = Path::new("/home/u");
-        for (path_of, name) in [("/home/u/.bashrc", "~/.bashrc"), ("/etc/x", "/etc/x"), ("/home/u2/x", "/home/u2/x")] {
+        for (path_of, name) in [
+            ("/home/u/.bashrc", "~/.bashrc"),
+            ("/etc/x", "/etc/x"),
+            ("/home/u2/x", "/home/u2/x"),
+        ] {
             assert_eq!(shown(Path::new(path_of), home), name);
             assert_eq!(path(name, home), Path::new(path_of));
         }

@@ -156,7 +156,12 @@ const NULL: u64 = 1 << 8 | 3;
 ///
 /// # Errors
 /// If the file is no longer as it was read, or the system refuses; it is left as it is then.
-pub fn replace(path: &Path, before: Option<&StartFile>, bytes: &[u8], bytes_max: u64) -> Result<(), ReplaceError> {
+pub fn replace(
+    path: &Path,
+    before: Option<&StartFile>,
+    bytes: &[u8],
+    bytes_max: u64,
+) -> Result<(), ReplaceError> {
     // An exchange changes when the state of a file was changed: what else tells is compared.
     let unchanged = |path: &Path| {
         let found = read(path, bytes_max).ok().flatten();
@@ -243,7 +248,14 @@ mod tests {
         assert!(matches!(refused, Err(ReplaceError::Changed)), "{refused:?}");
         assert_eq!(fs::read(&link).unwrap(), b"swapped");
         assert_eq!(fs::read(&real).unwrap(), b"theirs");
-        assert!(matches!(replace(&link, None, b"ours", BYTES_MAX), Err(ReplaceError::Changed)));
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left behind");
+        assert!(matches!(
+            replace(&link, None, b"ours", BYTES_MAX),
+            Err(ReplaceError::Changed)
+        ));
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            2,
+            "nothing is left behind"
+        );
     }
 }

@@ -26,7 +26,9 @@ impl Known {
     /// Looks at everything; what nobody had seen before is a version now.
     pub(super) fn look() -> Result<Known, Failure> {
         let home = paths::home().ok_or_else(|| unreadable().because("there is no home folder"))?;
-        let state = paths::folders().state.map_err(|refusal| unreadable().because(refusal))?;
+        let state = paths::folders()
+            .state
+            .map_err(|refusal| unreadable().because(refusal))?;
         let log = rc_versions::log(&state);
         let states = start::states(&home);
         let seen: Vec<Seen<'_>> = states.iter().map(State::seen).collect();
@@ -68,7 +70,8 @@ impl Known {
         files.sort_unstable();
         files.dedup();
         let good = files.into_iter().filter_map(|file| versions.last_good(file));
-        good.filter(|good| self.now(good.file).as_deref() != Some(good.content)).collect()
+        good.filter(|good| self.now(good.file).as_deref() != Some(good.content))
+            .collect()
     }
 }
 
@@ -87,5 +90,6 @@ pub(super) fn number(asked: &str) -> Option<u64> {
 }
 
 pub(super) fn unreadable() -> Failure {
-    Failure::new("the versions of start-up files cannot be read").hint("`lusush doctor` says more about folders")
+    Failure::new("the versions of start-up files cannot be read")
+        .hint("`lusush doctor` says more about folders")
 }

@@ -20,7 +20,9 @@ pub(super) fn restore(of: Option<&str>, version: Option<u64>, json: bool) -> Res
     let restored = match chosen(&known, of, version)? {
         Some(number) => done(&known, number)?,
         None if json => return answer::json(&json!({ "version": 1, "changed": false })),
-        None => return answer::text("Every file says what it said when a prompt was last reached with it.\n"),
+        None => {
+            return answer::text("Every file says what it said when a prompt was last reached with it.\n");
+        }
     };
     if json {
         return answer::json(&json!({
@@ -54,9 +56,11 @@ fn chosen(known: &Known, of: Option<&str>, version: Option<u64>) -> Result<Optio
             [one] => Ok(Some(one.number)),
             several => {
                 let names: Vec<&str> = several.iter().map(|version| version.file).collect();
-                Err(Failure::new(format!("several files have changed: {}", names.join(", ")))
-                    .code(Code::InvalidParameters.exit())
-                    .hint("name the one to restore; `lusush maint rc diff` shows what changed"))
+                Err(
+                    Failure::new(format!("several files have changed: {}", names.join(", ")))
+                        .code(Code::InvalidParameters.exit())
+                        .hint("name the one to restore; `lusush maint rc diff` shows what changed"),
+                )
             }
         };
     };
@@ -68,9 +72,11 @@ fn chosen(known: &Known, of: Option<&str>, version: Option<u64>) -> Result<Optio
         Some(number) => {
             let version = numbered(&versions, number)?;
             if version.file != file {
-                return Err(Failure::new(format!("version #{number} is one of {}", version.file))
-                    .code(Code::InvalidParameters.exit())
-                    .hint(format!("`lusush maint rc log {asked}` lists those of {file}")));
+                return Err(
+                    Failure::new(format!("version #{number} is one of {}", version.file))
+                        .code(Code::InvalidParameters.exit())
+                        .hint(format!("`lusush maint rc log {asked}` lists those of {file}")),
+                );
             }
             Ok(Some(number))
         }

@@ -74,7 +74,12 @@ fn row<'v>(known: &Known, versions: &Versions<'v>, version: &Version<'v>) -> Row
         lossy(version.content),
     );
     let difference = TextDiff::from_lines(&old, &new);
-    let count = |tag: ChangeTag| difference.iter_all_changes().filter(|change| change.tag() == tag).count();
+    let count = |tag: ChangeTag| {
+        difference
+            .iter_all_changes()
+            .filter(|change| change.tag() == tag)
+            .count()
+    };
     let newest = versions.newest(version.file).map(|newest| newest.number);
     Row {
         number: version.number,
@@ -153,7 +158,10 @@ pub(super) fn diff(of: Option<&str>, to: Option<u64>, json: bool) -> Result<Exit
         None => known.changed(&versions),
         Some(asked) => match number(asked) {
             Some(number) => vec![numbered(&versions, number)?],
-            None => versions.last_good(&known.file(&versions, asked)?).into_iter().collect(),
+            None => versions
+                .last_good(&known.file(&versions, asked)?)
+                .into_iter()
+                .collect(),
         },
     };
     let newer = to.map(|to| numbered(&versions, to)).transpose()?;
@@ -162,7 +170,9 @@ pub(super) fn diff(of: Option<&str>, to: Option<u64>, json: bool) -> Result<Exit
         .map(|older| {
             let now = || known.now(older.file).unwrap_or_default();
             let new = newer.map_or_else(now, |newer| newer.content.to_vec());
-            let name = newer.map_or(older.file.to_owned(), |newer| format!("{} #{}", newer.file, newer.number));
+            let name = newer.map_or(older.file.to_owned(), |newer| {
+                format!("{} #{}", newer.file, newer.number)
+            });
             Difference {
                 file: older.file.to_owned(),
                 from: older.number,
@@ -281,9 +291,21 @@ mod tests {
             ],
             damaged_bytes: 7,
         };
-        insta::assert_snapshot!(text(&log, 60_000_000_000), @"");
-        let none = Log { versions: Vec::new(), damaged_bytes: 0, ..log };
-        insta::assert_snapshot!(text(&none, 0), @"");
+        insta::assert_snapshot!(text(&log, 60_000_000_000), @"
+        #1 ~/.bashrc
+            1 min ago, +2 -1 lines, reached a prompt
+        #2 ~/.bashrc
+            1 min ago, +2 -1 lines, reached no prompt
+        #3 ~/.bashrc
+            1 min ago, +2 -1 lines, #1 again, now
+        7 bytes of the log are damaged and were passed over.
+        ");
+        let none = Log {
+            versions: Vec::new(),
+            damaged_bytes: 0,
+            ..log
+        };
+        insta::assert_snapshot!(text(&none, 0), @"There are no versions yet: the first start with `lusush` makes them.");
     }
 
     #[test]
