@@ -166,6 +166,44 @@ fn the_next_start_says_where_it_stood_what_changed_and_how_to_undo_it() {
 }
 
 #[test]
+fn a_login_shell_has_its_own_last_good_files() {
+    let house = House::new("here=rc\n");
+    let login = |say: &str| {
+        let mut terminal = Terminal::spawn(&house.home.spawn(lusush()).args(["-l"]).size(30, 80)).unwrap();
+        terminal
+            .settle()
+            .unwrap_or_else(|error| panic!("{error}\n{}", terminal.text()));
+        let screen = terminal.text();
+        terminal
+            .type_bytes(format!("printf %s \"{say}\" >~/answer; exit\r").as_bytes())
+            .unwrap();
+        terminal.wait_exit(deadline()).unwrap();
+        (screen, fs::read_to_string(house.path("answer")).unwrap())
+    };
+    house.write(".bash_profile", "there=profile; . ~/.bashrc; . ~/env\n");
+    house.write("env", "env=env\n");
+    for _ in 0..3 {
+        assert_eq!(login("$here $there $env").1, "rc profile env");
+    }
+    house.write("env", "exit 1\n");
+    Terminal::spawn(&house.home.spawn(lusush()).args(["-l"]))
+        .unwrap()
+        .wait_exit(deadline())
+        .unwrap();
+    let (screen, said) = login("$here $there $env");
+    assert_eq!(said, "rc profile env", "{screen}");
+    assert!(
+        screen.contains("+exit 1") && screen.contains("restore ~/env"),
+        "{screen}"
+    );
+    assert!(
+        house.log().contains(&"~/env bad now".to_owned()),
+        "{:?}",
+        house.log()
+    );
+}
+
+#[test]
 fn a_syntax_error_costs_no_prompt() {
     let house = House::new("here=worked\n");
     house.write(".bashrc", "PS1='$ '\nhere=before\nif then\nhere=after\n");
@@ -302,7 +340,7 @@ fn whatever_lies_there_there_is_a_prompt() {
         "unreadable",
         &|path| {
             fs::write(path, "here=unreadable\n").unwrap();
-            fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
         },
         if rustix::process::geteuid().is_root() {
             "unreadable"

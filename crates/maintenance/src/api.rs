@@ -573,6 +573,10 @@ mod tests {
                 ..ScheduleRequest::default()
             })),
             Request::Acknowledge { id: 7 },
+            Request::RestoreRc {
+                file: "~/.bashrc".into(),
+                number: 3,
+            },
             Request::Audit {
                 from: None,
                 limit: Some(3),

@@ -147,3 +147,52 @@ impl Attribution {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lle_core::start::trace;
+
+    #[test]
+    fn what_is_noted_is_read_by_the_next_start() {
+        let dir = std::env::temp_dir()
+            .join(format!("lle-page-{}", std::process::id()))
+            .join("0042-7");
+        std::fs::create_dir_all(&dir).unwrap();
+        let read = || trace::read(&std::fs::read(dir.join(NAME)).unwrap(), 42).unwrap();
+        for round in 0..2 {
+            // A record is used again: nothing of the former start is left.
+            let mut page = Page::open(&dir).unwrap();
+            assert_eq!(read(), trace::Trace::default(), "round {round}");
+            page.file = page.file(b"/h/.bashrc");
+            page.place(3);
+            assert_eq!(read().place, Some((0, 3)));
+            page.file = page.file(b"/h/aliases");
+            page.place(1);
+            page.file = page.file(b"/h/.bashrc");
+            page.place(4);
+            page.ready();
+            let read = read();
+            assert_eq!(
+                (read.place, read.files.len(), read.ready),
+                (Some((0, 4)), 2, true)
+            );
+            for n in 0..2 * FILES_MAX {
+                page.file(format!("/{}{n}", "d".repeat(100)).as_bytes());
+            }
+            assert_eq!(page.file(b"/one/more"), 0, "there is no room");
+            assert_eq!(files(&dir).len(), FILES_MAX);
+        }
+        assert!(
+            Page::open(dir.parent().unwrap()).is_none(),
+            "no record of a start"
+        );
+        std::fs::remove_dir_all(dir.parent().unwrap()).unwrap();
+    }
+
+    fn files(dir: &Path) -> Vec<Vec<u8>> {
+        trace::read(&std::fs::read(dir.join(NAME)).unwrap(), 42)
+            .unwrap()
+            .files
+    }
+}

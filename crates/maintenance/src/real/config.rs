@@ -167,7 +167,7 @@ pub(super) fn replace_bytes(
     let target = target(path, exists.is_some())?;
     let folder = target.parent().unwrap_or(Path::new("."));
     draft::create_folder(folder)?;
-    draft::clear_strays(folder);
+    draft::clear_strays_of(&target);
     let beside = Beside::write(&target, bytes, exists.unwrap_or(NEW_MODE))?;
     if exists.is_some() {
         exchange(&beside.path, &target, unchanged)?;
