@@ -6,21 +6,22 @@
 //! Invariant: whatever the disk does, there is an answer. Without a place for records the files on disk are
 //! read as bash would, and the user is told.
 
+mod found;
 mod sourced;
+pub(crate) mod states;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lle_core::start::{self, Decision, Start, Use};
-use lle_log::versions::Verdict;
 
 use crate::launch_script::Source;
 use crate::paths::{self, create_folder};
 use crate::start_file::{self, File, INPUTRC, NOTHING};
 use crate::start_record::{self, Began, DRAFT, Record};
-use crate::start_versions::State;
 use crate::{start_story, start_versions};
+use found::Found;
 
 /// The files of a login shell, of which bash reads the first that it can.
 pub(crate) const PROFILES: [&str; 3] = [".bash_profile", ".bash_login", ".profile"];
@@ -42,75 +43,6 @@ pub(crate) struct Files {
     pub(crate) start_dir: Option<PathBuf>,
     /// What to tell the user first, with its newline.
     pub(crate) message: Option<String>,
-}
-
-/// What bash and readline would read by themselves, and what they would wait for.
-struct Found {
-    home: PathBuf,
-    /// The file of a login shell that is read.
-    profile: Option<&'static str>,
-    files: Vec<File>,
-    /// What is left out, and what it is.
-    endless: Vec<(&'static str, &'static str)>,
-}
-
-impl Found {
-    fn look(home: PathBuf, login: bool) -> Self {
-        let mut found = Self {
-            home,
-            profile: None,
-            files: Vec::new(),
-            endless: Vec::new(),
-        };
-        if login {
-            found.profile = PROFILES.into_iter().find(|name| found.read(name));
-        }
-        found.read(RC);
-        found.read(INPUTRC);
-        found
-    }
-
-    /// Says whether bash finds something of that name that it can read.
-    fn read(&mut self, name: &'static str) -> bool {
-        let path = start_file::path_of(name, &self.home);
-        match File::read(name, path) {
-            Ok(file) => {
-                let is_there = file.is_some();
-                self.files.extend(file);
-                is_there
-            }
-            Err(what) => {
-                self.endless.push((name, what));
-                false
-            }
-        }
-    }
-
-    fn is_endless(&self, name: &str) -> bool {
-        self.endless.iter().any(|(endless, _)| *endless == name)
-    }
-
-    /// The files on disk, but for what bash would wait for.
-    fn sources(&self, login: bool) -> Vec<Source> {
-        let rc = (!self.is_endless(RC)).then_some(Source::Home(RC));
-        match (login, self.profile) {
-            (false, _) => rc.into_iter().collect(),
-            (true, None) => vec![system_profile()],
-            (true, Some(profile)) => vec![system_profile(), Source::Home(profile)],
-        }
-    }
-
-    fn inputrc(&self) -> Option<PathBuf> {
-        self.is_endless(INPUTRC).then(|| NOTHING.into())
-    }
-
-    /// Says what is left out.
-    fn left_out(&self) -> String {
-        let line = |(name, what): &(&str, &str)| {
-            format!("lusush: ~/{name} is left out: it is {what},\n        and reading it may never end.\n")
-        };
-        self.endless.iter().map(line).collect()
-    }
 }
 
 /// Decides what an interactive shell reads, and records that it is starting.
@@ -171,48 +103,6 @@ pub(crate) fn told() -> io::Result<Option<String>> {
     guard.add_sourced(&records, &boot);
     let (decision, good) = guard.decide(&records, false, now_ns, &boot);
     Ok(guard.message(&decision, &records, good.as_ref(), now_ns))
-}
-
-/// Every state of start-up files that the guard knows of, with what became of it; what the files hold now is last.
-pub(crate) fn states(home: &Path) -> Vec<State> {
-    let (now_ns, boot) = (now_ns(), start_record::boot().unwrap_or_default());
-    let mut states: Vec<State> = Vec::new();
-    let mut now: Vec<State> = Vec::new();
-    for login in [false, true] {
-        let Ok(mut guard) = Guard::of(Found::look(home.to_owned(), login), login) else {
-            continue;
-        };
-        let good = guard
-            .good()
-            .map(|good| start_versions::copies(home, &good, Verdict::Confirmed));
-        let good = good.unwrap_or_default();
-        let found = guard.look(now_ns).unwrap_or_default();
-        guard.add_sourced(&found, &boot);
-        for record in &found.records {
-            let start = record.look(&boot);
-            let verdict = match (start.reached, start::failure(&start, now_ns)) {
-                (Some(start::Reached::Ready), _) => Verdict::Confirmed,
-                (_, Some(_)) => Verdict::TakenBack,
-                _ => continue,
-            };
-            let copies = start_versions::copies(home, record, verdict);
-            states.extend(
-                copies
-                    .into_iter()
-                    .filter(|state| !good.iter().any(|good| good.says(state))),
-            );
-        }
-        states.splice(0..0, good);
-        let current = start_versions::current(home, &guard.files, None);
-        now.extend(
-            current
-                .into_iter()
-                .filter(|state| !now.iter().any(|known| known.says(state)))
-                .collect::<Vec<_>>(),
-        );
-    }
-    states.extend(now);
-    states
 }
 
 fn now_ns() -> i64 {

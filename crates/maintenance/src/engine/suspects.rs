@@ -262,3 +262,21 @@ impl Engine {
         files.suspect = Some(std::mem::take(&mut files.level).suspect(change.at_wall_ns, files.suspect));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::started;
+    use super::*;
+
+    #[test]
+    fn start_up_files_are_looked_at_once_a_minute() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_world, mut engine, start) = started(folder.path());
+        engine.start_files = StartFiles::default();
+        let looks = (0..=30u64).filter(|n| {
+            let mono_ns = start.mono_ns + n * 10 * super::super::SECOND_NS;
+            engine.rc_look_is_due(Now { mono_ns, ..start })
+        });
+        assert_eq!(looks.collect::<Vec<_>>(), [0, 6, 12, 18, 24, 30]);
+    }
+}

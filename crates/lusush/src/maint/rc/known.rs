@@ -30,7 +30,7 @@ impl Known {
             .state
             .map_err(|refusal| unreadable().because(refusal))?;
         let log = rc_versions::log(&state);
-        let states = start::states(&home);
+        let states = start::states::states(&home);
         let seen: Vec<Seen<'_>> = states.iter().map(State::seen).collect();
         if let Err(error) = rc_versions::keep(&log, &seen, TOOL, rc_versions::PATIENCE) {
             eprintln!("lusush: what the files hold now is no version yet: {error}");
