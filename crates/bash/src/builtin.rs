@@ -107,6 +107,12 @@ const INTERNAL: &[Verb] = &[
         run: start,
     },
     Verb {
+        name: "instead",
+        arguments: "FILE COPY",
+        about: "what `source` reads, at a start with what last worked",
+        run: instead,
+    },
+    Verb {
         name: "login",
         arguments: "",
         about: "this is a login shell",
@@ -373,14 +379,24 @@ fn panic_verb(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {
 
 fn ready(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {
     lle.round.ready = true;
+    crate::attribution::start_is_ready();
     cap_list(lle);
     OK
 }
 
 fn start(lle: &mut Lle, args: &[String], _: &mut String) -> c_int {
     lle.round.start_dir = args.first().map(std::path::PathBuf::from);
+    if let Some(dir) = &lle.round.start_dir {
+        crate::attribution::trace_start(dir);
+    }
     // Without hooks LLE sees no prompt and cannot tell of one: then the launcher must not wait for it.
     if lle.hooks.hooked() { OK } else { FAILED }
+}
+
+fn instead(lle: &mut Lle, args: &[String], _: &mut String) -> c_int {
+    let [from, to] = args else { return USAGE };
+    crate::instead::read(&lle.bash, from.as_ref(), to.as_ref());
+    OK
 }
 
 fn login(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {

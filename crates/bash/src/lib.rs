@@ -45,6 +45,7 @@ mod frame;
 mod hooks;
 mod idle;
 mod inbox;
+mod instead;
 mod instructions;
 mod keys;
 mod lexer;

@@ -198,6 +198,7 @@ impl Lle {
 
     fn first_prompt(&mut self) {
         let bash = self.bash;
+        crate::instead::end(&bash);
         let file = bash.variable(c"HISTFILE").filter(|f| !f.is_empty());
         self.session
             .open_history(file.map(|f| Path::new(OsStr::from_bytes(f))));

@@ -8,6 +8,7 @@ mod config;
 pub(crate) mod history;
 mod optimise;
 mod predict;
+mod rc;
 mod render;
 pub(crate) mod session;
 mod show;
@@ -152,6 +153,11 @@ enum Verb {
         #[command(subcommand)]
         verb: config::ConfigVerb,
     },
+    /// Shows every state of your start-up files, and brings one back
+    Rc {
+        #[command(subcommand)]
+        verb: rc::RcVerb,
+    },
     /// Looks after the history log
     History {
         #[command(subcommand)]
@@ -261,6 +267,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         }) => check_history(json),
         Some(Verb::Analyze(asked)) => analyze::run(&asked),
         Some(Verb::Config { verb }) => config::run(verb),
+        Some(Verb::Rc { verb }) => rc::run(verb),
         Some(Verb::Worker(asked)) => worker::run(&asked),
         Some(Verb::Optimize(asked)) if asked.advise => show::advice(asked.json.json),
         Some(verb) => {
@@ -315,6 +322,7 @@ impl Verb {
             | Verb::Why { .. }
             | Verb::Analyze(_)
             | Verb::Config { .. }
+            | Verb::Rc { .. }
             | Verb::Worker(_) => (Request::Version, false),
         }
     }

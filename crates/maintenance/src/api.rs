@@ -93,6 +93,13 @@ pub enum Request {
         #[serde(default)]
         note: Option<String>,
     },
+    /// A start-up file is to say again what one of its versions said.
+    RestoreRc {
+        /// The file, as its versions name it.
+        file: String,
+        /// The version's number.
+        number: u64,
+    },
     /// Does the system keep what it promises?
     Validate,
     /// Look for what is slow and try a lever, as the task does on its schedule; or what is asked for instead.
@@ -657,6 +664,10 @@ mod tests {
                 ..ScheduleRequest::default()
             })),
             Request::Acknowledge { id: 7 },
+            Request::RestoreRc {
+                file: "~/.bashrc".into(),
+                number: 3,
+            },
             Request::Audit {
                 from: None,
                 limit: Some(3),

@@ -12,7 +12,10 @@ pub mod policy;
 pub mod process;
 mod rc;
 pub mod settle;
+pub mod rc_restore;
+pub mod rc_versions;
 pub(crate) mod sources;
+pub mod start_file;
 pub mod versions;
 pub(crate) mod watch;
 
@@ -264,6 +267,19 @@ impl Host for RealWorld {
     }
     fn rc_changes(&mut self) -> Vec<crate::world::RcChange> {
         self.rc.changes(now().wall_ns)
+    }
+    fn restore_rc(
+        &mut self,
+        now: Now,
+        file: &str,
+        number: u64,
+    ) -> Result<rc_restore::Restored, rc_restore::RestoreError> {
+        let state = self.places.maint.ancestors().nth(2);
+        let (Some(home), Some(state)) = (self.places.home.as_deref(), state) else {
+            return Err(rc_restore::RestoreError::NoVersion(number));
+        };
+        let log = rc_versions::log(state);
+        rc_restore::restore(&log, home, (file, number), now.wall_ns, "lusush worker")
     }
     fn recall(&mut self, metric: &str, since_wall_ns: i64, each: &mut dyn FnMut(i64, f64)) {
         if let Some(rollup) = &mut self.samples {

@@ -10,6 +10,8 @@ use lle_core::desired::Desired;
 use lle_core::in_force::InForce;
 use lle_metrics::{Liveness, Snapshot};
 
+use crate::real::rc_restore::{RestoreError, Restored};
+
 /// One moment, by both clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
@@ -251,6 +253,14 @@ pub trait Host {
     /// what they were is kept.
     fn rc_changes(&mut self) -> Vec<RcChange> {
         Vec::new()
+    }
+
+    /// Makes a start-up file say again what one of its versions said.
+    ///
+    /// # Errors
+    /// The file is as it was.
+    fn restore_rc(&mut self, _now: Now, _file: &str, number: u64) -> Result<Restored, RestoreError> {
+        Err(RestoreError::NoVersion(number))
     }
 
     /// Gives the five-minute means of a metric since then, oldest first.

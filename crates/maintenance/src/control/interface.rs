@@ -93,6 +93,7 @@ const METHODS: &[Method] = &[
     method("Verify", &[]),
     method("Checklist", &[]),
     method("SignOff", const { &[must("item", Text), may("note", Text)] }),
+    method("RestoreRc", const { &[must("file", Text), must("number", Int)] }),
     method("Validate", &[]),
     method(
         "Optimize",

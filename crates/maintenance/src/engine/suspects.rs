@@ -24,6 +24,10 @@ use super::Engine;
 use super::predict::watched::{FLOOR_BYTES, START_NS};
 use crate::world::{Now, RcChange, World};
 
+/// How often start-up files are looked at while nobody starts a session, in nanoseconds: what changed is dated by the
+/// file itself, and only new sessions show what came of it.
+const RC_LOOK_NS: u64 = 60 * super::SECOND_NS;
+
 /// The prompts of one session.
 #[derive(Debug, Default)]
 pub(crate) struct Prompts {
@@ -86,6 +90,10 @@ impl Level {
 /// The start-up files, as the prompts of all sessions show them.
 #[derive(Debug, Default)]
 pub(crate) struct StartFiles {
+    /// When they were looked at last, on the monotonic clock.
+    looked: Option<u64>,
+    /// When the newest session known then began.
+    newest_wall_ns: u64,
     /// When they were last changed: sessions that began before tell nothing of how they are now.
     since_wall_ns: i64,
     level: Level,
@@ -162,8 +170,10 @@ fn judge(suspect: &mut Option<Suspected>, level: &mut Level) -> Option<Changepoi
 impl Engine {
     /// Takes the prompts of a look in, and what was changed in start-up files; blames a slower prompt on its cause.
     pub(crate) fn suspect<W: World>(&mut self, world: &mut W, now: Now) {
-        for change in world.rc_changes() {
-            self.rc_changed(&change);
+        if self.rc_look_is_due(now) {
+            for change in world.rc_changes() {
+                self.rc_changed(&change);
+            }
         }
         let mut moved = Vec::new();
         let files = &mut self.start_files;
@@ -189,6 +199,25 @@ impl Engine {
         for changepoint in moved {
             self.predict.moved(super::predict::PROMPT, changepoint, now);
         }
+    }
+
+    /// Once a minute, and before the first prompts of a new session are taken for those of the files as they were.
+    fn rc_look_is_due(&mut self, now: Now) -> bool {
+        let newest = self
+            .sessions
+            .values()
+            .filter_map(|session| session.created_wall_ns)
+            .max();
+        let files = &mut self.start_files;
+        let is_new = newest.is_some_and(|newest| newest > files.newest_wall_ns);
+        let is_old = files
+            .looked
+            .is_none_or(|looked| now.mono_ns.saturating_sub(looked) >= RC_LOOK_NS);
+        if is_new || is_old {
+            files.looked = Some(now.mono_ns);
+            files.newest_wall_ns = newest.unwrap_or(files.newest_wall_ns);
+        }
+        is_new || is_old
     }
 
     /// How long the sessions took that have started since the last look, and the least memory of idle ones; means.
@@ -231,5 +260,23 @@ impl Engine {
         let files = &mut self.start_files;
         files.since_wall_ns = files.since_wall_ns.max(change.at_wall_ns);
         files.suspect = Some(std::mem::take(&mut files.level).suspect(change.at_wall_ns, files.suspect));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::started;
+    use super::*;
+
+    #[test]
+    fn start_up_files_are_looked_at_once_a_minute() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_world, mut engine, start) = started(folder.path());
+        engine.start_files = StartFiles::default();
+        let looks = (0..=30u64).filter(|n| {
+            let mono_ns = start.mono_ns + n * 10 * super::super::SECOND_NS;
+            engine.rc_look_is_due(Now { mono_ns, ..start })
+        });
+        assert_eq!(looks.collect::<Vec<_>>(), [0, 6, 12, 18, 24, 30]);
     }
 }
