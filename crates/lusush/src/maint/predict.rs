@@ -94,7 +94,7 @@ pub(super) fn anomalies(value: &Value, now: i64, ink: Ink) -> String {
     }
     let changes = list(&value["changes"]);
     if changes.is_empty() {
-        out.push_str("\nNo level has changed since the worker began.\n");
+        out.push_str("\nNo level has changed that is remembered.\n");
         return out;
     }
     out.push_str("\nLevels that changed, the last first:\n");

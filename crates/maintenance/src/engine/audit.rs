@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use lle_core::plan::Plan;
+use lle_core::plan::{Action, Plan};
 use lle_core::policy::{Kind, Who, sanitise};
 use lle_core::series::blame::{self, ChangeKind};
 use lle_core::task::log_rotation::SEGMENTS_KEPT;
@@ -73,7 +73,8 @@ impl Entry {
 
     /// What it changes, for whoever looks for a cause; none if it changes nothing, or says only how that ended.
     fn as_change(&self, now: Now) -> Option<blame::Change> {
-        (self.phase == "intent").then(|| blame::Change {
+        let measures = [Action::CheckHealth.about()].contains(&self.operation);
+        (self.phase == "intent" && !measures).then(|| blame::Change {
             at_ns: now.wall_ns,
             what: match self.target.is_empty() {
                 true => self.operation.clone(),
@@ -638,7 +639,6 @@ impl Engine {
             return true;
         }
         let before = self.audit.failed.is_some();
-        self.predict.note_all(entry.as_change(now));
         let written = self.audit.append(world, now, entry.clone());
         if before && written {
             // There was a gap, and it says so itself.
@@ -647,6 +647,9 @@ impl Engine {
         }
         if written {
             self.bound_audit(world, now);
+            if let Some(change) = entry.as_change(now) {
+                self.note_change(world, now, change);
+            }
         }
         written
     }

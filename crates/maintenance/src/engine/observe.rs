@@ -16,12 +16,14 @@ use lle_core::health::view::{Presence, SessionView, WorkerView};
 use lle_core::policy::sanitise;
 use lle_core::quantity::age;
 use lle_core::report;
+use lle_core::series::noticed::Noticed;
 use lle_core::severity::Severity;
 use lle_core::task::memory_defrag::Heap;
 use lle_core::task::statistics::{LastRun, Outcome as Ended};
 use lle_core::trial::paired::Tally;
 use lle_metrics::{Counter, EventKind, Gauge, Liveness, Snapshot};
 
+use super::suspects::Prompts;
 use super::{Engine, SECOND_NS, predict};
 use crate::state::{Change, Incident};
 use crate::world::{Cost, Look, Now, World};
@@ -46,7 +48,7 @@ pub(crate) struct SessionState {
     pid: u32,
     /// When its flight was created: who writes it is read once. None before that.
     pub(crate) created_wall_ns: Option<u64>,
-    pub(crate) prompts: super::suspects::Prompts,
+    pub(crate) prompts: Prompts,
     liveness: Liveness,
     window: Box<Window>,
     pub(crate) floor: Floor,
@@ -106,14 +108,18 @@ impl WorkerState {
 }
 
 impl SessionState {
-    fn new(id: u64, idle_ns: u64, now: Now) -> Self {
+    fn new(id: u64, idle_ns: u64, now: Now, known: &Noticed) -> Self {
+        let remembered = |known: &Noticed| {
+            let named = (!known.prompts.is_empty()).then(|| format!("{id:016x}"));
+            Prompts::of(named.and_then(|name| known.prompts.get(&name)))
+        };
         Self {
             id,
             idle_ns,
             tty: String::new(),
             pid: 0,
             created_wall_ns: None,
-            prompts: super::suspects::Prompts::default(),
+            prompts: remembered(known),
             liveness: Liveness::Unknown,
             window: Box::new(Window::new()),
             floor: Floor::default(),
@@ -281,6 +287,7 @@ impl Engine {
         let mut died = Vec::new();
         let sessions = &mut self.sessions;
         let buried = &mut self.buried;
+        let known = &self.state.noticed;
         let idle_ns = self.pace.idle_ns;
         let began_wall_ns = self.started_wall_ns.max(0).cast_unsigned();
         world.look(&mut |look| {
@@ -296,7 +303,7 @@ impl Engine {
             }
             let state = sessions
                 .entry(look.session)
-                .or_insert_with(|| SessionState::new(look.session, idle_ns, now));
+                .or_insert_with(|| SessionState::new(look.session, idle_ns, now, known));
             state.seen_in = this_look;
             state.liveness = look.liveness;
             if let Some(snapshot) = look.snapshot {

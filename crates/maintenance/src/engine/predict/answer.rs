@@ -7,7 +7,7 @@ use lle_core::series::watch::{AHEAD_NS, Watch};
 use serde_json::{Value, json};
 
 use super::watched::{WATCHED, Watched, Worse};
-use super::{Engine, Moved};
+use super::{Engine, Told};
 use crate::api::VERSION;
 use crate::world::Now;
 
@@ -30,7 +30,14 @@ impl Engine {
         let series = WATCHED
             .iter()
             .map(|row| series(row, self.predict.watches.get(row.metric)));
-        let changes = self.predict.moved.iter().rev().map(moved);
+        let changes = self
+            .state
+            .noticed
+            .moved
+            .iter()
+            .rev()
+            .filter_map(Told::of)
+            .map(moved);
         json!({
             "version": VERSION,
             "now_wall_ns": now.wall_ns,
@@ -111,14 +118,15 @@ fn series(row: &Watched, watch: Option<&Watch>) -> Value {
     })
 }
 
-fn moved(moved: &Moved) -> Value {
+#[allow(clippy::needless_pass_by_value, reason = "a step of an iteration")]
+fn moved(told: Told<'_>) -> Value {
     json!({
-        "metric": moved.row.metric,
-        "title": moved.title(),
-        "evidence": moved.evidence(),
-        "noticed_wall_ns": moved.noticed_wall_ns,
-        "changepoint": moved.changepoint,
-        "worse": moved.is_worse(),
-        "suspects": moved.suspects,
+        "metric": told.row.metric,
+        "title": told.title(),
+        "evidence": told.evidence(),
+        "noticed_wall_ns": told.moved.noticed_wall_ns,
+        "changepoint": told.moved.changepoint,
+        "worse": told.is_worse(),
+        "suspects": told.moved.suspects,
     })
 }
