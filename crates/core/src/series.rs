@@ -19,6 +19,7 @@
 pub mod blame;
 pub mod detect;
 pub mod forecast;
+pub mod model;
 pub mod noticed;
 mod period;
 mod predict;

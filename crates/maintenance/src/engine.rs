@@ -274,6 +274,7 @@ impl Engine {
             self.update_targets(world, now);
         }
         self.publish(world, now);
+        self.keep_learned(world, now);
         self.make_durable(world, now);
         world.after_all(now);
         self.expected_ns = self.wake_at(now);

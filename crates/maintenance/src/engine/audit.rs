@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use lle_core::plan::{Action, Plan};
+use lle_core::plan::Plan;
 use lle_core::policy::{Kind, Who, sanitise};
 use lle_core::series::blame::{self, ChangeKind};
 use lle_core::task::log_rotation::SEGMENTS_KEPT;
@@ -40,6 +40,8 @@ const ENTRY: u8 = 1;
 const REFUSAL_NS: u64 = 10 * super::SECOND_NS;
 /// Users whose refusals are told apart.
 const REFUSED_USERS_MAX: usize = 16;
+/// Operations after which nothing is different.
+const MEASURES: [&str; 2] = [lle_core::plan::CHECK_HEALTH, lle_core::plan::FIT_MODELS];
 /// Problems told of one verification.
 const PROBLEMS_MAX: usize = 20;
 
@@ -73,8 +75,7 @@ impl Entry {
 
     /// What it changes, for whoever looks for a cause; none if it changes nothing, or says only how that ended.
     fn as_change(&self, now: Now) -> Option<blame::Change> {
-        let measures = [Action::CheckHealth.about()].contains(&self.operation);
-        (self.phase == "intent" && !measures).then(|| blame::Change {
+        (self.phase == "intent" && !MEASURES.contains(&self.operation.as_str())).then(|| blame::Change {
             at_ns: now.wall_ns,
             what: match self.target.is_empty() {
                 true => self.operation.clone(),

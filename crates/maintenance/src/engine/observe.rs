@@ -390,13 +390,17 @@ impl Engine {
             let sizes = self.predict(world, now, &samples);
             samples.extend(sizes);
             world.keep_samples(now, &samples);
-            if now.mono_ns.saturating_sub(self.baselines_kept_at) >= BASELINES_NS {
-                self.baselines_kept_at = now.mono_ns;
-                let baselines = Box::new(self.state.baselines.clone());
-                self.keep(world, now, Change::Baselines { baselines });
-            }
         }
         self.assessment = Some(assessment);
+    }
+
+    /// Writes what was learned of what is usual, now and then: no part of a look, which must be short.
+    pub(crate) fn keep_learned<W: World>(&mut self, world: &mut W, now: Now) {
+        if self.looked_at == Some(now) && now.mono_ns.saturating_sub(self.baselines_kept_at) >= BASELINES_NS {
+            self.baselines_kept_at = now.mono_ns;
+            let baselines = Box::new(self.state.baselines.clone());
+            self.keep(world, now, Change::Baselines { baselines });
+        }
     }
 
     /// Processor time of the worker since it began, and how long that is; none without a worker.

@@ -16,6 +16,7 @@
 //! - While too little was seen the answer is unknown, and how much is missing.
 
 mod answer;
+mod models;
 pub(crate) mod watched;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ use lle_core::series::watch::{Judged, MEAN_NS, Watch};
 use lle_core::severity::Severity;
 
 use super::Engine;
+use crate::models::Models;
 use crate::state::Change;
 use crate::world::{Disk, Now, World};
 use watched::{WATCHED, Watched, Worse};
@@ -43,6 +45,9 @@ pub(crate) const SHARE_MIN: f64 = 0.2;
 pub(crate) const PROMPT: &Watched = &WATCHED[0];
 /// What is read back of a series: two weeks.
 const RECALL_NS: i64 = 14 * 24 * 3_600 * 1_000_000_000;
+/// How much later the five minutes of each series begin than those of the one before: two looks.
+const PHASE_NS: i64 = 20 * 1_000_000_000;
+const _: () = assert!(WATCHED.len() as i64 * PHASE_NS <= MEAN_NS);
 /// How sure the blame must be to be in a title.
 const BLAME_MIN: f64 = 0.8;
 /// How the key of a finding about a change begins.
@@ -57,6 +62,8 @@ pub(crate) struct Predict {
     /// Rows of the table whose past was read back.
     recalled: usize,
     resources_at: Option<i64>,
+    /// What the last job has fitted.
+    models: Option<Models>,
 }
 
 impl Engine {
@@ -133,9 +140,14 @@ impl Engine {
         let Some(row) = WATCHED.get(self.predict.recalled) else {
             return;
         };
+        if self.predict.recalled == 0 {
+            self.read_models(world);
+        }
         self.predict.recalled += 1;
         let card = self.state.scorecards.get(row.metric).cloned();
-        let mut watch = card.map_or_else(Watch::default, Watch::with_card);
+        let watch = card.map_or_else(Watch::default, Watch::with_card);
+        // One series' five minutes end in a look: judging a mean costs a tenth of what a look may.
+        let mut watch = watch.at_phase(self.predict.recalled as i64 * PHASE_NS);
         let since = now.wall_ns.saturating_sub(RECALL_NS);
         world.recall(row.metric, since, &mut |at_ns, value| {
             // What is past was told when it was new. What a clock that was ahead has left lies in the future.
@@ -143,6 +155,12 @@ impl Engine {
                 let _judged: Option<Judged> = watch.add(at_ns, value);
             }
         });
+        watch.take_model(
+            self.predict
+                .models
+                .as_ref()
+                .and_then(|models| models.of(row.metric)),
+        );
         self.predict.watches.insert(row.metric, watch);
     }
 

@@ -12,6 +12,11 @@ pub(crate) fn started(folder: &Path) -> (RealWorld, Engine, Now) {
     let below = |name: &str| folder.join(name);
     let mut places = Places::below(&below("s"), &below("d"), &below("c"), &below("r"), "m");
     places.metrics = None;
+    started_in(places)
+}
+
+/// The same, with its files in these places.
+pub(crate) fn started_in(places: Places) -> (RealWorld, Engine, Now) {
     let config = Config {
         policy: Policy::default(),
         problems: Vec::new(),
@@ -29,7 +34,7 @@ pub(crate) fn started(folder: &Path) -> (RealWorld, Engine, Now) {
     (world, engine, now)
 }
 
-fn wait_for_job(world: &mut RealWorld, engine: &mut Engine, now: Now) {
+pub(crate) fn wait_for_job(world: &mut RealWorld, engine: &mut Engine, now: Now) {
     let began = Instant::now();
     loop {
         let ended = world.ended_jobs();

@@ -16,11 +16,12 @@ impl Engine {
     pub(crate) fn forecasts(&self, now: Now) -> Value {
         let rows = WATCHED
             .iter()
-            .map(|row| forecast(row, self.predict.watches.get(row.metric)));
+            .map(|row| forecast(row, self.predict.watches.get(row.metric), self.pattern(row)));
         json!({
             "version": VERSION,
             "now_wall_ns": now.wall_ns,
             "nominal": NOMINAL,
+            "models_made_wall_ns": self.models_made().map(|(made, ..)| made),
             "resources": rows.collect::<Vec<_>>(),
         })
     }
@@ -49,7 +50,7 @@ impl Engine {
     }
 }
 
-fn forecast(row: &Watched, watch: Option<&Watch>) -> Value {
+fn forecast(row: &Watched, watch: Option<&Watch>, pattern: Value) -> Value {
     let show = |value: f64| row.unit.show(value);
     let points = watch.map_or(0, |watch| watch.history().len());
     let told = watch.map(|watch| watch.forecast(AHEAD_NS));
@@ -95,6 +96,7 @@ fn forecast(row: &Watched, watch: Option<&Watch>) -> Value {
         "scored_min": SCORED_MIN,
         "coverage": card.and_then(|card| card.coverage()),
         "skill": card.and_then(|card| card.skill()),
+        "pattern": pattern,
     })
 }
 

@@ -103,6 +103,57 @@ fn what_was_changed_and_what_moved_outlives_the_worker() {
     assert_eq!(next.changed_findings(now).len(), 1);
 }
 
+/// Stands for `lusush`: supervises, and has models ready.
+const PROGRAM: &str = "#!/bin/sh\nif [ \"$2\" = command ]; then shift 3; exec \"$@\"; fi\ncp \"$0.models\" \"$4\" && echo done\n";
+
+#[test]
+fn models_are_made_by_a_job_and_taken_over_when_it_has_ended() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let below = |name: &str| folder.path().join(name);
+    let program = below("program");
+    std::fs::write(&program, PROGRAM).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let mut places = crate::real::Places::below(&below("s"), &below("d"), &below("c"), &below("r"), "m");
+    places.program = Some(program);
+    let (mut world, mut engine, now) = super::super::tests::started_in(places);
+    let made = now.wall_ns - 2 * 3_600 * S;
+    let models = format!(
+        r#"{{"version":1,"made_wall_ns":{made},"series":{{"prompt_ns_recent":{{"unknown":{{"why":"too-few","have":3,"need":504}}}}}}}}"#
+    );
+    std::fs::write(below("program.models"), models).unwrap();
+    let who = lle_core::policy::Who::peer(7, None, 7);
+    let run = crate::api::Request::Run {
+        task: "performance".into(),
+    };
+    // In the first three weeks there is nothing to fit a model to.
+    engine.request(&mut world, now, &who, &run).unwrap();
+    assert!(engine.state.running.is_empty());
+    engine.state.installed_wall_ns = now.wall_ns - 22 * 24 * 3_600 * S;
+    engine.request(&mut world, now, &who, &run).unwrap();
+    assert_eq!((engine.state.running.len(), engine.models_made()), (1, None));
+    super::super::tests::wait_for_job(&mut world, &mut engine, now);
+    assert_eq!(engine.models_made(), Some((made, 0, 0)));
+    let told = engine.forecasts(now);
+    assert_eq!(
+        told["resources"][0]["pattern"]["unknown"],
+        "unknown: 3 of 504 samples so far"
+    );
+    // They are fresh for the schedule, and old enough for a person.
+    assert!(
+        engine
+            .plan_models(&mut world, "its schedule", now, false)
+            .is_none()
+    );
+    assert!(engine.plan_models(&mut world, "asked for", now, true).is_some());
+    // It changed nothing that could make a series move.
+    let changes = &engine.state.noticed.changes;
+    assert!(
+        changes.iter().all(|change| !change.what.contains("fit models")),
+        "{changes:?}"
+    );
+}
+
 #[test]
 fn every_series_is_a_metric_or_measured_for_it() {
     let sizes = [
