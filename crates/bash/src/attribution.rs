@@ -369,7 +369,9 @@ impl Attribution {
         }
         let forked = self.forked.take();
         self.last = now;
-        self.quick_ones = 0;
+        // Many that were quick together, and none of them slow by itself: the loop goes on.
+        let goes_on = self.quick_ones >= 2 * LOOP_MIN && since < GRAIN_NS + GRAIN_NS / 2;
+        self.quick_ones = if goes_on { LOOP_MIN } else { 0 };
         let skipped = std::mem::take(&mut self.skipped);
         let kind = if is_in(Phase::Expand) {
             PartKind::Expanded
@@ -377,8 +379,11 @@ impl Attribution {
             PartKind::Command
         };
         let of_function = depth > 0 || before > depth;
+        // One of those that were skipped may have taken the time, whichever ran last.
+        let is_any = skipped > 0 && forked.is_none();
+        let is_named = !of_function || depth == 1 && before <= 1 && !is_any;
         let ran = match forked {
-            None if fresh => self.printed(),
+            None if fresh && is_named => self.printed(),
             forked => forked,
         };
         let outer = if of_function { Some(self.outer) } else { ran };
@@ -394,8 +399,7 @@ impl Attribution {
         let inner = match depth {
             0 => Name::default(),
             1 if before > 1 => std::mem::take(&mut self.inner),
-            // One of those that were skipped may have taken it.
-            1 if skipped > 0 && forked.is_none() => Name::default(),
+            1 if is_any => Name::default(),
             1 => ran.unwrap_or_default(),
             _ => {
                 self.inner = self.function(1).unwrap_or_default();

@@ -143,7 +143,8 @@ pub struct Engine {
     worker: observe::WorkerState,
     /// Series that are watched: what is unusual, and what will be.
     predict: predict::Predict,
-    start_files: suspects::StartFiles,
+    prompts_kept: suspects::Kept,
+    rc_looks: suspects::RcLooks,
     /// Tasks whose callbacks the program that embeds this engine has registered.
     hosted: BTreeSet<String>,
     started_wall_ns: i64,
@@ -188,7 +189,8 @@ impl Engine {
             expected_ns: u64::MAX,
             worker: observe::WorkerState::default(),
             predict: predict::Predict::default(),
-            start_files: suspects::StartFiles::default(),
+            prompts_kept: suspects::Kept::default(),
+            rc_looks: suspects::RcLooks::default(),
             hosted: BTreeSet::new(),
             started_wall_ns: now.wall_ns,
             acts: false,
@@ -283,6 +285,7 @@ impl Engine {
             self.update_targets(world, now);
         }
         self.publish(world, now);
+        self.keep_learned(world, now);
         self.make_durable(world, now);
         world.after_all(now);
         self.expected_ns = self.wake_at(now);
@@ -403,6 +406,7 @@ impl Engine {
         // What was shown until now is not shown again by the next.
         self.collect(world, now);
         self.note_shown(world, now);
+        self.keep_all_prompts(world, now);
         self.publish_nothing(world);
         world.after_all(now);
         let _last = self.log.sync(world);

@@ -292,6 +292,18 @@ impl Host for RealWorld {
             rollup.write(now);
         }
     }
+    fn models_job(&mut self) -> Option<Vec<String>> {
+        let metrics = self.places.metrics.as_deref()?;
+        let out = metrics.with_file_name(crate::models::NAME);
+        let word = |path: &std::path::Path| path.to_str().map(ToOwned::to_owned);
+        let job = ["job".to_owned(), "models".to_owned()];
+        let program = word(self.places.program.as_deref()?)?;
+        Some([&[program][..], &job, &[word(metrics)?, word(&out)?]].concat())
+    }
+    fn models(&mut self) -> Option<Vec<u8>> {
+        let metrics = self.places.metrics.as_deref()?;
+        disk::read_small(&metrics.with_file_name(crate::models::NAME))
+    }
     fn bench_results(&mut self) -> Option<Vec<u8>> {
         disk::read_small(&self.places.maint.join(BENCH_RESULTS))
     }

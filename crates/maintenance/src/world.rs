@@ -269,6 +269,16 @@ pub trait Host {
     /// Does what could wait until everything else of a round was done, such as writing down samples.
     fn after_all(&mut self, _now: Now) {}
 
+    /// The program, with its arguments, that makes models of the samples; none where there is none, or no samples.
+    fn models_job(&mut self) -> Option<Vec<String>> {
+        None
+    }
+
+    /// The models that it made last.
+    fn models(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// Results of benches, as they were put beside the state; none if there are none.
     fn bench_results(&mut self) -> Option<Vec<u8>> {
         None
