@@ -285,6 +285,16 @@ pub(crate) fn quietly<T>(f: impl FnOnce() -> T) -> T {
     value
 }
 
+/// True while a look-up is LLE's own.
+pub(crate) fn is_quiet() -> bool {
+    BUSY.load(Relaxed)
+}
+
+/// This process is a child whose forks the C library does not tell of: it stamps nothing.
+pub(crate) fn forget_in_child() {
+    enter(Phase::Off);
+}
+
 /// Hangs the stamp on `PIPESTATUS`, or takes it off.
 fn hang(bash: &Bash, on: bool) {
     let Some(find) = bash.find_variable else { return };

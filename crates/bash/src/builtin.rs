@@ -6,7 +6,7 @@ use crate::abi::{BUILTIN_ENABLED, Builtin, WordList};
 use crate::hooks::{arm, disarm};
 use crate::lle::{Lle, state};
 use crate::readline::text;
-use crate::{complete_child, configured, drafts, symbols};
+use crate::{complete_child, configured, drafts, parts, symbols};
 use libc::{c_char, c_int};
 use lle_metrics::Gauge;
 use std::fmt::Write;
@@ -71,6 +71,12 @@ const VERBS: &[Verb] = &[
         arguments: "[clear]",
         about: "lines that were being typed when a terminal closed",
         run: draft,
+    },
+    Verb {
+        name: "cached",
+        arguments: "[TEXT ...|off]",
+        about: "parts of PS1 that may be shown older",
+        run: cached,
     },
     Verb {
         name: "symbols",
@@ -140,6 +146,13 @@ pub(crate) unsafe extern "C-unwind" fn run(mut words: *mut WordList) -> c_int {
         // Completion functions may leave by `longjmp`: nothing is owned here.
         if let Some(bash) = state().map(|lle| lle.bash) {
             complete_child::complete(&bash);
+        }
+        return OK;
+    }
+    if first == b"__part" {
+        // The expansion may leave by `longjmp`: nothing is owned here.
+        if let Some(bash) = state().map(|lle| lle.bash) {
+            parts::expand(&bash);
         }
         return OK;
     }
@@ -359,6 +372,30 @@ fn draft(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
             let _ = writeln!(out, "{shown}");
         }
     }
+    OK
+}
+
+fn cached(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
+    let wanted = match args {
+        [] => {
+            for text in lle.parts.consented() {
+                let _ = writeln!(out, "{text}");
+            }
+            return OK;
+        }
+        [off] if off == "off" => Vec::new(),
+        texts => texts.to_vec(),
+    };
+    if !lle_core::texts::admits(&wanted) {
+        let _ = writeln!(
+            out,
+            "lle: at most {} texts of at most {} bytes, each once",
+            lle_core::texts::TEXTS_MAX,
+            lle_core::texts::TEXT_BYTES_MAX
+        );
+        return USAGE;
+    }
+    lle.parts.consent(wanted);
     OK
 }
 

@@ -57,6 +57,7 @@ mod menu;
 mod names;
 mod painter;
 mod panics;
+mod parts;
 mod places;
 mod prompt_clock;
 mod prompt_command;

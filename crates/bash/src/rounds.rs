@@ -85,7 +85,7 @@ impl Lle {
         let status = unsafe { *bash.last_status };
         let began = clock::now();
         let ps1 = attribution::quietly(|| bash.variable(c"PS1")).unwrap_or_default();
-        let divided = attribution::finish(began, ps1);
+        let divided = attribution::finish(began, self.expanded_ps1(ps1));
         let private = self.watch_prompt_text(ps1);
         if divided == Some(Parted::Prompt) {
             attribution::with_parts(|parts| parts.hide(private));
@@ -410,6 +410,7 @@ pub(crate) extern "C" fn at_exit() {
     if let Some(lle) = state()
         && lle.owner == std::process::id()
     {
+        lle.parts.stop();
         lle.session.end();
         lle.idle.wake.remove();
     }

@@ -250,6 +250,9 @@ impl Session {
         });
     }
 
+    /// Keeps what came of the parts of the prompt that are put off.
+    pub(crate) fn record_parts(&self, _account: Account, _counts: &crate::parts::Counts) {}
+
     /// Takes over what the worker wants of the levers; gives how many of its settings this version does not have.
     pub(crate) fn take_levers(&mut self, settings: &[Setting], trial: Option<&Trial>) -> u64 {
         let before = self.arms.tally().id;

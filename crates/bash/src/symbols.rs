@@ -165,6 +165,11 @@ optional {
     executing c"executing": *mut c_int = "prompt.command";
     source_level c"sourcelevel": *mut c_int = "how far a start has come";
     builtin_address c"builtin_address_internal": unsafe extern "C-unwind" fn(*const c_char, c_int) -> *mut Builtin = "a start with the last good files";
+    decode_prompt c"decode_prompt_string": unsafe extern "C-unwind" fn(*mut c_char, c_int) -> *mut c_char = "parts of the prompt from a cache";
+    set_prompt c"rl_set_prompt": unsafe extern "C-unwind" fn(*const c_char) -> c_int = "parts of the prompt from a cache";
+    promptvars c"promptvars": *mut c_int = "parts of the prompt from a cache";
+    no_line_editing c"no_line_editing": *mut c_int = "parts of the prompt from a cache";
+    traces c"echo_command_at_execute": *mut c_int = "parts of the prompt from a cache";
     login_shell c"login_shell": *mut c_int = "lusush -l";
 }
 }
