@@ -21,6 +21,8 @@ pub mod error;
 pub mod health;
 pub mod lever;
 #[cfg(feature = "engine")]
+pub mod list_file;
+#[cfg(feature = "engine")]
 pub mod mode;
 #[cfg(feature = "engine")]
 pub mod optimise;

@@ -15,7 +15,7 @@ use std::path::Path;
 use crate::event::Event;
 use crate::file::LogFile;
 use crate::frame::{FRAME_BYTES, PAYLOAD_BYTES_MAX};
-use crate::header::LogKind;
+use crate::header::{FileHeader, LogKind};
 use crate::import::{self, Import};
 pub use crate::join::{Command, Commands};
 use crate::join::{LooseEnds, join};
@@ -331,6 +331,11 @@ impl History {
             self.log.invalidate();
         }
         Ok(records.len())
+    }
+
+    /// How the log began when it was opened: what an index of it begins with, too.
+    pub(crate) fn beginning(&self) -> &FileHeader {
+        self.log.beginning()
     }
 
     /// Says which log this is and how long: equal values mean equal contents.

@@ -5,6 +5,7 @@ pub(crate) mod calls;
 pub mod config;
 pub mod disk;
 mod draft;
+pub mod history;
 pub mod host;
 pub(crate) mod jobs;
 pub mod policy;
@@ -14,6 +15,7 @@ pub(crate) mod sources;
 pub mod versions;
 
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -41,10 +43,14 @@ pub struct Places {
     pub runtime: PathBuf,
     /// The history log.
     pub history: PathBuf,
+    /// The index of the history log; none makes none.
+    pub history_index: Option<PathBuf>,
     /// The file for samples; none keeps none.
     pub metrics: Option<PathBuf>,
     /// The home folder whose start-up files are watched; none watches none.
     pub home: Option<PathBuf>,
+    /// The user's configuration, which says whether a damaged history is put back without asking; none asks nobody.
+    pub history_config: Option<PathBuf>,
     /// The program that supervises jobs as `PROGRAM job command -- …`; none runs them unsupervised.
     pub program: Option<PathBuf>,
 }
@@ -66,8 +72,10 @@ impl Places {
             key: state.join("keys").join("audit.key"),
             runtime: runtime.to_owned(),
             history: lle_core::paths::history_log(state, machine_id),
+            history_index: Some(lle_core::paths::history_index(cache, machine_id)),
             metrics: Some(cache.join("metrics.db")),
             home: None,
+            history_config: None,
             program: None,
             maint,
         }
@@ -98,6 +106,7 @@ pub fn zone() -> jiff::tz::TimeZone {
 pub struct RealWorld {
     disk: RealDisk,
     sessions: Sessions,
+    histories: history::Histories,
     jobs: Jobs,
     own: process::Own,
     calls: Calls,
@@ -124,6 +133,12 @@ impl RealWorld {
         Ok(Self {
             disk,
             sessions: Sessions::new(places.runtime.clone(), places.history.clone()),
+            histories: history::Histories::new(
+                &places.history,
+                places.home.as_deref(),
+                places.history_config.clone(),
+                places.history_index.clone(),
+            ),
             jobs: Jobs::new(places.program.clone()),
             own: process::Own::open(),
             calls: Calls::new(std::sync::Arc::new(|| ())),
@@ -161,6 +176,17 @@ impl RealWorld {
     /// Shows a session that this process itself is.
     pub(crate) fn watch(&mut self, watch: lle_metrics::Watch) {
         self.sessions.watch(watch);
+    }
+
+    /// What becomes readable when a job says something or a history is changed.
+    pub(crate) fn wakes(&mut self, now_ns: u64) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let outputs = self.jobs.outputs();
+        outputs.chain(self.histories.wakes(now_ns))
+    }
+
+    /// The histories, for whoever waits for a change of them.
+    pub(crate) fn histories(&mut self) -> &mut history::Histories {
+        &mut self.histories
     }
 
     /// Calls that have returned since the last call.
@@ -233,6 +259,21 @@ impl Host for RealWorld {
     }
     fn sync_history(&mut self) -> io::Result<Option<u64>> {
         self.sessions.sync_history()
+    }
+    fn history_news(&mut self, now: Now) -> Vec<crate::world::HistoryNews> {
+        match self.disk.refuse_unless_writable() {
+            Ok(()) => self.histories.look(now),
+            // Another worker looks by now.
+            Err(_) => Vec::new(),
+        }
+    }
+    fn restore_history(&mut self, which: &str) -> Result<String, String> {
+        self.disk.refuse_unless_writable().map_err(|error| error.to_string())?;
+        self.histories.restore(which)
+    }
+    fn accept_history(&mut self) -> io::Result<()> {
+        self.disk.refuse_unless_writable()?;
+        self.histories.accept()
     }
     fn keep_samples(&mut self, now: Now, samples: &[(&'static str, f64)]) {
         if let Some(rollup) = &mut self.samples {

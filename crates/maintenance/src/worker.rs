@@ -334,6 +334,9 @@ impl<'a, S: Summons> Running<'a, S> {
             if self.bell.as_mut().is_some_and(|bell| bell.has_rung(at.mono_ns)) {
                 self.engine.is_called(&mut self.world, at);
             }
+            if self.world.histories().was_touched(at.mono_ns) {
+                self.engine.touch_history();
+            }
             self.answer(at);
             self.engine.handle(&mut self.world, now(), Event::Tick);
             self.look_after(at);
@@ -356,6 +359,11 @@ impl<'a, S: Summons> Running<'a, S> {
             .wake_at(at)
             .min(self.looked_after.saturating_add(LOOK_AFTER_NS))
             .max(at.mono_ns);
+        let deaf_until = self.world.histories().deaf_until();
+        if at.mono_ns < deaf_until {
+            // What is changed meanwhile is heard then.
+            until = until.min(deaf_until);
+        }
         if let Some(server) = &self.server {
             until = until.min(server.next_deadline().unwrap_or(u64::MAX));
         }
@@ -372,8 +380,7 @@ impl<'a, S: Summons> Running<'a, S> {
         fds.extend(bell.map(|bell| PollFd::from_borrowed_fd(bell, PollFlags::IN)));
         fds.extend(
             self.world
-                .jobs()
-                .outputs()
+                .wakes(at.mono_ns)
                 .map(|output| PollFd::from_borrowed_fd(output, PollFlags::IN)),
         );
         // Interrupted or not, everything is looked at.

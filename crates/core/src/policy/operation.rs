@@ -72,6 +72,7 @@ operations! {
     Resume, "resume", Operate, "Lets tasks that were held back go on.";
     Run, "run", Operate, "Runs a task now.";
     Optimize, "optimize", Operate, "Tries a lever, or ends a trial.";
+    History, "history", Operate, "Puts history back, takes something out of it, or brings something in.";
     Cancel, "cancel", Operate, "Ends a run of a task, or takes it off the schedule.";
     Acknowledge, "acknowledge", Operate, "Takes note of an alert.";
     SignOff, "sign-off", Operate, "Signs a review off.";

@@ -93,6 +93,7 @@ pub(crate) fn places() -> Result<Places, Failure> {
     );
     places.program = std::env::current_exe().ok();
     places.home = paths::home();
+    places.history_config = folders.config.ok().map(|folder| folder.join(lle_core::config::FILE_NAME));
     Ok(places)
 }
 

@@ -1,11 +1,18 @@
-//! `lusush maint history check`: reads the whole history log and says what is in it.
+//! `lusush maint history`: the history log, and what can be done with it. `check` reads all of it and says what is in it.
+
+pub(crate) mod verbs;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use lle_core::quantity::{bytes, count, several};
 use lle_log::history::{History, Report};
 use serde::Serialize;
+
+use crate::answer;
+use crate::failure::Failure;
+use crate::paths;
 
 /// The version of the schema of `--json`.
 const SCHEMA_VERSION: u32 = 1;
@@ -136,5 +143,24 @@ impl HistoryCheck {
             );
         }
         out
+    }
+}
+
+fn check_history(json: bool) -> Result<ExitCode, Failure> {
+    let failed = || Failure::new("cannot check the history log");
+    let state = paths::folders()
+        .state
+        .map_err(|refusal| failed().because(refusal))?;
+    let checked = check(&log_in(&state)).map_err(|error| {
+        let hint = match error {
+            CheckError::None { .. } => "the first session makes it: run `lusush`",
+            CheckError::Open { .. } => "`lusush doctor` says more about folders",
+        };
+        failed().because(error).hint(hint)
+    })?;
+    if json {
+        answer::json(&checked)
+    } else {
+        answer::text(&checked.text())
     }
 }

@@ -106,6 +106,10 @@ const METHODS: &[Method] = &[
         },
     ),
     method("Trials", &[]),
+    method(
+        "History",
+        const { &[must("what", Text), may("which", Text), may("detail", Text)] },
+    ),
     method("Forecast", &[]),
     method("Anomalies", &[]),
     method("Version", &[]),

@@ -160,6 +160,7 @@ impl Engine {
             Request::SetMode { area, mode } => (Operation::SetMode(mode_named(mode)?), Some(area.clone())),
             Request::Acknowledge { .. } => (Operation::Acknowledge, None),
             Request::SignOff { .. } => (Operation::SignOff, None),
+            Request::History { .. } => (Operation::History, None),
         })
     }
 
@@ -205,6 +206,7 @@ impl Engine {
             Request::SetMode { area, mode } => self.set_mode(world, now, area, mode),
             Request::Acknowledge { id } => self.acknowledge(world, now, who, *id),
             Request::SignOff { item, note } => self.sign_off(world, now, who, item, note.as_deref()),
+            Request::History { what, which, .. } => Self::change_history(world, what, which.as_deref()),
             _ => self.answer(world, now, request),
         }
     }
@@ -442,6 +444,7 @@ fn details(request: &Request) -> String {
         Request::SignOff { item, note } => format!("{item}: {}", note.as_deref().unwrap_or_default()),
         Request::Acknowledge { id } => format!("alert {id}"),
         Request::SetMode { mode, .. } => mode.clone(),
+        Request::History { what, detail, .. } => super::history::details(what, detail.as_deref()),
         Request::Optimize {
             force,
             reset,
