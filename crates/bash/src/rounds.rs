@@ -301,8 +301,9 @@ impl Lle {
             .collect();
         if let Some(what) = disturbed {
             let remedy = "the worker has a mirror of it: `lusush maint history restore`";
-            self.session
-                .notice(format!("lusush: another program {what} the history log; {remedy}"));
+            self.session.notice(format!(
+                "lusush: another program {what} the history log; {remedy}"
+            ));
         }
         if self.settings.share && !self.settings.private {
             shared_list::add(&self.bash, &new);

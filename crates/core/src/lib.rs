@@ -32,9 +32,13 @@ pub mod plan;
 #[cfg(feature = "engine")]
 pub mod policy;
 pub mod quantity;
+#[cfg(feature = "engine")]
+pub mod recall;
 pub mod report;
 #[cfg(feature = "engine")]
 pub mod schedule;
+#[cfg(feature = "engine")]
+pub mod secret;
 #[cfg(feature = "engine")]
 pub mod series;
 pub mod severity;

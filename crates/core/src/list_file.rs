@@ -113,7 +113,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn numbered(range: std::ops::Range<usize>) -> Vec<u8> {
-        range.map(|n| format!("command {n}\n")).collect::<String>().into_bytes()
+        range
+            .map(|n| format!("command {n}\n"))
+            .collect::<String>()
+            .into_bytes()
     }
 
     #[test]

@@ -33,7 +33,9 @@ fn main() {
 
 fn machine() -> String {
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = cpus
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let count = std::thread::available_parallelism().map_or(0, usize::from);
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     format!(
@@ -55,7 +57,11 @@ fn command(index: usize) -> String {
         "grep -rn",
         "kubectl get pods -n",
     ];
-    let mut text = format!("{} {:08x}", words[index % words.len()], index.wrapping_mul(0x9E37_79B9) & 0xFFFF_FFFF);
+    let mut text = format!(
+        "{} {:08x}",
+        words[index % words.len()],
+        index.wrapping_mul(0x9E37_79B9) & 0xFFFF_FFFF
+    );
     for _ in 0..index % 5 {
         text.push_str(" argument");
     }
@@ -97,8 +103,14 @@ fn measure(entries: usize, folder: &Path) {
         ("the newest command", command(entries - 1)),
         ("one in the middle", command(entries / 2)),
         ("the oldest command", command(1)),
-        ("absent, rare groups", "zzz is typed by nobody, not even once".to_owned()),
-        ("absent, frequent groups", "git commit -m 0badcafe deadbeef".to_owned()),
+        (
+            "absent, rare groups",
+            "zzz is typed by nobody, not even once".to_owned(),
+        ),
+        (
+            "absent, frequent groups",
+            "git commit -m 0badcafe deadbeef".to_owned(),
+        ),
         ("absent, inside many", "argument argument argument".to_owned()),
     ];
     let budget = if entries > 1_000_000 { "30 ms" } else { "5 ms" };
@@ -110,14 +122,24 @@ fn measure(entries: usize, folder: &Path) {
     }
     line("prefix, index, all keys of all texts", all, budget);
     for (name, text) in &texts {
-        line(&format!("prefix, walking, {name}"), typed(&history, None, text, ROUNDS_WALKED), budget);
+        line(
+            &format!("prefix, walking, {name}"),
+            typed(&history, None, text, ROUNDS_WALKED),
+            budget,
+        );
     }
     for (name, text) in &texts {
         let once = |index: Option<&Path>| -> Vec<Duration> {
             let rounds = if index.is_some() { ROUNDS } else { ROUNDS_WALKED };
-            (0..rounds).map(|_| substring(&history, index, text.as_bytes())).collect()
+            (0..rounds)
+                .map(|_| substring(&history, index, text.as_bytes()))
+                .collect()
         };
-        line(&format!("substring, index, {name}"), once(Some(&index_path)), budget);
+        line(
+            &format!("substring, index, {name}"),
+            once(Some(&index_path)),
+            budget,
+        );
         line(&format!("substring, walking, {name}"), once(None), budget);
     }
 }

@@ -307,14 +307,17 @@ impl LogFile {
             return false;
         };
         self.beginning = beginning_of(&descriptor);
-        let restored =
-            disturbance == Disturbance::Replaced && end >= self.end && self.beginning == self.born;
+        let restored = disturbance == Disturbance::Replaced && end >= self.end && self.beginning == self.born;
         if disturbance == Disturbance::Removed {
             self.born = self.beginning;
         }
         (self.descriptor, self.floor, self.end) = (descriptor, floor, end);
         self.invalidate();
-        self.disturbance = Some(if restored { Disturbance::Restored } else { disturbance });
+        self.disturbance = Some(if restored {
+            Disturbance::Restored
+        } else {
+            disturbance
+        });
         true
     }
 

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The rows lie across the blocks (bit slices, as in signature files), so a search reads 64 bytes a group and segment:
-//! at ten million commands some 2,000 reads of 64 bytes. An index takes 8.6 % of its log and holds no text of it.
+//! at ten million commands some thousands of reads of 64 bytes, most of which end after the first groups. An index takes 11 % of its log and holds no text of it.
 //!
 //! Invariants:
 //! - It may be deleted at any time, be of another log, or be cut: a search then walks the log, as without one.

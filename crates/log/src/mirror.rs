@@ -33,6 +33,7 @@ use crate::header::FILE_HEADER_BYTES;
 use compare::{Compared, compare};
 use restore::Late;
 pub use restore::{RestoreError, Restored};
+pub(crate) use restore::{number, write_record};
 
 /// Bytes copied in one call: some 20 ms. What is left is copied by the next.
 const COPY_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -134,6 +135,7 @@ impl Mirror {
         let Some(_lock) = Lock::try_take(&self.log)? else {
             return Ok(Followed::Busy);
         };
+        crate::rewrite::adopt_leftovers(&self.log)?;
         if let Some(late) = &mut self.late {
             // What cannot be carried over now is tried again in the next round.
             match late.carry_over(&self.log) {
@@ -241,17 +243,17 @@ impl Mirror {
             });
         }
         let header = FILE_HEADER_BYTES as u64;
-        let is_other = self
-            .seen
-            .is_some_and(|seen| seen.identity != Identity::of(found));
-        let damage = match common_bytes {
-            _ if mirror_bytes <= header => return self.begin_again(log, log_bytes, mirror),
-            // A session that began both writes the same header, and its records begin alike.
-            common if common < header + HEADER_BYTES as u64 && is_other => Damage::Removed,
-            common if common < header && log_bytes < mirror_bytes => Damage::Emptied,
-            common if common < header => Damage::Rewritten,
-            _ if log_bytes < mirror_bytes => Damage::Cut,
-            _ => Damage::Rewritten,
+        let is_other = self.seen.is_some_and(|seen| seen.identity != Identity::of(found));
+        if mirror_bytes <= header {
+            return self.begin_again(log, log_bytes, mirror);
+        }
+        // A session that began the log and begins it anew writes the same header, and its records begin alike.
+        let begun_anew = common_bytes < header + HEADER_BYTES as u64;
+        let damage = match (begun_anew, log_bytes < mirror_bytes) {
+            (true, _) if is_other => Damage::Removed,
+            (true, true) => Damage::Emptied,
+            (false, true) => Damage::Cut,
+            (_, false) => Damage::Rewritten,
         };
         Ok(Followed::Trouble(Trouble {
             damage,

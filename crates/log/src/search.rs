@@ -94,7 +94,7 @@ impl Default for SubstringSearch {
     }
 }
 
-fn contains(command: &[u8], typed: &[u8]) -> bool {
+pub(crate) fn contains(command: &[u8], typed: &[u8]) -> bool {
     let Some((&first, rest)) = typed.split_first() else {
         return true;
     };

@@ -1,8 +1,8 @@
 //! An index finds what a walk finds, whatever the log has been through.
 #![allow(clippy::unwrap_used, reason = "a panic here is the report")]
 
-use std::fs;
 use std::fmt::Write as _;
+use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -40,7 +40,9 @@ fn log(folder: &Path) -> PathBuf {
     fs::write(&list, lines).unwrap();
     let mut history = History::open(&path, 1, 0, Some(&list)).unwrap().history;
     for n in 230_000..250_000 {
-        let seq = history.started(1, b"/home/someone", command(n).as_bytes()).unwrap();
+        let seq = history
+            .started(1, b"/home/someone", command(n).as_bytes())
+            .unwrap();
         history.finished(seq, 2, 0, 3).unwrap();
     }
     path
@@ -87,12 +89,35 @@ fn substring(history: &History, index: Option<&Path>, text: &[u8]) -> Option<Vec
 
 fn compare(history: &History, index: &Path, what: &str) {
     let mut texts: Vec<Vec<u8>> = (0..40).map(|n| command(n * 5_987 + 11).into_bytes()).collect();
-    texts.extend([&b"zzz never typed"[..], b"git log deadbeef", b"lle", b"~", b"g\xc3", b"make make make make"].map(<[u8]>::to_vec));
+    texts.extend(
+        [
+            &b"zzz never typed"[..],
+            b"git log deadbeef",
+            b"lle",
+            b"~",
+            b"g\xc3",
+            b"make make make make",
+        ]
+        .map(<[u8]>::to_vec),
+    );
     for text in texts {
         let said = String::from_utf8_lossy(&text).into_owned();
-        assert_eq!(prefix(history, Some(index), &text), prefix(history, None, &text), "{what}: {said}");
-        for part in [&text[..], &text[text.len() / 2..], &text[..1], &text[text.len() - 1..]] {
-            assert_eq!(substring(history, Some(index), part), substring(history, None, part), "{what}: {said}");
+        assert_eq!(
+            prefix(history, Some(index), &text),
+            prefix(history, None, &text),
+            "{what}: {said}"
+        );
+        for part in [
+            &text[..],
+            &text[text.len() / 2..],
+            &text[..1],
+            &text[text.len() - 1..],
+        ] {
+            assert_eq!(
+                substring(history, Some(index), part),
+                substring(history, None, part),
+                "{what}: {said}"
+            );
         }
     }
 }
@@ -128,7 +153,11 @@ fn an_index_finds_what_a_walk_finds() {
         history.redact(command.session, command.seq).unwrap();
     }
     compare(&history, &index, "redacted");
-    assert_eq!(verify(&path, &index).unwrap(), [], "bits that stayed hide nothing");
+    assert_eq!(
+        verify(&path, &index).unwrap(),
+        [],
+        "bits that stayed hide nothing"
+    );
 }
 
 #[test]
@@ -145,11 +174,13 @@ fn damage_of_the_log_or_the_index_costs_no_record() {
     assert_eq!(build(&path, &index), 2);
     compare(&history, &index, "damaged log");
 
-    let rows = fs::OpenOptions::new().read(true).write(true).open(&index).unwrap();
+    let rows = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&index)
+        .unwrap();
     let length = rows.metadata().unwrap().len();
-    let mut byte = [0];
-    rows.read_exact_at(&mut byte, 4096 + 4096 + 100).unwrap();
-    rows.write_all_at(&[0; 512], 4096 + 4096).unwrap();
+    rows.write_all_at(&[0; 65_536], 4096 + 4096).unwrap();
     assert_eq!(verify(&path, &index).unwrap(), [0]);
     forget(&index, std::iter::once(0)).unwrap();
     build(&path, &index);
@@ -172,6 +203,9 @@ fn an_index_of_another_log_is_none() {
     let other = folder.path().join("other.log");
     let mut history = History::open(&other, 9, 77, None).unwrap().history;
     history.started(1, b"/", b"zzz never typed, but here").unwrap();
-    assert_eq!(substring(&history, Some(&index), b"zzz").as_deref(), Some(&b"zzz never typed, but here"[..]));
+    assert_eq!(
+        substring(&history, Some(&index), b"zzz").as_deref(),
+        Some(&b"zzz never typed, but here"[..])
+    );
     assert_eq!(coverage(&other, &index), None);
 }

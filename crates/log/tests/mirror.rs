@@ -27,7 +27,10 @@ impl Place {
     }
 
     fn commands(&self) -> Vec<String> {
-        self.session(99).commands().map(|c| String::from_utf8(c.command).unwrap()).collect()
+        self.session(99)
+            .commands()
+            .map(|c| String::from_utf8(c.command).unwrap())
+            .collect()
     }
 
     fn restore(&self, mirror: &mut Mirror) -> lle_log::mirror::Restored {
@@ -60,7 +63,10 @@ fn the_mirror_is_the_log() {
     let mut a = place.session(1);
     for n in 0..50 {
         run(&mut a, &format!("command {n}"));
-        assert!(matches!(mirror.follow().unwrap(), Followed::Copied { left: 0, .. }));
+        assert!(matches!(
+            mirror.follow().unwrap(),
+            Followed::Copied { left: 0, .. }
+        ));
         assert_eq!(fs::read(&place.log).unwrap(), fs::read(mirror.path()).unwrap());
     }
     assert_eq!(mirror.follow().unwrap(), Followed::Unchanged);
@@ -86,7 +92,10 @@ fn an_emptied_log_comes_back_with_what_was_typed_since() {
     // Sessions that have the emptied file open write into the restored one.
     run(&mut b, "after b");
     run(&mut a, "after a");
-    assert_eq!(place.commands(), ["before a", "before b", "since a", "after b", "after a"]);
+    assert_eq!(
+        place.commands(),
+        ["before a", "before b", "since a", "after b", "after a"]
+    );
     assert!(matches!(mirror.follow().unwrap(), Followed::Copied { .. }));
     assert_eq!(mirror.compare_whole().unwrap(), None);
 }
@@ -130,21 +139,47 @@ fn every_damage_is_told_apart_and_undone() {
         assert_eq!(damage(&mut mirror), None, "{what}");
     };
     check("emptied", &|log| empty(log), Damage::Emptied);
-    check("cut", &|log| {
-        OpenOptions::new().write(true).open(log).unwrap().set_len(500).unwrap();
-    }, Damage::Cut);
-    check("text", &|log| fs::write(log, "echo hello\n").unwrap(), Damage::Emptied);
-    check("a byte", &|log| {
-        OpenOptions::new().write(true).open(log).unwrap().write_all_at(b"X", 200).unwrap();
-    }, Damage::Rewritten);
+    check(
+        "cut",
+        &|log| {
+            OpenOptions::new()
+                .write(true)
+                .open(log)
+                .unwrap()
+                .set_len(500)
+                .unwrap();
+        },
+        Damage::Cut,
+    );
+    check(
+        "text",
+        &|log| fs::write(log, "echo hello\n").unwrap(),
+        Damage::Emptied,
+    );
+    check(
+        "a byte",
+        &|log| {
+            OpenOptions::new()
+                .write(true)
+                .open(log)
+                .unwrap()
+                .write_all_at(b"X", 200)
+                .unwrap();
+        },
+        Damage::Rewritten,
+    );
     check("removed", &|log| fs::remove_file(log).unwrap(), Damage::Removed);
     for session in [5, 1] {
-        check("another log", &|log| {
-            fs::remove_file(log).unwrap();
-            // Two files that are there at once are told apart by their numbers.
-            fs::write(log.with_extension("other"), "").unwrap();
-            run(&mut History::open(log, session, 1, None).unwrap().history, "anew");
-        }, Damage::Removed);
+        check(
+            "another log",
+            &|log| {
+                fs::remove_file(log).unwrap();
+                // Two files that are there at once are told apart by their numbers.
+                fs::write(log.with_extension("other"), "").unwrap();
+                run(&mut History::open(log, session, 1, None).unwrap().history, "anew");
+            },
+            Damage::Removed,
+        );
     }
 }
 
@@ -194,8 +229,14 @@ fn a_damaged_mirror_is_mended_from_the_log() {
     }
     mirror.follow().unwrap();
     for harm in [
-        &(|m: &Path| OpenOptions::new().write(true).open(m).unwrap().write_all_at(b"XY", 300).unwrap())
-            as &dyn Fn(&Path),
+        &(|m: &Path| {
+            OpenOptions::new()
+                .write(true)
+                .open(m)
+                .unwrap()
+                .write_all_at(b"XY", 300)
+                .unwrap()
+        }) as &dyn Fn(&Path),
         &|m: &Path| empty(m),
         &|m: &Path| fs::remove_file(m).unwrap(),
     ] {
@@ -214,11 +255,17 @@ fn who_accepts_a_damaged_log_keeps_the_former_mirror() {
     let was = fs::read(mirror.path()).unwrap();
     empty(&place.log);
     let lock = Lock::take(&place.log).unwrap();
-    assert!(matches!(Mirror::new(&place.log).follow().unwrap(), Followed::Busy));
+    assert!(matches!(
+        Mirror::new(&place.log).follow().unwrap(),
+        Followed::Busy
+    ));
     mirror.accept(&lock).unwrap();
     drop(lock);
     assert_eq!(damage(&mut mirror), None);
-    assert_eq!(fs::read(place.log.with_file_name("m.mirror.before")).unwrap(), was);
+    assert_eq!(
+        fs::read(place.log.with_file_name("m.mirror.before")).unwrap(),
+        was
+    );
 }
 
 proptest! {

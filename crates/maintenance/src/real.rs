@@ -268,7 +268,9 @@ impl Host for RealWorld {
         }
     }
     fn restore_history(&mut self, which: &str) -> Result<String, String> {
-        self.disk.refuse_unless_writable().map_err(|error| error.to_string())?;
+        self.disk
+            .refuse_unless_writable()
+            .map_err(|error| error.to_string())?;
         self.histories.restore(which)
     }
     fn accept_history(&mut self) -> io::Result<()> {

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use super::groups::{ROWS, each_of};
 use super::{
-    BLOCK_BYTES, BLOCKS, HEAD_BYTES, ROW_BYTES, SEGMENT_BYTES, SEGMENT_SPAN, TABLE_AT, TABLE_BYTES, file_head, is_of,
-    is_segment, place_of, segment_head, table,
+    BLOCK_BYTES, BLOCKS, HEAD_BYTES, ROW_BYTES, SEGMENT_BYTES, SEGMENT_SPAN, TABLE_AT, TABLE_BYTES,
+    file_head, is_of, is_segment, place_of, segment_head, table,
 };
 use crate::descriptor::Descriptor;
 use crate::event::command_of;
@@ -124,7 +124,11 @@ fn is_same(file: &File, segment: u64, made: &Segment) -> io::Result<bool> {
     file.read_exact_at(&mut table, place_of(segment) + TABLE_AT as u64)?;
     file.read_exact_at(&mut rows, place_of(segment) + HEAD_BYTES as u64)?;
     // A record that was overwritten since leaves bits that cost time and hide nothing.
-    let hides = made.rows.iter().zip(&rows).any(|(made, found)| made & !found != 0);
+    let hides = made
+        .rows
+        .iter()
+        .zip(&rows)
+        .any(|(made, found)| made & !found != 0);
     Ok(table == made.table && !hides)
 }
 
@@ -184,7 +188,9 @@ fn make(log: &Descriptor, segment: u64, from: u64, end: u64) -> Option<Segment> 
             continue;
         }
         if let Some(command) = command_of(record.header.kind, record.payload) {
-            each_of(command, |row| rows[row * ROW_BYTES + block / 8] |= 1 << (block % 8));
+            each_of(command, |row| {
+                rows[row * ROW_BYTES + block / 8] |= 1 << (block % 8)
+            });
         }
     }
     // A block in which no record starts is empty: it begins where the next one does.

@@ -1,29 +1,42 @@
 //! The groups of bytes that an index knows of, as numbers of rows.
 //!
 //! ```text
-//!  a command "git log"    beginnings of 1, 2, 3, 4, 6 … bytes    ▸ 2,048 rows, for prefixes
-//!                         every three bytes in a row             ▸ 8,192 rows
-//!                         every byte, every two                  ▸   256 and 768 rows, for texts too short for three
+//!  a command "git log"    its first byte, its first two         ▸   256 and 1,024 rows
+//!                         its first 3, 4, 6                     ▸ 2,048 rows      for prefixes
+//!                         its first 8, 12, 16, 24, 32           ▸ 2,048 rows
+//!                         every three bytes in a row            ▸ 8,192 rows
+//!                         every byte, every two                 ▸   256 and 768   for texts too short for three
 //! ```
+//!
+//! Short beginnings stand apart, since there are few of them: among the long ones, of which each command has its own, a
+//! byte that nothing begins with would be taken for one that something does.
 //!
 //! Invariant: every row of a text is a row of each command that the text begins or occurs in: nothing that matches is
 //! passed over.
 
 const THREES: usize = 8_192;
-const BEGINNINGS: usize = 2_048;
+const FIRST_TWOS: usize = 1_024;
+const SHORT: usize = 2_048;
+const LONG: usize = 2_048;
 const ONES: usize = 256;
 const TWOS: usize = 768;
-/// Rows of an index.
-pub(super) const ROWS: usize = THREES + BEGINNINGS + ONES + TWOS;
-const BEGINNINGS_AT: usize = THREES;
-const ONES_AT: usize = BEGINNINGS_AT + BEGINNINGS;
+const FIRST_ONES_AT: usize = THREES;
+const FIRST_TWOS_AT: usize = FIRST_ONES_AT + ONES;
+const SHORT_AT: usize = FIRST_TWOS_AT + FIRST_TWOS;
+const LONG_AT: usize = SHORT_AT + SHORT;
+const ONES_AT: usize = LONG_AT + LONG;
 const TWOS_AT: usize = ONES_AT + ONES;
+/// Rows of an index.
+pub(super) const ROWS: usize = TWOS_AT + TWOS;
 /// The lengths of beginnings that are told apart.
 const LENGTHS: [usize; 10] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
-/// Rows looked at for one text: of more threes, those that lie evenly spread. Each halves what is left, or better.
-const ROWS_MAX: usize = 20;
-/// Threes among them.
-const THREES_MAX: usize = ROWS_MAX - LENGTHS.len();
+/// Lengths from here on are long.
+const LONG_FROM: usize = 8;
+/// Threes looked at for one text: of more, those that lie evenly spread. What a command has of its own may be a few
+/// bytes of it, and each row costs a third of a microsecond.
+const THREES_MAX: usize = 40;
+/// Rows looked at for one text.
+const ROWS_MAX: usize = LENGTHS.len() + THREES_MAX;
 
 /// The rows of a text that is searched for.
 #[derive(Clone, Copy, Debug)]
@@ -103,11 +116,20 @@ fn three(group: &[u8]) -> usize {
 }
 
 fn beginning(text: &[u8]) -> usize {
-    // FNV-1a (Fowler, Noll, Vo); the length is in it.
-    let hash = text.iter().fold(0x811c_9dc5_u32, |hash, byte| {
-        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-    });
-    BEGINNINGS_AT + scatter(hash ^ text.len() as u32, BEGINNINGS)
+    match text {
+        [byte] => FIRST_ONES_AT + usize::from(*byte),
+        [a, b] => FIRST_TWOS_AT + scatter(u32::from(*a) << 8 | u32::from(*b), FIRST_TWOS),
+        text => {
+            // FNV-1a (Fowler, Noll, Vo); the length is in it.
+            let hash = text.iter().fold(0x811c_9dc5_u32, |hash, byte| {
+                (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+            }) ^ text.len() as u32;
+            match text.len() {
+                ..LONG_FROM => SHORT_AT + scatter(hash, SHORT),
+                _ => LONG_AT + scatter(hash, LONG),
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -40,7 +40,8 @@ pub(super) fn compare(log: &File, mirror: &File, from: u64, to: u64, end: u64) -
         return Ok(Compared::Different);
     }
     let asked = |at: usize| (from..to).contains(&(first + at as u64));
-    let differs = |range: std::ops::Range<usize>| range.into_iter().any(|at| asked(at) && ours[at] != theirs[at]);
+    let differs =
+        |range: std::ops::Range<usize>| range.into_iter().any(|at| asked(at) && ours[at] != theirs[at]);
     // Lengths and places are the same in both, whatever was overwritten: the records of one are those of the other.
     let mut redacted = Vec::new();
     let mut compared = 0;

@@ -82,6 +82,10 @@ impl Mirror {
             // Without a second name it goes with the last who has it open: it was no record of anything.
             let _unnamed = fs::hard_link(&self.log, &found);
         }
+        // Killed from here on, what is written late is found by this name.
+        let before = with_suffix(&self.log, ".before");
+        let _none_before = fs::remove_file(&before);
+        let is_named = fs::hard_link(&self.log, &before).is_ok();
         fs::rename(&draft, &self.log)?;
         if let Some(folder) = self.log.parent() {
             File::open(folder)?.sync_all()?;
@@ -93,6 +97,9 @@ impl Mirror {
         });
         if let Some(late) = &mut late {
             late.carry_over(&self.log)?;
+        }
+        if is_named {
+            fs::remove_file(&before)?;
         }
         self.late = late;
         self.seen = None;
@@ -213,9 +220,16 @@ pub(crate) fn number(header: &Header) -> u64 {
 /// Writes a record anew, with its closing length, which a cut may have taken.
 pub(crate) fn write_record(out: &mut Vec<u8>, header: &Header, payload: &[u8]) {
     out.clear();
-    frame::encode(out, header.kind, header.sequence, header.session, header.time_ns, |out| {
-        out.extend_from_slice(payload);
-    });
+    frame::encode(
+        out,
+        header.kind,
+        header.sequence,
+        header.session,
+        header.time_ns,
+        |out| {
+            out.extend_from_slice(payload);
+        },
+    );
 }
 
 /// The file that had the log's name: what is written into it late is carried over.
@@ -227,7 +241,11 @@ pub(super) struct Late {
 
 impl std::fmt::Debug for Late {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Late {{ read_to: {}, rounds: {} }}", self.read_to, self.rounds)
+        write!(
+            out,
+            "Late {{ read_to: {}, rounds: {} }}",
+            self.read_to, self.rounds
+        )
     }
 }
 

@@ -93,7 +93,10 @@ pub(crate) fn places() -> Result<Places, Failure> {
     );
     places.program = std::env::current_exe().ok();
     places.home = paths::home();
-    places.history_config = folders.config.ok().map(|folder| folder.join(lle_core::config::FILE_NAME));
+    places.history_config = folders
+        .config
+        .ok()
+        .map(|folder| folder.join(lle_core::config::FILE_NAME));
     Ok(places)
 }
 
@@ -230,6 +233,16 @@ fn stop(places: &Places) -> Result<Answer, Failure> {
         value: serde_json::json!({}),
         from_worker: false,
     })
+}
+
+/// Whether somebody ran `lusush maint stop`.
+pub(crate) fn is_stopped() -> bool {
+    places().is_ok_and(|places| places.maint.join("stopped").exists())
+}
+
+/// The worker's process, if there is one.
+pub(crate) fn holder_of() -> Option<u32> {
+    holder(&places().ok()?).ok()?
 }
 
 fn holder(places: &Places) -> Result<Option<u32>, Failure> {

@@ -104,7 +104,13 @@ impl Engine {
     }
 
     /// Puts a history back, if `who` may, and writes down what came of it.
-    fn put_back<W: World>(&mut self, world: &mut W, now: Now, who: &Who, which: &str) -> Result<String, String> {
+    fn put_back<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        who: &Who,
+        which: &str,
+    ) -> Result<String, String> {
         let asked = policy::authorise(*who, Operation::History, Target::All, (), &self.config.policy);
         let name = Operation::History.name();
         if let Err(refusal) = asked {
@@ -145,13 +151,18 @@ impl Engine {
                 Ok(json!({ "said": said }))
             }
             "accept" => {
-                world.accept_history().map_err(|error| failed(error.to_string()))?;
+                world
+                    .accept_history()
+                    .map_err(|error| failed(error.to_string()))?;
                 Ok(json!({ "said": "taken as it is; the former mirror is kept beside the new one" }))
             }
             noted if NOTED.contains(&noted) => Ok(json!({ "said": "written down" })),
             _ => {
                 let known = [&["restore", "accept"], &NOTED[..]].concat().join(", ");
-                Err(Fault::new(Code::InvalidParameters, format!("what: one of {known}")))
+                Err(Fault::new(
+                    Code::InvalidParameters,
+                    format!("what: one of {known}"),
+                ))
             }
         }
     }

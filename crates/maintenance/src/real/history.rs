@@ -12,6 +12,7 @@
 
 mod culprit;
 mod lists;
+mod secrets;
 
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -46,6 +47,8 @@ pub(crate) struct Histories {
     index: Option<PathBuf>,
     /// Length of the log at which the index can be extended.
     index_at: u64,
+    /// The kernel tells of changes of the log.
+    is_heard: bool,
     /// Something was left for the next look.
     unfinished: bool,
     kernel: Option<OwnedFd>,
@@ -72,6 +75,7 @@ impl Histories {
             config,
             index,
             index_at: 0,
+            is_heard: false,
             unfinished: false,
             kernel: inotify::init(flags).ok(),
             looked_ns: None,
@@ -99,7 +103,7 @@ impl Histories {
         let mut notices = [0; NOTICE_BYTES];
         let mut take = || rustix::io::read(kernel, &mut notices).is_ok_and(|n| n > 0);
         let was_told = (0..NOTICES_MAX).take_while(|_| take()).count() > 0;
-        was_told || self.unfinished
+        was_told || self.unfinished || !self.is_heard
     }
 
     /// Looks at every history: copies what is new, and says what others did.
@@ -118,13 +122,19 @@ impl Histories {
         match followed {
             Ok(Followed::Trouble(trouble)) if self.told != Some(trouble) => {
                 let is_new = self.told.is_none();
+                if let Some(index) = &self.index {
+                    // It is of what was there. It is made again of what comes back.
+                    let _searches_read_the_log = fs::remove_file(index);
+                    self.index_at = 0;
+                }
                 self.told = Some(trouble);
                 if is_new {
                     news.push(self.tell(&trouble, since_ns));
                 }
             }
-            Ok(Followed::Copied { .. }) => {
+            Ok(Followed::Copied { bytes, .. }) => {
                 self.told = None;
+                news.extend(secrets::among_the_newest(&self.log, self.mirror.path(), bytes));
                 self.extend_index();
                 let _again_with_the_next = self.mirror.sync();
             }
@@ -142,7 +152,8 @@ impl Histories {
         let Some(index) = &self.index else { return };
         let bytes = fs::metadata(&self.log).map_or(0, |found| found.len());
         // A log that got shorter is another one; an index that is gone is made again.
-        let is_due = bytes >= self.index_at || self.index_at > lle_log::index::SEGMENT_SPAN && !index.exists();
+        let is_due =
+            bytes >= self.index_at || self.index_at > lle_log::index::SEGMENT_SPAN && !index.exists();
         if !is_due && bytes + lle_log::index::SEGMENT_SPAN >= self.index_at {
             return;
         }
@@ -157,14 +168,16 @@ impl Histories {
     }
 
     /// Has the kernel tell of changes. Each name is looked up again: another file may have it now.
-    fn listen(&self) {
+    fn listen(&mut self) {
         let Some(kernel) = &self.kernel else { return };
         let flags = inotify::WatchFlags::MODIFY
             | inotify::WatchFlags::ATTRIB
             | inotify::WatchFlags::MOVE_SELF
             | inotify::WatchFlags::DELETE_SELF;
-        for path in std::iter::once(self.log.as_path()).chain(self.lists.paths()) {
-            // Without it, or without a place for one more, it is looked at every few seconds.
+        // Without the log, or without a place for one more, it is looked at every few seconds.
+        self.is_heard = inotify::add_watch(kernel, &self.log, flags).is_ok();
+        for path in self.lists.paths() {
+            // One that is not there is heard of when bash makes it: a session writes to the log, too.
             let _unwatched = inotify::add_watch(kernel, path, flags);
         }
     }
@@ -229,6 +242,7 @@ impl Histories {
             .mirror
             .restore(&lock, NEW_RECORDS_MAX)
             .map_err(|error| with_cause(&error))?;
+        self.told = None;
         let mut said = format!("{} put back", bytes(restored.bytes_back as f64));
         if restored.records_kept > 0 {
             said += &format!(
@@ -270,7 +284,9 @@ fn restores_by_itself(user: Option<&Path>) -> bool {
         })
         .collect();
     let merged = CATALOGUE.merge(&layers);
-    merged.map_or(true, |merged| merged.config.word(Name::HistoryRestore) == "automatic")
+    merged.map_or(true, |merged| {
+        merged.config.word(Name::HistoryRestore) == "automatic"
+    })
 }
 
 fn with_cause(error: &RestoreError) -> String {

@@ -150,7 +150,10 @@ impl List {
                 let _again = self.keep(&now);
                 return Some(HistoryNews {
                     which: self.path.display().to_string(),
-                    title: format!("{} of {name} gone", several(missing as u64, "line is", "lines are")),
+                    title: format!(
+                        "{} of {name} gone",
+                        several(missing as u64, "line is", "lines are")
+                    ),
                     evidence: culprit::of(&self.path),
                     remedy: format!("`lusush maint history restore {name}` puts them back"),
                     undo: false,
@@ -163,7 +166,9 @@ impl List {
                 let remedy = match undo {
                     true => "`lusush maint history scrub` takes out what is not to be kept".into(),
                     false => {
-                        format!("`lusush maint history restore {name}` puts it back, `… restore --accept` keeps it so")
+                        format!(
+                            "`lusush maint history restore {name}` puts it back, `… restore --accept` keeps it so"
+                        )
                     }
                 };
                 let done = match (found, now.is_empty()) {
@@ -340,7 +345,11 @@ mod tests {
         fs::write(&file, "a\nb\n").unwrap();
         let mut lists = Lists::new(&log, None);
         assert_eq!(lists.look(&|| false), []);
-        fs::write(log.with_extension("lists"), format!("{}\nrelative\n", file.display())).unwrap();
+        fs::write(
+            log.with_extension("lists"),
+            format!("{}\nrelative\n", file.display()),
+        )
+        .unwrap();
         assert_eq!(lists.look(&|| false), []);
         fs::remove_file(&file).unwrap();
         let news = lists.look(&|| false);
