@@ -72,19 +72,16 @@ pub(crate) enum Next {
     Nothing,
 }
 
-/// Looks into the index of one log while something is searched for.
+/// Looks into the index of one log while something is searched for. Allocates nothing once it has looked into a segment.
 pub(crate) struct Finder {
     path: PathBuf,
     file: Option<File>,
-    /// Blocks of one segment that may match what is typed.
-    candidates: Option<Candidates>,
-}
-
-struct Candidates {
-    segment: u64,
+    /// The segment whose blocks that may match are known.
+    segment: Option<u64>,
     bits: [u64; ROW_WORDS],
     /// Where the records of each block start, in bytes of the log.
-    table: Box<[u64; BLOCKS + 1]>,
+    table: Vec<u64>,
+    head: Vec<u8>,
 }
 
 impl Finder {
@@ -92,7 +89,10 @@ impl Finder {
         Self {
             path,
             file: None,
-            candidates: None,
+            segment: None,
+            bits: [0; ROW_WORDS],
+            table: Vec::new(),
+            head: Vec::new(),
         }
     }
 
@@ -108,7 +108,7 @@ impl Finder {
 
     /// Forgets what was learnt for another text.
     pub(crate) fn forget(&mut self) {
-        self.candidates = None;
+        self.segment = None;
     }
 
     /// Looks for the next stretch in which something may match `groups`, from `below` downward, and moves that. `place` is
@@ -126,8 +126,7 @@ impl Finder {
                 *below = start;
                 return Next::Region(Region { end, start });
             }
-            let known = self.candidates.as_ref();
-            if let Some(region) = known.and_then(|known| known.before(*below, place)) {
+            if let Some(region) = self.candidate(*below, place) {
                 *below = region.start;
                 return Next::Region(region);
             }
@@ -140,35 +139,36 @@ impl Finder {
         Next::Nothing
     }
 
-    fn first_record(&self, segment: u64) -> Option<u64> {
-        table(self.file.as_ref()?, segment).map(|table| table[0])
+    fn first_record(&mut self, segment: u64) -> Option<u64> {
+        // The table of another segment is of no use any more.
+        self.segment = None;
+        table(self.file.as_ref()?, segment, &mut self.head, &mut self.table)?;
+        self.table.first().copied()
     }
 
     /// Reads which blocks of a segment may match; false if it is not indexed.
     fn look_into(&mut self, segment: u64, groups: &Groups) -> bool {
-        if self
-            .candidates
-            .as_ref()
-            .is_some_and(|known| known.segment == segment)
-        {
+        if self.segment == Some(segment) {
             return true;
         }
+        self.segment = None;
         let Some(file) = &self.file else { return false };
         let Some(bits) = bits(file, segment, groups) else {
             return false;
         };
-        let table = match bits == [0; ROW_WORDS] {
-            // Nothing there: where its records start does not matter.
-            true => Some(Box::new([0; BLOCKS + 1])),
-            false => table(file, segment),
-        };
-        self.candidates = table.map(|table| Candidates { segment, bits, table });
-        self.candidates.is_some()
+        // If nothing is there, it does not matter where its records start.
+        if bits != [0; ROW_WORDS] && table(file, segment, &mut self.head, &mut self.table).is_none() {
+            return false;
+        }
+        (self.segment, self.bits) = (Some(segment), bits);
+        true
     }
-}
 
-impl Candidates {
-    fn before(&self, below: u64, place: u64) -> Option<Region> {
+    /// The last block that may match, of those that begin before `below`.
+    fn candidate(&self, below: u64, place: u64) -> Option<Region> {
+        if self.bits == [0; ROW_WORDS] {
+            return None;
+        }
         (0..BLOCKS)
             .rev()
             .filter(|block| self.bits[block / 64] >> (block % 64) & 1 == 1)
@@ -203,17 +203,17 @@ fn bits(file: &File, segment: u64, groups: &Groups) -> Option<[u64; ROW_WORDS]> 
 }
 
 /// Where the records of each block of a segment start, and where those of the next segment do.
-fn table(file: &File, segment: u64) -> Option<Box<[u64; BLOCKS + 1]>> {
-    let mut head = vec![0; HEAD_BYTES];
-    file.read_exact_at(&mut head, place_of(segment)).ok()?;
-    is_segment(&head, segment).then_some(())?;
+fn table(file: &File, segment: u64, head: &mut Vec<u8>, table: &mut Vec<u64>) -> Option<()> {
+    head.resize(HEAD_BYTES, 0);
+    file.read_exact_at(head, place_of(segment)).ok()?;
+    is_segment(head, segment).then_some(())?;
     let bytes = &head[TABLE_AT..TABLE_AT + TABLE_BYTES];
-    (u32_at(&head, 20)? == crc32fast::hash(bytes)).then_some(())?;
-    let mut table = Box::new([0; BLOCKS + 1]);
-    for (block, start) in table.iter_mut().enumerate() {
-        *start = segment * SEGMENT_SPAN + u64::from(u32_at(bytes, block * 4)?);
+    (u32_at(head, 20)? == crc32fast::hash(bytes)).then_some(())?;
+    table.clear();
+    for block in 0..=BLOCKS {
+        table.push(segment * SEGMENT_SPAN + u64::from(u32_at(bytes, block * 4)?));
     }
-    table.is_sorted().then_some(table)
+    table.is_sorted().then_some(())
 }
 
 /// A segment's head: magic, number, checksum of the table, of the rows, of what stands before it.

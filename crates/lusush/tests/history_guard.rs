@@ -113,6 +113,8 @@ fn bash_s_own_file_comes_back_and_bash_may_go_on_cutting_it() {
         fs::read_to_string(&file).is_ok_and(|text| text.starts_with("echo line 0\n"))
     });
     told(&mut a, ".bash_history was emptied by another program");
+    let audit = house.json(&["audit", "show"]).to_string();
+    assert!(audit.contains("last ran a command that names it"), "{audit}");
     // A session that ends appends, and cuts the oldest off: nobody is alarmed.
     let mut b = house.session();
     for n in 0..60 {

@@ -159,6 +159,8 @@ pub struct CallEnd {
 pub struct HistoryNews {
     /// Which history: `log`, or the path of a file of bash's.
     pub which: String,
+    /// The file's name: a command that names it may have done it.
+    pub file: String,
     /// What was done, in a line.
     pub title: String,
     /// What was seen, who may have done it, and what is lost at most.

@@ -54,7 +54,13 @@ pub fn extend(log: &Path, index: &Path) -> io::Result<Extended> {
     };
     let from = match segment {
         0 => FILE_HEADER_BYTES as u64,
-        later => table(&file, later - 1).map_or(segment * SEGMENT_SPAN, |before| before[BLOCKS]),
+        later => {
+            let (mut head, mut starts) = (Vec::new(), Vec::new());
+            match table(&file, later - 1, &mut head, &mut starts) {
+                Some(()) => starts[BLOCKS],
+                None => later * SEGMENT_SPAN,
+            }
+        }
     };
     let Some(made) = make(&descriptor, segment, from, end) else {
         // Its last record is still being written.

@@ -19,6 +19,9 @@ use crate::world::{HistoryNews, Now, World};
 const SHOWN_NS: u64 = 60 * SECOND_NS;
 /// Findings kept: further ones push the oldest out.
 const FINDINGS_MAX: usize = 8;
+/// Sessions named as those that may have done it, and bytes of a terminal's name.
+const SUSPECTS_MAX: usize = 3;
+const TERMINAL_BYTES_MAX: usize = 64;
 /// Bytes of what somebody says they do.
 const DETAIL_BYTES_MAX: usize = 500;
 /// What somebody does to a history by themselves, and has written down.
@@ -62,7 +65,8 @@ impl Engine {
     }
 
     fn deal_with<W: World>(&mut self, world: &mut W, now: Now, news: HistoryNews) {
-        let noticed = self.record(world, now, &Entry::noticed(&news.title, &news.evidence));
+        let evidence = format!("{}{}", news.evidence, suspects(world, &news.file));
+        let noticed = self.record(world, now, &Entry::noticed(&news.title, &evidence));
         let mut title = news.title.clone();
         let mut remedy = news.remedy.clone();
         if news.undo {
@@ -94,7 +98,7 @@ impl Engine {
             component: Component::History,
             session: None,
             title,
-            evidence: news.evidence,
+            evidence,
             remedy,
             before: None,
             after: None,
@@ -165,6 +169,31 @@ impl Engine {
                 ))
             }
         }
+    }
+}
+
+/// The sessions whose last command names the file: a hint, without the command.
+fn suspects<W: World>(world: &mut W, file: &str) -> String {
+    let mut terminals = Vec::new();
+    if !file.is_empty() {
+        world.look(&mut |look| {
+            let named = |command: &[u8]| {
+                command
+                    .windows(file.len())
+                    .any(|window| window == file.as_bytes())
+            };
+            if let Some(snapshot) = look.snapshot.filter(|snapshot| named(snapshot.last_command())) {
+                terminals.push(sanitise(&snapshot.identity().tty, TERMINAL_BYTES_MAX).into_owned());
+            }
+        });
+    }
+    terminals.truncate(SUSPECTS_MAX);
+    match terminals.is_empty() {
+        true => String::new(),
+        false => format!(
+            "; last ran a command that names it: the session on {}",
+            terminals.join(", ")
+        ),
     }
 }
 

@@ -29,6 +29,8 @@ use lists::Lists;
 
 /// Time after a look for which the kernel is not listened to, in nanoseconds: the loss window.
 pub(crate) const LOOK_NS: u64 = 1_000_000_000;
+/// How often it is looked where the kernel does not tell, in nanoseconds.
+const UNHEARD_NS: u64 = 5_000_000_000;
 /// Records that only a damaged log has, held in memory while it is restored: 1 MiB, and far more than is typed between
 /// two looks.
 const NEW_RECORDS_MAX: usize = 64 * 1024;
@@ -99,11 +101,16 @@ impl Histories {
         if now_ns < self.deaf_until() {
             return false;
         }
-        let Some(kernel) = &self.kernel else { return false };
         let mut notices = [0; NOTICE_BYTES];
-        let mut take = || rustix::io::read(kernel, &mut notices).is_ok_and(|n| n > 0);
-        let was_told = (0..NOTICES_MAX).take_while(|_| take()).count() > 0;
-        was_told || self.unfinished || !self.is_heard
+        let mut take = |kernel: &OwnedFd| rustix::io::read(kernel, &mut notices).is_ok_and(|n| n > 0);
+        let was_told = self
+            .kernel
+            .as_ref()
+            .is_some_and(|kernel| (0..NOTICES_MAX).take_while(|_| take(kernel)).count() > 0);
+        let is_old = self
+            .looked_ns
+            .is_none_or(|looked| now_ns.saturating_sub(looked) >= UNHEARD_NS);
+        was_told || self.unfinished || !self.is_heard && is_old
     }
 
     /// Looks at every history: copies what is new, and says what others did.
@@ -216,6 +223,7 @@ impl Histories {
         };
         HistoryNews {
             which: LOG.into(),
+            file: name_of(&self.log),
             title: title.into(),
             evidence: format!("{sizes}; {lost}; {}", culprit::of(&self.log)),
             remedy: remedy.into(),
@@ -287,6 +295,14 @@ fn restores_by_itself(user: Option<&Path>) -> bool {
     merged.map_or(true, |merged| {
         merged.config.word(Name::HistoryRestore) == "automatic"
     })
+}
+
+/// A file's name without its folder.
+fn name_of(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn with_cause(error: &RestoreError) -> String {

@@ -150,6 +150,7 @@ impl List {
                 let _again = self.keep(&now);
                 return Some(HistoryNews {
                     which: self.path.display().to_string(),
+                    file: super::name_of(&self.path),
                     title: format!(
                         "{} of {name} gone",
                         several(missing as u64, "line is", "lines are")
@@ -178,6 +179,7 @@ impl List {
                 };
                 return Some(HistoryNews {
                     which: self.path.display().to_string(),
+                    file: super::name_of(&self.path),
                     title: format!("{name} was {done}"),
                     evidence: format!(
                         "{} gone; {}",

@@ -39,6 +39,7 @@ fn told(kind: &str, session: u64, seq: u64) -> HistoryNews {
     let id = format!("{session:016x}:{seq}");
     HistoryNews {
         which: super::LOG.into(),
+        file: String::new(),
         title: format!("a command that went into the history seems to hold a secret ({kind})"),
         evidence: format!("command {id}, by its shape; it was kept as it is"),
         remedy: format!(
