@@ -98,6 +98,8 @@ pub struct Mirror {
     mirror: PathBuf,
     /// The log as it was last seen: nothing is read while it is the same.
     seen: Option<Seen>,
+    /// Which file had the log's name last.
+    identity: Option<Identity>,
     /// The file that had the log's name before it was restored, for what is still written into it.
     late: Option<Late>,
 }
@@ -118,6 +120,7 @@ impl Mirror {
             log: log.to_owned(),
             mirror: path_of(log),
             seen: None,
+            identity: None,
             late: None,
         }
     }
@@ -162,6 +165,7 @@ impl Mirror {
             Followed::Trouble(trouble) => Some(trouble),
             _ => None,
         };
+        self.identity = Some(Identity::of(&found));
         self.seen = Some(Seen {
             identity: Identity::of(&found),
             bytes: found.len(),
@@ -243,7 +247,7 @@ impl Mirror {
             });
         }
         let header = FILE_HEADER_BYTES as u64;
-        let is_other = self.seen.is_some_and(|seen| seen.identity != Identity::of(found));
+        let is_other = self.identity.is_some_and(|last| last != Identity::of(found));
         if mirror_bytes <= header {
             return self.begin_again(log, log_bytes, mirror);
         }

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use super::compare::{self, FRAME_BYTES_MAX};
 use super::{Lock, Mirror, with_suffix};
-use crate::descriptor::Descriptor;
+use crate::descriptor::{Descriptor, Identity};
 use crate::frame::{self, Header};
 use crate::header::FILE_HEADER_BYTES;
 use crate::walk::Forward;
@@ -103,6 +103,7 @@ impl Mirror {
         }
         self.late = late;
         self.seen = None;
+        self.identity = Some(Identity::of(&fs::metadata(&self.log)?));
         debug_assert!(fs::metadata(&self.log).map_or(0, |log| log.len()) >= mirror_bytes);
         Ok(restored)
     }
