@@ -188,6 +188,8 @@ table! {
         CachesChecked, "caches_checked", Count, "Entries of caches that were worked out anew to check them.";
         CachesWrong, "caches_wrong", Count, "Entries of those that were wrong.";
         AttributeOn,          "attribute_on",            Flag,            "What prompts spend their time on is recorded.";
+        ConfigVersion,        "config_version",          Count,           "Version of the configuration that the session goes by.";
+        ConfigBeganVersion,   "config_began_version",    Count,           "Version of the configuration that the session began with.";
     }
 }
 

@@ -93,10 +93,9 @@ pub(crate) fn places() -> Result<Places, Failure> {
     );
     places.program = std::env::current_exe().ok();
     places.home = paths::home();
-    places.history_config = folders
-        .config
-        .ok()
-        .map(|folder| folder.join(lle_core::config::FILE_NAME));
+    if let Ok(folder) = folders.config {
+        places.follow(folder.join(lle_core::config::FILE_NAME));
+    }
     Ok(places)
 }
 

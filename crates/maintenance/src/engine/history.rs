@@ -3,6 +3,7 @@
 //!
 //! Invariant: a history is put back only after the audit log says that it will be.
 
+use lle_core::config::Name;
 use lle_core::error::Code;
 use lle_core::health::component::Component;
 use lle_core::health::finding::Finding;
@@ -69,14 +70,18 @@ impl Engine {
         let noticed = self.record(world, now, &Entry::noticed(&news.title, &evidence));
         let mut title = news.title.clone();
         let mut remedy = news.remedy.clone();
-        if news.undo {
+        let is_wanted = self.configuration().word(Name::HistoryRestore) == "automatic";
+        if news.undo && is_wanted {
             let who = Who::engine(self.config.uid);
             let done = match noticed {
-                true => self.put_back(world, now, &who, &news.which),
+                true => self.put_history_back(world, now, &who, &news.which),
                 false => Err("the audit log cannot be written".into()),
             };
             match done {
-                Ok(said) => title = format!("{title}: {said}"),
+                Ok(said) => {
+                    title = format!("{title}: {said}");
+                    remedy = "`lusush maint history scrub` takes out what is not to be kept".into();
+                }
                 Err(why) => {
                     title = format!("{title}, and not put back: {why}");
                     remedy = "`lusush maint history restore` tries again".into();
@@ -108,7 +113,7 @@ impl Engine {
     }
 
     /// Puts a history back, if `who` may, and writes down what came of it.
-    fn put_back<W: World>(
+    fn put_history_back<W: World>(
         &mut self,
         world: &mut W,
         now: Now,

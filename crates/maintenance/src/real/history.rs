@@ -18,12 +18,10 @@ use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use lle_core::config::{CATALOGUE, Name, Origin, RawConfig, SYSTEM_FILE};
 use lle_core::quantity::{bytes, duration, several};
 use lle_log::mirror::{Damage, Followed, Lock, Mirror, RestoreError, Trouble};
 use rustix::fs::inotify;
 
-use crate::real::config::{self, Trust};
 use crate::world::{HistoryNews, Now};
 use lists::Lists;
 
@@ -45,7 +43,6 @@ pub(crate) struct Histories {
     log: PathBuf,
     mirror: Mirror,
     lists: Lists,
-    config: Option<PathBuf>,
     index: Option<PathBuf>,
     /// Length of the log at which the index can be extended.
     index_at: u64,
@@ -61,20 +58,13 @@ pub(crate) struct Histories {
 }
 
 impl Histories {
-    /// Guards the log, the history file in `home`, and those that sessions name, and keeps the log's index. `config` is
-    /// the user's configuration.
-    pub(crate) fn new(
-        log: &Path,
-        home: Option<&Path>,
-        config: Option<PathBuf>,
-        index: Option<PathBuf>,
-    ) -> Self {
+    /// Guards the log, the history file in `home`, and those that sessions name, and keeps the log's index.
+    pub(crate) fn new(log: &Path, home: Option<&Path>, index: Option<PathBuf>) -> Self {
         let flags = inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC;
         Self {
             log: log.to_owned(),
             mirror: Mirror::new(log),
             lists: Lists::new(log, home),
-            config,
             index,
             index_at: 0,
             is_heard: false,
@@ -118,8 +108,7 @@ impl Histories {
         let since_ns = self.looked_ns.map(|looked| now.mono_ns.saturating_sub(looked));
         self.looked_ns = Some(now.mono_ns);
         self.listen();
-        let config = self.config.clone();
-        let mut news = self.lists.look(&|| restores_by_itself(config.as_deref()));
+        let mut news = self.lists.look();
         self.unfinished = false;
         // What cannot be followed now is tried again with the next look.
         let followed = self.mirror.follow();
@@ -189,12 +178,6 @@ impl Histories {
         }
     }
 
-    /// Whether the configuration lets a history be put back without asking. Read when it matters: it may have been changed
-    /// a moment ago, and a mistake in it leaves what is built in.
-    fn is_automatic(&self) -> bool {
-        restores_by_itself(self.config.as_deref())
-    }
-
     fn tell(&self, trouble: &Trouble, since_ns: Option<u64>) -> HistoryNews {
         let sizes = format!(
             "it had {}, it has {}",
@@ -216,11 +199,7 @@ impl Histories {
             Some(ns) => format!("lost is at most what was typed within {}", duration(ns as f64)),
             None => "it was done while no worker ran: what was typed then and cut is lost".into(),
         };
-        let undo = undo && self.is_automatic();
-        let remedy = match undo {
-            true => "`lusush maint history scrub` takes out what is not to be kept",
-            false => "`lusush maint history restore` puts it back, `… restore --accept` keeps it so",
-        };
+        let remedy = "`lusush maint history restore` puts it back, `… restore --accept` keeps it so";
         HistoryNews {
             which: LOG.into(),
             file: name_of(&self.log),
@@ -277,24 +256,6 @@ impl Histories {
         self.told = None;
         self.lists.accept()
     }
-}
-
-fn restores_by_itself(user: Option<&Path>) -> bool {
-    let system = Some((Origin::System, Path::new(SYSTEM_FILE), Trust::Root));
-    let uid = rustix::process::geteuid().as_raw();
-    let user = user.map(|path| (Origin::User, path, Trust::User(uid)));
-    let layers: Vec<_> = [system, user]
-        .into_iter()
-        .flatten()
-        .filter_map(|(origin, path, trust)| {
-            let text = config::read(path, trust).ok()??.text;
-            Some(RawConfig::parse(origin, &path.display().to_string(), &text).check(&CATALOGUE))
-        })
-        .collect();
-    let merged = CATALOGUE.merge(&layers);
-    merged.map_or(true, |merged| {
-        merged.config.word(Name::HistoryRestore) == "automatic"
-    })
 }
 
 /// A file's name without its folder.

@@ -77,16 +77,13 @@ impl Lists {
     }
 
     /// Looks at each file that changed.
-    pub(super) fn look(&mut self, automatic: &dyn Fn() -> bool) -> Vec<HistoryNews> {
+    pub(super) fn look(&mut self) -> Vec<HistoryNews> {
         self.read_names();
         // Without its folder there is no session yet, and nowhere to keep a copy.
         if !self.log.parent().is_some_and(Path::is_dir) {
             return Vec::new();
         }
-        self.files
-            .iter_mut()
-            .filter_map(|list| list.look(automatic))
-            .collect()
+        self.files.iter_mut().filter_map(List::look).collect()
     }
 
     fn read_names(&mut self) {
@@ -121,7 +118,7 @@ impl Lists {
 }
 
 impl List {
-    fn look(&mut self, automatic: &dyn Fn() -> bool) -> Option<HistoryNews> {
+    fn look(&mut self) -> Option<HistoryNews> {
         let found = fs::metadata(&self.path).ok().map(|found| stamp(&found));
         if self.seen.is_some() && self.seen == found {
             return None;
@@ -163,15 +160,9 @@ impl List {
             }
             Verdict::Cut { missing } if !self.told => {
                 self.told = true;
-                let undo = found.is_some() && automatic();
-                let remedy = match undo {
-                    true => "`lusush maint history scrub` takes out what is not to be kept".into(),
-                    false => {
-                        format!(
-                            "`lusush maint history restore {name}` puts it back, `… restore --accept` keeps it so"
-                        )
-                    }
-                };
+                let remedy = format!(
+                    "`lusush maint history restore {name}` puts it back, `… restore --accept` keeps it so"
+                );
                 let done = match (found, now.is_empty()) {
                     (None, _) => "removed",
                     (_, true) => "emptied by another program",
@@ -187,7 +178,7 @@ impl List {
                         culprit::of(&self.path)
                     ),
                     remedy,
-                    undo,
+                    undo: found.is_some(),
                     is_loss: true,
                 });
             }
@@ -315,7 +306,7 @@ mod tests {
         let file = home.join(DEFAULT);
         let text = |range: std::ops::Range<u32>| -> String { range.map(|n| format!("line {n}\n")).collect() };
         let mut lists = Lists::new(&state.join("m.log"), Some(&home));
-        let mut look = || lists.look(&|| true);
+        let mut look = || lists.look();
         fs::write(&file, text(0..300)).unwrap();
         assert_eq!(look(), [], "it is copied");
         fs::write(&file, text(10..310)).unwrap();
@@ -327,7 +318,7 @@ mod tests {
         assert_eq!(look(), [], "it was told");
         assert_eq!(lists.restore(&file).unwrap(), "300 lines put back");
         assert_eq!(fs::read_to_string(&file).unwrap(), text(10..310) + "since\n");
-        let mut look = || lists.look(&|| true);
+        let mut look = || lists.look();
         assert_eq!(look(), []);
         fs::write(&file, text(12..310) + "since\n").unwrap();
         assert_eq!(look(), [], "two of the oldest");
@@ -346,15 +337,15 @@ mod tests {
         let file = folder.path().join("elsewhere");
         fs::write(&file, "a\nb\n").unwrap();
         let mut lists = Lists::new(&log, None);
-        assert_eq!(lists.look(&|| false), []);
+        assert_eq!(lists.look(), []);
         fs::write(
             log.with_extension("lists"),
             format!("{}\nrelative\n", file.display()),
         )
         .unwrap();
-        assert_eq!(lists.look(&|| false), []);
+        assert_eq!(lists.look(), []);
         fs::remove_file(&file).unwrap();
-        let news = lists.look(&|| false);
+        let news = lists.look();
         assert!(news[0].title.contains("removed") && !news[0].undo, "{news:?}");
     }
 }
