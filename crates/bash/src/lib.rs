@@ -42,6 +42,7 @@ mod detached;
 mod drafts;
 mod file_size;
 mod frame;
+mod histfile;
 mod hooks;
 mod idle;
 mod inbox;

@@ -134,6 +134,17 @@ pub enum Request {
         /// Active time that it has, in milliseconds.
         within_ms: u64,
     },
+    /// Put a history back, take it as it is, or have it written down that somebody changes it.
+    History {
+        /// `restore`, `accept`, `scrub`, `import`, `merge`.
+        what: String,
+        /// Which: `log`, the default, or the path of a history file of bash's.
+        #[serde(default)]
+        which: Option<String>,
+        /// What exactly.
+        #[serde(default)]
+        detail: Option<String>,
+    },
     /// What will be, and when something runs out.
     Forecast,
     /// What is unusual, and what changed.

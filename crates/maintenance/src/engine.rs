@@ -23,6 +23,7 @@ mod committed;
 mod config;
 mod evidence;
 mod execute;
+mod history;
 mod host;
 mod levers;
 mod observe;
@@ -135,6 +136,7 @@ pub struct Engine {
     socket_answers: bool,
     history_sync_ns: Option<u64>,
     history_sync_failed: Option<String>,
+    guarded: history::Guarded,
     refused_peers: audit::Refusals,
     /// Measurements of all live sessions, gathered when somebody asks.
     totals: evidence::Totals,
@@ -184,6 +186,7 @@ impl Engine {
             socket_answers: false,
             history_sync_ns: None,
             history_sync_failed: None,
+            guarded: history::Guarded::default(),
             refused_peers: audit::Refusals::default(),
             totals: evidence::Totals::default(),
             expected_ns: u64::MAX,
@@ -319,6 +322,7 @@ impl Engine {
             }
             Err(error) => self.history_sync_failed = Some(error.to_string()),
         }
+        self.guard_history(world, now);
         // What fails is tried again in a second; the state's own failures are said by its finding.
         let _again = self.log.recover(world, now, &self.state);
         if self.audit.failed.is_some() {
@@ -351,7 +355,7 @@ impl Engine {
         // only is written as soon as there is room.
         let failed = self.log.failed.is_some() || self.audit.failed.is_some();
         let own = failed || self.log.is_dirty() || self.audit.is_dirty();
-        let sync = match active || own {
+        let sync = match active || own || self.history_is_touched() {
             true => self.synced_at.saturating_add(SYNC_NS),
             false => u64::MAX,
         };

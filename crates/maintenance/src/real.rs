@@ -5,6 +5,7 @@ pub(crate) mod calls;
 pub mod config;
 pub mod disk;
 mod draft;
+pub mod history;
 pub mod host;
 pub(crate) mod jobs;
 pub mod layers;
@@ -20,6 +21,7 @@ pub mod versions;
 pub(crate) mod watch;
 
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -48,6 +50,8 @@ pub struct Places {
     pub runtime: PathBuf,
     /// The history log.
     pub history: PathBuf,
+    /// The index of the history log; none makes none.
+    pub history_index: Option<PathBuf>,
     /// The file for samples; none keeps none.
     pub metrics: Option<PathBuf>,
     /// The home folder whose start-up files are watched; none watches none.
@@ -75,6 +79,7 @@ impl Places {
             key: state.join("keys").join("audit.key"),
             runtime: runtime.to_owned(),
             history: lle_core::paths::history_log(state, machine_id),
+            history_index: Some(lle_core::paths::history_index(cache, machine_id)),
             metrics: Some(cache.join("metrics.db")),
             home: None,
             config: None,
@@ -118,6 +123,7 @@ pub fn zone() -> jiff::tz::TimeZone {
 pub struct RealWorld {
     disk: RealDisk,
     sessions: Sessions,
+    histories: history::Histories,
     jobs: Jobs,
     own: process::Own,
     calls: Calls,
@@ -144,6 +150,11 @@ impl RealWorld {
         Ok(Self {
             disk,
             sessions: Sessions::new(places.runtime.clone(), places.history.clone()),
+            histories: history::Histories::new(
+                &places.history,
+                places.home.as_deref(),
+                places.history_index.clone(),
+            ),
             jobs: Jobs::new(places.program.clone()),
             own: process::Own::open(),
             calls: Calls::new(std::sync::Arc::new(|| ())),
@@ -181,6 +192,17 @@ impl RealWorld {
     /// Shows a session that this process itself is.
     pub(crate) fn watch(&mut self, watch: lle_metrics::Watch) {
         self.sessions.watch(watch);
+    }
+
+    /// What becomes readable when a job says something or a history is changed.
+    pub(crate) fn wakes(&mut self, now_ns: u64) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let outputs = self.jobs.outputs();
+        outputs.chain(self.histories.wakes(now_ns))
+    }
+
+    /// The histories, for whoever waits for a change of them.
+    pub(crate) fn histories(&mut self) -> &mut history::Histories {
+        &mut self.histories
     }
 
     /// Calls that have returned since the last call.
@@ -256,6 +278,23 @@ impl Host for RealWorld {
     }
     fn sync_history(&mut self) -> io::Result<Option<u64>> {
         self.sessions.sync_history()
+    }
+    fn history_news(&mut self, now: Now) -> Vec<crate::world::HistoryNews> {
+        match self.disk.refuse_unless_writable() {
+            Ok(()) => self.histories.look(now),
+            // Another worker looks by now.
+            Err(_) => Vec::new(),
+        }
+    }
+    fn restore_history(&mut self, which: &str) -> Result<String, String> {
+        self.disk
+            .refuse_unless_writable()
+            .map_err(|error| error.to_string())?;
+        self.histories.restore(which)
+    }
+    fn accept_history(&mut self) -> io::Result<()> {
+        self.disk.refuse_unless_writable()?;
+        self.histories.accept()
     }
     fn keep_samples(&mut self, now: Now, samples: &[(&'static str, f64)]) {
         if let Some(rollup) = &mut self.samples {

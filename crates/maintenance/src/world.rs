@@ -158,6 +158,25 @@ pub struct CallEnd {
     pub cpu_ns: u64,
 }
 
+/// What another program did to a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryNews {
+    /// Which history: `log`, or the path of a file of bash's.
+    pub which: String,
+    /// The file's name: a command that names it may have done it.
+    pub file: String,
+    /// What was done, in a line.
+    pub title: String,
+    /// What was seen, who may have done it, and what is lost at most.
+    pub evidence: String,
+    /// What to do about it.
+    pub remedy: String,
+    /// It can be undone, and loses nothing by that.
+    pub undo: bool,
+    /// Something is gone, rather than only changed or worth knowing.
+    pub is_loss: bool,
+}
+
 /// A change of a start-up file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RcChange {
@@ -240,6 +259,28 @@ pub trait Host {
     /// # Errors
     /// They may not be.
     fn sync_history(&mut self) -> io::Result<Option<u64>>;
+
+    /// What others did to the histories since it was last asked. Mirrors them on the way: what is lost between two calls
+    /// is lost.
+    fn history_news(&mut self, _now: Now) -> Vec<HistoryNews> {
+        Vec::new()
+    }
+
+    /// Puts a history back as it was, with what was written since; says what that came to.
+    ///
+    /// # Errors
+    /// Nothing was changed, for this reason.
+    fn restore_history(&mut self, _which: &str) -> Result<String, String> {
+        Err("there is no history".into())
+    }
+
+    /// Takes the histories as they are now for what they are to be.
+    ///
+    /// # Errors
+    /// What was restorable still is.
+    fn accept_history(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Keeps samples for trends and reports.
     fn keep_samples(&mut self, now: Now, samples: &[(&'static str, f64)]);

@@ -248,6 +248,16 @@ fn stop(places: &Places) -> Result<Answer, Failure> {
     })
 }
 
+/// Whether somebody ran `lusush maint stop`.
+pub(crate) fn is_stopped() -> bool {
+    places().is_ok_and(|places| places.maint.join("stopped").exists())
+}
+
+/// The worker's process, if there is one.
+pub(crate) fn holder_of() -> Option<u32> {
+    holder(&places().ok()?).ok()?
+}
+
 fn holder(places: &Places) -> Result<Option<u32>, Failure> {
     let failed = |error| Failure::new("it cannot be told whether a worker runs").because(error);
     lle_maintenance::worker::holder(&places.maint).map_err(failed)

@@ -113,6 +113,10 @@ const METHODS: &[Method] = &[
         "ConfigArm",
         const { &[must("says", Text), must("within_ms", Int)] },
     ),
+    method(
+        "History",
+        const { &[must("what", Text), may("which", Text), may("detail", Text)] },
+    ),
     method("Forecast", &[]),
     method("Anomalies", &[]),
     method("Version", &[]),

@@ -427,6 +427,7 @@ impl Engine {
         learn(&mut self.state.baselines, wall_ns, &views, &assessment);
         drop(views);
         assessment.findings.extend(self.own_findings(now));
+        assessment.findings.extend(self.history_findings());
         assessment.findings.extend(self.changed_findings(now));
         if self.acts {
             self.worker.shed.clear();

@@ -164,6 +164,7 @@ impl Engine {
             Request::SetMode { area, mode } => (Operation::SetMode(mode_named(mode)?), Some(area.clone())),
             Request::Acknowledge { .. } => (Operation::Acknowledge, None),
             Request::SignOff { .. } => (Operation::SignOff, None),
+            Request::History { .. } => (Operation::History, None),
         })
     }
 
@@ -214,6 +215,7 @@ impl Engine {
             Request::Acknowledge { id } => self.acknowledge(world, now, who, *id),
             Request::SignOff { item, note } => self.sign_off(world, now, who, item, note.as_deref()),
             Request::RestoreRc { file, number } => restore_rc(world, now, file, *number),
+            Request::History { what, which, .. } => Self::change_history(world, what, which.as_deref()),
             _ => self.answer(world, now, request),
         }
     }
@@ -467,6 +469,7 @@ fn details(request: &Request) -> String {
         Request::Acknowledge { id } => format!("alert {id}"),
         Request::RestoreRc { file, number } => format!("{} version #{number}", sanitise(file, NOTE_MAX)),
         Request::SetMode { mode, .. } => mode.clone(),
+        Request::History { what, detail, .. } => super::history::details(what, detail.as_deref()),
         Request::Optimize {
             force,
             reset,
