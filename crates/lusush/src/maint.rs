@@ -4,6 +4,7 @@
 
 mod analyze;
 pub(crate) mod ask;
+mod backup;
 mod config;
 pub(crate) mod history;
 mod optimise;
@@ -158,6 +159,11 @@ enum Verb {
         #[command(subcommand)]
         verb: rc::RcVerb,
     },
+    /// Saves the home, and brings it back: snapshots that restic reads, too
+    Backup {
+        #[command(subcommand)]
+        verb: backup::BackupVerb,
+    },
     /// Looks after the history log
     History {
         #[command(subcommand)]
@@ -260,6 +266,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         Some(Verb::Analyze(asked)) => analyze::run(&asked),
         Some(Verb::Config { verb }) => config::run(verb),
         Some(Verb::Rc { verb }) => rc::run(verb),
+        Some(Verb::Backup { verb }) => backup::run(verb),
         Some(Verb::Worker(asked)) => worker::run(&asked),
         Some(Verb::Optimize(asked)) if asked.advise => show::advice(asked.json.json),
         Some(verb) => {
@@ -313,6 +320,7 @@ impl Verb {
             Verb::History { .. }
             | Verb::Why { .. }
             | Verb::Analyze(_)
+            | Verb::Backup { .. }
             | Verb::Config { .. }
             | Verb::Rc { .. }
             | Verb::Worker(_) => (Request::Version, false),
