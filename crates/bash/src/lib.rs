@@ -35,6 +35,7 @@ mod cache;
 mod clock;
 mod complete;
 mod complete_child;
+mod configured;
 #[cfg(test)]
 mod counted;
 mod detached;
@@ -58,6 +59,7 @@ mod painter;
 mod panics;
 mod places;
 mod prompt_clock;
+mod prompt_command;
 mod prompt_text;
 mod readline;
 mod rounds;

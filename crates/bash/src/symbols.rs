@@ -163,6 +163,8 @@ optional {
     line_number c"executing_line_number": unsafe extern "C-unwind" fn() -> c_int = "what a start spends its time on";
     source_level c"sourcelevel": *mut c_int = "how far a start has come";
     builtin_address c"builtin_address_internal": unsafe extern "C-unwind" fn(*const c_char, c_int) -> *mut Builtin = "a start with the last good files";
+    execute_text c"execute_variable_command": unsafe extern "C-unwind" fn(*const c_char, *const c_char) = "prompt.command";
+    executing c"executing": *mut c_int = "prompt.command";
     login_shell c"login_shell": *mut c_int = "lusush -l";
 }
 }
