@@ -12,9 +12,10 @@ pub mod layers;
 pub mod policy;
 pub mod process;
 mod rc;
-pub mod settle;
+
 pub mod rc_restore;
 pub mod rc_versions;
+pub mod settle;
 pub(crate) mod sources;
 pub mod start_file;
 pub mod versions;
