@@ -12,7 +12,6 @@ pub mod layers;
 pub mod policy;
 pub mod process;
 mod rc;
-
 pub mod rc_restore;
 pub mod rc_versions;
 pub mod settle;
