@@ -54,6 +54,8 @@ pub enum Action {
         /// The value; none is the default.
         value: Option<String>,
     },
+    /// Brings what the configuration's files say into force, if it is sound and new.
+    SyncConfig,
     /// Lets sessions compare a value of a lever with the one in force.
     OpenTrial {
         /// The trial's number.
@@ -71,6 +73,13 @@ pub enum Action {
     WithdrawTrial {
         /// The trial's number.
         trial: u64,
+    },
+    /// Puts a version of the configuration in force again, if the one that is to go still is.
+    UseConfig {
+        /// The version to go back to.
+        version: u64,
+        /// The version that is to go.
+        instead_of: u64,
     },
     /// Runs a program as a job.
     RunCommand {
@@ -142,8 +151,12 @@ impl Action {
                 name,
                 value: Some(value),
             } => format!("use {name} = {value}"),
+            Action::SyncConfig => "bring the configuration into force".into(),
             Action::OpenTrial { lever, value, .. } => format!("try {lever} = {value}"),
             Action::WithdrawTrial { trial } => format!("withdraw trial {trial}"),
+            Action::UseConfig { version, instead_of } => {
+                format!("use config version {version} instead of {instead_of}")
+            }
             Action::UseSetting { name, value: None } => format!("use the default of {name}"),
             Action::RunCommand { command, .. } => format!("run {}", command.join(" ")),
             Action::FitModels { .. } => FIT_MODELS.into(),

@@ -109,6 +109,7 @@ impl Engine {
                     .filter(|session| session.is_alive())
                     .count(),
             ),
+            sessions_behind: self.sessions_behind(now),
             forecasts: Some(gains::Forecasts::of(self.state.scorecards.values())),
             models: self.models_made().map(|(made, fitted, of_use)| gains::Models {
                 age_ns: now.wall_ns.saturating_sub(made).max(0).cast_unsigned(),

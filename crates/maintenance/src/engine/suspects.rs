@@ -33,6 +33,10 @@ use crate::world::{Disk, Now, RcChange, World};
 /// How often levels are written, in nanoseconds: as much of them is lost at most.
 const KEEP_NS: u64 = 600 * SECOND_NS;
 
+/// How often start-up files are looked at while nobody starts a session, in nanoseconds: what changed is dated by the
+/// file itself, and only new sessions show what came of it.
+const RC_LOOK_NS: u64 = 60 * SECOND_NS;
+
 /// The prompts of one session.
 #[derive(Debug, Default)]
 pub(crate) struct Prompts {
@@ -68,6 +72,15 @@ enum Start {
     Fresh(f64),
     /// It was taken.
     Taken,
+}
+
+/// When start-up files were looked at.
+#[derive(Debug, Default)]
+pub(crate) struct RcLooks {
+    /// The last time, on the monotonic clock.
+    looked: Option<u64>,
+    /// When the newest session known then began.
+    newest_wall_ns: u64,
 }
 
 impl Prompts {
@@ -152,8 +165,10 @@ impl Prompts {
 impl Engine {
     /// Takes the prompts of a look in, and what was changed in start-up files; blames a slower prompt on its cause.
     pub(crate) fn suspect<W: World>(&mut self, world: &mut W, now: Now) {
-        for change in world.rc_changes() {
-            self.rc_changed(world, now, &change);
+        if self.rc_look_is_due(now) {
+            for change in world.rc_changes() {
+                self.rc_changed(world, now, &change);
+            }
         }
         let (mut typed, mut moved) = (Vec::new(), Vec::new());
         let files = &mut self.state.noticed.start_files;
@@ -229,6 +244,25 @@ impl Engine {
         self.keep_prompts(world, now, true, false);
     }
 
+    /// Once a minute, and before the first prompts of a new session are taken for those of the files as they were.
+    fn rc_look_is_due(&mut self, now: Now) -> bool {
+        let newest = self
+            .sessions
+            .values()
+            .filter_map(|session| session.created_wall_ns)
+            .max();
+        let files = &mut self.rc_looks;
+        let is_new = newest.is_some_and(|newest| newest > files.newest_wall_ns);
+        let is_old = files
+            .looked
+            .is_none_or(|looked| now.mono_ns.saturating_sub(looked) >= RC_LOOK_NS);
+        if is_new || is_old {
+            files.looked = Some(now.mono_ns);
+            files.newest_wall_ns = newest.unwrap_or(files.newest_wall_ns);
+        }
+        is_new || is_old
+    }
+
     /// How long the sessions took that have started since the last look, and the least memory of idle ones; means.
     pub(crate) fn starts_and_floors(&mut self) -> Vec<(&'static str, f64)> {
         let (mut starts, mut floors) = (Evidence::default(), Evidence::default());
@@ -281,4 +315,22 @@ impl Engine {
 /// A session's sixteen hex digits.
 fn named(id: u64) -> String {
     format!("{id:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::started;
+    use super::*;
+
+    #[test]
+    fn start_up_files_are_looked_at_once_a_minute() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_world, mut engine, start) = started(folder.path());
+        engine.rc_looks = RcLooks::default();
+        let looks = (0..=30u64).filter(|n| {
+            let mono_ns = start.mono_ns + n * 10 * SECOND_NS;
+            engine.rc_look_is_due(Now { mono_ns, ..start })
+        });
+        assert_eq!(looks.collect::<Vec<_>>(), [0, 6, 12, 18, 24, 30]);
+    }
 }
