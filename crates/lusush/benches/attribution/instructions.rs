@@ -3,6 +3,9 @@
 //! Times on a shared machine differ by more than what is asked here, and not every kernel counts instructions; a
 //! simulated processor does, and gives the same number twice. The same session is run with attribution on and off; of each
 //! it is run short and long, so that start and end fall out. What the kernel does is not counted, nor what children do.
+//!
+//! What is counted is a bound from above: a simulated processor is some fifty times as slow, and attribution gives names
+//! by the clock, so that commands which are too quick for a name in life get one here, each.
 
 use std::fs;
 use std::path::Path;

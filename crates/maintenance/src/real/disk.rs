@@ -466,10 +466,7 @@ mod tests {
             fs::write(&path, "").unwrap();
             let found = fs::metadata(&path).unwrap();
             let number = (found.dev(), found.ino());
-            disk.guard(Guard {
-                path: path.clone(),
-                number,
-            });
+            disk.guard(Guard { path, number });
             disk.append(File::State, b"one").unwrap();
             lose(folder.path());
             let began = std::time::Instant::now();
