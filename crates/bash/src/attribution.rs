@@ -167,6 +167,13 @@ pub(crate) fn command_looked_up(now: u64) {
     }
 }
 
+/// Commands follow that the configuration has run behind `PROMPT_COMMAND`, whether there is one or not.
+pub(crate) fn command_goes_on(now: u64) {
+    if is_in(Phase::Off) {
+        command_looked_up(now);
+    }
+}
+
 /// `PS1` is looked up, by bash itself: its expansion follows.
 pub(crate) fn ps1_looked_up(now: u64) {
     if is_in(Phase::Start) || BUSY.load(Relaxed) {

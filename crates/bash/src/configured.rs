@@ -11,6 +11,7 @@
 
 use crate::inbox;
 use crate::lle::{Lle, Settings};
+use crate::prompt_command;
 use crate::symbols::Bash;
 use crate::theme::{self, Look, THEMES};
 use lle_core::in_force::{self, InForce};
@@ -60,6 +61,8 @@ const SWITCHES: [Switch; 5] = [
     },
 ];
 
+const PROMPT_COMMAND: &str = "prompt.command";
+const PROMPT_COMMAND_VARIABLE: &CStr = c"LUSUSH_CONFIG_PROMPT_COMMAND";
 const THEME: &str = "editor.theme";
 const THEME_VARIABLE: &CStr = c"LUSUSH_CONFIG_EDITOR_THEME";
 const LIST_MAX: &str = "history.list_max";
@@ -216,6 +219,10 @@ impl Lle {
             let on = chosen.or_else(|| self.configured.value(switch.key, own, read));
             *(switch.slot)(&mut self.settings) = on.unwrap_or(true);
         }
+        let read = |line: &str| Some(line.to_owned());
+        let own = bash.variable(PROMPT_COMMAND_VARIABLE);
+        let command = self.configured.value(PROMPT_COMMAND, own, read);
+        prompt_command::set(command.unwrap_or_default());
         let switched = before != self.settings;
         if switched {
             self.session.settings(&self.settings, self.configured.version());
@@ -238,7 +245,7 @@ impl Lle {
 
 /// Whether sessions go by a key.
 fn is_for_sessions(name: &str) -> bool {
-    [THEME, LIST_MAX].contains(&name) || SWITCHES.iter().any(|switch| switch.key == name)
+    [THEME, LIST_MAX, PROMPT_COMMAND].contains(&name) || SWITCHES.iter().any(|switch| switch.key == name)
 }
 
 /// The names of the themes that can be chosen, the user's own first.

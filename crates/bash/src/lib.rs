@@ -58,6 +58,7 @@ mod painter;
 mod panics;
 mod places;
 mod prompt_clock;
+mod prompt_command;
 mod prompt_text;
 mod readline;
 mod rounds;

@@ -12,6 +12,7 @@ use crate::abi::ShellVar;
 use crate::attribution::names::commands;
 use crate::attribution::ps1::substitutions;
 use crate::attribution::table::Name;
+use crate::prompt_command;
 use crate::prompt_text::Private;
 use crate::symbols::Bash;
 use crate::{attribution, clock};
@@ -59,6 +60,14 @@ unsafe extern "C-unwind" fn stamp_command(v: *mut ShellVar) -> *mut ShellVar {
 }
 
 unsafe extern "C-unwind" fn stamp_ps1(v: *mut ShellVar) -> *mut ShellVar {
+    if by_bash_itself() == Some(true) && prompt_command::is_due() {
+        let began = clock::now();
+        let _first = COMMAND_LOOKED_UP.compare_exchange(0, began, Ordering::Relaxed, Ordering::Relaxed);
+        attribution::command_goes_on(began);
+        // It may not come back, and may have set or unset the variable.
+        prompt_command::run();
+        return prompt_command::find_again(v);
+    }
     // The last look-up before the prompt is the one that expands it: PROMPT_COMMAND may read PS1 as well.
     let now = clock::now();
     PS1_LOOKED_UP.store(now, Ordering::Relaxed);

@@ -10,6 +10,7 @@ use crate::drafts;
 use crate::file_size::as_error;
 use crate::lle::{Lle, state};
 use crate::prompt_clock;
+use crate::prompt_command;
 use crate::prompt_text::{Private, PromptText, Unseen};
 use crate::rules::{self, Expanded};
 use crate::shared_list;
@@ -29,7 +30,10 @@ const SHARED_MAX: usize = 200;
 
 /// What a prompt was spent on, until it is painted.
 struct Due {
-    of: Parted,
+    /// What is divided by its names; none if nothing is.
+    of: Option<Parted>,
+    /// What the configuration's own command took, before the line began; none of the first prompt.
+    configured_ns: Option<u64>,
     /// From the end of the command to the beginning of the line.
     before_ns: Option<u64>,
     /// When the line began, and when LLE had done what it does then.
@@ -108,8 +112,9 @@ impl Lle {
         self.turn_levers();
         prompt_clock::hang(&bash);
         self.show_notices();
-        self.round.due = divided.map(|of| Due {
-            of,
+        self.round.due = Some(Due {
+            of: divided,
+            configured_ns: (!first).then(prompt_command::took_ns),
             before_ns: spent.prompt,
             began,
             history_ns,
@@ -154,11 +159,16 @@ impl Lle {
             ),
             ("paint", paint.map_or(0, |began| end.saturating_sub(began))),
         ];
-        let before_ns = match due.of {
+        let own_ns: u64 = own.iter().map(|(_, ns)| ns).sum();
+        if let Some(configured_ns) = due.configured_ns {
+            self.session.prompt_took(own_ns.saturating_add(configured_ns));
+        }
+        let Some(of) = due.of else { return };
+        let before_ns = match of {
             Parted::Start => Some(due.began.saturating_sub(self.session.loaded_at())),
             Parted::Prompt => due.before_ns,
         };
-        let Some(whole) = before_ns.map(|before| before + own.iter().map(|(_, ns)| ns).sum::<u64>()) else {
+        let Some(whole) = before_ns.map(|before| before + own_ns) else {
             return;
         };
         attribution::with_parts(|parts| {
@@ -166,7 +176,7 @@ impl Lle {
                 let row = parts.add(PartKind::Own, Name::of(name), ns, None, false);
                 parts.ran(row);
             }
-            self.session.divided(due.of, whole, parts);
+            self.session.divided(of, whole, parts);
         });
     }
 
@@ -336,6 +346,7 @@ impl Lle {
             return;
         }
         self.prompt_clock.accepted(now);
+        prompt_command::accepted();
         self.session.line_accepted();
         if line.trim_ascii().is_empty() {
             self.session.line_dropped();

@@ -161,6 +161,8 @@ optional {
     printed_except_trap c"the_printed_command_except_trap": *mut *mut c_char = "what a prompt spends its time on";
     array_reference c"array_reference": unsafe extern "C-unwind" fn(*mut c_void, i64) -> *mut c_char = "what a prompt spends its time on";
     line_number c"executing_line_number": unsafe extern "C-unwind" fn() -> c_int = "what a start spends its time on";
+    execute_text c"execute_variable_command": unsafe extern "C-unwind" fn(*const c_char, *const c_char) = "prompt.command";
+    executing c"executing": *mut c_int = "prompt.command";
     login_shell c"login_shell": *mut c_int = "lusush -l";
 }
 }

@@ -69,6 +69,13 @@ pub enum Action {
         /// The trial's number.
         trial: u64,
     },
+    /// Puts a version of the configuration in force again, if the one that is to go still is.
+    UseConfig {
+        /// The version to go back to.
+        version: u64,
+        /// The version that is to go.
+        instead_of: u64,
+    },
     /// Runs a program as a job.
     RunCommand {
         /// The program and its arguments.
@@ -129,6 +136,9 @@ impl Action {
             Action::SyncConfig => "bring the configuration into force".into(),
             Action::OpenTrial { lever, value, .. } => format!("try {lever} = {value}"),
             Action::WithdrawTrial { trial } => format!("withdraw trial {trial}"),
+            Action::UseConfig { version, instead_of } => {
+                format!("use config version {version} instead of {instead_of}")
+            }
             Action::UseSetting { name, value: None } => format!("use the default of {name}"),
             Action::RunCommand { command, .. } => format!("run {}", command.join(" ")),
             Action::CallHost { task } => format!("call the host's {task}"),

@@ -18,6 +18,8 @@
 mod answer;
 mod audit;
 mod changed;
+mod commit;
+mod committed;
 mod config;
 mod evidence;
 mod execute;
@@ -117,6 +119,7 @@ pub struct Engine {
     /// Sessions whose last words were recorded, until their files are gone, with the look that saw them last.
     buried: BTreeMap<u64, u64>,
     trials: trials::Hearing,
+    commit: commit::Watching,
     /// Looks so far.
     looks: u64,
     live: BTreeMap<u64, Live>,
@@ -167,6 +170,7 @@ impl Engine {
             sessions: BTreeMap::new(),
             buried: BTreeMap::new(),
             trials: trials::Hearing::default(),
+            commit: commit::Watching::default(),
             looks: 0,
             live: BTreeMap::new(),
             assessment: None,

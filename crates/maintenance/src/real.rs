@@ -294,6 +294,14 @@ impl Host for RealWorld {
         self.disk.refuse_unless_writable().map_err(failed)?;
         settle::restore(files, &settler(now), version).map_err(trouble)
     }
+    fn judge_version(&mut self, now: Now, version: u64, confirmed: bool) -> Result<(), ConfigTrouble> {
+        let Some(files) = &self.places.config else {
+            return Ok(());
+        };
+        self.disk.refuse_unless_writable().map_err(failed)?;
+        settle::judge(files, &settler(now), version, confirmed).map_err(trouble)
+    }
+
     fn now(&mut self) -> Now {
         now()
     }

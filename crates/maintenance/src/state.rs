@@ -123,6 +123,19 @@ pub struct OpenTrial {
     pub trial: Trial,
 }
 
+/// A configuration that is about to be applied for a while: it stays only if somebody says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Armed {
+    /// Tells what it says from what others say.
+    pub says: String,
+    /// Active time that it has, in nanoseconds.
+    pub active_ns_max: u64,
+    /// Who applies it.
+    pub who: String,
+    /// When that was asked for.
+    pub wall_ns: i64,
+}
+
 /// Everything that must not be forgotten.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -152,6 +165,8 @@ pub struct Durable {
     pub settings: BTreeMap<String, String>,
     /// The configuration in force, as sessions read it.
     pub config: Option<String>,
+    /// A configuration that is about to be applied for a while.
+    pub armed: Option<Armed>,
     /// Alerts.
     pub alerts: Alerts,
     /// What is normal here.
@@ -245,6 +260,11 @@ pub enum Change {
         /// It, as sessions read it.
         in_force: String,
     },
+    /// A configuration is about to be applied for a while, or was.
+    Armed {
+        /// It.
+        armed: Option<Armed>,
+    },
     /// The baseline of performance was taken.
     Targets {
         /// It.
@@ -328,6 +348,7 @@ impl Durable {
             } => drop(self.settings.insert(name, value)),
             Change::Setting { name, value: None } => drop(self.settings.remove(&name)),
             Change::Config { in_force } => self.config = Some(in_force),
+            Change::Armed { armed } => self.armed = armed,
             Change::Targets { targets } => self.targets = Some(*targets),
             Change::Alerts { alerts } => self.alerts = *alerts,
             Change::Baselines { baselines } => self.baselines = *baselines,

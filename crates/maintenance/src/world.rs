@@ -285,6 +285,14 @@ pub trait Host {
         ))
     }
 
+    /// Writes down among the versions of the configuration what became of one.
+    ///
+    /// # Errors
+    /// It is not written; the trial's own record has it all the same.
+    fn judge_version(&mut self, _now: Now, _version: u64, _confirmed: bool) -> Result<(), ConfigTrouble> {
+        Ok(())
+    }
+
     /// Random bits.
     fn random(&mut self) -> u64;
 }

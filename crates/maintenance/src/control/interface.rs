@@ -106,6 +106,12 @@ const METHODS: &[Method] = &[
         },
     ),
     method("Trials", &[]),
+    method("ConfigTrials", &[]),
+    method("ConfigConfirm", const { &[may("version", Int)] }),
+    method(
+        "ConfigArm",
+        const { &[must("says", Text), must("within_ms", Int)] },
+    ),
     method("Forecast", &[]),
     method("Anomalies", &[]),
     method("Version", &[]),

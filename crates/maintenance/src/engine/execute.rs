@@ -345,6 +345,7 @@ impl Engine {
                 self.publish_now(world, now)
             }
             Action::SyncConfig => self.sync_now(world, now, id),
+            Action::UseConfig { version, instead_of } => self.use_config(world, now, *version, *instead_of),
             Action::OpenTrial { .. } => self.open_trial(world, now, action),
             Action::WithdrawTrial { trial } => {
                 self.withdraw_trial(world, now, *trial, "its plan was taken back")

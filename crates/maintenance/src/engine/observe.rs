@@ -20,6 +20,7 @@ use lle_core::severity::Severity;
 use lle_core::task::memory_defrag::Heap;
 use lle_core::task::statistics::{LastRun, Outcome as Ended};
 use lle_core::trial::paired::Tally;
+use lle_core::trial::usual::Usual;
 use lle_metrics::{Counter, EventKind, Gauge, Liveness, Snapshot};
 
 use super::{Engine, SECOND_NS, predict};
@@ -47,6 +48,13 @@ pub(crate) struct SessionState {
     /// When its flight was created: who writes it is read once. None before that.
     pub(crate) created_wall_ns: Option<u64>,
     pub(crate) prompts: super::suspects::Prompts,
+    /// What it usually takes for what a configuration can move.
+    pub(crate) usual: Usual,
+    /// The version of the configuration that it went by at the last look.
+    pub(crate) goes_by: Option<u64>,
+    /// Panics and fallbacks so far, and those that the last look found.
+    faults: Option<u64>,
+    new_faults: u64,
     liveness: Liveness,
     window: Box<Window>,
     pub(crate) floor: Floor,
@@ -114,6 +122,10 @@ impl SessionState {
             pid: 0,
             created_wall_ns: None,
             prompts: super::suspects::Prompts::default(),
+            usual: Usual::default(),
+            goes_by: None,
+            faults: None,
+            new_faults: 0,
             liveness: Liveness::Unknown,
             window: Box::new(Window::new()),
             floor: Floor::default(),
@@ -172,6 +184,35 @@ impl SessionState {
         Some((count(Gauge::TrialId)?, tally))
     }
 
+    /// The version of the configuration that it goes by.
+    pub(crate) fn config_version(&self) -> Option<u64> {
+        u64::try_from(self.window.gauge(Gauge::ConfigVersion)?).ok()
+    }
+
+    /// The version that it began with.
+    pub(crate) fn began_with(&self) -> Option<u64> {
+        u64::try_from(self.window.gauge(Gauge::ConfigBeganVersion)?).ok()
+    }
+
+    /// The generation of the published state that it has seen.
+    pub(crate) fn seen_generation(&self) -> Option<u64> {
+        u64::try_from(self.window.gauge(Gauge::ConfigGeneration)?).ok()
+    }
+
+    /// Panics and fallbacks that the last look found.
+    pub(crate) fn new_faults(&self) -> u64 {
+        self.new_faults
+    }
+
+    /// Whether that look saw it, and could read what it wrote.
+    pub(crate) fn was_seen_in(&self, look: u64) -> bool {
+        self.seen_in == look && self.created_wall_ns.is_some()
+    }
+
+    pub(crate) fn tty(&self) -> &str {
+        &self.tty
+    }
+
     /// What its caches have counted since the size of one last changed.
     pub(crate) fn counted(&self) -> Counted {
         Counted::of(&self.window).since(&self.cache_mark)
@@ -217,6 +258,10 @@ impl SessionState {
         }
         self.window.fold(now.mono_ns, snapshot);
         self.prompts.fold(now, snapshot);
+        self.usual.fold(snapshot);
+        let faults = snapshot.counter(Counter::Panics) + snapshot.counter(Counter::Fallbacks);
+        let before = self.faults.replace(faults).unwrap_or(faults);
+        self.new_faults = faults.saturating_sub(before);
         let used = (
             snapshot.counter(Counter::Keys),
             snapshot.counter(Counter::Commands),
@@ -316,6 +361,7 @@ impl Engine {
             }
         });
         self.hear_trials(now);
+        self.hear_configuration();
         // Whose file is gone has ended by itself.
         self.sessions.retain(|_, session| session.seen_in == this_look);
         self.buried.retain(|_, seen_in| *seen_in == this_look);
@@ -349,6 +395,7 @@ impl Engine {
         {
             return;
         }
+        self.note_crash(state.config_version(), state.busy, &state.tty);
         let what = format!("the session on {} ended without a word", state.tty);
         let incident = Incident {
             wall_ns: now.wall_ns,
@@ -556,6 +603,7 @@ impl Engine {
             );
         }
         findings.extend(self.config_findings());
+        findings.extend(self.trial_findings(now));
         findings
     }
 

@@ -120,6 +120,9 @@ impl Engine {
             Request::Validate => (Operation::Validate, None),
             Request::Trials => (Operation::Trials, None),
             Request::Optimize { .. } => (Operation::Optimize, Some(TaskKind::Performance.name().to_owned())),
+            Request::ConfigTrials => (Operation::ConfigTrials, None),
+            Request::ConfigConfirm { .. } => (Operation::ConfigConfirm, None),
+            Request::ConfigArm { .. } => (Operation::ConfigArm, None),
             Request::Forecast => (Operation::Forecast, None),
             Request::Anomalies => (Operation::Anomalies, None),
             Request::Start => (Operation::Start, None),
@@ -200,6 +203,10 @@ impl Engine {
                 (None, None, Some(true)) => self.withdraw_open(world, now, who),
                 _ => self.run_now(world, now, who, TaskKind::Performance.name()),
             },
+            Request::ConfigConfirm { version } => self.confirm_configuration(world, now, who, *version),
+            Request::ConfigArm { says, within_ms } => {
+                self.arm_configuration(world, now, who, says, *within_ms)
+            }
             Request::Cancel { task } => self.cancel(world, now, task),
             Request::Schedule(asked) => self.schedule(world, now, asked),
             Request::SetMode { area, mode } => self.set_mode(world, now, area, mode),

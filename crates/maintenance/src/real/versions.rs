@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use lle_log::records::{ReadError, TooLong};
-use lle_log::versions::{self, Cause, LOG_BYTES_MAX, VERSIONS_MAX, Version};
+use lle_log::versions::{self, Cause, LOG_BYTES_MAX, VERSIONS_MAX, Verdict, Version};
 use rustix::fs::{CWD, FlockOperation};
 use rustix::io::Errno;
 
@@ -218,6 +218,24 @@ impl Held {
         Ok(self.log.bytes()?)
     }
 
+    /// Writes down what became of a version; one that is not there any more needs no verdict.
+    ///
+    /// # Errors
+    /// It is not written down.
+    pub fn judge(&self, number: u64, verdict: Verdict, time_ns: i64) -> Result<(), VersionsError> {
+        let mut bytes = self.bytes()?;
+        let log = versions::read(&bytes)?;
+        if log
+            .numbered(number)
+            .is_none_or(|version| version.verdict == Some(verdict))
+        {
+            return Ok(());
+        }
+        let (next, before) = (log.next_number(), bytes.len());
+        versions::encode_verdict(&mut bytes, next, time_ns, number, verdict)?;
+        Ok(self.log.append(&bytes[before..])?)
+    }
+
     /// Makes what was kept durable.
     ///
     /// # Errors
@@ -262,6 +280,24 @@ mod tests {
             contents(&log),
             [(1, b"a".to_vec()), (2, b"b".to_vec()), (3, b"a".to_vec())]
         );
+    }
+
+    #[test]
+    fn what_became_of_a_version_is_kept_beside_it_and_is_none_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = VersionLog::below(folder.path());
+        log.accept(&[state(b"a"), state(b"b")]).unwrap();
+        let held = log.hold(PATIENCE).unwrap();
+        for _ in 0..2 {
+            held.judge(2, Verdict::TakenBack, 5).unwrap();
+            held.judge(9, Verdict::Confirmed, 5).unwrap();
+        }
+        let bytes = held.bytes().unwrap();
+        let read = versions::read(&bytes).unwrap();
+        let verdicts: Vec<_> = read.versions.iter().map(|version| version.verdict).collect();
+        assert_eq!(verdicts, [None, Some(Verdict::TakenBack)]);
+        assert_eq!(read.last_good("config.toml").unwrap().number, 1);
+        assert_eq!(held.accept(&[state(b"c")]).unwrap(), Some(4));
     }
 
     #[test]
