@@ -220,9 +220,8 @@ impl Lle {
             *(switch.slot)(&mut self.settings) = on.unwrap_or(true);
         }
         let read = |line: &str| Some(line.to_owned());
-        let command = self
-            .configured
-            .value(&bash, PROMPT_COMMAND, PROMPT_COMMAND_VARIABLE, read);
+        let own = bash.variable(PROMPT_COMMAND_VARIABLE);
+        let command = self.configured.value(PROMPT_COMMAND, own, read);
         prompt_command::set(command.unwrap_or_default());
         let switched = before != self.settings;
         if switched {

@@ -31,7 +31,9 @@ const PROOFS: &[(&str, Shows)] = &[
 const ELSEWHERE: &[(&str, &str)] = &[
     ("reload.live", "switched_off_only_new_sessions_go_by_what_is_new"),
     ("alerts.per_hour", "lle-maintenance, engine::config::tests"),
-    ("trial.", "whoever judges versions"),
+    ("trial.", "confirm.rs, and lle-sim"),
+    ("prompt.command", "confirm.rs"),
+    ("history.restore", "history.rs"),
 ];
 
 #[test]
