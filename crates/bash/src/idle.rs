@@ -122,11 +122,7 @@ impl Lle {
         while self.idle.due != 0 && !self.key_came() {
             match self.idle.next() {
                 Some(Step::Register) => self.register_wake(),
-                Some(Step::Read) => {
-                    if self.read_desired() {
-                        self.paint_again();
-                    }
-                }
+                Some(Step::Read) => self.follow_desired(),
                 Some(Step::Trim) => self.trim(),
                 Some(Step::Measure) => self.measure_memory(),
                 Some(Step::Check) => self.check_caches(),
@@ -146,6 +142,13 @@ impl Lle {
                     .register(&flight.with_extension(crate::wake::EXTENSION)),
             ),
             None => self.idle.wake.remove(),
+        }
+    }
+
+    /// Reads what is wanted, and shows the line as it looks by that.
+    fn follow_desired(&mut self) {
+        if self.read_desired() {
+            self.paint_again();
         }
     }
 

@@ -81,6 +81,8 @@ pub(crate) struct Lle {
     search_open: bool,
     lexer: Lexer,
     roles: Vec<Role>,
+    /// The line that the roles belong to.
+    colored: Vec<u8>,
     /// Why LLE leaves this terminal to readline.
     pub(crate) declined: Option<&'static str>,
     /// The user, or a panic, switched LLE off.
@@ -150,6 +152,7 @@ impl Lle {
             search_open: false,
             lexer: Lexer::default(),
             roles: Vec::new(),
+            colored: Vec::new(),
             declined: None,
             switched_off: false,
             in_message: false,
@@ -169,7 +172,9 @@ impl Lle {
         let instructions = self.session.instructions();
         let began = clock::now();
         let line = self.bash.line();
-        if line.len() < self.session.levers.size(Lever::HighlightFullBelowBytes) {
+        if self.goes_on_with_word(line) {
+            self.color_as_before(line);
+        } else if line.len() < self.session.levers.size(Lever::HighlightFullBelowBytes) {
             self.color(line, false, began);
         } else {
             self.color_later(line);
@@ -196,14 +201,14 @@ impl Lle {
     /// anything. Called when no key waits; in the middle of a command of several keys it waits for its end, since the
     /// text may be half changed.
     pub(crate) fn enrich(&mut self) {
-        if !self.bash.is(crate::abi::state::READCMD) {
+        if !self.owes_lookups() {
             return;
         }
         let (names, search) = (
             std::mem::take(&mut self.names_open),
             std::mem::take(&mut self.search_open),
         );
-        if !(names || search) || !self.painter.is_valid() {
+        if !self.painter.is_valid() {
             return;
         }
         let line = self.bash.line();
@@ -216,6 +221,11 @@ impl Lle {
             self.search_open = false;
         }
         self.show(line, self.bash.point());
+    }
+
+    /// True if the last paint left something for [`Lle::enrich`] to look up.
+    pub(crate) fn owes_lookups(&self) -> bool {
+        (self.names_open || self.search_open) && self.bash.is(crate::abi::state::READCMD)
     }
 
     /// Shows the line as it is under what is in force now: the theme, colours and suggestion. Called when no key waits.
@@ -280,6 +290,7 @@ impl Lle {
     /// unknown until `look` allows to look. `began` is now.
     fn color(&mut self, line: &[u8], look: bool, began: u64) {
         self.roles.clear();
+        self.colored.clear();
         if !self.settings.highlight || !self.bash.reads_commands() {
             return;
         }
@@ -296,11 +307,39 @@ impl Lle {
                 }
             });
         let searches = names.take_searches();
-        self.session.highlighted(began, searches, names.gave_up());
+        let gave_up = names.gave_up();
+        self.colored.extend_from_slice(line);
+        self.session.highlighted(began, searches, gave_up);
+    }
+
+    /// True if all that is new is one more letter of the word at the end of the line: by far the most keys.
+    fn goes_on_with_word(&self, line: &[u8]) -> bool {
+        let in_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+        let Some((last, before)) = line.split_last() else {
+            return false;
+        };
+        in_word(last)
+            && before.last().is_some_and(in_word)
+            && self.roles.len() == before.len()
+            && self.bash.point() == line.len()
+            && self.settings.highlight
+            && self.bash.reads_commands()
+            && self.colored == before
+    }
+
+    /// Shows one more letter in the colour of the one before it, which is nearly always right: the echo waits for no
+    /// lexer. [`Lle::enrich`] says what it really is.
+    fn color_as_before(&mut self, line: &[u8]) {
+        let role = self.roles.last().copied().unwrap_or(Role::Plain);
+        self.roles.push(role);
+        self.colored.clear();
+        self.colored.extend_from_slice(line);
+        self.names_open = true;
     }
 
     /// The echo of a long line does not wait for its colours: [`Lle::enrich`] brings them.
     fn color_later(&mut self, line: &[u8]) {
+        self.colored.clear();
         if self.settings.highlight && self.bash.reads_commands() {
             self.roles.resize(line.len(), Role::Plain);
             self.names_open = true;
@@ -311,6 +350,7 @@ impl Lle {
 
     /// Says whether Enter may submit the line.
     pub(crate) fn line_end(&mut self, line: &[u8]) -> End {
+        self.colored.clear();
         self.lexer.lex(line, &mut self.roles, |_| Known::Unasked)
     }
 

@@ -46,7 +46,9 @@ pub(crate) struct Session {
     said: Vec<&'static str>,
     loaded_at: u64,
     reached_prompt: bool,
-    polls: u64,
+    /// Keys read and waits for them that are not in the flight file yet: that can wait for the echo.
+    untold_keys: u64,
+    untold_polls: u64,
     draft_file: Option<PathBuf>,
     reflows: bool,
     path_was_slow: bool,
@@ -83,7 +85,8 @@ impl Session {
             said: Vec::new(),
             loaded_at: clock::now(),
             reached_prompt: false,
-            polls: 0,
+            untold_keys: 0,
+            untold_polls: 0,
             draft_file: None,
             reflows,
             path_was_slow: false,
@@ -310,15 +313,26 @@ impl Session {
 
     pub(crate) fn key(&mut self) {
         self.keys += 1;
-        let polls = std::mem::take(&mut self.polls);
-        self.flight.update(|w| {
-            w.add(Counter::Keys, 1);
-            w.add(Counter::GetcPolls, polls);
-        });
+        self.untold_keys += 1;
     }
 
     pub(crate) fn polled(&mut self) {
-        self.polls += 1;
+        self.untold_polls += 1;
+    }
+
+    /// Tells of keys that came to no paint. Called when no key waits.
+    pub(crate) fn tell_keys(&mut self) {
+        if self.untold_keys == 0 {
+            return;
+        }
+        let (keys, polls) = (
+            std::mem::take(&mut self.untold_keys),
+            std::mem::take(&mut self.untold_polls),
+        );
+        self.flight.update(|w| {
+            w.add(Counter::Keys, keys);
+            w.add(Counter::GetcPolls, polls);
+        });
     }
 
     /// The screen is up to date; `times` are when the key arrived, 0 if no key was the cause, and when its paint began.
@@ -370,7 +384,13 @@ impl Session {
             self.arms.painted();
             self.arms.spent(Cost::KeyToPaint, now.saturating_sub(key_at));
         }
+        let (keys, polls) = (
+            std::mem::take(&mut self.untold_keys),
+            std::mem::take(&mut self.untold_polls),
+        );
         self.flight.update(|w| {
+            w.add(Counter::Keys, keys);
+            w.add(Counter::GetcPolls, polls);
             w.add(Counter::Paints, 1);
             w.add(Counter::PaintBytes, bytes as u64);
             w.time(Timer::PaintBytes, bytes as u64);

@@ -123,6 +123,12 @@ impl ConfigFiles {
         self.maint.join(REFUSED_NAME)
     }
 
+    /// What the machine's file is called among the versions: homes are shared, and each machine has its own.
+    fn system_name(&self) -> String {
+        let machine = self.maint.file_name().unwrap_or_default();
+        format!("system {}", machine.display())
+    }
+
     fn theme(&self, name: &str) -> PathBuf {
         self.themes().join(format!("{name}.toml"))
     }
@@ -350,7 +356,7 @@ fn write_in_force(files: &ConfigFiles, in_force: &InForce) -> io::Result<()> {
 
 /// Keeps what the files say as versions; gives the newest number of those that are in force.
 fn keep(files: &ConfigFiles, held: &Held, by: &Settler, sources: &Sources) -> Result<u64, SettleError> {
-    let system = files.system.display().to_string();
+    let system = files.system_name();
     let theme = sources
         .theme
         .as_ref()
@@ -528,7 +534,7 @@ fn last_good(files: &ConfigFiles, bytes: &[u8]) -> Result<InForce, SettleError> 
 
 /// The configuration as it was when version `number` was accepted; none if the log does not reach back so far.
 pub fn at_version(files: &ConfigFiles, known: &Versions<'_>, number: u64) -> Option<InForce> {
-    let system_name = files.system.display().to_string();
+    let system_name = files.system_name();
     let of = |name: &str| -> Option<Version<'_>> {
         known
             .versions
