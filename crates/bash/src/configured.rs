@@ -222,7 +222,7 @@ impl Lle {
         let read = |line: &str| Some(line.to_owned());
         let command = self
             .configured
-            .value(&bash, PROMPT_COMMAND, PROMPT_COMMAND_VARIABLE, read);
+            .value(PROMPT_COMMAND, bash.variable(PROMPT_COMMAND_VARIABLE), read);
         prompt_command::set(command.unwrap_or_default());
         let switched = before != self.settings;
         if switched {
