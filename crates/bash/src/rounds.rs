@@ -16,6 +16,7 @@ use crate::rules::{self, Expanded};
 use crate::shared_list;
 use crate::theme::Role;
 use lle_core::lever::{Cost, Lever};
+use lle_log::Disturbance;
 use lle_log::history::{Cursor, History};
 use lle_metrics::{PartKind, Parted};
 use std::ffi::OsStr;
@@ -85,7 +86,7 @@ impl Lle {
         let status = unsafe { *bash.last_status };
         let began = clock::now();
         let ps1 = attribution::quietly(|| bash.variable(c"PS1")).unwrap_or_default();
-        let divided = attribution::finish(began, ps1);
+        let divided = attribution::finish(began, self.expanded_ps1(ps1));
         let private = self.watch_prompt_text(ps1);
         if divided == Some(Parted::Prompt) {
             attribution::with_parts(|parts| parts.hide(private));
@@ -198,6 +199,7 @@ impl Lle {
 
     fn first_prompt(&mut self) {
         let bash = self.bash;
+        crate::instead::end(&bash);
         let file = bash.variable(c"HISTFILE").filter(|f| !f.is_empty());
         self.session
             .open_history(file.map(|f| Path::new(OsStr::from_bytes(f))));
@@ -290,9 +292,12 @@ impl Lle {
         else {
             return;
         };
-        match history.refresh() {
-            Ok(false) => return,
-            Ok(true) => {}
+        let refreshed = history.refresh();
+        // One that an append came upon is told here, too.
+        let disturbed = history.take_disturbance().and_then(told);
+        match refreshed {
+            Ok(false) if disturbed.is_none() => return,
+            Ok(_) => {}
             Err(e) => {
                 self.session
                     .notice(format!("lusush: the history log cannot be read: {e}"));
@@ -300,17 +305,16 @@ impl Lle {
             }
         }
         let own = history.session();
-        let disturbed = history.take_disturbance();
         let new: Vec<_> = history
             .since(cursor, SHARED_MAX)
             .into_iter()
             .filter(|c| c.session != own)
             .collect();
-        if disturbed.is_some() {
-            self.session.notice(
-                "lusush: another program replaced or cut the history log; `lusush maint history check`"
-                    .into(),
-            );
+        if let Some(what) = disturbed {
+            let remedy = "the worker has a mirror of it: `lusush maint history restore`";
+            self.session.notice(format!(
+                "lusush: another program {what} the history log; {remedy}"
+            ));
         }
         if self.settings.share && !self.settings.private {
             shared_list::add(&self.bash, &new);
@@ -404,11 +408,23 @@ impl Lle {
     }
 }
 
+/// What another program did to the log, in a word; none if all is there again.
+fn told(disturbance: Disturbance) -> Option<&'static str> {
+    match disturbance {
+        Disturbance::Truncated { .. } => Some("cut"),
+        Disturbance::Replaced => Some("replaced"),
+        Disturbance::Removed => Some("removed"),
+        Disturbance::Lost => Some("took away"),
+        Disturbance::Restored => None,
+    }
+}
+
 /// The process ends by `exit(3)`: bash's own end, or a child's, whose session this is not.
 pub(crate) extern "C" fn at_exit() {
     if let Some(lle) = state()
         && lle.owner == std::process::id()
     {
+        lle.parts.stop();
         lle.session.end();
         lle.idle.wake.remove();
     }

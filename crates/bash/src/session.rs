@@ -147,6 +147,11 @@ impl Session {
                     self.notice(format!("lusush: your history file was read only in part: {e}"));
                 }
                 self.history = Some(opened.history);
+                self.search.set_index(self.places.history_index());
+                if let Some(file) = bash_file {
+                    // Unnamed, it is not guarded.
+                    let _unnamed = as_error(|| crate::histfile::name(&path, file));
+                }
             }
             Err(e) => self.memory_only("history is kept by bash alone", &with_causes(&e)),
         }
@@ -249,6 +254,9 @@ impl Session {
             }
         });
     }
+
+    /// Keeps what came of the parts of the prompt that are put off.
+    pub(crate) fn record_parts(&self, _account: Account, _counts: &crate::parts::Counts) {}
 
     /// Takes over what the worker wants of the levers; gives how many of its settings this version does not have.
     pub(crate) fn take_levers(&mut self, settings: &[Setting], trial: Option<&Trial>) -> u64 {

@@ -22,6 +22,8 @@ pub mod health;
 pub mod in_force;
 pub mod lever;
 #[cfg(feature = "engine")]
+pub mod list_file;
+#[cfg(feature = "engine")]
 pub mod mode;
 #[cfg(feature = "engine")]
 pub mod optimise;
@@ -31,9 +33,13 @@ pub mod plan;
 #[cfg(feature = "engine")]
 pub mod policy;
 pub mod quantity;
+#[cfg(feature = "engine")]
+pub mod recall;
 pub mod report;
 #[cfg(feature = "engine")]
 pub mod schedule;
+#[cfg(feature = "engine")]
+pub mod secret;
 #[cfg(feature = "engine")]
 pub mod series;
 pub mod severity;
@@ -42,6 +48,7 @@ pub mod shed;
 pub mod start;
 #[cfg(feature = "engine")]
 pub mod task;
+pub mod texts;
 pub mod theme;
 #[cfg(feature = "engine")]
 pub mod trial;

@@ -15,6 +15,11 @@ use serde::{Deserialize, Serialize};
 /// Steps of one plan. A thousand idle sessions to trim are more than one plan.
 pub const STEPS_MAX: usize = 64;
 
+/// What looking at everything is called.
+pub const CHECK_HEALTH: &str = "check health";
+/// What fitting models is called, whatever program does it.
+pub const FIT_MODELS: &str = "fit models of the day and the week";
+
 /// One thing that is done to the world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -83,6 +88,11 @@ pub enum Action {
         /// How long it may take, in milliseconds.
         budget_ms: u64,
     },
+    /// Runs the job that fits models of the day and the week to the samples: it writes a cache and changes nothing else.
+    FitModels {
+        /// The program and its arguments: this one's own.
+        command: Vec<String>,
+    },
     /// Calls what the program that embeds the engine registered for the plan's task.
     CallHost {
         /// The task.
@@ -107,11 +117,19 @@ impl Action {
         )
     }
 
+    /// Whether it only looks, and leaves nothing behind that matters.
+    pub const fn measures(&self) -> bool {
+        matches!(self, Action::CheckHealth | Action::FitModels { .. })
+    }
+
     /// Whether the world answers later, so that the step waits.
     pub const fn waits(&self) -> bool {
         matches!(
             self,
-            Action::TrimSession { .. } | Action::RunCommand { .. } | Action::CallHost { .. }
+            Action::TrimSession { .. }
+                | Action::RunCommand { .. }
+                | Action::FitModels { .. }
+                | Action::CallHost { .. }
         )
     }
 
@@ -123,7 +141,7 @@ impl Action {
     /// What it does, in a few words.
     pub fn about(&self) -> String {
         match self {
-            Action::CheckHealth => "check health".into(),
+            Action::CheckHealth => CHECK_HEALTH.into(),
             Action::TrimSession { session, .. } => format!("trim session {session:016x}"),
             Action::OpenSegment { log, segment } => format!("continue {} in segment {segment}", log.name()),
             Action::RemoveSegmentsBelow { log, segment } => {
@@ -141,6 +159,7 @@ impl Action {
             }
             Action::UseSetting { name, value: None } => format!("use the default of {name}"),
             Action::RunCommand { command, .. } => format!("run {}", command.join(" ")),
+            Action::FitModels { .. } => FIT_MODELS.into(),
             Action::CallHost { task } => format!("call the host's {task}"),
         }
     }

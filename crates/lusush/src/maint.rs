@@ -4,10 +4,12 @@
 
 mod analyze;
 pub(crate) mod ask;
+mod backup;
 mod config;
 pub(crate) mod history;
 mod optimise;
 mod predict;
+mod rc;
 mod render;
 pub(crate) mod session;
 mod show;
@@ -37,7 +39,7 @@ pub(crate) struct Maint {
 
 /// Writes JSON instead
 #[derive(Clone, Copy, Debug, Args)]
-struct Json {
+pub(crate) struct Json {
     /// Writes JSON instead
     #[arg(long)]
     json: bool,
@@ -152,10 +154,20 @@ enum Verb {
         #[command(subcommand)]
         verb: config::ConfigVerb,
     },
+    /// Shows every state of your start-up files, and brings one back
+    Rc {
+        #[command(subcommand)]
+        verb: rc::RcVerb,
+    },
+    /// Saves the home, and brings it back: snapshots that restic reads, too
+    Backup {
+        #[command(subcommand)]
+        verb: backup::BackupVerb,
+    },
     /// Looks after the history log
     History {
         #[command(subcommand)]
-        verb: HistoryVerb,
+        verb: history::verbs::HistoryVerb,
     },
     /// Runs the worker in the foreground
     Worker(worker::Worker),
@@ -240,12 +252,6 @@ enum AuditVerb {
     Verify(Json),
 }
 
-#[derive(Debug, Subcommand)]
-enum HistoryVerb {
-    /// Reads the whole log and says what is in it and what is damaged
-    Check(Json),
-}
-
 /// Runs `lusush maint` with the arguments that follow it.
 pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     let parsed = match answer::parse::<Maint>("lusush maint", arguments) {
@@ -256,11 +262,11 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         None => answer::text(&Maint::command().render_help().to_string()),
         Some(Verb::Status(Json { json })) => show_status(json),
         Some(Verb::Why { of, session, json }) => show_why(of, session.as_deref(), json.json),
-        Some(Verb::History {
-            verb: HistoryVerb::Check(Json { json }),
-        }) => check_history(json),
+        Some(Verb::History { verb }) => history::verbs::run(verb),
         Some(Verb::Analyze(asked)) => analyze::run(&asked),
         Some(Verb::Config { verb }) => config::run(verb),
+        Some(Verb::Rc { verb }) => rc::run(verb),
+        Some(Verb::Backup { verb }) => backup::run(verb),
         Some(Verb::Worker(asked)) => worker::run(&asked),
         Some(Verb::Optimize(asked)) if asked.advise => show::advice(asked.json.json),
         Some(verb) => {
@@ -314,7 +320,9 @@ impl Verb {
             Verb::History { .. }
             | Verb::Why { .. }
             | Verb::Analyze(_)
+            | Verb::Backup { .. }
             | Verb::Config { .. }
+            | Verb::Rc { .. }
             | Verb::Worker(_) => (Request::Version, false),
         }
     }
@@ -388,24 +396,5 @@ fn show_why(of: why::Subject, session: Option<&str>, json: bool) -> Result<ExitC
         answer::json(&answer)
     } else {
         answer::text(&why::render::text(&answer, Ink::of_stdout()))
-    }
-}
-
-fn check_history(json: bool) -> Result<ExitCode, Failure> {
-    let failed = || Failure::new("cannot check the history log");
-    let state = paths::folders()
-        .state
-        .map_err(|refusal| failed().because(refusal))?;
-    let checked = history::check(&history::log_in(&state)).map_err(|error| {
-        let hint = match error {
-            history::CheckError::None { .. } => "the first session makes it: run `lusush`",
-            history::CheckError::Open { .. } => "`lusush doctor` says more about folders",
-        };
-        failed().because(error).hint(hint)
-    })?;
-    if json {
-        answer::json(&checked)
-    } else {
-        answer::text(&checked.text())
     }
 }

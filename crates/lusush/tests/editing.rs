@@ -147,8 +147,7 @@ fn private_commands_stay_out_of_the_log() {
     run(&mut terminal, "lle private on", "$");
     run(&mut terminal, "echo hidden", "\nhidden\n");
     run(&mut terminal, "lle private off", "$");
-    let folder = home.lusush().join("state/history");
-    let log = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let log = support::log_of(&home);
     let log = String::from_utf8_lossy(&std::fs::read(log).unwrap()).into_owned();
     assert!(log.contains("echo seen") && !log.contains("echo hidden"));
 }

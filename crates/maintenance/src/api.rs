@@ -93,6 +93,13 @@ pub enum Request {
         #[serde(default)]
         note: Option<String>,
     },
+    /// A start-up file is to say again what one of its versions said.
+    RestoreRc {
+        /// The file, as its versions name it.
+        file: String,
+        /// The version's number.
+        number: u64,
+    },
     /// Does the system keep what it promises?
     Validate,
     /// Look for what is slow and try a lever, as the task does on its schedule; or what is asked for instead.
@@ -126,6 +133,17 @@ pub enum Request {
         says: String,
         /// Active time that it has, in milliseconds.
         within_ms: u64,
+    },
+    /// Put a history back, take it as it is, or have it written down that somebody changes it.
+    History {
+        /// `restore`, `accept`, `scrub`, `import`, `merge`.
+        what: String,
+        /// Which: `log`, the default, or the path of a history file of bash's.
+        #[serde(default)]
+        which: Option<String>,
+        /// What exactly.
+        #[serde(default)]
+        detail: Option<String>,
     },
     /// What will be, and when something runs out.
     Forecast,
@@ -657,6 +675,10 @@ mod tests {
                 ..ScheduleRequest::default()
             })),
             Request::Acknowledge { id: 7 },
+            Request::RestoreRc {
+                file: "~/.bashrc".into(),
+                number: 3,
+            },
             Request::Audit {
                 from: None,
                 limit: Some(3),

@@ -23,6 +23,7 @@ mod committed;
 mod config;
 mod evidence;
 mod execute;
+mod history;
 mod host;
 mod levers;
 mod observe;
@@ -135,6 +136,7 @@ pub struct Engine {
     socket_answers: bool,
     history_sync_ns: Option<u64>,
     history_sync_failed: Option<String>,
+    guarded: history::Guarded,
     refused_peers: audit::Refusals,
     /// Measurements of all live sessions, gathered when somebody asks.
     totals: evidence::Totals,
@@ -143,7 +145,8 @@ pub struct Engine {
     worker: observe::WorkerState,
     /// Series that are watched: what is unusual, and what will be.
     predict: predict::Predict,
-    start_files: suspects::StartFiles,
+    prompts_kept: suspects::Kept,
+    rc_looks: suspects::RcLooks,
     /// Tasks whose callbacks the program that embeds this engine has registered.
     hosted: BTreeSet<String>,
     started_wall_ns: i64,
@@ -183,12 +186,14 @@ impl Engine {
             socket_answers: false,
             history_sync_ns: None,
             history_sync_failed: None,
+            guarded: history::Guarded::default(),
             refused_peers: audit::Refusals::default(),
             totals: evidence::Totals::default(),
             expected_ns: u64::MAX,
             worker: observe::WorkerState::default(),
             predict: predict::Predict::default(),
-            start_files: suspects::StartFiles::default(),
+            prompts_kept: suspects::Kept::default(),
+            rc_looks: suspects::RcLooks::default(),
             hosted: BTreeSet::new(),
             started_wall_ns: now.wall_ns,
             acts: false,
@@ -283,6 +288,7 @@ impl Engine {
             self.update_targets(world, now);
         }
         self.publish(world, now);
+        self.keep_learned(world, now);
         self.make_durable(world, now);
         world.after_all(now);
         self.expected_ns = self.wake_at(now);
@@ -316,6 +322,7 @@ impl Engine {
             }
             Err(error) => self.history_sync_failed = Some(error.to_string()),
         }
+        self.guard_history(world, now);
         // What fails is tried again in a second; the state's own failures are said by its finding.
         let _again = self.log.recover(world, now, &self.state);
         if self.audit.failed.is_some() {
@@ -348,7 +355,7 @@ impl Engine {
         // only is written as soon as there is room.
         let failed = self.log.failed.is_some() || self.audit.failed.is_some();
         let own = failed || self.log.is_dirty() || self.audit.is_dirty();
-        let sync = match active || own {
+        let sync = match active || own || self.history_is_touched() {
             true => self.synced_at.saturating_add(SYNC_NS),
             false => u64::MAX,
         };
@@ -403,6 +410,7 @@ impl Engine {
         // What was shown until now is not shown again by the next.
         self.collect(world, now);
         self.note_shown(world, now);
+        self.keep_all_prompts(world, now);
         self.publish_nothing(world);
         world.after_all(now);
         let _last = self.log.sync(world);

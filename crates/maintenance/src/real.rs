@@ -5,6 +5,7 @@ pub(crate) mod calls;
 pub mod config;
 pub mod disk;
 mod draft;
+pub mod history;
 pub mod host;
 pub(crate) mod jobs;
 pub mod layers;
@@ -12,11 +13,15 @@ pub mod policy;
 pub mod process;
 mod rc;
 pub mod settle;
+pub mod rc_restore;
+pub mod rc_versions;
 pub(crate) mod sources;
+pub mod start_file;
 pub mod versions;
 pub(crate) mod watch;
 
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -45,6 +50,8 @@ pub struct Places {
     pub runtime: PathBuf,
     /// The history log.
     pub history: PathBuf,
+    /// The index of the history log; none makes none.
+    pub history_index: Option<PathBuf>,
     /// The file for samples; none keeps none.
     pub metrics: Option<PathBuf>,
     /// The home folder whose start-up files are watched; none watches none.
@@ -72,6 +79,7 @@ impl Places {
             key: state.join("keys").join("audit.key"),
             runtime: runtime.to_owned(),
             history: lle_core::paths::history_log(state, machine_id),
+            history_index: Some(lle_core::paths::history_index(cache, machine_id)),
             metrics: Some(cache.join("metrics.db")),
             home: None,
             config: None,
@@ -115,6 +123,7 @@ pub fn zone() -> jiff::tz::TimeZone {
 pub struct RealWorld {
     disk: RealDisk,
     sessions: Sessions,
+    histories: history::Histories,
     jobs: Jobs,
     own: process::Own,
     calls: Calls,
@@ -141,6 +150,11 @@ impl RealWorld {
         Ok(Self {
             disk,
             sessions: Sessions::new(places.runtime.clone(), places.history.clone()),
+            histories: history::Histories::new(
+                &places.history,
+                places.home.as_deref(),
+                places.history_index.clone(),
+            ),
             jobs: Jobs::new(places.program.clone()),
             own: process::Own::open(),
             calls: Calls::new(std::sync::Arc::new(|| ())),
@@ -178,6 +192,17 @@ impl RealWorld {
     /// Shows a session that this process itself is.
     pub(crate) fn watch(&mut self, watch: lle_metrics::Watch) {
         self.sessions.watch(watch);
+    }
+
+    /// What becomes readable when a job says something or a history is changed.
+    pub(crate) fn wakes(&mut self, now_ns: u64) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let outputs = self.jobs.outputs();
+        outputs.chain(self.histories.wakes(now_ns))
+    }
+
+    /// The histories, for whoever waits for a change of them.
+    pub(crate) fn histories(&mut self) -> &mut history::Histories {
+        &mut self.histories
     }
 
     /// Calls that have returned since the last call.
@@ -254,6 +279,23 @@ impl Host for RealWorld {
     fn sync_history(&mut self) -> io::Result<Option<u64>> {
         self.sessions.sync_history()
     }
+    fn history_news(&mut self, now: Now) -> Vec<crate::world::HistoryNews> {
+        match self.disk.refuse_unless_writable() {
+            Ok(()) => self.histories.look(now),
+            // Another worker looks by now.
+            Err(_) => Vec::new(),
+        }
+    }
+    fn restore_history(&mut self, which: &str) -> Result<String, String> {
+        self.disk
+            .refuse_unless_writable()
+            .map_err(|error| error.to_string())?;
+        self.histories.restore(which)
+    }
+    fn accept_history(&mut self) -> io::Result<()> {
+        self.disk.refuse_unless_writable()?;
+        self.histories.accept()
+    }
     fn keep_samples(&mut self, now: Now, samples: &[(&'static str, f64)]) {
         if let Some(rollup) = &mut self.samples {
             rollup.keep(now, samples);
@@ -265,6 +307,19 @@ impl Host for RealWorld {
     fn rc_changes(&mut self) -> Vec<crate::world::RcChange> {
         self.rc.changes(now().wall_ns)
     }
+    fn restore_rc(
+        &mut self,
+        now: Now,
+        file: &str,
+        number: u64,
+    ) -> Result<rc_restore::Restored, rc_restore::RestoreError> {
+        let state = self.places.maint.ancestors().nth(2);
+        let (Some(home), Some(state)) = (self.places.home.as_deref(), state) else {
+            return Err(rc_restore::RestoreError::NoVersion(number));
+        };
+        let log = rc_versions::log(state);
+        rc_restore::restore(&log, home, (file, number), now.wall_ns, "lusush worker")
+    }
     fn recall(&mut self, metric: &str, since_wall_ns: i64, each: &mut dyn FnMut(i64, f64)) {
         if let Some(rollup) = &mut self.samples {
             // A database that cannot be read has no past.
@@ -275,6 +330,18 @@ impl Host for RealWorld {
         if let Some(rollup) = &mut self.samples {
             rollup.write(now);
         }
+    }
+    fn models_job(&mut self) -> Option<Vec<String>> {
+        let metrics = self.places.metrics.as_deref()?;
+        let out = metrics.with_file_name(crate::models::NAME);
+        let word = |path: &std::path::Path| path.to_str().map(ToOwned::to_owned);
+        let job = ["job".to_owned(), "models".to_owned()];
+        let program = word(self.places.program.as_deref()?)?;
+        Some([&[program][..], &job, &[word(metrics)?, word(&out)?]].concat())
+    }
+    fn models(&mut self) -> Option<Vec<u8>> {
+        let metrics = self.places.metrics.as_deref()?;
+        disk::read_small(&metrics.with_file_name(crate::models::NAME))
     }
     fn bench_results(&mut self) -> Option<Vec<u8>> {
         disk::read_small(&self.places.maint.join(BENCH_RESULTS))

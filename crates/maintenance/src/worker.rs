@@ -352,6 +352,9 @@ impl<'a, S: Summons> Running<'a, S> {
             if self.bell.as_mut().is_some_and(|bell| bell.has_rung(at.mono_ns)) {
                 self.engine.is_called(&mut self.world, at);
             }
+            if self.world.histories().was_touched(at.mono_ns) {
+                self.engine.touch_history();
+            }
             self.answer(at);
             self.follow_config(at);
             self.engine.handle(&mut self.world, now(), Event::Tick);
@@ -375,6 +378,11 @@ impl<'a, S: Summons> Running<'a, S> {
             .wake_at(at)
             .min(self.looked_after.saturating_add(LOOK_AFTER_NS))
             .max(at.mono_ns);
+        let deaf_until = self.world.histories().deaf_until();
+        if at.mono_ns < deaf_until {
+            // What is changed meanwhile is heard then.
+            until = until.min(deaf_until);
+        }
         if let Some(server) = &self.server {
             until = until.min(server.next_deadline().unwrap_or(u64::MAX));
         }
@@ -396,8 +404,7 @@ impl<'a, S: Summons> Running<'a, S> {
         fds.extend(config.map(|config| PollFd::from_borrowed_fd(config, PollFlags::IN)));
         fds.extend(
             self.world
-                .jobs()
-                .outputs()
+                .wakes(at.mono_ns)
                 .map(|output| PollFd::from_borrowed_fd(output, PollFlags::IN)),
         );
         // Interrupted or not, everything is looked at.

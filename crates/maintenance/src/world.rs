@@ -10,6 +10,8 @@ use lle_core::desired::Desired;
 use lle_core::in_force::InForce;
 use lle_metrics::{Liveness, Snapshot};
 
+use crate::real::rc_restore::{RestoreError, Restored};
+
 /// One moment, by both clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
@@ -156,6 +158,25 @@ pub struct CallEnd {
     pub cpu_ns: u64,
 }
 
+/// What another program did to a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryNews {
+    /// Which history: `log`, or the path of a file of bash's.
+    pub which: String,
+    /// The file's name: a command that names it may have done it.
+    pub file: String,
+    /// What was done, in a line.
+    pub title: String,
+    /// What was seen, who may have done it, and what is lost at most.
+    pub evidence: String,
+    /// What to do about it.
+    pub remedy: String,
+    /// It can be undone, and loses nothing by that.
+    pub undo: bool,
+    /// Something is gone, rather than only changed or worth knowing.
+    pub is_loss: bool,
+}
+
 /// A change of a start-up file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RcChange {
@@ -239,6 +260,28 @@ pub trait Host {
     /// They may not be.
     fn sync_history(&mut self) -> io::Result<Option<u64>>;
 
+    /// What others did to the histories since it was last asked. Mirrors them on the way: what is lost between two calls
+    /// is lost.
+    fn history_news(&mut self, _now: Now) -> Vec<HistoryNews> {
+        Vec::new()
+    }
+
+    /// Puts a history back as it was, with what was written since; says what that came to.
+    ///
+    /// # Errors
+    /// Nothing was changed, for this reason.
+    fn restore_history(&mut self, _which: &str) -> Result<String, String> {
+        Err("there is no history".into())
+    }
+
+    /// Takes the histories as they are now for what they are to be.
+    ///
+    /// # Errors
+    /// What was restorable still is.
+    fn accept_history(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Keeps samples for trends and reports.
     fn keep_samples(&mut self, now: Now, samples: &[(&'static str, f64)]);
 
@@ -253,11 +296,29 @@ pub trait Host {
         Vec::new()
     }
 
+    /// Makes a start-up file say again what one of its versions said.
+    ///
+    /// # Errors
+    /// The file is as it was.
+    fn restore_rc(&mut self, _now: Now, _file: &str, number: u64) -> Result<Restored, RestoreError> {
+        Err(RestoreError::NoVersion(number))
+    }
+
     /// Gives the five-minute means of a metric since then, oldest first.
     fn recall(&mut self, _metric: &str, _since_wall_ns: i64, _each: &mut dyn FnMut(i64, f64)) {}
 
     /// Does what could wait until everything else of a round was done, such as writing down samples.
     fn after_all(&mut self, _now: Now) {}
+
+    /// The program, with its arguments, that makes models of the samples; none where there is none, or no samples.
+    fn models_job(&mut self) -> Option<Vec<String>> {
+        None
+    }
+
+    /// The models that it made last.
+    fn models(&mut self) -> Option<Vec<u8>> {
+        None
+    }
 
     /// Results of benches, as they were put beside the state; none if there are none.
     fn bench_results(&mut self) -> Option<Vec<u8>> {

@@ -16,6 +16,7 @@ use lle_core::health::view::{Presence, SessionView, WorkerView};
 use lle_core::policy::sanitise;
 use lle_core::quantity::age;
 use lle_core::report;
+use lle_core::series::noticed::Noticed;
 use lle_core::severity::Severity;
 use lle_core::task::memory_defrag::Heap;
 use lle_core::task::statistics::{LastRun, Outcome as Ended};
@@ -23,6 +24,7 @@ use lle_core::trial::paired::Tally;
 use lle_core::trial::usual::Usual;
 use lle_metrics::{Counter, EventKind, Gauge, Liveness, Snapshot};
 
+use super::suspects::Prompts;
 use super::{Engine, SECOND_NS, predict};
 use crate::state::{Change, Incident};
 use crate::world::{Cost, Look, Now, World};
@@ -47,7 +49,7 @@ pub(crate) struct SessionState {
     pid: u32,
     /// When its flight was created: who writes it is read once. None before that.
     pub(crate) created_wall_ns: Option<u64>,
-    pub(crate) prompts: super::suspects::Prompts,
+    pub(crate) prompts: Prompts,
     /// What it usually takes for what a configuration can move.
     pub(crate) usual: Usual,
     /// The version of the configuration that it went by at the last look.
@@ -114,14 +116,18 @@ impl WorkerState {
 }
 
 impl SessionState {
-    fn new(id: u64, idle_ns: u64, now: Now) -> Self {
+    fn new(id: u64, idle_ns: u64, now: Now, known: &Noticed) -> Self {
+        let remembered = |known: &Noticed| {
+            let named = (!known.prompts.is_empty()).then(|| format!("{id:016x}"));
+            Prompts::of(named.and_then(|name| known.prompts.get(&name)))
+        };
         Self {
             id,
             idle_ns,
             tty: String::new(),
             pid: 0,
             created_wall_ns: None,
-            prompts: super::suspects::Prompts::default(),
+            prompts: remembered(known),
             usual: Usual::default(),
             goes_by: None,
             faults: None,
@@ -326,6 +332,7 @@ impl Engine {
         let mut died = Vec::new();
         let sessions = &mut self.sessions;
         let buried = &mut self.buried;
+        let known = &self.state.noticed;
         let idle_ns = self.pace.idle_ns;
         let began_wall_ns = self.started_wall_ns.max(0).cast_unsigned();
         world.look(&mut |look| {
@@ -341,7 +348,7 @@ impl Engine {
             }
             let state = sessions
                 .entry(look.session)
-                .or_insert_with(|| SessionState::new(look.session, idle_ns, now));
+                .or_insert_with(|| SessionState::new(look.session, idle_ns, now, known));
             state.seen_in = this_look;
             state.liveness = look.liveness;
             if let Some(snapshot) = look.snapshot {
@@ -420,6 +427,7 @@ impl Engine {
         learn(&mut self.state.baselines, wall_ns, &views, &assessment);
         drop(views);
         assessment.findings.extend(self.own_findings(now));
+        assessment.findings.extend(self.history_findings());
         assessment.findings.extend(self.changed_findings(now));
         if self.acts {
             self.worker.shed.clear();
@@ -430,13 +438,17 @@ impl Engine {
             let sizes = self.predict(world, now, &samples);
             samples.extend(sizes);
             world.keep_samples(now, &samples);
-            if now.mono_ns.saturating_sub(self.baselines_kept_at) >= BASELINES_NS {
-                self.baselines_kept_at = now.mono_ns;
-                let baselines = Box::new(self.state.baselines.clone());
-                self.keep(world, now, Change::Baselines { baselines });
-            }
         }
         self.assessment = Some(assessment);
+    }
+
+    /// Writes what was learned of what is usual, now and then: no part of a look, which must be short.
+    pub(crate) fn keep_learned<W: World>(&mut self, world: &mut W, now: Now) {
+        if self.looked_at == Some(now) && now.mono_ns.saturating_sub(self.baselines_kept_at) >= BASELINES_NS {
+            self.baselines_kept_at = now.mono_ns;
+            let baselines = Box::new(self.state.baselines.clone());
+            self.keep(world, now, Change::Baselines { baselines });
+        }
     }
 
     /// Processor time of the worker since it began, and how long that is; none without a worker.

@@ -1,4 +1,4 @@
-//! The log of versions on disk: `state/versions/config.log`, and a lock beside it.
+//! The logs of versions on disk, `state/versions/config.log` and `rc.log`, each with a lock beside it.
 //!
 //! Invariants: a version is one `write` to the end of the log. Whoever writes holds the lock, and waits for it no longer
 //! than [`PATIENCE`]. A log that a later release wrote is left alone. A torn record is passed over and never repaired.
@@ -27,6 +27,7 @@ const BYTES_MAX: u64 = 4 * LOG_BYTES_MAX as u64;
 #[derive(Clone, Debug)]
 pub struct VersionLog {
     folder: PathBuf,
+    name: &'static str,
 }
 
 /// The log, while nobody else writes to it.
@@ -70,15 +71,21 @@ pub enum VersionsError {
 }
 
 impl VersionLog {
-    /// The log below the state folder.
+    /// The configuration's log below the state folder.
     pub fn below(state: &Path) -> VersionLog {
+        Self::named(state, "config")
+    }
+
+    /// The log of that name below the state folder.
+    pub(super) fn named(state: &Path, name: &'static str) -> VersionLog {
         VersionLog {
             folder: state.join("versions"),
+            name,
         }
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.join("config.log")
+        self.folder.join(self.name).with_extension("log")
     }
 
     /// The bytes of the log; none if there is none.
@@ -154,12 +161,18 @@ impl VersionLog {
         versions::encode(&mut bytes, &version)?;
         self.append(&bytes[before..])?;
         if let Some(pruned) = versions::read(&bytes)?.pruned(VERSIONS_MAX, LOG_BYTES_MAX) {
-            draft::replace(CWD, &self.path(), &pruned)?;
+            self.replace(&pruned)?;
         }
         Ok(Some(number))
     }
 
-    fn append(&self, record: &[u8]) -> io::Result<()> {
+    /// Replaces the log by a smaller one. Only for whoever holds it.
+    pub(super) fn replace(&self, bytes: &[u8]) -> io::Result<()> {
+        draft::replace(CWD, &self.path(), bytes)
+    }
+
+    /// Appends whole records. Only for whoever holds the log.
+    pub(super) fn append(&self, record: &[u8]) -> io::Result<()> {
         let mut options = OpenOptions::new();
         options
             .append(true)
@@ -182,7 +195,7 @@ impl VersionLog {
             .truncate(false)
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW);
-        let lock = options.open(self.folder.join("config.lock"))?;
+        let lock = options.open(self.folder.join(self.name).with_extension("lock"))?;
         let began = Instant::now();
         loop {
             match rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive) {
