@@ -47,9 +47,13 @@ pub(crate) fn known(home: &Path, files: &[File], good: Option<&Record>, failed: 
     if !changed.is_empty() {
         row(&mut out, "What changed since a prompt was last reached:");
         out.push_str(&differences(&changed));
-        let named = changed.first().map_or("", |changed| changed.file.as_str());
-        row(&mut out, "Look: `lusush maint rc diff`. Undo it:");
-        row(&mut out, &format!("`lusush maint rc restore {named}`."));
+        match changed.iter().find(|changed| changed.before.is_some()) {
+            Some(Changed { file, .. }) => {
+                row(&mut out, "Look: `lusush maint rc diff`. Undo it:");
+                row(&mut out, &format!("`lusush maint rc restore {file}`."));
+            }
+            None => row(&mut out, "Look: `lusush maint rc diff`. Undo it: move it away."),
+        }
     }
     out
 }

@@ -266,11 +266,37 @@ fn an_inputrc_that_kills_the_shell_is_left_out() {
         terminal.settle().unwrap();
         terminal.type_bytes(b"exit\r").unwrap();
         terminal.wait_exit(deadline()).unwrap();
+        let undone = house.run(&["restore", "~/.inputrc"]);
+        assert!(undone.status.success(), "{undone:?}");
+        house.write(".inputrc", circle);
         // Mended by hand.
         house.write(".inputrc", "\"\\C-g\": \"mended\"\n");
         let (screen, said) = house.ask("$(bind -s)");
         assert!(said.contains("mended") && !screen.contains("lusush:"), "{screen}");
     }
+}
+
+#[test]
+fn a_new_file_that_keeps_the_prompt_away_has_nothing_to_go_back_to() {
+    let house = House::new("here=rc\n");
+    house.write(".bash_profile", "echo ends >~/began; exit\n");
+    let login = || Terminal::spawn(&house.home.spawn(lusush()).args(["-l"]).size(30, 80)).unwrap();
+    login().wait_exit(deadline()).unwrap();
+    let mut terminal = login();
+    terminal.settle().unwrap();
+    terminal.type_bytes(b"exit\r").unwrap();
+    terminal.wait_exit(deadline()).unwrap();
+    assert!(
+        house.rc(&["diff"]).contains("+echo ends"),
+        "{}",
+        house.rc(&["diff"])
+    );
+    let refused = house.run(&["restore"]);
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && text.contains("move ~/.bash_profile away"),
+        "{text}"
+    );
 }
 
 #[test]

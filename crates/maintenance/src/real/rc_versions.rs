@@ -97,16 +97,16 @@ pub fn keep(
         return Ok(());
     }
     let held = log.hold(patience)?;
-    let mut bytes = log.bytes()?;
+    let mut bytes = held.bytes()?;
     let records = added(&versions::read(&bytes)?, seen, tool, bytes.is_empty())?;
-    log.append(&records)?;
+    held.append(&records)?;
     bytes.extend_from_slice(&records);
     if let Some(fewer) = versions::read(&bytes)?.of_fewer_files(FILES_MAX) {
         bytes = fewer;
-        log.replace(&bytes)?;
+        held.replace(&bytes)?;
     }
     if let Some(pruned) = versions::read(&bytes)?.pruned(VERSIONS_MAX, LOG_BYTES_MAX) {
-        log.replace(&pruned)?;
+        held.replace(&pruned)?;
     }
     Ok(held.sync()?)
 }

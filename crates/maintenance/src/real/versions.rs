@@ -161,18 +161,12 @@ impl VersionLog {
         versions::encode(&mut bytes, &version)?;
         self.append(&bytes[before..])?;
         if let Some(pruned) = versions::read(&bytes)?.pruned(VERSIONS_MAX, LOG_BYTES_MAX) {
-            self.replace(&pruned)?;
+            draft::replace(CWD, &self.path(), &pruned)?;
         }
         Ok(Some(number))
     }
 
-    /// Replaces the log by a smaller one. Only for whoever holds it.
-    pub(super) fn replace(&self, bytes: &[u8]) -> io::Result<()> {
-        draft::replace(CWD, &self.path(), bytes)
-    }
-
-    /// Appends whole records. Only for whoever holds the log.
-    pub(super) fn append(&self, record: &[u8]) -> io::Result<()> {
+    fn append(&self, record: &[u8]) -> io::Result<()> {
         let mut options = OpenOptions::new();
         options
             .append(true)
@@ -247,6 +241,16 @@ impl Held {
         let (next, before) = (log.next_number(), bytes.len());
         versions::encode_verdict(&mut bytes, next, time_ns, number, verdict)?;
         Ok(self.log.append(&bytes[before..])?)
+    }
+
+    /// Appends whole records.
+    pub(super) fn append(&self, records: &[u8]) -> io::Result<()> {
+        self.log.append(records)
+    }
+
+    /// Replaces the log by a smaller one.
+    pub(super) fn replace(&self, bytes: &[u8]) -> io::Result<()> {
+        draft::replace(CWD, &self.log.path(), bytes)
     }
 
     /// Makes what was kept durable.

@@ -64,6 +64,16 @@ impl Known {
         })
     }
 
+    /// What files say now although a start with it reached no prompt, where no version is better: they were new then.
+    pub(super) fn hopeless<'v>(&self, versions: &'v Versions<'_>) -> Vec<&'v Version<'v>> {
+        let bad = versions.versions.iter().filter(|version| {
+            let newest = versions.newest(version.file).map(|newest| newest.number);
+            newest == Some(version.number) && versions.last_good(version.file).is_none()
+        });
+        bad.filter(|bad| self.now(bad.file).as_deref() == Some(bad.content))
+            .collect()
+    }
+
     /// The files that do not say what their last good version says, with that version.
     pub(super) fn changed<'v>(&self, versions: &'v Versions<'_>) -> Vec<&'v Version<'v>> {
         let mut files: Vec<&str> = versions.versions.iter().map(|version| version.file).collect();

@@ -52,7 +52,10 @@ fn chosen(known: &Known, of: Option<&str>, version: Option<u64>) -> Result<Optio
     let Some(asked) = of else {
         let changed = known.changed(&versions);
         return match changed.as_slice() {
-            [] => Ok(None),
+            [] => match known.hopeless(&versions).first() {
+                Some(new) => Err(none_good(new.file)),
+                None => Ok(None),
+            },
             [one] => Ok(Some(one.number)),
             several => {
                 let names: Vec<&str> = several.iter().map(|version| version.file).collect();
@@ -80,8 +83,19 @@ fn chosen(known: &Known, of: Option<&str>, version: Option<u64>) -> Result<Optio
             }
             Ok(Some(number))
         }
-        None => Ok(versions.last_good(&file).map(|good| good.number)),
+        None => match versions.last_good(&file) {
+            Some(good) => Ok(Some(good.number)),
+            None => Err(none_good(&file)),
+        },
     }
+}
+
+fn none_good(file: &str) -> Failure {
+    Failure::new(format!("no version of {file} is known to have reached a prompt"))
+        .code(Code::NotFound.exit())
+        .hint(format!(
+            "move {file} away, or edit it; `lusush maint rc restore N` takes any version"
+        ))
 }
 
 /// A worker does it, so that it is authorised and recorded; without one it is done here.

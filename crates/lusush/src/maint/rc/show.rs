@@ -138,7 +138,8 @@ fn text(log: &Log<'_>, now_ns: i64) -> String {
 #[derive(Debug, Serialize)]
 struct Difference {
     file: String,
-    from: u64,
+    /// None is nothing: the file was new.
+    from: Option<u64>,
     /// None is the file as it is.
     to: Option<u64>,
     difference: String,
@@ -165,7 +166,7 @@ pub(super) fn diff(of: Option<&str>, to: Option<u64>, json: bool) -> Result<Exit
         },
     };
     let newer = to.map(|to| numbered(&versions, to)).transpose()?;
-    let differences: Vec<Difference> = older
+    let mut differences: Vec<Difference> = older
         .iter()
         .map(|older| {
             let now = || known.now(older.file).unwrap_or_default();
@@ -175,12 +176,26 @@ pub(super) fn diff(of: Option<&str>, to: Option<u64>, json: bool) -> Result<Exit
             });
             Difference {
                 file: older.file.to_owned(),
-                from: older.number,
+                from: Some(older.number),
                 to,
-                difference: unified(older, &new, &name),
+                difference: unified(
+                    &format!("{} #{}", older.file, older.number),
+                    older.content,
+                    &new,
+                    &name,
+                ),
             }
         })
         .collect();
+    if of.is_none() {
+        let new = known.hopeless(&versions).into_iter().map(|new| Difference {
+            file: new.file.to_owned(),
+            from: None,
+            to: None,
+            difference: unified("nothing", &[], new.content, new.file),
+        });
+        differences.extend(new);
+    }
     if json {
         return answer::json(&Differences {
             version: SCHEMA_VERSION,
@@ -195,12 +210,14 @@ pub(super) fn diff(of: Option<&str>, to: Option<u64>, json: bool) -> Result<Exit
     answer::text(&harmless(&shown))
 }
 
-fn unified(older: &Version<'_>, new: &[u8], name: &str) -> String {
-    let (old, new) = (lossy(older.content), lossy(new));
+fn unified(old_name: &str, old: &[u8], new: &[u8], new_name: &str) -> String {
+    let (old, new) = (lossy(old), lossy(new));
     let difference = TextDiff::from_lines(&old, &new);
     let mut unified = difference.unified_diff();
-    let header = format!("{} #{}", older.file, older.number);
-    unified.context_radius(CONTEXT).header(&header, name).to_string()
+    unified
+        .context_radius(CONTEXT)
+        .header(old_name, new_name)
+        .to_string()
 }
 
 /// A version, with its content.
