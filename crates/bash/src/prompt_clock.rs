@@ -60,7 +60,7 @@ unsafe extern "C-unwind" fn stamp_command(v: *mut ShellVar) -> *mut ShellVar {
 }
 
 unsafe extern "C-unwind" fn stamp_ps1(v: *mut ShellVar) -> *mut ShellVar {
-    if by_bash_itself() == Some(true) && prompt_command::is_due() {
+    if by_bash_itself() == Some(true) && !attribution::is_quiet() && prompt_command::is_due() {
         let began = clock::now();
         let _first = COMMAND_LOOKED_UP.compare_exchange(0, began, Ordering::Relaxed, Ordering::Relaxed);
         attribution::command_goes_on(began);

@@ -135,7 +135,7 @@ fn two_hundred_milliseconds_are_found_within_a_few_prompts_and_told_once() {
 
 #[test]
 fn what_nobody_can_tell_ends_as_agreed_and_says_so() {
-    let mut check = |decided: &str, outcome: &str, stays: bool| {
+    let check = |decided: &str, outcome: &str, stays: bool| {
         // Nothing is known of before: the session has just begun.
         let mut house = House::new("");
         let text = format!("trial.inconclusive = \"{decided}\"\n{SLOW}");
@@ -147,6 +147,8 @@ fn what_nobody_can_tell_ends_as_agreed_and_says_so() {
             changed.is_none_or(|looks| (60..=62).contains(&looks)),
             "{changed:?}"
         );
+        // It is told above the next prompt.
+        house.use_it(5);
         let trials = house.trials();
         let ended = &trials["ended"][0];
         assert_eq!(

@@ -255,7 +255,13 @@ impl Document<'_> {
         }
         match after.map(|after| entry.value.end..after.key.start).filter(plain) {
             Some(comma) => entry.key.start..comma.end,
-            None => entry.key.start..entry.value.end,
+            None => {
+                // TOML 1.1 lets a comma follow the last entry, and nothing but one follow none.
+                let behind = &self.text[entry.value.end..];
+                let blanks = behind.len() - behind.trim_start().len();
+                let comma = behind[blanks..].starts_with(',');
+                entry.key.start..entry.value.end + if comma { blanks + 1 } else { 0 }
+            }
         }
     }
 }

@@ -357,7 +357,12 @@ impl Engine {
         }
         self.commit.attempts += 1;
         if self.commit.attempts >= ATTEMPTS_MAX {
-            let why = refused.unwrap_or_else(|| "the file could not be written".to_owned());
+            let last = self
+                .state
+                .tasks
+                .get(name)
+                .and_then(|known| known.statistics.last.as_ref());
+            let why = refused.or(last.map(|last| last.note.clone())).unwrap_or_default();
             let why = format!("it could not be taken back: {why}");
             self.end_configuration(world, now, id, trial, &and(&judged, &why), true);
         }
@@ -377,6 +382,12 @@ impl Engine {
         }
         let why = format!("version {instead_of} did not prove itself");
         self.put_back(world, now, version, &why).map(drop)?;
+        if self
+            .on_trial()
+            .is_some_and(|(_, _, on_trial)| on_trial.version == instead_of)
+        {
+            return Err("what it changed does not stand in your file".into());
+        }
         self.publish_now(world, now)
     }
 

@@ -235,6 +235,14 @@ fn what_cannot_be_edited_is_left_alone() {
         })
     );
     assert_eq!(
+        unset("editor = {\n  # alone\n  theme = 'x',\n}\n", "editor.theme").as_deref(),
+        Ok("editor = {\n  # alone\n  \n}\n")
+    );
+    assert_eq!(
+        unset("editor = { a = 1, # why\n  theme = 'x', }\n", "editor.theme").as_deref(),
+        Ok("editor = { a = 1, # why\n   }\n")
+    );
+    assert_eq!(
         unset("editor = { a = 1, # why\n  theme = 'x' }\n", "editor.theme").as_deref(),
         Ok("editor = { a = 1, # why\n   }\n")
     );
