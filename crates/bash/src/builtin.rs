@@ -6,7 +6,7 @@ use crate::abi::{BUILTIN_ENABLED, Builtin, WordList};
 use crate::hooks::{arm, disarm};
 use crate::lle::{Lle, state};
 use crate::readline::text;
-use crate::{complete_child, configured, drafts, symbols};
+use crate::{complete_child, configured, drafts, parts, symbols};
 use libc::{c_char, c_int};
 use lle_metrics::Gauge;
 use std::fmt::Write;
@@ -73,6 +73,12 @@ const VERBS: &[Verb] = &[
         run: draft,
     },
     Verb {
+        name: "cached",
+        arguments: "[TEXT ...|off]",
+        about: "parts of PS1 that may be shown older",
+        run: cached,
+    },
+    Verb {
         name: "symbols",
         arguments: "",
         about: "what LLE found in this bash",
@@ -107,6 +113,12 @@ const INTERNAL: &[Verb] = &[
         run: start,
     },
     Verb {
+        name: "instead",
+        arguments: "FILE COPY",
+        about: "what `source` reads, at a start with what last worked",
+        run: instead,
+    },
+    Verb {
         name: "login",
         arguments: "",
         about: "this is a login shell",
@@ -134,6 +146,13 @@ pub(crate) unsafe extern "C-unwind" fn run(mut words: *mut WordList) -> c_int {
         // Completion functions may leave by `longjmp`: nothing is owned here.
         if let Some(bash) = state().map(|lle| lle.bash) {
             complete_child::complete(&bash);
+        }
+        return OK;
+    }
+    if first == b"__part" {
+        // The expansion may leave by `longjmp`: nothing is owned here.
+        if let Some(bash) = state().map(|lle| lle.bash) {
+            parts::expand(&bash);
         }
         return OK;
     }
@@ -356,6 +375,30 @@ fn draft(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
     OK
 }
 
+fn cached(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
+    let wanted = match args {
+        [] => {
+            for text in lle.parts.consented() {
+                let _ = writeln!(out, "{text}");
+            }
+            return OK;
+        }
+        [off] if off == "off" => Vec::new(),
+        texts => texts.to_vec(),
+    };
+    if !lle_core::texts::admits(&wanted) {
+        let _ = writeln!(
+            out,
+            "lle: at most {} texts of at most {} bytes, each once",
+            lle_core::texts::TEXTS_MAX,
+            lle_core::texts::TEXT_BYTES_MAX
+        );
+        return USAGE;
+    }
+    lle.parts.consent(wanted);
+    OK
+}
+
 fn symbols_verb(_: &mut Lle, _: &[String], out: &mut String) -> c_int {
     // One row a symbol: name, whether it was found, whether it is required, what for.
     for (name, about, required, found) in symbols::listing() {
@@ -373,14 +416,24 @@ fn panic_verb(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {
 
 fn ready(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {
     lle.round.ready = true;
+    crate::attribution::start_is_ready();
     cap_list(lle);
     OK
 }
 
 fn start(lle: &mut Lle, args: &[String], _: &mut String) -> c_int {
     lle.round.start_dir = args.first().map(std::path::PathBuf::from);
+    if let Some(dir) = &lle.round.start_dir {
+        crate::attribution::trace_start(dir);
+    }
     // Without hooks LLE sees no prompt and cannot tell of one: then the launcher must not wait for it.
     if lle.hooks.hooked() { OK } else { FAILED }
+}
+
+fn instead(lle: &mut Lle, args: &[String], _: &mut String) -> c_int {
+    let [from, to] = args else { return USAGE };
+    crate::instead::read(&lle.bash, from.as_ref(), to.as_ref());
+    OK
 }
 
 fn login(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {

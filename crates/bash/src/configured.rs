@@ -11,6 +11,7 @@
 
 use crate::inbox;
 use crate::lle::{Lle, Settings};
+use crate::prompt_command;
 use crate::symbols::Bash;
 use crate::theme::{self, Look, THEMES};
 use lle_core::in_force::{self, InForce};
@@ -60,6 +61,8 @@ const SWITCHES: [Switch; 5] = [
     },
 ];
 
+const PROMPT_COMMAND: &str = "prompt.command";
+const PROMPT_COMMAND_VARIABLE: &CStr = c"LUSUSH_CONFIG_PROMPT_COMMAND";
 const THEME: &str = "editor.theme";
 const THEME_VARIABLE: &CStr = c"LUSUSH_CONFIG_EDITOR_THEME";
 const LIST_MAX: &str = "history.list_max";
@@ -120,29 +123,21 @@ impl Configured {
         }
     }
 
-    /// What a key is, by the published value and the variable, as far as `read` understands them.
-    fn value<T>(
-        &self,
-        bash: &Bash,
-        key: &str,
-        variable: &CStr,
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
+    /// What a key is, by the published value and that of its variable, as far as `read` understands them.
+    fn value<T>(&self, key: &str, own: Option<&[u8]>, read: impl Fn(&str) -> Option<T>) -> Option<T> {
         let published = self.in_force.value(key);
         let by_file = || published.and_then(|(value, _)| read(value));
         if published.is_some_and(|(_, locked)| locked) {
             return by_file();
         }
-        let own = bash
-            .variable(variable)
-            .and_then(|text| std::str::from_utf8(text).ok());
+        let own = own.and_then(|text| std::str::from_utf8(text).ok());
         own.and_then(&read).or_else(by_file)
     }
 
     /// Entries that bash's own list begins with at most.
     pub(crate) fn list_max(&self, bash: &Bash) -> u64 {
         let read = |text: &str| text.parse().ok().filter(|n| LIST_MAX_RANGE.contains(n));
-        self.value(bash, LIST_MAX, LIST_MAX_VARIABLE, read)
+        self.value(LIST_MAX, bash.variable(LIST_MAX_VARIABLE), read)
             .unwrap_or(LIST_MAX_DEFAULT)
     }
 
@@ -157,20 +152,21 @@ impl Configured {
         own.cloned().or_else(|| theme::find(name).map(Look::from))
     }
 
-    fn theme(&self, bash: &Bash) -> Look {
-        let by_name = |name: &str| self.named(name);
-        if bash.variable(c"NO_COLOR").is_some_and(|v| !v.is_empty()) {
-            return by_name(theme::MONO).unwrap_or_else(|| Look::from(&THEMES[0]));
+    /// The theme, by what `NO_COLOR`, the key's variable and `LUSUSH_THEME` say, in this order, and what is published.
+    fn theme(&self, no_color: bool, key: Option<&[u8]>, older: Option<&[u8]>) -> Look {
+        if no_color {
+            // A lock says which colours, not that there have to be some.
+            return self.named(theme::MONO).unwrap_or_else(|| Look::from(&THEMES[0]));
         }
-        let read = |name: &str| by_name(name);
-        let locked = self.is_locked("theme");
-        let variable = |name: &CStr| {
-            let text = bash.variable(name).filter(|_| !locked)?;
+        let by_name = |name: &str| self.named(name);
+        let published = self.value(THEME, None, by_name);
+        let own = |text: Option<&[u8]>| {
+            let text = text.filter(|_| !self.is_locked("theme"))?;
             by_name(std::str::from_utf8(text).ok()?)
         };
-        variable(THEME_VARIABLE)
-            .or_else(|| variable(c"LUSUSH_THEME"))
-            .or_else(|| self.in_force.value(THEME).and_then(|(name, _)| read(name)))
+        own(key)
+            .or_else(|| own(older))
+            .or(published)
             .unwrap_or_else(|| Look::from(&THEMES[0]))
     }
 }
@@ -189,7 +185,7 @@ impl Lle {
             .and_then(|bytes| InForce::decode(&bytes));
         if let Some(found) = found {
             // What concerns sessions, as it will be published: the same is not taken for something else then.
-            let found = found.only(|name| is_for_sessions(name));
+            let found = found.only(is_for_sessions);
             self.configured.take(&found);
             self.configured.floor = found.version;
         }
@@ -219,15 +215,23 @@ impl Lle {
             let locked = self.configured.is_locked(switch.word);
             let chosen = self.configured.chosen[row].filter(|_| !locked);
             let read = |text: &str| text.parse().ok();
-            let on = chosen.or_else(|| self.configured.value(&bash, switch.key, switch.variable, read));
+            let own = bash.variable(switch.variable);
+            let on = chosen.or_else(|| self.configured.value(switch.key, own, read));
             *(switch.slot)(&mut self.settings) = on.unwrap_or(true);
         }
+        let read = |line: &str| Some(line.to_owned());
+        let command = self
+            .configured
+            .value(&bash, PROMPT_COMMAND, PROMPT_COMMAND_VARIABLE, read);
+        prompt_command::set(command.unwrap_or_default());
         let switched = before != self.settings;
         if switched {
             self.session.settings(&self.settings, self.configured.version());
         }
         let restyled = (!self.theme_chosen || self.configured.is_locked("theme")) && {
-            let look = self.configured.theme(&bash);
+            let no_color = bash.variable(c"NO_COLOR").is_some_and(|value| !value.is_empty());
+            let (key, older) = (bash.variable(THEME_VARIABLE), bash.variable(c"LUSUSH_THEME"));
+            let look = self.configured.theme(no_color, key, older);
             self.painter.restyle(look)
         };
         switched || restyled
@@ -242,7 +246,7 @@ impl Lle {
 
 /// Whether sessions go by a key.
 fn is_for_sessions(name: &str) -> bool {
-    [THEME, LIST_MAX].contains(&name) || SWITCHES.iter().any(|switch| switch.key == name)
+    [THEME, LIST_MAX, PROMPT_COMMAND].contains(&name) || SWITCHES.iter().any(|switch| switch.key == name)
 }
 
 /// The names of the themes that can be chosen, the user's own first.
@@ -282,6 +286,46 @@ mod tests {
         configured.is_settled();
         assert!(configured.take(&version(3, "night")), "the numbers began anew");
         assert!(configured.take(&version(9, "night")) && configured.is_locked("theme"));
+    }
+
+    #[test]
+    fn a_variable_goes_before_what_is_published_unless_the_key_is_locked() {
+        fn check(locked: bool, own: Option<&str>, expect: Option<bool>) {
+            let mut configured = Configured::default();
+            let key = SWITCHES[1].key;
+            configured.in_force.keys.push(KeyValue {
+                name: key.into(),
+                value: "false".into(),
+                locked,
+            });
+            let read = |text: &str| text.parse().ok();
+            let found = configured.value(key, own.map(str::as_bytes), read);
+            assert_eq!(found, expect, "{locked} {own:?}");
+            assert_eq!(configured.value("editor.other", None, read), None);
+            assert_eq!(configured.is_locked("suggest"), locked);
+        }
+        check(false, None, Some(false));
+        check(false, Some("true"), Some(true));
+        check(false, Some("perhaps"), Some(false));
+        check(true, Some("true"), Some(false));
+    }
+
+    #[test]
+    fn whose_theme_it_is() {
+        fn check(number: u64, no_color: bool, key: Option<&str>, older: Option<&str>, expect: &str) {
+            let mut configured = Configured::default();
+            configured.take(&version(number, "night"));
+            let found = configured.theme(no_color, key.map(str::as_bytes), older.map(str::as_bytes));
+            assert_eq!(found.name, expect, "{number} {no_color} {key:?} {older:?}");
+        }
+        check(1, false, None, None, "night");
+        check(1, false, None, Some("bold"), "bold");
+        check(1, false, Some("deep"), Some("bold"), "deep");
+        check(1, false, Some("no such"), Some("nor this"), "night");
+        check(1, true, Some("deep"), None, theme::MONO);
+        // Locked, from the ninth on.
+        check(9, false, Some("deep"), Some("bold"), "night");
+        check(9, true, None, None, theme::MONO);
     }
 
     #[test]

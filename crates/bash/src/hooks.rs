@@ -229,6 +229,9 @@ unsafe extern "C-unwind" fn prep(meta: c_int) {
         guarded("beginning a line", |lle| {
             // After a signal it is the same line that goes on.
             if !lle.bash.is(bits::SIGHANDLER) {
+                if !lle.hooks.line_open && lle.bash.reads_commands() {
+                    lle.put_parts_in();
+                }
                 lle.open_line();
                 lle.flush();
                 lle.keep_parts(None);
@@ -241,6 +244,9 @@ unsafe extern "C-unwind" fn prep(meta: c_int) {
 unsafe extern "C-unwind" fn redisplay() {
     guarded("painting", |lle| {
         let bash = lle.bash;
+        if !lle.hooks.line_open && bash.reads_commands() {
+            lle.put_parts_in();
+        }
         lle.open_line();
         // SAFETY: plain reads and writes of readline's display variables.
         unsafe {
@@ -274,6 +280,9 @@ unsafe extern "C-unwind" fn redisplay() {
 unsafe extern "C-unwind" fn deprep() {
     guarded("ending a line", |lle| {
         let accepted = lle.is_accepted();
+        if lle.bash.reads_commands() {
+            lle.parts.line_ends();
+        }
         // `read -e` in the middle of a line, from `bind -x`, does not end it.
         lle.hooks.line_open &= !lle.bash.reads_commands();
         if lle.hooks.armed {
@@ -376,6 +385,7 @@ impl Lle {
         }
         self.hooks.interrupted = false;
         self.note_message();
+        self.show_late_parts();
         // SAFETY: only reads which signal was caught.
         let signal = unsafe { (bash.pending_signal)() };
         if signal == 0 && self.bash_has_signal_work() {
@@ -433,7 +443,7 @@ impl Lle {
         let bash = self.bash;
         let fd = bash.in_fd();
         let job_fd = self.job.as_ref().map_or(-1, |job| job.fd());
-        let mut fds = [fd, job_fd, self.idle.wake.fd()].map(|fd| libc::pollfd {
+        let mut fds = [fd, job_fd, self.idle.wake.fd(), self.parts.fd()].map(|fd| libc::pollfd {
             fd,
             events: libc::POLLIN,
             revents: 0,
@@ -468,6 +478,9 @@ impl Lle {
         if n < 0 {
             return self.interrupted();
         }
+        if fds[3].revents != 0 {
+            self.parts_came();
+        }
         if n == 0 || fds[1].revents != 0 {
             if let Some(job) = self.job.as_mut() {
                 job.pump();
@@ -477,8 +490,9 @@ impl Lle {
             }
         }
         if fds[0].revents == 0 {
-            // Neither the terminal nor the child: the third.
-            self.woken();
+            if fds[2].revents != 0 {
+                self.woken();
+            }
             return Wait::Again;
         }
         self.read_key()

@@ -122,11 +122,7 @@ impl Lle {
         while self.idle.due != 0 && !self.key_came() {
             match self.idle.next() {
                 Some(Step::Register) => self.register_wake(),
-                Some(Step::Read) => {
-                    if self.read_desired() {
-                        self.paint_again();
-                    }
-                }
+                Some(Step::Read) => self.follow_desired(),
                 Some(Step::Trim) => self.trim(),
                 Some(Step::Measure) => self.measure_memory(),
                 Some(Step::Check) => self.check_caches(),
@@ -149,6 +145,13 @@ impl Lle {
         }
     }
 
+    /// Reads what is wanted, and shows the line as it looks by that.
+    fn follow_desired(&mut self) {
+        if self.read_desired() {
+            self.paint_again();
+        }
+    }
+
     /// Reads what is wanted, if that has changed; true if what is shown changes with it.
     fn read_desired(&mut self) -> bool {
         let id = self.session.id();
@@ -164,6 +167,9 @@ impl Lle {
             .record(|w| w.set(Gauge::ConfigGeneration, generation));
         let (settings, trial) = self.idle.inbox.settings();
         let refused = self.session.take_levers(settings, trial);
+        for setting in settings {
+            self.parts.set(&setting.name, &setting.value);
+        }
         if refused > 0 {
             self.session.record(|w| w.add(Counter::SettingsRefused, refused));
         }

@@ -16,6 +16,7 @@ use crate::lexer::{End, Known, Lexer};
 use crate::menu::Menu;
 use crate::names::Names;
 use crate::painter::Painter;
+use crate::parts::Parts;
 use crate::prompt_clock::PromptClock;
 use crate::rounds::Round;
 use crate::session::Session;
@@ -57,6 +58,8 @@ pub(crate) struct Lle {
     /// What completions answered, for the line being typed.
     pub(crate) completed: Cache<Completed>,
     pub(crate) prompt_clock: PromptClock,
+    /// What of the user's own prompt is put off.
+    pub(crate) parts: Parts,
     pub(crate) round: Round,
     pub(crate) idle: Idle,
     /// The rest of a history entry, shown grey after the text.
@@ -135,6 +138,7 @@ impl Lle {
             job: None,
             completed: Cache::new(0),
             prompt_clock: PromptClock::default(),
+            parts: Parts::new(),
             round: Round::default(),
             idle: Idle::default(),
             suggestion: Vec::new(),
@@ -262,7 +266,7 @@ impl Lle {
     }
 
     /// Shows a line as the state says; gives the bytes written.
-    fn show(&mut self, line: &[u8], point: usize) -> usize {
+    pub(crate) fn show(&mut self, line: &[u8], point: usize) -> usize {
         self.end_stale_message();
         let bash = self.bash;
         let size = bash.size();
@@ -412,7 +416,7 @@ impl Lle {
     }
 
     /// Prints the prompt as it is, escape sequences and all, and takes it as the picture on the screen.
-    fn print_prompt(&mut self, size: (usize, usize), whole: bool) {
+    pub(crate) fn print_prompt(&mut self, size: (usize, usize), whole: bool) {
         let full = self.bash.shown_prompt();
         let above = if whole {
             &full[..self.prompt_cut(full)]
@@ -431,7 +435,7 @@ impl Lle {
     }
 
     /// Lays the prompt's last row out, if it is not the one laid out before.
-    fn lay_prompt(&mut self, size: (usize, usize)) {
+    pub(crate) fn lay_prompt(&mut self, size: (usize, usize)) {
         std::mem::swap(&mut self.prompt_row, &mut self.prompt_row_before);
         self.write_prompt_row();
         if self.prompt_row == self.prompt_row_before && self.prompt_frame.width() == size.0 {

@@ -255,6 +255,9 @@ impl Session {
         });
     }
 
+    /// Keeps what came of the parts of the prompt that are put off.
+    pub(crate) fn record_parts(&self, _account: Account, _counts: &crate::parts::Counts) {}
+
     /// Takes over what the worker wants of the levers; gives how many of its settings this version does not have.
     pub(crate) fn take_levers(&mut self, settings: &[Setting], trial: Option<&Trial>) -> u64 {
         let before = self.arms.tally().id;
@@ -584,6 +587,11 @@ impl Session {
             }
         });
         first
+    }
+
+    /// What LLE and the configuration's own command took of a prompt.
+    pub(crate) fn prompt_took(&self, own_ns: u64) {
+        self.flight.update(|w| w.stage(Stage::PromptOwn, own_ns));
     }
 
     /// What a prompt, or the start, took and what it was spent on.

@@ -24,7 +24,7 @@ use crate::severity::Severity;
 /// The file's name in the runtime folder.
 pub const FILE_NAME: &str = "desired";
 /// Bytes of the whole file: a session reads it in one piece, between two keys.
-pub const BYTES_MAX: usize = 64 * 1024;
+pub const BYTES_MAX: usize = 80 * 1024;
 /// Alerts in one file; what is beyond is left out. With as many trims, all of full length, the file stays below
 /// [`BYTES_MAX`].
 pub const ALERTS_MAX: usize = 96;

@@ -21,13 +21,15 @@ use crate::theme::ROLE_COUNT;
 /// The file's name in the worker's folder.
 pub const FILE_NAME: &str = "in-force";
 /// Bytes of the whole file.
-pub const BYTES_MAX: usize = 16 * 1024;
+pub const BYTES_MAX: usize = 48 * 1024;
 /// Keys in it; what is beyond is left out.
 pub const KEYS_MAX: usize = 64;
 /// Of these, those for sessions, which stand in `desired` as well.
 pub const SESSION_KEYS_MAX: usize = 16;
-/// Bytes of a key's name, and of its value.
+/// Bytes of a name.
 pub const WORD_BYTES_MAX: usize = 64;
+/// Bytes of a key's value: a command line is the longest.
+pub const VALUE_BYTES_MAX: usize = 400;
 /// Bytes of a role's parameters: one colour and every attribute take 27.
 pub const SGR_BYTES_MAX: usize = 48;
 /// Files that a configuration is made of.
@@ -36,7 +38,7 @@ pub const SOURCES_MAX: usize = 4;
 const SOURCE_BYTES_MAX: usize = 256;
 
 /// The longest line of a key, and that of a theme.
-pub const KEY_LINE_BYTES_MAX: usize = "key  locked \n".len() + 2 * WORD_BYTES_MAX;
+pub const KEY_LINE_BYTES_MAX: usize = "key  locked \n".len() + WORD_BYTES_MAX + VALUE_BYTES_MAX;
 /// See [`KEY_LINE_BYTES_MAX`].
 pub const THEME_LINE_BYTES_MAX: usize = "theme  \n".len() + WORD_BYTES_MAX + ROLE_COUNT * (SGR_BYTES_MAX + 1);
 const HEAD_BYTES_MAX: usize = MAGIC.len() + 3 + 20 + 1;
@@ -155,7 +157,7 @@ impl InForce {
     /// Writes its keys and its theme.
     pub(crate) fn write_lines(&self, out: &mut String, keys_max: usize) {
         let fits =
-            |key: &&KeyValue| is_word(&key.name) && key.value.len() <= WORD_BYTES_MAX && is_line(&key.value);
+            |key: &&KeyValue| is_word(&key.name) && key.value.len() <= VALUE_BYTES_MAX && is_line(&key.value);
         for key in self.keys.iter().filter(fits).take(keys_max) {
             let lock = if key.locked { "locked" } else { "free" };
             let _ = writeln!(out, "key {} {lock} {}", key.name, key.value);
@@ -181,7 +183,7 @@ impl InForce {
 fn key(line: &str) -> Option<KeyValue> {
     let mut words = line.splitn(3, ' ');
     let (name, lock, value) = (words.next()?, words.next()?, words.next()?);
-    let fits = is_word(name) && value.len() <= WORD_BYTES_MAX && is_line(value);
+    let fits = is_word(name) && value.len() <= VALUE_BYTES_MAX && is_line(value);
     fits.then(|| KeyValue {
         name: name.to_owned(),
         value: value.to_owned(),

@@ -48,6 +48,7 @@ pub mod shed;
 pub mod start;
 #[cfg(feature = "engine")]
 pub mod task;
+pub mod texts;
 pub mod theme;
 #[cfg(feature = "engine")]
 pub mod trial;

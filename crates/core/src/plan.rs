@@ -15,6 +15,11 @@ use serde::{Deserialize, Serialize};
 /// Steps of one plan. A thousand idle sessions to trim are more than one plan.
 pub const STEPS_MAX: usize = 64;
 
+/// What looking at everything is called.
+pub const CHECK_HEALTH: &str = "check health";
+/// What fitting models is called, whatever program does it.
+pub const FIT_MODELS: &str = "fit models of the day and the week";
+
 /// One thing that is done to the world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -69,12 +74,24 @@ pub enum Action {
         /// The trial's number.
         trial: u64,
     },
+    /// Puts a version of the configuration in force again, if the one that is to go still is.
+    UseConfig {
+        /// The version to go back to.
+        version: u64,
+        /// The version that is to go.
+        instead_of: u64,
+    },
     /// Runs a program as a job.
     RunCommand {
         /// The program and its arguments.
         command: Vec<String>,
         /// How long it may take, in milliseconds.
         budget_ms: u64,
+    },
+    /// Runs the job that fits models of the day and the week to the samples: it writes a cache and changes nothing else.
+    FitModels {
+        /// The program and its arguments: this one's own.
+        command: Vec<String>,
     },
     /// Calls what the program that embeds the engine registered for the plan's task.
     CallHost {
@@ -100,11 +117,19 @@ impl Action {
         )
     }
 
+    /// Whether it only looks, and leaves nothing behind that matters.
+    pub const fn measures(&self) -> bool {
+        matches!(self, Action::CheckHealth | Action::FitModels { .. })
+    }
+
     /// Whether the world answers later, so that the step waits.
     pub const fn waits(&self) -> bool {
         matches!(
             self,
-            Action::TrimSession { .. } | Action::RunCommand { .. } | Action::CallHost { .. }
+            Action::TrimSession { .. }
+                | Action::RunCommand { .. }
+                | Action::FitModels { .. }
+                | Action::CallHost { .. }
         )
     }
 
@@ -116,7 +141,7 @@ impl Action {
     /// What it does, in a few words.
     pub fn about(&self) -> String {
         match self {
-            Action::CheckHealth => "check health".into(),
+            Action::CheckHealth => CHECK_HEALTH.into(),
             Action::TrimSession { session, .. } => format!("trim session {session:016x}"),
             Action::OpenSegment { log, segment } => format!("continue {} in segment {segment}", log.name()),
             Action::RemoveSegmentsBelow { log, segment } => {
@@ -129,8 +154,12 @@ impl Action {
             Action::SyncConfig => "bring the configuration into force".into(),
             Action::OpenTrial { lever, value, .. } => format!("try {lever} = {value}"),
             Action::WithdrawTrial { trial } => format!("withdraw trial {trial}"),
+            Action::UseConfig { version, instead_of } => {
+                format!("use config version {version} instead of {instead_of}")
+            }
             Action::UseSetting { name, value: None } => format!("use the default of {name}"),
             Action::RunCommand { command, .. } => format!("run {}", command.join(" ")),
+            Action::FitModels { .. } => FIT_MODELS.into(),
             Action::CallHost { task } => format!("call the host's {task}"),
         }
     }

@@ -17,7 +17,10 @@ mod maint;
 mod manual;
 mod paths;
 mod start;
+mod start_file;
 mod start_record;
+mod start_story;
+mod start_versions;
 mod text;
 
 use std::ffi::OsString;

@@ -4,10 +4,12 @@
 
 mod analyze;
 pub(crate) mod ask;
+mod backup;
 mod config;
 pub(crate) mod history;
 mod optimise;
 mod predict;
+mod rc;
 mod render;
 pub(crate) mod session;
 mod show;
@@ -152,6 +154,16 @@ enum Verb {
         #[command(subcommand)]
         verb: config::ConfigVerb,
     },
+    /// Shows every state of your start-up files, and brings one back
+    Rc {
+        #[command(subcommand)]
+        verb: rc::RcVerb,
+    },
+    /// Saves the home, and brings it back: snapshots that restic reads, too
+    Backup {
+        #[command(subcommand)]
+        verb: backup::BackupVerb,
+    },
     /// Looks after the history log
     History {
         #[command(subcommand)]
@@ -253,6 +265,8 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         Some(Verb::History { verb }) => history::verbs::run(verb),
         Some(Verb::Analyze(asked)) => analyze::run(&asked),
         Some(Verb::Config { verb }) => config::run(verb),
+        Some(Verb::Rc { verb }) => rc::run(verb),
+        Some(Verb::Backup { verb }) => backup::run(verb),
         Some(Verb::Worker(asked)) => worker::run(&asked),
         Some(Verb::Optimize(asked)) if asked.advise => show::advice(asked.json.json),
         Some(verb) => {
@@ -306,7 +320,9 @@ impl Verb {
             Verb::History { .. }
             | Verb::Why { .. }
             | Verb::Analyze(_)
+            | Verb::Backup { .. }
             | Verb::Config { .. }
+            | Verb::Rc { .. }
             | Verb::Worker(_) => (Request::Version, false),
         }
     }

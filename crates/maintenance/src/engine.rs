@@ -18,6 +18,8 @@
 mod answer;
 mod audit;
 mod changed;
+mod commit;
+mod committed;
 mod config;
 mod evidence;
 mod execute;
@@ -118,6 +120,7 @@ pub struct Engine {
     /// Sessions whose last words were recorded, until their files are gone, with the look that saw them last.
     buried: BTreeMap<u64, u64>,
     trials: trials::Hearing,
+    commit: commit::Watching,
     /// Looks so far.
     looks: u64,
     live: BTreeMap<u64, Live>,
@@ -142,7 +145,8 @@ pub struct Engine {
     worker: observe::WorkerState,
     /// Series that are watched: what is unusual, and what will be.
     predict: predict::Predict,
-    start_files: suspects::StartFiles,
+    prompts_kept: suspects::Kept,
+    rc_looks: suspects::RcLooks,
     /// Tasks whose callbacks the program that embeds this engine has registered.
     hosted: BTreeSet<String>,
     started_wall_ns: i64,
@@ -169,6 +173,7 @@ impl Engine {
             sessions: BTreeMap::new(),
             buried: BTreeMap::new(),
             trials: trials::Hearing::default(),
+            commit: commit::Watching::default(),
             looks: 0,
             live: BTreeMap::new(),
             assessment: None,
@@ -187,7 +192,8 @@ impl Engine {
             expected_ns: u64::MAX,
             worker: observe::WorkerState::default(),
             predict: predict::Predict::default(),
-            start_files: suspects::StartFiles::default(),
+            prompts_kept: suspects::Kept::default(),
+            rc_looks: suspects::RcLooks::default(),
             hosted: BTreeSet::new(),
             started_wall_ns: now.wall_ns,
             acts: false,
@@ -282,6 +288,7 @@ impl Engine {
             self.update_targets(world, now);
         }
         self.publish(world, now);
+        self.keep_learned(world, now);
         self.make_durable(world, now);
         world.after_all(now);
         self.expected_ns = self.wake_at(now);
@@ -403,6 +410,7 @@ impl Engine {
         // What was shown until now is not shown again by the next.
         self.collect(world, now);
         self.note_shown(world, now);
+        self.keep_all_prompts(world, now);
         self.publish_nothing(world);
         world.after_all(now);
         let _last = self.log.sync(world);

@@ -13,7 +13,10 @@ pub mod policy;
 pub mod process;
 mod rc;
 pub mod settle;
+pub mod rc_restore;
+pub mod rc_versions;
 pub(crate) mod sources;
+pub mod start_file;
 pub mod versions;
 pub(crate) mod watch;
 
@@ -304,6 +307,19 @@ impl Host for RealWorld {
     fn rc_changes(&mut self) -> Vec<crate::world::RcChange> {
         self.rc.changes(now().wall_ns)
     }
+    fn restore_rc(
+        &mut self,
+        now: Now,
+        file: &str,
+        number: u64,
+    ) -> Result<rc_restore::Restored, rc_restore::RestoreError> {
+        let state = self.places.maint.ancestors().nth(2);
+        let (Some(home), Some(state)) = (self.places.home.as_deref(), state) else {
+            return Err(rc_restore::RestoreError::NoVersion(number));
+        };
+        let log = rc_versions::log(state);
+        rc_restore::restore(&log, home, (file, number), now.wall_ns, "lusush worker")
+    }
     fn recall(&mut self, metric: &str, since_wall_ns: i64, each: &mut dyn FnMut(i64, f64)) {
         if let Some(rollup) = &mut self.samples {
             // A database that cannot be read has no past.
@@ -314,6 +330,18 @@ impl Host for RealWorld {
         if let Some(rollup) = &mut self.samples {
             rollup.write(now);
         }
+    }
+    fn models_job(&mut self) -> Option<Vec<String>> {
+        let metrics = self.places.metrics.as_deref()?;
+        let out = metrics.with_file_name(crate::models::NAME);
+        let word = |path: &std::path::Path| path.to_str().map(ToOwned::to_owned);
+        let job = ["job".to_owned(), "models".to_owned()];
+        let program = word(self.places.program.as_deref()?)?;
+        Some([&[program][..], &job, &[word(metrics)?, word(&out)?]].concat())
+    }
+    fn models(&mut self) -> Option<Vec<u8>> {
+        let metrics = self.places.metrics.as_deref()?;
+        disk::read_small(&metrics.with_file_name(crate::models::NAME))
     }
     fn bench_results(&mut self) -> Option<Vec<u8>> {
         disk::read_small(&self.places.maint.join(BENCH_RESULTS))
@@ -333,6 +361,14 @@ impl Host for RealWorld {
         self.disk.refuse_unless_writable().map_err(failed)?;
         settle::restore(files, &settler(now), version).map_err(trouble)
     }
+    fn judge_version(&mut self, now: Now, version: u64, confirmed: bool) -> Result<(), ConfigTrouble> {
+        let Some(files) = &self.places.config else {
+            return Ok(());
+        };
+        self.disk.refuse_unless_writable().map_err(failed)?;
+        settle::judge(files, &settler(now), version, confirmed).map_err(trouble)
+    }
+
     fn now(&mut self) -> Now {
         now()
     }

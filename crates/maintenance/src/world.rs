@@ -10,6 +10,8 @@ use lle_core::desired::Desired;
 use lle_core::in_force::InForce;
 use lle_metrics::{Liveness, Snapshot};
 
+use crate::real::rc_restore::{RestoreError, Restored};
+
 /// One moment, by both clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
@@ -294,11 +296,29 @@ pub trait Host {
         Vec::new()
     }
 
+    /// Makes a start-up file say again what one of its versions said.
+    ///
+    /// # Errors
+    /// The file is as it was.
+    fn restore_rc(&mut self, _now: Now, _file: &str, number: u64) -> Result<Restored, RestoreError> {
+        Err(RestoreError::NoVersion(number))
+    }
+
     /// Gives the five-minute means of a metric since then, oldest first.
     fn recall(&mut self, _metric: &str, _since_wall_ns: i64, _each: &mut dyn FnMut(i64, f64)) {}
 
     /// Does what could wait until everything else of a round was done, such as writing down samples.
     fn after_all(&mut self, _now: Now) {}
+
+    /// The program, with its arguments, that makes models of the samples; none where there is none, or no samples.
+    fn models_job(&mut self) -> Option<Vec<String>> {
+        None
+    }
+
+    /// The models that it made last.
+    fn models(&mut self) -> Option<Vec<u8>> {
+        None
+    }
 
     /// Results of benches, as they were put beside the state; none if there are none.
     fn bench_results(&mut self) -> Option<Vec<u8>> {
@@ -324,6 +344,14 @@ pub trait Host {
         Err(ConfigTrouble::Failed(
             "there are no files of a configuration here".into(),
         ))
+    }
+
+    /// Writes down among the versions of the configuration what became of one.
+    ///
+    /// # Errors
+    /// It is not written; the trial's own record has it all the same.
+    fn judge_version(&mut self, _now: Now, _version: u64, _confirmed: bool) -> Result<(), ConfigTrouble> {
+        Ok(())
     }
 
     /// Random bits.

@@ -95,6 +95,7 @@ table! {
         Paint,          "paint",           Nanoseconds, "From that wish to the last byte written, colouring included.";
         CompletionFork, "completion_fork", Nanoseconds, "From Tab to the child that completes.";
         CompletionWork, "completion_work", Nanoseconds, "Bash's completion itself, in the child.";
+        PromptOwn,      "prompt_own",      Nanoseconds, "The part of the prompt that LLE and what the configuration has it run take.";
     }
 }
 

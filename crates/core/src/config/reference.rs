@@ -106,6 +106,7 @@ fn row(key: &Key) -> String {
             quoted.join(", ")
         }
         Kind::Name => "a name".to_owned(),
+        Kind::Command => "a command line".to_owned(),
     };
     let mut about = key.about.to_owned();
     if key.needs_new_shell {

@@ -3,6 +3,7 @@
 //! A system is met when everything it promises is there and works; as long as a part of it is not built the answer
 //! is unknown, and the row names the part. Building a part removes its line from the table and adds a check.
 
+use super::gains::{Caches, Forecasts, Models, Trials};
 use super::{Reading, Row, Source, Validator, Verdict};
 use crate::quantity::{age, count, several};
 
@@ -42,6 +43,14 @@ pub enum Check {
     SessionsSeen,
     /// Idle sessions go by the configuration in force.
     ConfigFollowed,
+    /// Forecasts hold as often as they should, and say more than the last value.
+    ForecastsHold,
+    /// Models of the day and the week are made, weekly.
+    ModelsMade,
+    /// What a trial did not prove is not in force.
+    TrialsHold,
+    /// What caches answer is right.
+    CachesHold,
     /// This validation.
     Itself,
     /// A part that this version does not have.
@@ -49,7 +58,7 @@ pub enum Check {
 }
 
 /// What the worker sees of itself. What it did not look at is none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
     /// How many of the ten kinds of task have a row.
     pub task_rows: Option<u32>,
@@ -69,6 +78,14 @@ pub struct Facts {
     pub sessions: Option<u32>,
     /// Idle sessions that go by another version of the configuration than the one they are to; none if no session says.
     pub sessions_behind: Option<u32>,
+    /// How forecasts did.
+    pub forecasts: Option<Forecasts>,
+    /// What models there are.
+    pub models: Option<Models>,
+    /// What trials came to.
+    pub trials: Option<Trials>,
+    /// What caches have counted.
+    pub caches: Option<Caches>,
 }
 
 /// What the verification of the audit log found.
@@ -113,21 +130,27 @@ pub const SYSTEMS: &[System] = &[
         "prediction",
         "Trends, patterns and changes are found, forecasts made, and each forecast scored.",
         Validator::Performance,
-        &[Check::NotBuilt("models made in the background")],
+        &[Check::ForecastsHold, Check::ModelsMade],
     ),
     system(
         "S4",
         "performance optimiser",
         "What is slow is made faster, proved by a paired comparison, and undone where it is not.",
         Validator::Performance,
-        &[Check::NotBuilt("parts of a prompt put off or cached")],
+        &[
+            Check::TrialsHold,
+            Check::NotBuilt("parts of a prompt put off or cached"),
+        ],
     ),
     system(
         "S5",
         "cache maintenance",
         "Every cache is cleaned, validated, and given the memory that it uses best.",
         Validator::Performance,
-        &[Check::NotBuilt("checks of suggestions and completions")],
+        &[
+            Check::CachesHold,
+            Check::NotBuilt("checks of suggestions and completions"),
+        ],
     ),
     system(
         "S6",
@@ -385,6 +408,10 @@ impl Check {
                     ),
                 },
             ),
+            Check::ForecastsHold => Forecasts::look(facts.forecasts.as_ref()),
+            Check::ModelsMade => Models::look(facts.models),
+            Check::TrialsHold => Trials::look(facts.trials),
+            Check::CachesHold => Caches::look(facts.caches),
             Check::Itself => (Verdict::Met, "every promise is listed and judged here".to_owned()),
             Check::NotBuilt(part) => (Verdict::Unknown, format!("not built yet: {part}")),
         }

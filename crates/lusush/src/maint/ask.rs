@@ -76,6 +76,20 @@ pub(crate) fn ask(request: &Request) -> Result<Answer, Failure> {
     }
 }
 
+/// Asks a worker, and nobody else; none if there is none, or one too old to know what is asked.
+pub(crate) fn ask_worker(request: &Request) -> Option<Result<Value, Failure>> {
+    match call(&places().ok()?, request) {
+        Ok(value) => Some(Ok(value)),
+        Err(CallError::Fault(fault)) if fault.code == Code::NotBuilt => None,
+        Err(CallError::Fault(fault)) => Some(Err(failure(&Fault {
+            code: fault.code,
+            message: fault.message,
+            hint: fault.hint,
+        }))),
+        Err(_) => None,
+    }
+}
+
 /// Where everything is.
 pub(crate) fn places() -> Result<Places, Failure> {
     let folders = paths::folders();
@@ -201,7 +215,7 @@ fn spawn(program: &Path) -> std::io::Result<Child> {
 }
 
 /// What a worker would ask its policy is asked without one, too.
-fn allow(operation: Operation) -> Result<(), Failure> {
+pub(crate) fn allow(operation: Operation) -> Result<(), Failure> {
     let config = config()?;
     let who = Who::peer(config.uid, None, config.uid);
     match policy::authorise(who, operation, Target::All, (), &config.policy) {

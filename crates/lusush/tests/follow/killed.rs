@@ -114,35 +114,38 @@ fn whatever_is_killed_every_session_runs_one_complete_version() {
             let _ended = verb.wait();
         }
         // At any moment each is whole; in the end all are the same, and what the file says.
-        wait("every session to follow", || {
-            if house.worker().is_none() {
-                // Another worker left by itself while ours began.
-                return false;
-            }
-            let said = said(&house);
-            let found = sessions(&house);
-            for (version, switches) in &found {
-                let expect = said.get(version);
-                assert_eq!(
-                    expect,
-                    Some(switches),
-                    "round {round}, version {version}, seed {seed}"
-                );
-            }
-            let file = fs::read_to_string(file(&house)).unwrap_or_default();
-            let newest = *said.keys().next_back().unwrap();
-            let text = fs::read_to_string(house.folder().join("in-force")).unwrap_or_default();
-            let in_force = lle_core::in_force::InForce::decode(text.as_bytes());
-            let in_force = in_force.unwrap_or_else(|| panic!("half a version in force:\n{text}"));
-            let in_file = file
-                .lines()
-                .next()
-                .and_then(|line| line.strip_prefix("# ")?.parse::<usize>().ok());
-            in_force.version == newest
-                && in_file.map_or(7, |number| number & 7) == said[&newest]
-                && found.len() == terminals.len()
-                && found.iter().all(|(version, _)| *version == newest)
-        });
+        wait(
+            &format!("every session to follow in round {round}, seed {seed}"),
+            || {
+                if house.worker().is_none() {
+                    // Another worker left by itself while ours began.
+                    return false;
+                }
+                let said = said(&house);
+                let found = sessions(&house);
+                for (version, switches) in &found {
+                    let expect = said.get(version);
+                    assert_eq!(
+                        expect,
+                        Some(switches),
+                        "round {round}, version {version}, seed {seed}"
+                    );
+                }
+                let file = fs::read_to_string(file(&house)).unwrap_or_default();
+                let newest = *said.keys().next_back().unwrap();
+                let text = fs::read_to_string(house.folder().join("in-force")).unwrap_or_default();
+                let in_force = lle_core::in_force::InForce::decode(text.as_bytes());
+                let in_force = in_force.unwrap_or_else(|| panic!("half a version in force:\n{text}"));
+                let in_file = file
+                    .lines()
+                    .next()
+                    .and_then(|line| line.strip_prefix("# ")?.parse::<usize>().ok());
+                in_force.version == newest
+                    && in_file.map_or(7, |number| number & 7) == said[&newest]
+                    && found.len() == terminals.len()
+                    && found.iter().all(|(version, _)| *version == newest)
+            },
+        );
     }
     let versions = said(&house).len();
     assert!(versions > 1, "something came into force: {versions}");

@@ -236,6 +236,7 @@ fn impact() {
         active_ns: 0,
         otherwise: Otherwise::Revert,
         paired: None,
+        configured: None,
     };
     let judge = singles(ROUNDS, || {
         at += LOOK_NS;

@@ -38,6 +38,8 @@ pub(crate) struct Configured {
     in_force: InForce,
     /// The files were read in this engine's life; before that, what was published last stays so.
     known: bool,
+    /// They were before, as well.
+    was_known: bool,
     refused: Option<Refused>,
     warnings: Vec<Problem>,
     /// Why what the files say is not kept, and so not in force.
@@ -53,6 +55,7 @@ impl Default for Configured {
             in_force: config.in_force(0, None, Vec::new()),
             config,
             known: false,
+            was_known: false,
             refused: None,
             warnings: Vec::new(),
             failed: None,
@@ -74,6 +77,8 @@ pub(super) struct Accepted<'a> {
     pub(super) after: &'a Config,
     /// What that changes, and whom it concerns.
     pub(super) effect: &'a Effect,
+    /// Nobody knows what was in force before: no worker was here yet.
+    pub(super) is_first: bool,
 }
 
 impl Engine {
@@ -85,6 +90,11 @@ impl Engine {
     /// What told the configuration's files from others when they were read.
     pub fn config_sources(&self) -> &[String] {
         &self.configured.sources
+    }
+
+    /// The version in force.
+    pub(super) fn version_in_force(&self) -> u64 {
+        self.configured.in_force.version
     }
 
     /// How long to stay after the last session.
@@ -122,7 +132,6 @@ impl Engine {
     ///
     /// # Errors
     /// A file cannot be written, or was changed by somebody in that moment: then what was in force still is.
-    #[allow(dead_code, reason = "called when a version fails its trial")]
     pub(super) fn put_back<W: World>(
         &mut self,
         world: &mut W,
@@ -145,7 +154,9 @@ impl Engine {
     }
 
     /// A version has come into force, and is about to be published: whoever watches over versions hears of it here.
-    pub(super) fn accepted<W: World>(&mut self, _world: &mut W, _now: Now, _accepted: &Accepted<'_>) {}
+    pub(super) fn accepted<W: World>(&mut self, world: &mut W, now: Now, accepted: &Accepted<'_>) {
+        self.try_configuration(world, now, accepted);
+    }
 
     fn take_found<W: World>(
         &mut self,
@@ -179,7 +190,7 @@ impl Engine {
         let mended = configured.refused.is_some() && refused.is_none();
         configured.warnings = warnings;
         configured.sources = sources;
-        configured.known = true;
+        configured.was_known = std::mem::replace(&mut configured.known, true);
         if let Some(refused) = refused.as_ref().filter(|_| news) {
             let what = "a changed configuration was refused";
             self.record(world, now, &Entry::noticed(what, &refused.to_string()));
@@ -202,6 +213,7 @@ impl Engine {
     }
 
     fn bring_into_force<W: World>(&mut self, world: &mut W, now: Now, in_force: InForce) {
+        let is_first = self.state.config.is_none() && !self.configured.was_known;
         let after = CATALOGUE.read_back(&in_force);
         let version = in_force.version;
         let text = in_force.encode();
@@ -225,6 +237,7 @@ impl Engine {
                 before: &before,
                 after: &after,
                 effect: &effect,
+                is_first,
             },
         );
     }

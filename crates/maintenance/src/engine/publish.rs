@@ -112,7 +112,8 @@ impl Engine {
             .collect();
         let trials = self.trials_to_publish();
         let config = self.config_to_publish();
-        let concerns_all = config.is_some() && config != last.config;
+        // Whoever published before may have died before it woke anybody.
+        let concerns_all = config.is_some() && (config != last.config || self.published.stale);
         let same = alerts == last.alerts
             && self.published.trims == last.trims
             && settings == last.settings

@@ -23,6 +23,11 @@ pub(crate) fn started_at(folder: &Path, file: Option<&Path>) -> (RealWorld, Engi
         let files = places.config.as_mut().unwrap();
         files.system = folder.join("etc/config.toml");
     }
+    started_in(places)
+}
+
+/// The same, with its files in these places.
+pub(crate) fn started_in(places: Places) -> (RealWorld, Engine, Now) {
     let config = Config {
         policy: Policy::default(),
         problems: Vec::new(),
@@ -40,7 +45,7 @@ pub(crate) fn started_at(folder: &Path, file: Option<&Path>) -> (RealWorld, Engi
     (world, engine, now)
 }
 
-fn wait_for_job(world: &mut RealWorld, engine: &mut Engine, now: Now) {
+pub(crate) fn wait_for_job(world: &mut RealWorld, engine: &mut Engine, now: Now) {
     let began = Instant::now();
     loop {
         let ended = world.ended_jobs();

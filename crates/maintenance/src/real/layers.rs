@@ -31,7 +31,14 @@ pub fn file(origin: Origin, path: &Path, trust: Trust) -> (Layered, Option<Strin
         }
     };
     let parsed = RawConfig::parse(origin, &source, text.as_deref().unwrap_or_default());
-    (parsed.check(&CATALOGUE), text)
+    (parsed.check(&CATALOGUE.on(today())), text)
+}
+
+/// The day it is here, as `20261125`: keys whose day has come are gone.
+fn today() -> u32 {
+    let date = jiff::Zoned::now().date();
+    let number = |part: i64| u32::try_from(part).unwrap_or(0);
+    number(date.year().into()) * 10_000 + number(date.month().into()) * 100 + number(date.day().into())
 }
 
 /// Reads and checks a theme; none if there is no such file.

@@ -23,7 +23,7 @@ use lle_core::config::{
 };
 use lle_core::in_force::{self, InForce, Look};
 use lle_core::theme;
-use lle_log::versions::{self, Cause, Version, Versions};
+use lle_log::versions::{self, Cause, Verdict, Version, Versions};
 use rustix::fs::CWD;
 use serde::Serialize;
 
@@ -78,6 +78,12 @@ pub enum SettleError {
         /// Why.
         source: ReplaceError,
     },
+    /// The file that is to say something else says what would be lost.
+    #[error("{path} says something that is not among the versions")]
+    Unkept {
+        /// Which.
+        path: PathBuf,
+    },
     /// The file that is to say something else cannot be read.
     #[error("{path} cannot be read")]
     Read {
@@ -115,6 +121,12 @@ impl ConfigFiles {
     /// Why the files as they are did not come into force, the last time that they did not.
     pub fn refused(&self) -> PathBuf {
         self.maint.join(REFUSED_NAME)
+    }
+
+    /// What the machine's file is called among the versions: homes are shared, and each machine has its own.
+    fn system_name(&self) -> String {
+        let machine = self.maint.file_name().unwrap_or_default();
+        format!("system {}", machine.display())
     }
 
     fn theme(&self, name: &str) -> PathBuf {
@@ -229,7 +241,8 @@ pub fn restore(files: &ConfigFiles, by: &Settler, number: u64) -> Result<ConfigF
         if name != FILE_NAME && content.is_empty() {
             continue;
         }
-        put(&path, content)?;
+        let kept = known.newest(name).map_or(&[][..], |version| version.content);
+        put(&path, kept, content)?;
         let state = Accepted {
             cause: Cause::RolledBack,
             from,
@@ -240,8 +253,23 @@ pub fn restore(files: &ConfigFiles, by: &Settler, number: u64) -> Result<ConfigF
     settle_held(files, &held, by)
 }
 
-/// Replaces a file of the user's.
-fn put(path: &Path, content: &[u8]) -> Result<(), SettleError> {
+/// Writes down what became of version `number`: that it proved itself, or was taken back.
+///
+/// # Errors
+/// It is not written down.
+pub fn judge(files: &ConfigFiles, by: &Settler, number: u64, confirmed: bool) -> Result<(), SettleError> {
+    let log = VersionLog::below(&files.state);
+    let held = log.hold(by.patience).map_err(busy)?;
+    let verdict = if confirmed {
+        Verdict::Confirmed
+    } else {
+        Verdict::TakenBack
+    };
+    Ok(held.judge(number, verdict, by.wall_ns)?)
+}
+
+/// Replaces a file of the user's, if what it says is `kept` among the versions and so not lost.
+fn put(path: &Path, kept: &[u8], content: &[u8]) -> Result<(), SettleError> {
     let before = read(path, ConfigFiles::user_trust()).map_err(|source| SettleError::Read {
         path: path.to_owned(),
         source,
@@ -249,6 +277,14 @@ fn put(path: &Path, content: &[u8]) -> Result<(), SettleError> {
     let text = String::from_utf8_lossy(content);
     if before.as_ref().map_or("", |before| before.text.as_str()) == text {
         return Ok(());
+    }
+    if before
+        .as_ref()
+        .is_some_and(|before| before.text.as_bytes() != kept)
+    {
+        return Err(SettleError::Unkept {
+            path: path.to_owned(),
+        });
     }
     replace(path, before.as_ref(), &text).map_err(|source| SettleError::Replace {
         path: path.to_owned(),
@@ -320,7 +356,7 @@ fn write_in_force(files: &ConfigFiles, in_force: &InForce) -> io::Result<()> {
 
 /// Keeps what the files say as versions; gives the newest number of those that are in force.
 fn keep(files: &ConfigFiles, held: &Held, by: &Settler, sources: &Sources) -> Result<u64, SettleError> {
-    let system = files.system.display().to_string();
+    let system = files.system_name();
     let theme = sources
         .theme
         .as_ref()
@@ -498,7 +534,7 @@ fn last_good(files: &ConfigFiles, bytes: &[u8]) -> Result<InForce, SettleError> 
 
 /// The configuration as it was when version `number` was accepted; none if the log does not reach back so far.
 pub fn at_version(files: &ConfigFiles, known: &Versions<'_>, number: u64) -> Option<InForce> {
-    let system_name = files.system.display().to_string();
+    let system_name = files.system_name();
     let of = |name: &str| -> Option<Version<'_>> {
         known
             .versions

@@ -1,4 +1,4 @@
-//! The log of versions on disk: `state/versions/config.log`, and a lock beside it.
+//! The logs of versions on disk, `state/versions/config.log` and `rc.log`, each with a lock beside it.
 //!
 //! Invariants: a version is one `write` to the end of the log. Whoever writes holds the lock, and waits for it no longer
 //! than [`PATIENCE`]. A log that a later release wrote is left alone. A torn record is passed over and never repaired.
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use lle_log::records::{ReadError, TooLong};
-use lle_log::versions::{self, Cause, LOG_BYTES_MAX, VERSIONS_MAX, Version};
+use lle_log::versions::{self, Cause, LOG_BYTES_MAX, VERSIONS_MAX, Verdict, Version};
 use rustix::fs::{CWD, FlockOperation};
 use rustix::io::Errno;
 
@@ -27,6 +27,7 @@ const BYTES_MAX: u64 = 4 * LOG_BYTES_MAX as u64;
 #[derive(Clone, Debug)]
 pub struct VersionLog {
     folder: PathBuf,
+    name: &'static str,
 }
 
 /// The log, while nobody else writes to it.
@@ -70,15 +71,21 @@ pub enum VersionsError {
 }
 
 impl VersionLog {
-    /// The log below the state folder.
+    /// The configuration's log below the state folder.
     pub fn below(state: &Path) -> VersionLog {
+        Self::named(state, "config")
+    }
+
+    /// The log of that name below the state folder.
+    pub(super) fn named(state: &Path, name: &'static str) -> VersionLog {
         VersionLog {
             folder: state.join("versions"),
+            name,
         }
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.join("config.log")
+        self.folder.join(self.name).with_extension("log")
     }
 
     /// The bytes of the log; none if there is none.
@@ -154,12 +161,18 @@ impl VersionLog {
         versions::encode(&mut bytes, &version)?;
         self.append(&bytes[before..])?;
         if let Some(pruned) = versions::read(&bytes)?.pruned(VERSIONS_MAX, LOG_BYTES_MAX) {
-            draft::replace(CWD, &self.path(), &pruned)?;
+            self.replace(&pruned)?;
         }
         Ok(Some(number))
     }
 
-    fn append(&self, record: &[u8]) -> io::Result<()> {
+    /// Replaces the log by a smaller one. Only for whoever holds it.
+    pub(super) fn replace(&self, bytes: &[u8]) -> io::Result<()> {
+        draft::replace(CWD, &self.path(), bytes)
+    }
+
+    /// Appends whole records. Only for whoever holds the log.
+    pub(super) fn append(&self, record: &[u8]) -> io::Result<()> {
         let mut options = OpenOptions::new();
         options
             .append(true)
@@ -182,7 +195,7 @@ impl VersionLog {
             .truncate(false)
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW);
-        let lock = options.open(self.folder.join("config.lock"))?;
+        let lock = options.open(self.folder.join(self.name).with_extension("lock"))?;
         let began = Instant::now();
         loop {
             match rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive) {
@@ -216,6 +229,24 @@ impl Held {
     /// It cannot be read, or is far longer than it may be.
     pub fn bytes(&self) -> Result<Vec<u8>, VersionsError> {
         Ok(self.log.bytes()?)
+    }
+
+    /// Writes down what became of a version; one that is not there any more needs no verdict.
+    ///
+    /// # Errors
+    /// It is not written down.
+    pub fn judge(&self, number: u64, verdict: Verdict, time_ns: i64) -> Result<(), VersionsError> {
+        let mut bytes = self.bytes()?;
+        let log = versions::read(&bytes)?;
+        if log
+            .numbered(number)
+            .is_none_or(|version| version.verdict == Some(verdict))
+        {
+            return Ok(());
+        }
+        let (next, before) = (log.next_number(), bytes.len());
+        versions::encode_verdict(&mut bytes, next, time_ns, number, verdict)?;
+        Ok(self.log.append(&bytes[before..])?)
     }
 
     /// Makes what was kept durable.
@@ -262,6 +293,24 @@ mod tests {
             contents(&log),
             [(1, b"a".to_vec()), (2, b"b".to_vec()), (3, b"a".to_vec())]
         );
+    }
+
+    #[test]
+    fn what_became_of_a_version_is_kept_beside_it_and_is_none_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = VersionLog::below(folder.path());
+        log.accept(&[state(b"a"), state(b"b")]).unwrap();
+        let held = log.hold(PATIENCE).unwrap();
+        for _ in 0..2 {
+            held.judge(2, Verdict::TakenBack, 5).unwrap();
+            held.judge(9, Verdict::Confirmed, 5).unwrap();
+        }
+        let bytes = held.bytes().unwrap();
+        let read = versions::read(&bytes).unwrap();
+        let verdicts: Vec<_> = read.versions.iter().map(|version| version.verdict).collect();
+        assert_eq!(verdicts, [None, Some(Verdict::TakenBack)]);
+        assert_eq!(read.last_good("config.toml").unwrap().number, 1);
+        assert_eq!(held.accept(&[state(b"c")]).unwrap(), Some(4));
     }
 
     #[test]

@@ -285,7 +285,7 @@ mod tests {
         });
         check("a folder", &|| fs::create_dir(below("config/themes")).unwrap());
         check("a theme", &|| {
-            fs::write(below("config/themes/mine.toml"), "").unwrap()
+            fs::write(below("config/themes/mine.toml"), "").unwrap();
         });
         fs::create_dir(below("dotfiles")).unwrap();
         fs::write(below("dotfiles/mine"), "").unwrap();
@@ -294,14 +294,14 @@ mod tests {
             std::os::unix::fs::symlink("../dotfiles/mine", below("config/config.toml")).unwrap();
         });
         check("what the link leads to", &|| {
-            fs::write(below("dotfiles/mine"), "#").unwrap()
+            fs::write(below("dotfiles/mine"), "#").unwrap();
         });
         check("the folder's end", &|| {
-            fs::remove_dir_all(below("config")).unwrap()
+            fs::remove_dir_all(below("config")).unwrap();
         });
         check("its return", &|| fs::create_dir(below("config")).unwrap());
         check("a file in it", &|| {
-            fs::write(below("config/config.toml"), "").unwrap()
+            fs::write(below("config/config.toml"), "").unwrap();
         });
         fs::write(below("config/.config.toml.swp"), "").unwrap();
         watch.take(1);

@@ -102,6 +102,10 @@ pub(super) fn diff(a: u64, b: Option<u64>) -> Result<ExitCode, Failure> {
     let bytes = bytes()?;
     let read = versions::read(&bytes).map_err(|error| unreadable().because(error))?;
     let text = |number: u64| -> Result<String, Failure> {
+        // Before the first version there was no file.
+        if number == 0 {
+            return Ok(String::new());
+        }
         let version = read.numbered(number).ok_or_else(|| no_version(number))?;
         Ok(String::from_utf8_lossy(version.content).into_owned())
     };

@@ -1,0 +1,96 @@
+//! A snapshot is taken.
+//!
+//! Invariant: a snapshot that is told of is in the repository, durable, and says which files it lacks.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustic_core::repofile::SnapshotFile;
+use rustic_core::{BackupOptions, SnapshotOptions};
+
+use crate::failure::RepositoryError;
+use crate::list::Snapshot;
+use crate::sections::Section;
+use crate::source::{LeftOut, Source};
+use crate::store::Store;
+
+/// The label of our snapshots: another program's in the same repository have none, or theirs.
+pub(crate) const LABEL: &str = "lusush";
+/// The tag of a snapshot that lacks files which could not be read.
+pub(crate) const INCOMPLETE: &str = "incomplete";
+
+/// A snapshot that was taken.
+#[derive(Clone, Debug)]
+pub struct Created {
+    /// The snapshot.
+    pub snapshot: Snapshot,
+    /// Bytes that were added to the repository.
+    pub added_bytes: u64,
+    /// Files that are new or changed since the last one.
+    pub changed_files: u64,
+    /// Files that could not be read.
+    pub left_out: Vec<LeftOut>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Why no snapshot was taken.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// There is nothing to back up.
+    #[error("there is nothing to back up")]
+    Nothing,
+    /// The library refused.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}
+
+/// Takes a snapshot.
+///
+/// # Errors
+/// None was taken.
+pub fn create(store: &Store, why: &str) -> Result<Created, CreateError> {
+    let began = Instant::now();
+    let source = Source::look(&store.places);
+    if source.is_empty() {
+        return Err(CreateError::Nothing);
+    }
+    // Opened anew each time: the library does not learn from its own backup, and the next one would store all again.
+    let repository = store.again()?.to_indexed_ids().map_err(RepositoryError::from)?;
+    let snapshot = SnapshotOptions::default()
+        .label(LABEL.to_owned())
+        .description(why.to_owned())
+        .to_snapshot()
+        .map_err(RepositoryError::from)?;
+    let names: Vec<PathBuf> = Section::ALL
+        .iter()
+        .map(|section| PathBuf::from(format!("/{}", section.name())))
+        .collect();
+    let options = BackupOptions::default();
+    let mut file = repository
+        .archive(&options, &source, snapshot, &names)
+        .map_err(RepositoryError::from)?;
+    let left_out = source.missing();
+    if left_out.iter().any(|file| file.unread) {
+        file = mark_incomplete(store, file)?;
+    }
+    let summary = file.summary.clone().unwrap_or_default();
+    Ok(Created {
+        snapshot: Snapshot::of(&file),
+        added_bytes: summary.data_added_packed,
+        changed_files: summary.files_new + summary.files_changed,
+        left_out,
+        took: began.elapsed(),
+    })
+}
+
+/// Saves the snapshot once more, with the tag; the one without goes last.
+fn mark_incomplete(store: &Store, mut file: SnapshotFile) -> Result<SnapshotFile, RepositoryError> {
+    let former = file.id;
+    file.tags.add(INCOMPLETE.to_owned());
+    store.repository.save_snapshots(vec![file.clone()])?;
+    store.repository.delete_snapshots(&[former])?;
+    let mut all = store.repository.get_all_snapshots()?;
+    all.retain(|one| one.time == file.time && one.tags.contains(INCOMPLETE));
+    Ok(all.pop().unwrap_or(file))
+}

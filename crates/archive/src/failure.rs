@@ -1,0 +1,87 @@
+//! What rustic says, in one line.
+//!
+//! Its errors are pages with addresses where to report them; what failed and what it failed on is one sentence of each.
+
+use rustic_core::RusticError;
+
+/// Sentences of a cause that are shown.
+const CAUSE_BYTES_MAX: usize = 300;
+
+/// The repository, or the library that keeps it, refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct RepositoryError {
+    what: String,
+    /// The library's code: `C001` is a checksum that is wrong, `C002` a password that opens nothing.
+    code: Code,
+}
+
+/// What there is to tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Code {
+    Seal,
+    Password,
+    Other,
+}
+
+impl RepositoryError {
+    /// Whether something could not be decrypted: the key is another one, or bytes have changed.
+    pub(crate) fn is_seal(&self) -> bool {
+        self.code == Code::Seal
+    }
+
+    /// Whether no key file is opened by the line.
+    pub(crate) fn is_password(&self) -> bool {
+        self.code == Code::Password
+    }
+}
+
+impl From<Box<RusticError>> for RepositoryError {
+    fn from(error: Box<RusticError>) -> Self {
+        let code = match () {
+            () if has_code(&error, "C001") => Code::Seal,
+            () if error.is_incorrect_password() => Code::Password,
+            () => Code::Other,
+        };
+        Self {
+            what: sentence(&error),
+            code,
+        }
+    }
+}
+
+/// Whether the error, or what caused it, has the code.
+fn has_code(error: &RusticError, code: &str) -> bool {
+    let mut cause = std::error::Error::source(error);
+    if error.is_code(code) {
+        return true;
+    }
+    while let Some(error) = cause {
+        // The library wraps its own errors with their boxes.
+        let boxed = error.downcast_ref::<Box<RusticError>>().map(|error| &**error);
+        let inner = error.downcast_ref::<RusticError>().or(boxed);
+        if inner.is_some_and(|error| error.is_code(code)) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// The library's guidance and the innermost cause.
+pub(crate) fn sentence(error: &RusticError) -> String {
+    let log = error.display_log();
+    let text = log.strip_prefix("Error: ").unwrap_or(&log);
+    let text = text.split(" (kind: related to").next().unwrap_or(text);
+    let mut out = text.replace('\n', " ");
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause.and_then(std::error::Error::source) {
+        cause = Some(inner);
+    }
+    if let Some(cause) = cause {
+        let cause: String = cause.to_string().chars().take(CAUSE_BYTES_MAX).collect();
+        out.push_str(": ");
+        out.push_str(cause.replace('\n', " ").trim());
+    }
+    out.trim().to_owned()
+}

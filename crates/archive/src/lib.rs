@@ -1,0 +1,49 @@
+//! The backup of a Lusush home.
+//!
+//! ```text
+//!  config, start-up files, history, state, plugins          data/backup/
+//!    │ sections: what belongs to what, under which name       ├─ archive/   a restic repository: restic alone reads it
+//!    ▼                                                        ├─ aside/     what a restore found in its places
+//!  source ─▸ create ─────────────────────────────────────▸    ├─ lock       one at a time
+//!  places ◂─ restore { stage ▸ verify ▸ note ▸ move } ◂────    └─ restore.plan   only while a restore moves files
+//!                                                           state/keys/backup.key
+//! ```
+//!
+//! Invariants: one at a time, by a lock that dies with its process. Whatever instant a process is killed at, the
+//! repository is whole, the last snapshot that was told is in it, and a restore has happened for all of its files or for
+//! none once the next command has looked. Nothing is printed. Only jobs link this crate, and `maint backup`.
+
+mod create;
+mod diff;
+mod disk;
+mod durable;
+mod failure;
+mod hex;
+mod key;
+mod list;
+mod lock;
+mod progress;
+mod prune;
+mod restore;
+mod rotate;
+mod sections;
+mod source;
+mod stage;
+mod store;
+mod verify;
+
+pub use create::{CreateError, Created, create};
+pub use diff::{Change, DiffError, Difference, between, since};
+pub use failure::RepositoryError;
+pub use key::{Key, KeyError, Line, LineError};
+pub use list::{Entry, Part, Snapshot, contents, parts, snapshots};
+pub use lock::{Lock, LockError};
+pub use progress::{Step, Watch};
+pub use prune::{KEEP, Keep, PruneError, Pruned, prune};
+pub use restore::{Finished, RestoreError, Restored, finish, restore, restore_to};
+pub use rotate::{ImportError, Imported, import, rotate};
+pub use sections::{Places, Section};
+pub use source::LeftOut;
+pub use stage::StageError;
+pub use store::{OpenError, PATIENCE, Store};
+pub use verify::{Finding, Verdict, Verification, verify};

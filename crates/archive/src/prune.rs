@@ -1,0 +1,228 @@
+//! What is kept, and what goes.
+//!
+//! Invariants: the last snapshots stay whatever the clock says. Data goes only after no snapshot names it, index before
+//! packs; killed in between, files are left over that nobody names, and the next prune takes them.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use jiff::{Span, Zoned};
+use rustic_core::repofile::{SnapshotFile, SnapshotId};
+use rustic_core::{KeepOptions, PruneOptions};
+
+use crate::failure::RepositoryError;
+use crate::store::Store;
+use crate::verify::names;
+
+/// How many snapshots are kept for each stretch of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// The newest ones.
+    pub last: u16,
+    /// The last one of each day.
+    pub daily: u16,
+    /// Of each week.
+    pub weekly: u16,
+    /// Of each month.
+    pub monthly: u16,
+    /// Of each year.
+    pub yearly: u16,
+}
+
+/// What is kept unless somebody says otherwise: about forty, of which the oldest are years apart. Data that is in many
+/// of them is stored once.
+pub const KEEP: Keep = Keep {
+    last: 7,
+    daily: 7,
+    weekly: 8,
+    monthly: 12,
+    yearly: 10,
+};
+
+/// What was found in their places by restores that is kept; older ones go with a prune.
+const ASIDES_KEPT: usize = 16;
+
+/// What went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pruned {
+    /// Snapshots that are still there.
+    pub kept: u64,
+    /// Names of those that went.
+    pub forgotten: Vec<String>,
+    /// Bytes that were given back.
+    pub freed_bytes: u64,
+    /// Folders with what restores had found that went.
+    pub asides: u64,
+}
+
+/// Why nothing more was pruned.
+#[derive(Debug, thiserror::Error)]
+pub enum PruneError {
+    /// The rules keep nothing.
+    #[error("these rules keep no snapshot at all")]
+    KeepsNothing,
+    /// The system refused.
+    #[error("cannot remove {path}")]
+    Io {
+        /// What.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The repository refused.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}
+
+impl Keep {
+    fn options(self) -> KeepOptions {
+        let some = |n: u16| (n > 0).then_some(i32::from(n));
+        KeepOptions::default()
+            .keep_last(some(self.last))
+            .keep_daily(some(self.daily))
+            .keep_weekly(some(self.weekly))
+            .keep_monthly(some(self.monthly))
+            .keep_yearly(some(self.yearly))
+    }
+
+    fn keeps_nothing(self) -> bool {
+        self.last == 0 && self.daily == 0 && self.weekly == 0 && self.monthly == 0 && self.yearly == 0
+    }
+}
+
+/// Forgets what the rules do not keep, and gives its room back; `dry` only says what would go.
+///
+/// # Errors
+/// Some of it is still there.
+pub fn prune(store: &Store, keep: Keep, dry: bool) -> Result<Pruned, PruneError> {
+    if keep.keeps_nothing() {
+        return Err(PruneError::KeepsNothing);
+    }
+    let all = store
+        .repository
+        .get_all_snapshots()
+        .map_err(RepositoryError::from)?;
+    let total = all.len() as u64;
+    let forget = to_forget(all, keep)?;
+    let mut pruned = Pruned {
+        kept: total - forget.len() as u64,
+        forgotten: forget.iter().map(|id| id.to_hex().to_string()).collect(),
+        freed_bytes: 0,
+        asides: 0,
+    };
+    let before = size(&store.path);
+    let options = PruneOptions::default()
+        // Nobody else reads or writes: the lock is ours.
+        .instant_delete(true)
+        .keep_delete(Span::new())
+        .ignore_snaps(forget.clone());
+    if dry {
+        let plan = store
+            .repository
+            .prune_plan(&options)
+            .map_err(RepositoryError::from)?;
+        let sizes = plan.stats.size_sum();
+        pruned.freed_bytes = sizes.remove + sizes.repackrm;
+        return Ok(pruned);
+    }
+    store
+        .repository
+        .delete_snapshots(&forget)
+        .map_err(RepositoryError::from)?;
+    // Planned after they are gone: a plan that counts on it must not be carried out if they are not.
+    let options = options.ignore_snaps(Vec::new());
+    let plan = store
+        .repository
+        .prune_plan(&options)
+        .map_err(RepositoryError::from)?;
+    store
+        .repository
+        .prune(&options, plan)
+        .map_err(RepositoryError::from)?;
+    remove_strays(&store.path);
+    pruned.asides = remove_asides(&store.places.backup().join("aside"))?;
+    pruned.freed_bytes = before.saturating_sub(size(&store.path));
+    Ok(pruned)
+}
+
+/// Which snapshots go; only ours are counted and none of another program's goes.
+fn to_forget(all: Vec<SnapshotFile>, keep: Keep) -> Result<Vec<SnapshotId>, RepositoryError> {
+    let ours: Vec<SnapshotFile> = all
+        .into_iter()
+        .filter(|one| one.label == crate::create::LABEL)
+        .collect();
+    let judged = keep.options().apply(ours, &Zoned::now())?;
+    Ok(judged
+        .into_iter()
+        .filter(|one| !one.keep)
+        .map(|one| one.snapshot.id)
+        .collect())
+}
+
+/// Removes files that were being written when their process was killed.
+fn remove_strays(path: &Path) {
+    let folders = ["", "keys", "snapshots", "index"]
+        .iter()
+        .map(|name| path.join(name));
+    let data = path.join("data");
+    let packs = names(&data).into_iter().map(|name| data.join(name));
+    for folder in folders.chain(packs) {
+        for name in names(&folder).iter().filter(|name| name.ends_with("-tmp-")) {
+            // Untidy is no failure.
+            let _stray = fs::remove_file(folder.join(name));
+        }
+    }
+}
+
+fn remove_asides(folder: &Path) -> Result<u64, PruneError> {
+    let all = names(folder);
+    let surplus = all.len().saturating_sub(ASIDES_KEPT);
+    for name in &all[..surplus] {
+        let path = folder.join(name);
+        fs::remove_dir_all(&path).map_err(|source| PruneError::Io {
+            path: path.display().to_string(),
+            source,
+        })?;
+    }
+    Ok(surplus as u64)
+}
+
+/// Bytes of the files below a folder.
+pub(crate) fn size(path: &Path) -> u64 {
+    crate::verify::all_files(path)
+        .iter()
+        .map(|(_, length)| length)
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustic_core::SnapshotOptions;
+
+    #[test]
+    fn the_rules_keep_the_last_and_one_of_each_stretch() {
+        let now: Zoned = "2026-11-25T02:00:00[UTC]".parse().unwrap();
+        let day = |days: i64| {
+            let time = now.checked_sub(Span::new().days(days)).unwrap();
+            let mut one = SnapshotOptions::default()
+                .label("lusush".to_owned())
+                .host("h".to_owned())
+                .time(time)
+                .to_snapshot()
+                .unwrap();
+            one.id = SnapshotId::from(rustic_core::Id::random());
+            one
+        };
+        let all: Vec<_> = (0..1000).map(day).collect();
+        let forget = to_forget(all.clone(), KEEP).unwrap();
+        let kept = all.len() - forget.len();
+        // Seven days, eight weeks and twelve months overlap; two years before this one.
+        assert!((20..=44).contains(&kept), "{kept}");
+        assert!(all[..7].iter().all(|one| !forget.contains(&one.id)));
+        let mut theirs = all;
+        theirs.iter_mut().for_each(|one| one.label.clear());
+        assert_eq!(to_forget(theirs, KEEP).unwrap(), []);
+    }
+}

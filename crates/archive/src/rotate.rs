@@ -1,0 +1,101 @@
+//! Another line for the same repository, and a line from another machine.
+//!
+//! A rotation replaces the line: the former one opens nothing from then on. It does not change the repository's own key,
+//! by which everything is encrypted: who had the former line *and* a copy of the repository's key file, reads what they
+//! have copied, and what is added under the same key. Only a new repository helps against that.
+//!
+//! Invariants: at every instant the line that is kept opens the repository. The former key file goes last, and if the
+//! process is killed before, with the next command.
+
+use std::path::Path;
+
+use crate::failure::RepositoryError;
+use crate::key::{Key, KeyError, Line};
+use crate::lock::{Lock, LockError};
+use crate::progress;
+use crate::sections::Places;
+use crate::store::{self, OpenError, PATIENCE, Store};
+
+/// Replaces the line; gives the new one.
+///
+/// # Errors
+/// The former line is still the one.
+pub fn rotate(store: &mut Store) -> Result<Line, OpenError> {
+    let line = Line::random().map_err(|source| OpenError::Io {
+        path: Key::path(&store.places.state),
+        source,
+    })?;
+    let id = store
+        .repository
+        .add_key(line.as_str(), &store::key_options())
+        .map_err(RepositoryError::from)?;
+    let key = Key {
+        line: line.clone(),
+        master: store.key.master.clone(),
+        file: Some(id.to_hex().to_string()),
+        retired: store.key.file.clone(),
+    };
+    // From here on the new line is the one; the former key file is named in it, to be removed.
+    key.keep(&store.places.state)?;
+    store.key = key;
+    store.settle_keys()?;
+    Ok(line)
+}
+
+/// What a line was taken in for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Imported {
+    /// It opens the repository that is here.
+    Opens,
+    /// There is no repository here yet; it will be the key of the one that is made.
+    Kept,
+    /// It is the one that is kept already.
+    Same,
+}
+
+/// Why a line was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// Another key is kept, and it opens what is here.
+    #[error("another key is kept here, and it is the key of the backup here")]
+    InUse,
+    /// The line does not open what is here.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The key that is kept cannot be used or replaced.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Somebody else is at work.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+}
+
+/// Takes in a line that was written down.
+///
+/// # Errors
+/// What was kept is still kept.
+pub fn import(places: &Places, path: Option<&Path>, line: Line) -> Result<Imported, ImportError> {
+    let archive = path.map_or_else(|| places.archive(), Path::to_owned);
+    let _lock = Lock::take(&places.backup(), PATIENCE)?;
+    let kept = Key::read(&places.state);
+    if kept
+        .as_ref()
+        .is_ok_and(|kept| kept.as_ref().is_some_and(|kept| kept.line == line))
+    {
+        return Ok(Imported::Same);
+    }
+    let mut key = Key::of_line(line);
+    let there = archive.join("config").exists();
+    if there {
+        // Proven before anything is replaced.
+        let (repository, file) = store::open_by_line(&archive, &key.line, &progress::nobody())?;
+        if archive == places.archive() {
+            (key.master, key.file) = (Some(repository.key()), file);
+        }
+    } else if let Ok(Some(_)) = kept {
+        // Nothing says which of the two is right, and one of them may be nowhere else.
+        return Err(ImportError::InUse);
+    }
+    key.keep(&places.state)?;
+    Ok(if there { Imported::Opens } else { Imported::Kept })
+}

@@ -1,0 +1,146 @@
+//! Files of a snapshot, written beside the places they are to take, and proven.
+//!
+//! Invariants: a file is staged only if every piece of it is, by its SHA-256, the one that was backed up, and it is
+//! durable. What is in its place is not touched. A log that has only grown since is left as it is: it holds all that the
+//! snapshot has.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, BufReader, ErrorKind, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustic_core::repofile::{BlobType, Node};
+use rustic_core::{BlobId, IndexedFull, Repository};
+use sha2::{Digest, Sha256};
+
+use crate::disk;
+use crate::failure::RepositoryError;
+use crate::source::grows;
+
+/// How the name of a staged file ends.
+const SUFFIX: &str = ".lusush-restore";
+/// Rights of a file whose snapshot says none.
+const MODE: u32 = 0o600;
+
+/// Why a file was not staged.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// A piece is not what was backed up.
+    #[error("the backup of {} is damaged", .0.display())]
+    Damaged(PathBuf),
+    /// The system refused.
+    #[error("cannot write {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The repository refused.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}
+
+/// How a file on disk stands to one of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// There is none.
+    Absent,
+    /// It is the same.
+    Same,
+    /// It is a log that begins with all that the snapshot has.
+    Grown,
+    /// It is another.
+    Differs,
+}
+
+/// Compares a file on disk with one of a snapshot, by content.
+pub(crate) fn standing<S: IndexedFull>(
+    repository: &Repository<S>,
+    node: &Node,
+    name: &Path,
+    path: &Path,
+) -> Result<Standing, RepositoryError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Standing::Absent),
+        // It is there, and whatever it is, it is kept aside.
+        Err(_) => return Ok(Standing::Differs),
+    };
+    if !file
+        .metadata()
+        .is_ok_and(|found| found.is_file() && found.len() >= node.meta.size)
+    {
+        return Ok(Standing::Differs);
+    }
+    let mut file = BufReader::new(file);
+    for id in node.content.iter().flatten() {
+        let length = u64::from(repository.get_index_entry(id)?.location.data_length());
+        if !id.blob_matches_reader(length, &mut file) {
+            return Ok(Standing::Differs);
+        }
+    }
+    let more = !matches!(file.read(&mut [0]), Ok(0));
+    Ok(match more {
+        false => Standing::Same,
+        true if grows(name) => Standing::Grown,
+        true => Standing::Differs,
+    })
+}
+
+/// The name under which a file is staged, beside its place.
+pub(crate) fn staged(target: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(target.file_name().unwrap_or_default());
+    name.push(SUFFIX);
+    target.with_file_name(name)
+}
+
+/// Writes a file of a snapshot, proven and durable.
+pub(crate) fn stage<S: IndexedFull>(
+    repository: &Repository<S>,
+    node: &Node,
+    name: &Path,
+    path: &Path,
+    mut told: impl FnMut(u64),
+) -> Result<(), StageError> {
+    let failed = |source| StageError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    disk::create_folder(disk::folder_of(path)).map_err(failed)?;
+    // Only one of an interrupted restore can be there.
+    let _stray = fs::remove_file(path);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(MODE)
+        .open(path)
+        .map_err(failed)?;
+    for id in node.content.iter().flatten() {
+        let blob = repository
+            .get_blob_cached(&BlobId::from(**id), BlobType::Data)
+            .map_err(RepositoryError::from)?;
+        let digest: [u8; 32] = Sha256::digest(&blob).into();
+        if crate::hex::encode(&digest) != id.to_hex().as_str() {
+            return Err(StageError::Damaged(name.to_owned()));
+        }
+        file.write_all(&blob).map_err(failed)?;
+        told(blob.len() as u64);
+    }
+    let mode = node.meta.mode.unwrap_or(MODE) & 0o777;
+    file.set_permissions(Permissions::from_mode(mode))
+        .map_err(failed)?;
+    if let Some(changed) = node.meta.mtime.and_then(|time| instant(time.as_nanosecond())) {
+        // A file without its time is still the file.
+        let _unset = file.set_modified(changed);
+    }
+    file.sync_all().map_err(failed)
+}
+
+fn instant(ns: i128) -> Option<SystemTime> {
+    let after = Duration::from_nanos(u64::try_from(ns).ok()?);
+    UNIX_EPOCH.checked_add(after)
+}

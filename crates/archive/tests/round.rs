@@ -1,0 +1,229 @@
+//! A home is backed up, lost, and comes back.
+#![allow(clippy::unwrap_used, reason = "a panic here is the report")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use lle_archive::{
+    Change, Imported, Key, OpenError, RestoreError, Section, Store, Verification, create, import, restore,
+    restore_to, since, snapshots, verify,
+};
+use support::{House, files};
+
+#[test]
+fn a_home_that_was_lost_comes_back_on_another_machine() {
+    let house = House::furnished();
+    let store = house.store();
+    let created = create(&store, "by hand").unwrap();
+    assert_eq!(created.left_out, []);
+    assert_eq!(created.changed_files, 11);
+    let before = house.files();
+    let line = store.line().clone();
+    drop(store);
+
+    let archive = house.path("copy");
+    fs::rename(house.places.archive(), &archive).unwrap();
+    let new = House::empty();
+    let open = || Store::open(&new.places, Some(&archive), None);
+    assert!(matches!(open(), Err(OpenError::NoKey(_))));
+    assert_eq!(
+        import(&new.places, Some(&archive), line.clone()).unwrap(),
+        Imported::Opens
+    );
+    let store = open().unwrap();
+    let restored = restore(&store, "latest", Section::ALL).unwrap();
+    assert_eq!((restored.moved, restored.aside), (11, None));
+    let mut after = new.files();
+    let mut lost = before.clone();
+    for name in [
+        "home/notes",
+        "lusush/state/versions/config.lock",
+        "lusush/state/maint/m/worker.lock",
+    ] {
+        lost.remove(Path::new(name));
+        after.remove(Path::new(name));
+    }
+    assert_eq!(after, lost);
+    // The next backup goes to the new machine's own repository, under the same line.
+    drop(store);
+    let store = new.store();
+    create(&store, "by hand").unwrap();
+    assert_eq!(store.line(), &line);
+    assert_eq!(import(&new.places, None, line).unwrap(), Imported::Same);
+}
+
+#[test]
+fn what_was_there_is_kept_and_logs_that_grew_are_left() {
+    let house = House::furnished();
+    let store = house.store();
+    create(&store, "by hand").unwrap();
+    let log = fs::read(house.path("lusush/state/history/m.log")).unwrap();
+    house.put("lusush/state/history/m.log", &[&log[..], b"later\n"].concat());
+    house.put("lusush/config/config.toml", b"broken");
+    fs::remove_file(house.path("home/.bashrc")).unwrap();
+    fs::rename(house.path("home/.inputrc"), house.path("home/inputrc")).unwrap();
+    std::os::unix::fs::symlink("inputrc", house.path("home/.inputrc")).unwrap();
+    house.put("home/inputrc", b"changed");
+    let found: Vec<_> = since(&store, "latest").unwrap().1;
+    let found: Vec<_> = found
+        .iter()
+        .map(|one| (one.path.to_str().unwrap(), one.change))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("/configuration/home/.bashrc", Change::Removed),
+            ("/configuration/home/.inputrc", Change::Changed),
+            ("/configuration/lusush/config.toml", Change::Changed),
+            ("/data/history/m.log", Change::Grown),
+        ]
+    );
+    let restored = restore(&store, "latest", Section::ALL).unwrap();
+    assert_eq!((restored.moved, restored.same, restored.grown), (3, 7, 1));
+    let aside = files(&restored.aside.unwrap());
+    assert_eq!(
+        aside
+            .into_iter()
+            .map(|(name, content)| (name.display().to_string(), content))
+            .collect::<Vec<_>>(),
+        [
+            ("configuration/home/.inputrc".to_owned(), b"changed".to_vec()),
+            ("configuration/lusush/config.toml".to_owned(), b"broken".to_vec())
+        ]
+    );
+    assert_eq!(fs::read(house.path("home/.bashrc")).unwrap(), b"PS1='$ '\n");
+    assert_eq!(
+        fs::read(house.path("home/inputrc")).unwrap(),
+        b"set editing-mode vi\n"
+    );
+    assert!(
+        fs::symlink_metadata(house.path("home/.inputrc"))
+            .unwrap()
+            .is_symlink()
+    );
+    assert!(
+        house
+            .files()
+            .keys()
+            .all(|name| !name.to_string_lossy().contains("lusush-restore"))
+    );
+    // A log that was cut is no log that grew.
+    house.put("lusush/state/history/m.log", b"cut");
+    restore(&store, "latest", &[Section::Data]).unwrap();
+    assert_eq!(fs::read(house.path("lusush/state/history/m.log")).unwrap(), log);
+}
+
+#[test]
+fn a_snapshot_is_written_to_a_folder_or_not_at_all() {
+    let house = House::furnished();
+    let store = house.store();
+    create(&store, "by hand").unwrap();
+    let to = house.path("to");
+    restore_to(&store, "latest", &[Section::Configuration], &to).unwrap();
+    assert_eq!(files(&to).len(), 5);
+    let again = restore_to(&store, "latest", Section::ALL, &to);
+    assert!(matches!(again, Err(RestoreError::Occupied(_))));
+}
+
+#[test]
+fn an_unchanged_home_adds_nothing_but_the_snapshot() {
+    let house = House::furnished();
+    let store = house.store();
+    create(&store, "by hand").unwrap();
+    let again = create(&store, "by hand").unwrap();
+    assert_eq!((again.changed_files, again.added_bytes), (0, 0));
+    house.put("lusush/config/config.toml", b"version = 2\n");
+    assert_eq!(create(&store, "by hand").unwrap().changed_files, 1);
+    assert_eq!(snapshots(&store).unwrap().len(), 3);
+}
+
+fn damaged(error: OpenError, expect: &str) {
+    match error {
+        OpenError::Damaged { what, .. } => assert!(what.contains(expect), "{what}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_wrong_key_and_a_damaged_repository_are_told_apart() {
+    let house = House::furnished();
+    let store = house.store();
+    create(&store, "by hand").unwrap();
+    drop(store);
+    let open = || Store::open(&house.places, None, None).map(|_| ()).unwrap_err();
+    let key = fs::read(Key::path(&house.places.state)).unwrap();
+    let config = house.places.archive().join("config");
+    let good = fs::read(&config).unwrap();
+
+    let mut bad = good.clone();
+    bad[20] ^= 1;
+    fs::write(&config, &bad).unwrap();
+    damaged(open(), "config has changed");
+    fs::write(&config, &good).unwrap();
+
+    Key::random().unwrap().keep(&house.places.state).unwrap();
+    assert!(matches!(open(), OpenError::WrongKey(_)));
+    let keys = house.places.archive().join("keys");
+    let file = fs::read_dir(&keys).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&file).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    fs::write(&file, &bytes).unwrap();
+    damaged(open(), "key file");
+
+    fs::remove_file(Key::path(&house.places.state)).unwrap();
+    assert!(matches!(open(), OpenError::NoKey(_)));
+    // With its master key a repository opens though its key file is damaged.
+    fs::write(Key::path(&house.places.state), key).unwrap();
+    Store::open(&house.places, None, None).unwrap();
+    fs::remove_file(&config).unwrap();
+    damaged(open(), "is gone");
+    let none = House::empty();
+    assert!(matches!(
+        Store::open(&none.places, None, None),
+        Err(OpenError::None(_))
+    ));
+}
+
+#[test]
+fn one_flipped_byte_in_any_file_is_found() {
+    let house = House::furnished();
+    let store = house.store();
+    create(&store, "by hand").unwrap();
+    house.put("lusush/config/config.toml", b"version = 2\n");
+    create(&store, "by hand").unwrap();
+    assert_eq!(verify(&store, Verification::Data).unwrap().findings, []);
+    assert_eq!(verify(&store, Verification::Metadata).unwrap().findings, []);
+    let root = store.path().to_owned();
+    let all = files(&root);
+    assert!(all.len() > 6);
+    for (name, content) in all {
+        for at in [0, content.len() / 2, content.len() - 1] {
+            let mut bad = content.clone();
+            bad[at] ^= 0x10;
+            fs::write(root.join(&name), &bad).unwrap();
+            let found = verify(&store, Verification::Data);
+            assert!(found.is_ok_and(|verdict| !verdict.is_good()), "{name:?} at {at}");
+        }
+        fs::write(root.join(&name), &content).unwrap();
+    }
+    assert!(verify(&store, Verification::Data).unwrap().is_good());
+}
+
+#[test]
+fn nothing_is_restored_from_a_damaged_snapshot() {
+    let house = House::furnished();
+    let store = house.store();
+    create(&store, "by hand").unwrap();
+    house.put("lusush/state/history/m.log", b"cut");
+    let before = house.files();
+    let packs = files(&store.path().join("data"));
+    let (name, content) = packs.iter().max_by_key(|(_, content)| content.len()).unwrap();
+    let mut bad = content.clone();
+    bad.iter_mut().step_by(97).for_each(|byte| *byte ^= 0x55);
+    fs::write(store.path().join("data").join(name), bad).unwrap();
+    assert!(restore(&store, "latest", Section::ALL).is_err());
+    assert_eq!(house.files(), before);
+}

@@ -1,0 +1,95 @@
+//! The key: one line to write down.
+
+use std::io::Read;
+use std::process::ExitCode;
+
+use lle_archive::{ImportError, Imported, Key, Line};
+use lle_core::error::Code;
+use serde::Serialize;
+
+use super::bar::Bar;
+use super::{At, open};
+use crate::answer;
+use crate::failure::Failure;
+
+/// Bytes of a line that is read: far more than one has.
+const LINE_BYTES_MAX: u64 = 4 * 1024;
+
+#[derive(Debug, Serialize)]
+struct Exported<'a> {
+    key: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct Taken {
+    imported: &'static str,
+}
+
+/// Prints the line.
+pub(super) fn export(json: bool) -> Result<ExitCode, Failure> {
+    let places = open::places()?;
+    let key = Key::read(&places.state)
+        .map_err(open::key_failure)?
+        .ok_or_else(|| {
+            Failure::new("there is no key yet")
+                .code(Code::NotFound.exit())
+                .hint("`lusush maint backup create` makes it with the first snapshot")
+        })?;
+    print(&key.line, json)
+}
+
+fn print(line: &Line, json: bool) -> Result<ExitCode, Failure> {
+    match json {
+        true => answer::json(&Exported { key: line.as_str() }),
+        false => answer::text(&format!("{}\n", line.as_str())),
+    }
+}
+
+/// Takes in a line.
+pub(super) fn import(line: Option<&str>, at: &At) -> Result<ExitCode, Failure> {
+    let text = match line {
+        Some(line) => line.to_owned(),
+        None => {
+            let mut text = String::new();
+            std::io::stdin()
+                .take(LINE_BYTES_MAX)
+                .read_to_string(&mut text)
+                .map_err(|error| Failure::new("cannot read the key").because(error))?;
+            text
+        }
+    };
+    let line: Line = text.parse().map_err(|error| {
+        Failure::new("this is no key")
+            .code(Code::InvalidParameters.exit())
+            .because(error)
+            .hint("it looks like lbk1-xxxxxx-xxxxxx-…; `key export` prints it where the backup was made")
+    })?;
+    let places = open::places()?;
+    let imported =
+        lle_archive::import(&places, at.repository.as_deref(), line).map_err(|error| match error {
+            ImportError::Open(error) => open::failure(error),
+            ImportError::Key(error) => open::key_failure(error),
+            ImportError::Lock(error) => open::failure(error.into()),
+            ImportError::InUse => Failure::new("the key was not taken in")
+                .code(Code::InvalidState.exit())
+                .because(error)
+                .hint("`--repository FOLDER` names the backup that the line is of")
+                .hint(format!("or move {} away", Key::path(&places.state).display())),
+        })?;
+    let (name, said) = match imported {
+        Imported::Opens => ("opens", "The key opens the backup, and is kept.\n"),
+        Imported::Kept => ("kept", "The key is kept; there is no backup here yet.\n"),
+        Imported::Same => ("same", "The key is kept here already.\n"),
+    };
+    match at.json.json {
+        true => answer::json(&Taken { imported: name }),
+        false => answer::text(said),
+    }
+}
+
+/// Replaces the line.
+pub(super) fn rotate(at: &At) -> Result<ExitCode, Failure> {
+    let mut store = open::open(at, &Bar::new())?;
+    let line = lle_archive::rotate(&mut store).map_err(open::failure)?;
+    print(&line, at.json.json)
+}

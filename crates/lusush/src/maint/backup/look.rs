@@ -1,0 +1,328 @@
+//! What snapshots there are, what is in them, what differs, and whether all of it is what was written.
+
+use std::process::ExitCode;
+
+use lle_archive::{Change, Difference, Entry, Section, Snapshot, Verdict, Verification};
+use lle_core::error::Code;
+use lle_core::quantity::{age, bytes, several};
+use lle_maintenance::real::now;
+use serde::Serialize;
+
+use super::bar::Bar;
+use super::{At, open};
+use crate::failure::Failure;
+use crate::text::{COLUMNS, Ink, printable};
+use crate::{answer, text};
+
+/// A snapshot, as JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct Listed {
+    id: String,
+    wall_ns: i64,
+    why: String,
+    host: String,
+    files: u64,
+    bytes: u64,
+    incomplete: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct List {
+    repository: String,
+    snapshots: Vec<Listed>,
+}
+
+#[derive(Debug, Serialize)]
+struct Shown {
+    snapshot: Listed,
+    sections: Vec<SectionRow>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    files: Vec<FileRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct SectionRow {
+    section: &'static str,
+    files: u64,
+    bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct FileRow {
+    path: String,
+    bytes: u64,
+    changed_wall_ns: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Differences {
+    a: Listed,
+    b: Option<Listed>,
+    differences: Vec<DifferenceRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct DifferenceRow {
+    path: String,
+    change: &'static str,
+    bytes_before: Option<u64>,
+    bytes_after: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Verified {
+    good: bool,
+    verification: &'static str,
+    snapshots: u64,
+    files: u64,
+    bytes: u64,
+    took_ms: u64,
+    findings: Vec<FindingRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct FindingRow {
+    what: String,
+    serious: bool,
+}
+
+pub(super) fn listed(one: &Snapshot) -> Listed {
+    Listed {
+        id: one.id.clone(),
+        wall_ns: one.time_ns,
+        why: one.why.clone(),
+        host: one.host.clone(),
+        files: one.files,
+        bytes: one.bytes,
+        incomplete: one.incomplete,
+    }
+}
+
+/// One line about a snapshot.
+fn line(one: &Snapshot, now_ns: i64) -> String {
+    let ago = age(now_ns.saturating_sub(one.time_ns).max(0).unsigned_abs());
+    let lacks = if one.incomplete { ", INCOMPLETE" } else { "" };
+    let line = format!(
+        "{} {ago} ago, {}, {}{lacks}, {} ({})",
+        one.short(),
+        several(one.files, "file", "files"),
+        bytes(one.bytes as f64),
+        one.host,
+        one.why,
+    );
+    printable(&line, COLUMNS) + "\n"
+}
+
+/// Lists the snapshots.
+pub(super) fn list(at: &At) -> Result<ExitCode, Failure> {
+    let store = open::open(at, &Bar::new())?;
+    let all =
+        lle_archive::snapshots(&store).map_err(|error| open::other("cannot list the snapshots", error))?;
+    let repository = store.path().display().to_string();
+    if at.json.json {
+        return answer::json(&List {
+            repository,
+            snapshots: all.iter().map(listed).collect(),
+        });
+    }
+    let now_ns = now().wall_ns;
+    let mut out: String = all.iter().map(|one| line(one, now_ns)).collect();
+    out.push_str(&match all.len() {
+        0 => "There is no snapshot yet: `lusush maint backup create` takes one.\n".to_owned(),
+        n => format!(
+            "{} in\n  {repository}\n",
+            several(n as u64, "snapshot", "snapshots")
+        ),
+    });
+    answer::text(&out)
+}
+
+/// Shows what is in a snapshot.
+pub(super) fn show(name: &str, files: bool, at: &At) -> Result<ExitCode, Failure> {
+    let store = open::open(at, &Bar::new())?;
+    let (one, entries) = lle_archive::contents(&store, name).map_err(|error| no_snapshot(name, error))?;
+    let parts = lle_archive::parts(&entries);
+    let named = || entries.iter().filter(|entry| files && !entry.folder);
+    if at.json.json {
+        let row = |entry: &Entry| FileRow {
+            path: entry.path.display().to_string(),
+            bytes: entry.bytes,
+            changed_wall_ns: entry.changed_ns,
+        };
+        return answer::json(&Shown {
+            snapshot: listed(&one),
+            sections: parts
+                .iter()
+                .map(|part| SectionRow {
+                    section: part.section.name(),
+                    files: part.files,
+                    bytes: part.bytes,
+                })
+                .collect(),
+            files: named().map(row).collect(),
+        });
+    }
+    let mut out = line(&one, now().wall_ns);
+    for part in &parts {
+        out.push_str(&format!(
+            "  {:<14} {:>7}, {}\n",
+            part.section.name(),
+            several(part.files, "file", "files"),
+            bytes(part.bytes as f64)
+        ));
+    }
+    for entry in named() {
+        let row = format!("  {:>10}  {}", bytes(entry.bytes as f64), entry.path.display());
+        out.push_str(&(printable(&row, COLUMNS) + "\n"));
+    }
+    answer::text(&out)
+}
+
+fn no_snapshot(name: &str, error: lle_archive::RepositoryError) -> Failure {
+    Failure::new(format!("cannot read the snapshot {name}"))
+        .code(Code::NotFound.exit())
+        .because(error)
+        .hint("`lusush maint backup list` names them")
+}
+
+/// Shows what differs.
+pub(super) fn diff(a: &str, b: Option<&str>, at: &At) -> Result<ExitCode, Failure> {
+    let store = open::open(at, &Bar::new())?;
+    let failed = |error| open::other("cannot compare", error);
+    let (a, b, differences) = match b {
+        Some(b) => {
+            let (a, b, differences) = lle_archive::between(&store, a, b).map_err(failed)?;
+            (a, Some(b), differences)
+        }
+        None => {
+            let (a, differences) = lle_archive::since(&store, a).map_err(failed)?;
+            (a, None, differences)
+        }
+    };
+    if at.json.json {
+        return answer::json(&Differences {
+            a: listed(&a),
+            b: b.as_ref().map(listed),
+            differences: differences.iter().map(difference_row).collect(),
+        });
+    }
+    let mut out: String = differences.iter().map(difference_line).collect();
+    let to = b.map_or_else(|| "what is there now".to_owned(), |b| b.short().to_owned());
+    out.push_str(&match differences.len() {
+        0 => format!("Nothing differs between {} and {to}.\n", a.short()),
+        n => format!(
+            "{} from {} to {to}\n",
+            several(n as u64, "difference", "differences"),
+            a.short()
+        ),
+    });
+    answer::text(&out)
+}
+
+const fn name_of(change: Change) -> &'static str {
+    match change {
+        Change::Added => "added",
+        Change::Removed => "removed",
+        Change::Grown => "grown",
+        Change::Changed => "changed",
+    }
+}
+
+fn difference_row(one: &Difference) -> DifferenceRow {
+    DifferenceRow {
+        path: one.path.display().to_string(),
+        change: name_of(one.change),
+        bytes_before: one.before,
+        bytes_after: one.after,
+    }
+}
+
+fn difference_line(one: &Difference) -> String {
+    let size = |bytes_: Option<u64>| bytes_.map(|n| bytes(n as f64));
+    let sizes = match (size(one.before), size(one.after)) {
+        (Some(before), Some(after)) if before != after => format!("{before} to {after}"),
+        (Some(size), _) | (None, Some(size)) => size,
+        (None, None) => String::new(),
+    };
+    let row = format!("{:<8} {} ({sizes})", name_of(one.change), one.path.display());
+    printable(&row, COLUMNS) + "\n"
+}
+
+/// Says whether all is what was written.
+pub(super) fn verify(data: bool, at: &At) -> Result<ExitCode, Failure> {
+    let bar = Bar::new();
+    let store = open::open(at, &bar)?;
+    let began = std::time::Instant::now();
+    let verification = if data {
+        Verification::Data
+    } else {
+        Verification::Metadata
+    };
+    let verdict =
+        lle_archive::verify(&store, verification).map_err(|error| open::other("cannot verify", error))?;
+    let took = began.elapsed();
+    drop(bar);
+    if at.json.json {
+        answer::json(&Verified {
+            good: verdict.is_good(),
+            verification: if data { "data" } else { "metadata" },
+            snapshots: verdict.snapshots,
+            files: verdict.files,
+            bytes: verdict.bytes,
+            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            findings: verdict
+                .findings
+                .iter()
+                .map(|finding| FindingRow {
+                    what: finding.what.clone(),
+                    serious: finding.serious,
+                })
+                .collect(),
+        })?;
+    } else {
+        answer::text(&verdict_said(&verdict, took, Ink::of_stdout()))?;
+    }
+    Ok(match verdict.is_good() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(Code::BackupInvalid.exit()),
+    })
+}
+
+fn verdict_said(verdict: &Verdict, took: std::time::Duration, ink: Ink) -> String {
+    let of = format!(
+        "{}, {}, {}",
+        several(verdict.snapshots, "snapshot", "snapshots"),
+        several(verdict.files, "file", "files"),
+        bytes(verdict.bytes as f64)
+    );
+    let mut out = String::new();
+    for finding in &verdict.findings {
+        let what = text::wrapped(&finding.what, COLUMNS - 2, 2);
+        let what = match finding.serious {
+            true => ink.bad(&what),
+            false => what,
+        };
+        out.push_str(&format!("  {what}\n"));
+    }
+    let how = match verdict.verification {
+        Verification::Data => {
+            let seconds = took.as_secs_f64().max(f64::MIN_POSITIVE);
+            format!("every byte was read, {}/s", bytes(verdict.bytes as f64 / seconds))
+        }
+        Verification::Metadata => "metadata only: `--data` reads every byte".to_owned(),
+    };
+    let good = match verdict.is_good() {
+        true => "Good".to_owned(),
+        false => ink.bad("DAMAGED"),
+    };
+    format!("{good}: {of}; {how}.\n{out}")
+}
+
+/// The names of sections, for those that say what was asked for.
+pub(super) fn names(sections: &[Section]) -> String {
+    sections
+        .iter()
+        .map(|section| section.name())
+        .collect::<Vec<_>>()
+        .join(", ")
+}

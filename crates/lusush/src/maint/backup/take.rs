@@ -1,0 +1,145 @@
+//! Taking a snapshot, and letting old ones go.
+
+use std::process::ExitCode;
+
+use lle_archive::{CreateError, Created, LeftOut, PruneError, Pruned};
+use lle_core::error::Code;
+use lle_core::quantity::{bytes, duration, several};
+use serde::Serialize;
+
+use super::bar::Bar;
+use super::look::{Listed, listed};
+use super::{At, Keep, open};
+use crate::failure::Failure;
+use crate::text::printable;
+use crate::{answer, text};
+
+/// Files that are named as left out; the JSON has all.
+const NAMED_MAX: usize = 8;
+
+#[derive(Debug, Serialize)]
+struct Taken {
+    snapshot: Listed,
+    added_bytes: u64,
+    changed_files: u64,
+    took_ms: u64,
+    left_out: Vec<Left>,
+}
+
+#[derive(Debug, Serialize)]
+struct Left {
+    path: String,
+    why: String,
+    unread: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Gone {
+    kept: u64,
+    forgotten: Vec<String>,
+    freed_bytes: u64,
+    dry_run: bool,
+}
+
+/// Takes a snapshot.
+pub(super) fn create(why: &str, at: &At) -> Result<ExitCode, Failure> {
+    let bar = Bar::new();
+    let store = open::open_or_make(at, &bar)?;
+    let created = lle_archive::create(&store, why).map_err(|error| match error {
+        CreateError::Nothing => Failure::new("no snapshot was taken")
+            .because(error)
+            .hint("the first session makes what there is to back up: run `lusush`"),
+        CreateError::Repository(_) => open::other("no snapshot was taken", error),
+    })?;
+    drop(bar);
+    let unread = created.left_out.iter().any(|file| file.unread);
+    if at.json.json {
+        answer::json(&taken(&created))?;
+    } else {
+        answer::text(&said(&created))?;
+    }
+    Ok(match unread {
+        // There is a snapshot, and it is not what a person expects.
+        true => ExitCode::from(Code::BackupInvalid.exit()),
+        false => ExitCode::SUCCESS,
+    })
+}
+
+fn taken(created: &Created) -> Taken {
+    let left = |file: &LeftOut| Left {
+        path: file.path.display().to_string(),
+        why: file.why.clone(),
+        unread: file.unread,
+    };
+    Taken {
+        snapshot: listed(&created.snapshot),
+        added_bytes: created.added_bytes,
+        changed_files: created.changed_files,
+        took_ms: u64::try_from(created.took.as_millis()).unwrap_or(u64::MAX),
+        left_out: created.left_out.iter().map(left).collect(),
+    }
+}
+
+fn said(created: &Created) -> String {
+    let one = &created.snapshot;
+    let mut out = format!(
+        "Snapshot {}: {}, {}; {} new or changed, {} added, in {}.\n",
+        one.short(),
+        several(one.files, "file", "files"),
+        bytes(one.bytes as f64),
+        created.changed_files,
+        bytes(created.added_bytes as f64),
+        duration(created.took.as_nanos() as f64),
+    );
+    for file in created.left_out.iter().take(NAMED_MAX) {
+        let what = if file.unread { "NOT READ" } else { "left out" };
+        let line = format!("  {what}: {} ({})", file.path.display(), file.why);
+        out.push_str(&printable(&line, text::COLUMNS));
+        out.push('\n');
+    }
+    let more = created.left_out.len().saturating_sub(NAMED_MAX);
+    if more > 0 {
+        out.push_str(&format!("  and {more} more; `--json` names them\n"));
+    }
+    out
+}
+
+/// Lets old snapshots go.
+pub(super) fn prune(keep: Keep, dry_run: bool, at: &At) -> Result<ExitCode, Failure> {
+    let bar = Bar::new();
+    let store = open::open(at, &bar)?;
+    let keep = lle_archive::Keep {
+        last: keep.keep_last,
+        daily: keep.keep_daily,
+        weekly: keep.keep_weekly,
+        monthly: keep.keep_monthly,
+        yearly: keep.keep_yearly,
+    };
+    let pruned = lle_archive::prune(&store, keep, dry_run).map_err(|error| match error {
+        PruneError::KeepsNothing => Failure::new("nothing was pruned")
+            .code(Code::InvalidParameters.exit())
+            .because(error)
+            .hint("keep at least one: `--keep-last 1`"),
+        error => open::other("not all was pruned", error),
+    })?;
+    drop(bar);
+    if at.json.json {
+        return answer::json(&Gone {
+            kept: pruned.kept,
+            forgotten: pruned.forgotten,
+            freed_bytes: pruned.freed_bytes,
+            dry_run,
+        });
+    }
+    answer::text(&pruned_said(&pruned, dry_run))
+}
+
+fn pruned_said(pruned: &Pruned, dry_run: bool) -> String {
+    let gone = several(pruned.forgotten.len() as u64, "snapshot", "snapshots");
+    let kept = several(pruned.kept, "is kept", "are kept");
+    let freed = bytes(pruned.freed_bytes as f64);
+    match dry_run {
+        true => format!("{gone} would go, {kept}; {freed} would be given back.\n"),
+        false => format!("{gone} went, {kept}; {freed} given back.\n"),
+    }
+}
