@@ -5,7 +5,7 @@
 //!
 //! Invariant: [`restored`] keeps every line of both.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 /// Lines of the former file that bash must have left, at least, for its cut to be believed when the file got shorter:
 /// nobody who keeps a history sets `HISTFILESIZE` below that.
@@ -43,7 +43,7 @@ pub fn judge(former: &[u8], now: &[u8]) -> Verdict {
     if kept > 0 && (is.len() >= was.len() || kept >= KEPT_LEAST || kept * 2 >= was.len()) {
         return Verdict::Bash;
     }
-    let there: HashSet<&[u8]> = is.iter().copied().collect();
+    let there: BTreeSet<&[u8]> = is.iter().copied().collect();
     let missing = was.iter().filter(|line| !there.contains(*line)).count();
     let begins_alike = was.iter().zip(&is).take_while(|(a, b)| a == b).count();
     match missing {
@@ -60,10 +60,10 @@ pub fn judge(former: &[u8], now: &[u8]) -> Verdict {
 pub fn restored(former: &[u8], now: &[u8]) -> Vec<u8> {
     let (was, is) = (lines(former), lines(now));
     let begins_alike = was.iter().zip(&is).take_while(|(a, b)| a == b).count();
-    let known: HashSet<&[u8]> = match judge(former, now) {
+    let known: BTreeSet<&[u8]> = match judge(former, now) {
         // Lines that stayed stand in the former file already.
         Verdict::Edited { .. } => was.iter().copied().collect(),
-        _ => HashSet::new(),
+        _ => BTreeSet::new(),
     };
     let new = is[begins_alike..].iter().filter(|line| !known.contains(*line));
     let mut out = former.to_vec();

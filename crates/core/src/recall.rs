@@ -4,7 +4,7 @@
 //!
 //! Invariant: nothing is left out by ranking, only ordered; equal ranks keep the newest first.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -65,7 +65,7 @@ pub struct Why {
 /// Puts uses, newest first, together by command, and orders those by rank. `here` is the folder that is asked from, `now`
 /// the time in nanoseconds since 1970.
 pub fn rank(uses: Vec<Use>, here: &[u8], now_ns: i64) -> Vec<Recalled> {
-    let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
+    let mut places: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     let mut recalled: Vec<Recalled> = Vec::new();
     for used in uses {
         let place = nearness(&used.cwd, here);

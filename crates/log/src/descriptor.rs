@@ -95,7 +95,7 @@ impl Descriptor {
     pub(crate) fn opened_length(&self) -> Option<u64> {
         let file = self.file.borrow();
         let found = file.as_ref()?.metadata().ok()?;
-        (Identity::of(&found) == self.identity).then(|| found.len())
+        (Identity::of(&found) == self.identity).then_some(found.len())
     }
 
     /// Reads up to `into.len()` bytes at `offset`.

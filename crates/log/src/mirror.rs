@@ -26,6 +26,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::descriptor::Identity;
 use crate::frame::HEADER_BYTES;
@@ -99,7 +100,7 @@ pub struct Mirror {
     /// The log as it was last seen: nothing is read while it is the same.
     seen: Option<Seen>,
     /// Which file had the log's name last.
-    identity: Option<Identity>,
+    identity: Option<Which>,
     /// The file that had the log's name before it was restored, for what is still written into it.
     late: Option<Late>,
 }
@@ -141,9 +142,8 @@ impl Mirror {
         crate::rewrite::adopt_leftovers(&self.log)?;
         if let Some(late) = &mut self.late {
             // What cannot be carried over now is tried again in the next round.
-            match late.carry_over(&self.log) {
-                Ok(false) => self.late = None,
-                Ok(true) | Err(_) => {}
+            if let Ok(false) = late.carry_over(&self.log) {
+                self.late = None;
             }
         }
         let log = match File::open(&self.log) {
@@ -165,7 +165,7 @@ impl Mirror {
             Followed::Trouble(trouble) => Some(trouble),
             _ => None,
         };
-        self.identity = Some(Identity::of(&found));
+        self.identity = Some(which(&found));
         self.seen = Some(Seen {
             identity: Identity::of(&found),
             bytes: found.len(),
@@ -247,7 +247,7 @@ impl Mirror {
             });
         }
         let header = FILE_HEADER_BYTES as u64;
-        let is_other = self.identity.is_some_and(|last| last != Identity::of(found));
+        let is_other = self.identity.is_some_and(|last| last != which(found));
         if mirror_bytes <= header {
             return self.begin_again(log, log_bytes, mirror);
         }
@@ -337,6 +337,13 @@ impl Seen {
             && self.changed == (found.ctime(), found.ctime_nsec())
             && self.mirror == mirrored
     }
+}
+
+/// What tells a file from one that has got its numbers since: also when it was made, where the file system says.
+type Which = (Identity, Option<SystemTime>);
+
+fn which(found: &Metadata) -> Which {
+    (Identity::of(found), found.created().ok())
 }
 
 /// Length and time of change.

@@ -195,7 +195,7 @@ fn make(log: &Descriptor, segment: u64, from: u64, end: u64) -> Option<Segment> 
         }
         if let Some(command) = command_of(record.header.kind, record.payload) {
             each_of(command, |row| {
-                rows[row * ROW_BYTES + block / 8] |= 1 << (block % 8)
+                rows[row * ROW_BYTES + block / 8] |= 1 << (block % 8);
             });
         }
     }

@@ -11,8 +11,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::compare::{self, FRAME_BYTES_MAX};
-use super::{Lock, Mirror, with_suffix};
-use crate::descriptor::{Descriptor, Identity};
+use super::{Lock, Mirror, which, with_suffix};
+use crate::descriptor::Descriptor;
 use crate::frame::{self, Header};
 use crate::header::FILE_HEADER_BYTES;
 use crate::walk::Forward;
@@ -103,7 +103,7 @@ impl Mirror {
         }
         self.late = late;
         self.seen = None;
-        self.identity = Some(Identity::of(&fs::metadata(&self.log)?));
+        self.identity = Some(which(&fs::metadata(&self.log)?));
         debug_assert!(fs::metadata(&self.log).map_or(0, |log| log.len()) >= mirror_bytes);
         Ok(restored)
     }
@@ -146,8 +146,7 @@ impl Mirror {
             let mut walk = Forward::new(damaged, from, end);
             let mut buffer = Vec::new();
             let mut before_first = None;
-            loop {
-                let Some(record) = walk.next() else { break };
+            while let Some(record) = walk.next() {
                 let (header, payload, redacted) = (record.header, record.payload, record.redacted);
                 let keeps = !redacted && only_here.contains(&number(&header));
                 if keeps {
