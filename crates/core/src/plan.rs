@@ -74,6 +74,11 @@ pub enum Action {
         /// How long it may take, in milliseconds.
         budget_ms: u64,
     },
+    /// Runs `lusush` itself with these words, as a job.
+    RunOwn {
+        /// The words.
+        words: Vec<String>,
+    },
     /// Calls what the program that embeds the engine registered for the plan's task.
     CallHost {
         /// The task.
@@ -94,7 +99,10 @@ impl Action {
     pub const fn is_irreversible(&self) -> bool {
         matches!(
             self,
-            Action::RemoveSegmentsBelow { .. } | Action::RunCommand { .. } | Action::CallHost { .. }
+            Action::RemoveSegmentsBelow { .. }
+                | Action::RunCommand { .. }
+                | Action::RunOwn { .. }
+                | Action::CallHost { .. }
         )
     }
 
@@ -102,7 +110,10 @@ impl Action {
     pub const fn waits(&self) -> bool {
         matches!(
             self,
-            Action::TrimSession { .. } | Action::RunCommand { .. } | Action::CallHost { .. }
+            Action::TrimSession { .. }
+                | Action::RunCommand { .. }
+                | Action::RunOwn { .. }
+                | Action::CallHost { .. }
         )
     }
 
@@ -128,6 +139,7 @@ impl Action {
             Action::WithdrawTrial { trial } => format!("withdraw trial {trial}"),
             Action::UseSetting { name, value: None } => format!("use the default of {name}"),
             Action::RunCommand { command, .. } => format!("run {}", command.join(" ")),
+            Action::RunOwn { words } => format!("run lusush {}", words.join(" ")),
             Action::CallHost { task } => format!("call the host's {task}"),
         }
     }

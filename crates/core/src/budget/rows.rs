@@ -7,6 +7,7 @@ use super::{Budget, Cache, MIB, MS, NO_PROBE, Percentile, US, Unit};
 const MB: f64 = 1e6;
 
 const ENGINE: &str = "cargo bench -p lle-maintenance --bench engine";
+const BACKUP: &str = "cargo bench -p lle-archive --bench backup";
 
 /// A time that the 99th percentile must keep; nothing else is said yet.
 const TIMED: Budget = Budget {
@@ -254,6 +255,7 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "incremental backup into the journal, acknowledged",
         corpus: "5 MB in 50 files, 20 MB history, one change",
         at_most: 5.0 * MS,
+        probe: BACKUP,
         ..TIMED
     },
     Budget {
@@ -261,6 +263,7 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "incremental backup into the archive, nothing changed",
         corpus: "5 MB in 50 files, 20 MB history",
         at_most: 15.0 * MS,
+        probe: BACKUP,
         ..TIMED
     },
     Budget {
@@ -268,6 +271,7 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "full backup into the journal, acknowledged",
         corpus: "5 MB in 50 files, 20 MB history",
         at_most: 100.0 * MS,
+        probe: BACKUP,
         ..TIMED
     },
     Budget {
@@ -275,6 +279,7 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "full backup into the archive",
         corpus: "5 MB in 50 files, 20 MB history",
         at_most: 500.0 * MS,
+        probe: BACKUP,
         ..TIMED
     },
     Budget {
@@ -282,6 +287,7 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "validation of a recovery",
         corpus: "5 MB in 50 files, 20 MB history",
         at_most: 5.0 * MS,
+        probe: BACKUP,
         ..TIMED
     },
     Budget {
@@ -289,6 +295,7 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "integrity check of metadata",
         corpus: "5 MB in 50 files, 20 MB history",
         at_most: 2.0 * MS,
+        probe: BACKUP,
         ..TIMED
     },
 ];

@@ -215,6 +215,7 @@ impl Engine {
                 },
                 why,
             ),
+            TaskKind::Backup => task::backup::plan(why),
             TaskKind::CacheCleanup => self.plan_cache_cleanup(why),
             TaskKind::Performance => self.plan_performance(why, now, asked),
             _ => Planned::NotBuilt,
