@@ -23,6 +23,7 @@
 
 mod fork;
 pub(crate) mod names;
+mod page;
 pub(crate) mod ps1;
 mod stack;
 mod start;
@@ -109,6 +110,8 @@ pub(crate) struct Attribution {
     finished: bool,
     /// When LLE was loaded.
     loaded: u64,
+    /// Where it is written how far the start has come, if a launcher asked for it.
+    page: Option<page::Page>,
     /// What bash keeps for traps as it was when the round began, until it is known to be another.
     users_own: Option<u64>,
     pub(crate) table: Table,
@@ -141,6 +144,7 @@ pub(crate) fn begin_start(bash: Bash) {
         prints: false,
         finished: true,
         loaded: clock::now(),
+        page: None,
         users_own: None,
         table: Table::default(),
         forks: [0; FORKS_MAX],
@@ -154,6 +158,20 @@ pub(crate) fn begin_start(bash: Bash) {
     }
 }
 
+/// Says in the record of this start how far it has come, from now on until the first prompt.
+pub(crate) fn trace_start(dir: &std::path::Path) {
+    if let Some(a) = state().filter(|a| is_in(Phase::Start) && a.bash.source_level.is_some()) {
+        a.page = page::Page::open(dir);
+    }
+}
+
+/// The start-up files ran to their end.
+pub(crate) fn start_is_ready() {
+    if let Some(page) = state().and_then(|a| a.page.as_ref()) {
+        page.ready();
+    }
+}
+
 /// `PROMPT_COMMAND` is looked up, by bash itself: its commands follow.
 pub(crate) fn command_looked_up(now: u64) {
     if is_in(Phase::Start) || BUSY.load(Relaxed) {
@@ -164,6 +182,13 @@ pub(crate) fn command_looked_up(now: u64) {
         && is_in(Phase::Command)
     {
         hang(&a.bash, true);
+    }
+}
+
+/// Commands follow that the configuration has run behind `PROMPT_COMMAND`, whether there is one or not.
+pub(crate) fn command_goes_on(now: u64) {
+    if is_in(Phase::Off) {
+        command_looked_up(now);
     }
 }
 
@@ -230,6 +255,7 @@ pub(crate) fn leave() {
 pub(crate) fn finish(now: u64, ps1: &[u8]) -> Option<Parted> {
     let a = state()?;
     a.finished = true;
+    a.page = None;
     let of = match PHASE.load(Relaxed) {
         p if p == Phase::Off as u8 => None,
         p if p == Phase::Start as u8 => Some(Parted::Start),
@@ -257,6 +283,16 @@ pub(crate) fn quietly<T>(f: impl FnOnce() -> T) -> T {
     let value = f();
     BUSY.store(was_busy, Relaxed);
     value
+}
+
+/// True while a look-up is LLE's own.
+pub(crate) fn is_quiet() -> bool {
+    BUSY.load(Relaxed)
+}
+
+/// This process is a child whose forks the C library does not tell of: it stamps nothing.
+pub(crate) fn forget_in_child() {
+    enter(Phase::Off);
 }
 
 /// Hangs the stamp on `PIPESTATUS`, or takes it off.
@@ -309,6 +345,7 @@ impl Attribution {
         let depth = self.bash.number(self.bash.variable_context);
         if is_in(Phase::Start) {
             if depth == 0 {
+                self.note_place();
                 let now = clock::now();
                 if now.saturating_sub(self.loaded) > START_MAX_NS {
                     end();
@@ -342,7 +379,9 @@ impl Attribution {
         }
         let forked = self.forked.take();
         self.last = now;
-        self.quick_ones = 0;
+        // Many that were quick together, and none of them slow by itself: the loop goes on.
+        let goes_on = self.quick_ones >= 2 * LOOP_MIN && since < GRAIN_NS + GRAIN_NS / 2;
+        self.quick_ones = if goes_on { LOOP_MIN } else { 0 };
         let skipped = std::mem::take(&mut self.skipped);
         let kind = if is_in(Phase::Expand) {
             PartKind::Expanded
@@ -350,8 +389,11 @@ impl Attribution {
             PartKind::Command
         };
         let of_function = depth > 0 || before > depth;
+        // One of those that were skipped may have taken the time, whichever ran last.
+        let is_any = skipped > 0 && forked.is_none();
+        let is_named = !of_function || depth == 1 && before <= 1 && !is_any;
         let ran = match forked {
-            None if fresh => self.printed(),
+            None if fresh && is_named => self.printed(),
             forked => forked,
         };
         let outer = if of_function { Some(self.outer) } else { ran };
@@ -367,8 +409,7 @@ impl Attribution {
         let inner = match depth {
             0 => Name::default(),
             1 if before > 1 => std::mem::take(&mut self.inner),
-            // One of those that were skipped may have taken it.
-            1 if skipped > 0 && forked.is_none() => Name::default(),
+            1 if is_any => Name::default(),
             1 => ran.unwrap_or_default(),
             _ => {
                 self.inner = self.function(1).unwrap_or_default();

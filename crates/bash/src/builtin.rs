@@ -6,8 +6,9 @@ use crate::abi::{BUILTIN_ENABLED, Builtin, WordList};
 use crate::hooks::{arm, disarm};
 use crate::lle::{Lle, state};
 use crate::readline::text;
-use crate::{complete_child, drafts, symbols, theme};
+use crate::{complete_child, configured, drafts, parts, symbols};
 use libc::{c_char, c_int};
+use lle_metrics::Gauge;
 use std::fmt::Write;
 
 /// `EXECUTION_SUCCESS`, `EXECUTION_FAILURE`, `EX_USAGE`.
@@ -15,10 +16,11 @@ const OK: c_int = 0;
 const FAILED: c_int = 1;
 const USAGE: c_int = 258;
 
-/// History lists longer than this are held to it: a list of a million entries costs bash 136 MB and 0.4 s.
-const LIST_MAX: u64 = 20_000;
-/// A HISTFILE smaller than this cannot hold that many.
+/// A HISTFILE smaller than this holds fewer commands than bash's list has room for out of the box.
 const LARGE_FILE: u64 = 1 << 20;
+
+/// What bash takes if nobody says, once the start-up files have run.
+const HISTSIZE_DEFAULT: &[u8] = b"500";
 
 struct Verb {
     name: &'static str,
@@ -71,6 +73,12 @@ const VERBS: &[Verb] = &[
         run: draft,
     },
     Verb {
+        name: "cached",
+        arguments: "[TEXT ...|off]",
+        about: "parts of PS1 that may be shown older",
+        run: cached,
+    },
+    Verb {
         name: "symbols",
         arguments: "",
         about: "what LLE found in this bash",
@@ -105,6 +113,12 @@ const INTERNAL: &[Verb] = &[
         run: start,
     },
     Verb {
+        name: "instead",
+        arguments: "FILE COPY",
+        about: "what `source` reads, at a start with what last worked",
+        run: instead,
+    },
+    Verb {
         name: "login",
         arguments: "",
         about: "this is a login shell",
@@ -132,6 +146,13 @@ pub(crate) unsafe extern "C-unwind" fn run(mut words: *mut WordList) -> c_int {
         // Completion functions may leave by `longjmp`: nothing is owned here.
         if let Some(bash) = state().map(|lle| lle.bash) {
             complete_child::complete(&bash);
+        }
+        return OK;
+    }
+    if first == b"__part" {
+        // The expansion may leave by `longjmp`: nothing is owned here.
+        if let Some(bash) = state().map(|lle| lle.bash) {
+            parts::expand(&bash);
         }
         return OK;
     }
@@ -184,7 +205,7 @@ fn dispatch(args: &[String]) -> (c_int, String) {
         _ => {}
     }
     if let Some(lle) = state() {
-        lle.session.settings(&lle.settings);
+        lle.session.settings(&lle.settings, lle.configured.version());
     }
     (status, out)
 }
@@ -243,6 +264,11 @@ fn on_or_off(value: Option<&String>) -> Option<bool> {
 }
 
 fn set(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
+    let word = args.first().map_or("", String::as_str);
+    if lle.configured.is_locked(word) {
+        let _ = writeln!(out, "lle: `{word}` is locked by the machine's configuration");
+        return FAILED;
+    }
     let s = &mut lle.settings;
     let slot = match args.first().map(String::as_str) {
         Some("suggest") => &mut s.suggest,
@@ -259,30 +285,33 @@ fn set(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
         }
     };
     match on_or_off(args.get(1)) {
-        Some(on) => *slot = on,
+        Some(on) => {
+            *slot = on;
+            lle.configured.choose(word, on);
+        }
         None => {
             out.push_str("lle: `on` or `off`?\n");
             return USAGE;
         }
     }
-    crate::attribution::set_enabled(s.attribute);
+    crate::attribution::set_enabled(lle.settings.attribute);
     OK
 }
 
 fn theme_verb(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
     match args.first() {
         None => {
-            for t in theme::THEMES {
-                let mark = if t.name == lle.painter.theme.name {
-                    '*'
-                } else {
-                    ' '
-                };
-                let _ = writeln!(out, "{mark} {}", t.name);
+            for name in configured::theme_names(&lle.configured) {
+                let mark = if name == lle.painter.theme.name { '*' } else { ' ' };
+                let _ = writeln!(out, "{mark} {name}");
             }
             OK
         }
-        Some(name) => match theme::find(name) {
+        Some(_) if lle.configured.is_locked("theme") => {
+            out.push_str("lle: the theme is locked by the machine's configuration\n");
+            FAILED
+        }
+        Some(name) => match lle.configured.named(name) {
             Some(t) => {
                 lle.set_theme(t);
                 OK
@@ -346,6 +375,30 @@ fn draft(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
     OK
 }
 
+fn cached(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
+    let wanted = match args {
+        [] => {
+            for text in lle.parts.consented() {
+                let _ = writeln!(out, "{text}");
+            }
+            return OK;
+        }
+        [off] if off == "off" => Vec::new(),
+        texts => texts.to_vec(),
+    };
+    if !lle_core::texts::admits(&wanted) {
+        let _ = writeln!(
+            out,
+            "lle: at most {} texts of at most {} bytes, each once",
+            lle_core::texts::TEXTS_MAX,
+            lle_core::texts::TEXT_BYTES_MAX
+        );
+        return USAGE;
+    }
+    lle.parts.consent(wanted);
+    OK
+}
+
 fn symbols_verb(_: &mut Lle, _: &[String], out: &mut String) -> c_int {
     // One row a symbol: name, whether it was found, whether it is required, what for.
     for (name, about, required, found) in symbols::listing() {
@@ -363,14 +416,24 @@ fn panic_verb(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {
 
 fn ready(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {
     lle.round.ready = true;
+    crate::attribution::start_is_ready();
     cap_list(lle);
     OK
 }
 
 fn start(lle: &mut Lle, args: &[String], _: &mut String) -> c_int {
     lle.round.start_dir = args.first().map(std::path::PathBuf::from);
+    if let Some(dir) = &lle.round.start_dir {
+        crate::attribution::trace_start(dir);
+    }
     // Without hooks LLE sees no prompt and cannot tell of one: then the launcher must not wait for it.
     if lle.hooks.hooked() { OK } else { FAILED }
+}
+
+fn instead(lle: &mut Lle, args: &[String], _: &mut String) -> c_int {
+    let [from, to] = args else { return USAGE };
+    crate::instead::read(&lle.bash, from.as_ref(), to.as_ref());
+    OK
 }
 
 fn login(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {
@@ -386,25 +449,35 @@ fn notice(lle: &mut Lle, args: &[String], _: &mut String) -> c_int {
     OK
 }
 
-/// Holds bash's own list to [`LIST_MAX`] before bash loads a large HISTFILE. What the file keeps stays the user's
+/// Holds bash's own list to `history.list_max` before bash loads a large HISTFILE. What the file keeps stays the user's
 /// choice: `HISTFILESIZE` is set to what `HISTSIZE` would have made it.
 fn cap_list(lle: &Lle) {
     let bash = &lle.bash;
-    let (Some(size), Some(bind)) = (bash.variable(c"HISTSIZE"), bash.bind_variable) else {
+    let Some(bind) = bash.bind_variable else {
         return;
     };
+    let size = bash.variable(c"HISTSIZE").unwrap_or(HISTSIZE_DEFAULT);
+    let most = lle.configured.list_max(bash);
+    // A command takes two bytes at least.
+    let large_file = if most < configured::LIST_MAX_DEFAULT {
+        2 * most
+    } else {
+        LARGE_FILE
+    };
+    lle.session
+        .record(|w| w.set(Gauge::HistoryListCap, most.cast_signed()));
     let large = bash.variable(c"HISTFILE").is_some_and(|f| {
         use std::os::unix::ffi::OsStrExt;
-        std::fs::metadata(std::ffi::OsStr::from_bytes(f)).is_ok_and(|m| m.len() > LARGE_FILE)
+        std::fs::metadata(std::ffi::OsStr::from_bytes(f)).is_ok_and(|m| m.len() > large_file)
     });
     let asked = std::str::from_utf8(size).ok().and_then(|s| s.parse::<u64>().ok());
-    if !large || asked.is_some_and(|n| n <= LIST_MAX) {
+    if !large || asked.is_some_and(|n| n <= most) {
         return;
     }
     let Ok(original) = std::ffi::CString::new(size) else {
         return;
     };
-    let cap = std::ffi::CString::new(LIST_MAX.to_string()).unwrap_or_default();
+    let cap = std::ffi::CString::new(most.to_string()).unwrap_or_default();
     // SAFETY: bash copies both strings; setting these runs bash's own checks for them.
     unsafe {
         if bash.variable(c"HISTFILESIZE").is_none() {

@@ -32,8 +32,25 @@ static IN_CHILD: AtomicBool = AtomicBool::new(false);
 /// Becomes the child: completes the line it inherited, reports, ends.
 pub(crate) fn run(bash: &Bash, pipe: c_int) -> ! {
     IN_CHILD.store(true, Ordering::Relaxed);
-    // SAFETY: this process has one thread and belongs to this function from here on. The calls are bash's own for
-    // becoming a subshell, in the order bash makes them.
+    // SAFETY: this process has one thread and belongs to this function from here on.
+    unsafe {
+        ANSWER_FD.store(become_subshell(bash, pipe), Ordering::Relaxed);
+        *bash.redisplay_function = Some(show_nothing);
+        if let Some(evaluate) = bash.parse_and_execute {
+            // Inside an evaluation of bash's, so that an error or `exit` in a completion function ends here.
+            evaluate(copied(bash, b"lle __complete"), c"lle".as_ptr(), EVAL_FLAGS);
+        }
+        libc::_exit(0)
+    }
+}
+
+/// Makes a child of the shell a subshell in a process group of its own, without the terminal; gives the descriptor that
+/// the pipe has from now on.
+///
+/// # Safety
+/// The process is a fresh child with one thread, and never returns into the parent's work.
+pub(crate) unsafe fn become_subshell(bash: &Bash, pipe: c_int) -> c_int {
+    // SAFETY: the caller's promise; the calls are bash's own for becoming a subshell, in the order bash makes them.
     unsafe {
         libc::setpgid(0, 0);
         let high = libc::fcntl(pipe, libc::F_DUPFD_CLOEXEC, HIGH_FD);
@@ -43,7 +60,6 @@ pub(crate) fn run(bash: &Bash, pipe: c_int) -> ! {
         } else {
             high
         };
-        ANSWER_FD.store(fd, Ordering::Relaxed);
         let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
         for fd in 0..3 {
             libc::dup2(null, fd);
@@ -64,12 +80,7 @@ pub(crate) fn run(bash: &Bash, pipe: c_int) -> ! {
             f();
         }
         set(bash.job_control, 0);
-        *bash.redisplay_function = Some(show_nothing);
-        if let Some(evaluate) = bash.parse_and_execute {
-            // Inside an evaluation of bash's, so that an error or `exit` in a completion function ends here.
-            evaluate(copied(bash, b"lle __complete"), c"lle".as_ptr(), EVAL_FLAGS);
-        }
-        libc::_exit(0)
+        fd
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: only folders that the effective user owns, by the rules of [`lle_core::paths`]; made 0700 when first used.
 
 use crate::symbols::Bash;
-use lle_core::paths::{Found, Values, folders, history_log, maint_folder};
+use lle_core::paths::{Found, Values, folders, history_index, history_log, maint_folder};
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -51,6 +51,12 @@ impl Places {
     /// The history log: one per machine, since a home may be shared.
     pub(crate) fn history(&self) -> Result<PathBuf, String> {
         self.state().map(|state| history_log(&state, &machine_id()))
+    }
+
+    /// The index of that log, which may not be there.
+    pub(crate) fn history_index(&self) -> Option<PathBuf> {
+        let cache = folders(&self.values, look).cache.ok()?;
+        Some(history_index(&cache, &machine_id()))
     }
 
     /// The worker's folder, likewise; not made here.

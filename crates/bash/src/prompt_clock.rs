@@ -12,6 +12,7 @@ use crate::abi::ShellVar;
 use crate::attribution::names::commands;
 use crate::attribution::ps1::substitutions;
 use crate::attribution::table::Name;
+use crate::prompt_command;
 use crate::prompt_text::Private;
 use crate::symbols::Bash;
 use crate::{attribution, clock};
@@ -59,13 +60,39 @@ unsafe extern "C-unwind" fn stamp_command(v: *mut ShellVar) -> *mut ShellVar {
 }
 
 unsafe extern "C-unwind" fn stamp_ps1(v: *mut ShellVar) -> *mut ShellVar {
+    if by_bash_itself() == Some(true) && prompt_command::is_due() {
+        let began = clock::now();
+        let _first = COMMAND_LOOKED_UP.compare_exchange(0, began, Ordering::Relaxed, Ordering::Relaxed);
+        attribution::command_goes_on(began);
+        // It may not come back, and may have set or unset the variable.
+        prompt_command::run();
+        return prompt_command::find_again(v);
+    }
     // The last look-up before the prompt is the one that expands it: PROMPT_COMMAND may read PS1 as well.
     let now = clock::now();
     PS1_LOOKED_UP.store(now, Ordering::Relaxed);
-    if by_bash_itself() != Some(false) {
-        attribution::ps1_looked_up(now);
+    if by_bash_itself() == Some(false) {
+        return v;
     }
-    v
+    let given = put_off(v);
+    // What putting parts off takes is none of PS1's.
+    attribution::ps1_looked_up(if given.is_some() { clock::now() } else { now });
+    given.unwrap_or(v)
+}
+
+/// What bash is to expand instead of PS1, if parts of it are put off.
+fn put_off(v: *mut ShellVar) -> Option<*mut ShellVar> {
+    if attribution::is_quiet() || by_bash_itself() != Some(true) {
+        return None;
+    }
+    // Bash runs, so nobody holds a borrow; and what is put off is never worth a panic.
+    let put_off = || {
+        attribution::quietly(|| {
+            // SAFETY: bash looks its variable up.
+            crate::lle::state().and_then(|lle| unsafe { lle.put_off(v) })
+        })
+    };
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(put_off)).unwrap_or_default()
 }
 
 /// Where bash counts the texts it is executing: `eval`, a sourced file, an entry of `PROMPT_COMMAND`.

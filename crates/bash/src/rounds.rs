@@ -10,11 +10,13 @@ use crate::drafts;
 use crate::file_size::as_error;
 use crate::lle::{Lle, state};
 use crate::prompt_clock;
+use crate::prompt_command;
 use crate::prompt_text::{Private, PromptText, Unseen};
 use crate::rules::{self, Expanded};
 use crate::shared_list;
 use crate::theme::Role;
 use lle_core::lever::{Cost, Lever};
+use lle_log::Disturbance;
 use lle_log::history::{Cursor, History};
 use lle_metrics::{PartKind, Parted};
 use std::ffi::OsStr;
@@ -29,7 +31,10 @@ const SHARED_MAX: usize = 200;
 
 /// What a prompt was spent on, until it is painted.
 struct Due {
-    of: Parted,
+    /// What is divided by its names; none if nothing is.
+    of: Option<Parted>,
+    /// What the configuration's own command took, before the line began; none of the first prompt.
+    configured_ns: Option<u64>,
     /// From the end of the command to the beginning of the line.
     before_ns: Option<u64>,
     /// When the line began, and when LLE had done what it does then.
@@ -81,7 +86,7 @@ impl Lle {
         let status = unsafe { *bash.last_status };
         let began = clock::now();
         let ps1 = attribution::quietly(|| bash.variable(c"PS1")).unwrap_or_default();
-        let divided = attribution::finish(began, ps1);
+        let divided = attribution::finish(began, self.expanded_ps1(ps1));
         let private = self.watch_prompt_text(ps1);
         if divided == Some(Parted::Prompt) {
             attribution::with_parts(|parts| parts.hide(private));
@@ -108,8 +113,9 @@ impl Lle {
         self.turn_levers();
         prompt_clock::hang(&bash);
         self.show_notices();
-        self.round.due = divided.map(|of| Due {
-            of,
+        self.round.due = Some(Due {
+            of: divided,
+            configured_ns: (!first).then(prompt_command::took_ns),
             before_ns: spent.prompt,
             began,
             history_ns,
@@ -154,11 +160,16 @@ impl Lle {
             ),
             ("paint", paint.map_or(0, |began| end.saturating_sub(began))),
         ];
-        let before_ns = match due.of {
+        let own_ns: u64 = own.iter().map(|(_, ns)| ns).sum();
+        if let Some(configured_ns) = due.configured_ns {
+            self.session.prompt_took(own_ns.saturating_add(configured_ns));
+        }
+        let Some(of) = due.of else { return };
+        let before_ns = match of {
             Parted::Start => Some(due.began.saturating_sub(self.session.loaded_at())),
             Parted::Prompt => due.before_ns,
         };
-        let Some(whole) = before_ns.map(|before| before + own.iter().map(|(_, ns)| ns).sum::<u64>()) else {
+        let Some(whole) = before_ns.map(|before| before + own_ns) else {
             return;
         };
         attribution::with_parts(|parts| {
@@ -166,7 +177,7 @@ impl Lle {
                 let row = parts.add(PartKind::Own, Name::of(name), ns, None, false);
                 parts.ran(row);
             }
-            self.session.divided(due.of, whole, parts);
+            self.session.divided(of, whole, parts);
         });
     }
 
@@ -188,6 +199,7 @@ impl Lle {
 
     fn first_prompt(&mut self) {
         let bash = self.bash;
+        crate::instead::end(&bash);
         let file = bash.variable(c"HISTFILE").filter(|f| !f.is_empty());
         self.session
             .open_history(file.map(|f| Path::new(OsStr::from_bytes(f))));
@@ -280,9 +292,12 @@ impl Lle {
         else {
             return;
         };
-        match history.refresh() {
-            Ok(false) => return,
-            Ok(true) => {}
+        let refreshed = history.refresh();
+        // One that an append came upon is told here, too.
+        let disturbed = history.take_disturbance().and_then(told);
+        match refreshed {
+            Ok(false) if disturbed.is_none() => return,
+            Ok(_) => {}
             Err(e) => {
                 self.session
                     .notice(format!("lusush: the history log cannot be read: {e}"));
@@ -290,17 +305,16 @@ impl Lle {
             }
         }
         let own = history.session();
-        let disturbed = history.take_disturbance();
         let new: Vec<_> = history
             .since(cursor, SHARED_MAX)
             .into_iter()
             .filter(|c| c.session != own)
             .collect();
-        if disturbed.is_some() {
-            self.session.notice(
-                "lusush: another program replaced or cut the history log; `lusush maint history check`"
-                    .into(),
-            );
+        if let Some(what) = disturbed {
+            let remedy = "the worker has a mirror of it: `lusush maint history restore`";
+            self.session.notice(format!(
+                "lusush: another program {what} the history log; {remedy}"
+            ));
         }
         if self.settings.share && !self.settings.private {
             shared_list::add(&self.bash, &new);
@@ -336,6 +350,7 @@ impl Lle {
             return;
         }
         self.prompt_clock.accepted(now);
+        prompt_command::accepted();
         self.session.line_accepted();
         if line.trim_ascii().is_empty() {
             self.session.line_dropped();
@@ -393,11 +408,23 @@ impl Lle {
     }
 }
 
+/// What another program did to the log, in a word; none if all is there again.
+fn told(disturbance: Disturbance) -> Option<&'static str> {
+    match disturbance {
+        Disturbance::Truncated { .. } => Some("cut"),
+        Disturbance::Replaced => Some("replaced"),
+        Disturbance::Removed => Some("removed"),
+        Disturbance::Lost => Some("took away"),
+        Disturbance::Restored => None,
+    }
+}
+
 /// The process ends by `exit(3)`: bash's own end, or a child's, whose session this is not.
 pub(crate) extern "C" fn at_exit() {
     if let Some(lle) = state()
         && lle.owner == std::process::id()
     {
+        lle.parts.stop();
         lle.session.end();
         lle.idle.wake.remove();
     }

@@ -6,8 +6,8 @@
 //! Invariant: a [`Bash`] exists only if every required symbol was found; optional ones are `Option`.
 
 use crate::abi::{
-    CommandFn, DisplayMatchesFn, Function, GetcFn, HistEntry, HookFn, KeymapEntry, PrepFn, QuoteFn, ShellVar,
-    VoidFn,
+    Builtin, CommandFn, DisplayMatchesFn, Function, GetcFn, HistEntry, HookFn, KeymapEntry, PrepFn, QuoteFn,
+    ShellVar, VoidFn,
 };
 use libc::{FILE, c_char, c_int, c_ulong, c_void};
 
@@ -161,6 +161,15 @@ optional {
     printed_except_trap c"the_printed_command_except_trap": *mut *mut c_char = "what a prompt spends its time on";
     array_reference c"array_reference": unsafe extern "C-unwind" fn(*mut c_void, i64) -> *mut c_char = "what a prompt spends its time on";
     line_number c"executing_line_number": unsafe extern "C-unwind" fn() -> c_int = "what a start spends its time on";
+    execute_text c"execute_variable_command": unsafe extern "C-unwind" fn(*const c_char, *const c_char) = "prompt.command";
+    executing c"executing": *mut c_int = "prompt.command";
+    source_level c"sourcelevel": *mut c_int = "how far a start has come";
+    builtin_address c"builtin_address_internal": unsafe extern "C-unwind" fn(*const c_char, c_int) -> *mut Builtin = "a start with the last good files";
+    decode_prompt c"decode_prompt_string": unsafe extern "C-unwind" fn(*mut c_char, c_int) -> *mut c_char = "parts of the prompt from a cache";
+    set_prompt c"rl_set_prompt": unsafe extern "C-unwind" fn(*const c_char) -> c_int = "parts of the prompt from a cache";
+    promptvars c"promptvars": *mut c_int = "parts of the prompt from a cache";
+    no_line_editing c"no_line_editing": *mut c_int = "parts of the prompt from a cache";
+    traces c"echo_command_at_execute": *mut c_int = "parts of the prompt from a cache";
     login_shell c"login_shell": *mut c_int = "lusush -l";
 }
 }

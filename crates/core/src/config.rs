@@ -12,6 +12,7 @@
 mod change;
 mod document;
 pub mod edit;
+mod force;
 mod found;
 mod given;
 mod key;
@@ -32,7 +33,7 @@ use serde::Serialize;
 
 pub use change::{Changed, Effect, effect};
 pub use given::{command_line, environment};
-pub use key::{Deprecated, Key, Kind, NAME_CHARS_MAX, Part, Value};
+pub use key::{COMMAND_BYTES_MAX, Deprecated, Key, Kind, NAME_CHARS_MAX, Part, Value};
 pub use keys::{KEYS, Name};
 pub use layer::{Layered, Origin, PROBLEMS_MAX, RawConfig};
 pub use migrate::{Change, Migration};
@@ -58,6 +59,8 @@ pub struct Catalogue {
     pub version: u32,
     /// How a file of each older format becomes one of the next; the last one leads to `version`.
     pub migrations: &'static [Migration],
+    /// The day it is, as `20261125`: keys whose day has come are gone. 0 if nobody knows it; then none is.
+    pub today: u32,
 }
 
 /// The keys of this release.
@@ -65,6 +68,7 @@ pub const CATALOGUE: Catalogue = Catalogue {
     keys: KEYS,
     version: FORMAT,
     migrations: &[],
+    today: 0,
 };
 
 /// A value in force.
@@ -110,6 +114,12 @@ pub struct Refused {
 }
 
 impl Catalogue {
+    /// The same on that day, given as `20261125`.
+    #[must_use]
+    pub const fn on(self, today: u32) -> Catalogue {
+        Catalogue { today, ..self }
+    }
+
     /// The names of the keys.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
         self.keys.iter().map(|key| key.name)
@@ -123,6 +133,17 @@ impl Catalogue {
     /// The known key that was probably meant.
     pub fn nearest(&self, name: &str) -> Option<&'static str> {
         nearest::nearest(name, self.names())
+    }
+
+    /// The row that a value of a row belongs to: of a key on its way out its successor's. None if it says nothing any more.
+    fn heir(&self, row: usize) -> Option<usize> {
+        let Some(deprecated) = self.keys.get(row)?.deprecated else {
+            return Some(row);
+        };
+        match deprecated.replacement {
+            Some(by) => self.find(by).map(|(row, _)| row),
+            None => (!deprecated.is_gone(self.today)).then_some(row),
+        }
     }
 
     /// The oldest format that is read.
@@ -257,6 +278,18 @@ impl Config {
     /// Every key with its value, in the order of the table.
     pub fn settings(&self) -> impl Iterator<Item = (&'static Key, &Setting)> {
         self.catalogue.keys.iter().zip(&self.settings)
+    }
+
+    /// Tells what it says from what others say, in sixteen hex digits: FNV-1a, 64 bits (Fowler, Noll, Vo 1991), of all it
+    /// prints.
+    pub fn mark(&self) -> String {
+        let mark = self
+            .print()
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
+        format!("{mark:016x}")
     }
 
     /// Whether it says the same as another, wherever it has that from.

@@ -19,7 +19,10 @@ pub mod desired;
 pub mod error;
 #[cfg(feature = "engine")]
 pub mod health;
+pub mod in_force;
 pub mod lever;
+#[cfg(feature = "engine")]
+pub mod list_file;
 #[cfg(feature = "engine")]
 pub mod mode;
 #[cfg(feature = "engine")]
@@ -30,9 +33,13 @@ pub mod plan;
 #[cfg(feature = "engine")]
 pub mod policy;
 pub mod quantity;
+#[cfg(feature = "engine")]
+pub mod recall;
 pub mod report;
 #[cfg(feature = "engine")]
 pub mod schedule;
+#[cfg(feature = "engine")]
+pub mod secret;
 #[cfg(feature = "engine")]
 pub mod series;
 pub mod severity;
@@ -41,6 +48,7 @@ pub mod shed;
 pub mod start;
 #[cfg(feature = "engine")]
 pub mod task;
+pub mod texts;
 pub mod theme;
 #[cfg(feature = "engine")]
 pub mod trial;

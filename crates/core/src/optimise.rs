@@ -245,6 +245,7 @@ mod tests {
             verdict,
             why: String::new(),
             kept: false,
+            config: None,
         };
         let check = |ended: Ended, now: i64, expect: bool| {
             let found = opportunities(&everything_is_slow(), &Levers::default(), &[ended], now);

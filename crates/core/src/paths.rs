@@ -147,6 +147,13 @@ pub fn history_log(state: &Path, machine_id: &str) -> PathBuf {
         .join(format!("{}.log", machine_name(machine_id)))
 }
 
+/// The index of that log below the cache folder: it may be deleted at any time.
+pub fn history_index(cache: &Path, machine_id: &str) -> PathBuf {
+    cache
+        .join("history")
+        .join(format!("{}.index", machine_name(machine_id)))
+}
+
 /// The worker's folder of this machine below the state folder, for the same reason as [`history_log`]'s: its lock,
 /// its log, and what it is told to leave alone.
 pub fn maint_folder(state: &Path, machine_id: &str) -> PathBuf {

@@ -15,6 +15,11 @@ use serde::{Deserialize, Serialize};
 /// Steps of one plan. A thousand idle sessions to trim are more than one plan.
 pub const STEPS_MAX: usize = 64;
 
+/// What looking at everything is called.
+pub const CHECK_HEALTH: &str = "check health";
+/// What fitting models is called, whatever program does it.
+pub const FIT_MODELS: &str = "fit models of the day and the week";
+
 /// One thing that is done to the world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -49,6 +54,8 @@ pub enum Action {
         /// The value; none is the default.
         value: Option<String>,
     },
+    /// Brings what the configuration's files say into force, if it is sound and new.
+    SyncConfig,
     /// Lets sessions compare a value of a lever with the one in force.
     OpenTrial {
         /// The trial's number.
@@ -67,6 +74,13 @@ pub enum Action {
         /// The trial's number.
         trial: u64,
     },
+    /// Puts a version of the configuration in force again, if the one that is to go still is.
+    UseConfig {
+        /// The version to go back to.
+        version: u64,
+        /// The version that is to go.
+        instead_of: u64,
+    },
     /// Runs a program as a job.
     RunCommand {
         /// The program and its arguments.
@@ -78,6 +92,11 @@ pub enum Action {
     RunOwn {
         /// The words.
         words: Vec<String>,
+    },
+    /// Runs the job that fits models of the day and the week to the samples: it writes a cache and changes nothing else.
+    FitModels {
+        /// The program and its arguments: this one's own.
+        command: Vec<String>,
     },
     /// Calls what the program that embeds the engine registered for the plan's task.
     CallHost {
@@ -106,6 +125,11 @@ impl Action {
         )
     }
 
+    /// Whether it only looks, and leaves nothing behind that matters.
+    pub const fn measures(&self) -> bool {
+        matches!(self, Action::CheckHealth | Action::FitModels { .. })
+    }
+
     /// Whether the world answers later, so that the step waits.
     pub const fn waits(&self) -> bool {
         matches!(
@@ -113,6 +137,7 @@ impl Action {
             Action::TrimSession { .. }
                 | Action::RunCommand { .. }
                 | Action::RunOwn { .. }
+                | Action::FitModels { .. }
                 | Action::CallHost { .. }
         )
     }
@@ -125,7 +150,7 @@ impl Action {
     /// What it does, in a few words.
     pub fn about(&self) -> String {
         match self {
-            Action::CheckHealth => "check health".into(),
+            Action::CheckHealth => CHECK_HEALTH.into(),
             Action::TrimSession { session, .. } => format!("trim session {session:016x}"),
             Action::OpenSegment { log, segment } => format!("continue {} in segment {segment}", log.name()),
             Action::RemoveSegmentsBelow { log, segment } => {
@@ -135,11 +160,16 @@ impl Action {
                 name,
                 value: Some(value),
             } => format!("use {name} = {value}"),
+            Action::SyncConfig => "bring the configuration into force".into(),
             Action::OpenTrial { lever, value, .. } => format!("try {lever} = {value}"),
             Action::WithdrawTrial { trial } => format!("withdraw trial {trial}"),
+            Action::UseConfig { version, instead_of } => {
+                format!("use config version {version} instead of {instead_of}")
+            }
             Action::UseSetting { name, value: None } => format!("use the default of {name}"),
             Action::RunCommand { command, .. } => format!("run {}", command.join(" ")),
             Action::RunOwn { words } => format!("run lusush {}", words.join(" ")),
+            Action::FitModels { .. } => FIT_MODELS.into(),
             Action::CallHost { task } => format!("call the host's {task}"),
         }
     }

@@ -19,6 +19,8 @@
 pub mod blame;
 pub mod detect;
 pub mod forecast;
+pub mod model;
+pub mod noticed;
 mod period;
 mod predict;
 mod profile;
@@ -32,7 +34,7 @@ mod tests;
 mod trend;
 pub mod watch;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What kind of unusual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -67,7 +69,7 @@ impl Anomaly {
 }
 
 /// A moment at which the level changed.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Changepoint {
     /// The first point of the new level, most likely; nanoseconds on the clock of the series.
     pub at_ns: i64,

@@ -11,6 +11,8 @@
 //! Invariants: a failure counts against the content that failed, so any edit is tried; there is always an
 //! answer, at worst to read no start-up file at all.
 
+pub mod trace;
+
 /// Names the content of a set of start-up files.
 pub type Version = u64;
 
@@ -170,9 +172,9 @@ pub fn decide(
     }
 }
 
-/// Says what was decided, if there is anything to say: what happened to `files` (such as `~/.bashrc`), when, and
-/// what to do. Lines fit 80 columns.
-pub fn message(decision: &Decision, files: &str, now_ns: i64) -> Option<String> {
+/// Says what was decided, if there is anything to say: what happened to `files` (such as `~/.bashrc`), when, what is
+/// known of it (`known`: lines, each with its end), and what to do. Lines fit 80 columns if those of `known` do.
+pub fn message(decision: &Decision, files: &str, known: &str, now_ns: i64) -> Option<String> {
     let (failure, began_ns) = decision.because?;
     let ago = ago(now_ns.saturating_sub(began_ns));
     let mut text = format!("lusush: the start with {files}, {ago} ago, failed:\n");
@@ -181,6 +183,7 @@ pub fn message(decision: &Decision, files: &str, now_ns: i64) -> Option<String> 
         Failure::Hangs => "        it still has no prompt.\n",
         Failure::Became => "        the shell became another program before its first prompt.\n",
     });
+    text.push_str(known);
     text.push_str(match decision.use_ {
         Use::Current => return None,
         Use::LastGood => "        This shell uses the last version that reached a prompt.\n",
@@ -339,8 +342,8 @@ mod tests {
     fn the_message_says_what_when_and_what_to_do_in_eighty_columns() {
         let check = |failed: char, good, expect: &str| {
             let decision = decide(&starts(&[(Some(NEW), failed)]), NEW, good, false, NOW);
-            let text =
-                message(&decision, "~/.bash_profile and ~/.bashrc", NOW).expect("there is something to say");
+            let text = message(&decision, "~/.bash_profile and ~/.bashrc", "", NOW)
+                .expect("there is something to say");
             assert!(text.lines().all(|line| line.len() <= 80), "{text}");
             assert!(text.contains(expect), "{text}");
             assert!(
@@ -354,7 +357,7 @@ mod tests {
         check('e', Some(OLD), "became another program");
         check('e', Some(OLD), "the last version that reached a prompt");
         assert_eq!(
-            message(&decide(&[], NEW, None, false, NOW), "~/.bashrc", NOW),
+            message(&decide(&[], NEW, None, false, NOW), "~/.bashrc", "", NOW),
             None
         );
     }

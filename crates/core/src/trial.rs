@@ -4,15 +4,20 @@
 //! time, in which somebody typed, so neither a suspended laptop nor a quiet night confirms anything. With too little
 //! evidence by then it is inconclusive, and what happens is what was agreed on when it was opened.
 //!
-//! There are two designs: before and after, for a change that everybody has at once, and [`paired`], for a lever that
-//! sessions can turn back and forth.
+//! There are three designs: before and after in one metric, for a change that everybody has at once; [`configured`], before
+//! and after in all that a changed configuration can move; and [`paired`], for a lever that sessions can turn back and
+//! forth.
 //!
 //! Invariant: a trial ends exactly once, and only by evidence, its deadline, or somebody's word.
 
+pub mod configured;
+pub mod measure;
 pub mod paired;
+pub mod usual;
 
 use serde::{Deserialize, Serialize};
 
+use self::configured::{Configured, Difference};
 use self::paired::{Estimate, Paired};
 use crate::plan::Action;
 
@@ -101,6 +106,9 @@ pub struct Trial {
     /// Two values that are compared side by side; without it, before is compared with after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paired: Option<Paired>,
+    /// A configuration that is compared with the one before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configured: Option<Box<Configured>>,
 }
 
 /// A trial that is over.
@@ -126,6 +134,25 @@ pub struct Ended {
     pub why: String,
     /// The change is in force now.
     pub kept: bool,
+    /// The configuration that was tried, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<ConfigEnded>,
+}
+
+/// What is remembered of a configuration that was on trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConfigEnded {
+    /// The version.
+    pub version: u64,
+    /// The one before.
+    pub earlier: u64,
+    /// Keys whose value was another one.
+    pub keys: Vec<String>,
+    /// The version before is in force again by us.
+    #[serde(default)]
+    pub taken_back: bool,
+    /// What was slower, by name, and by how much; none if nothing was.
+    pub slower: Option<(String, Difference)>,
 }
 
 /// What a trial came to.
@@ -221,6 +248,7 @@ mod tests {
             active_ns: 0,
             otherwise,
             paired: None,
+            configured: None,
         }
     }
 

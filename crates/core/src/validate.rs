@@ -12,6 +12,7 @@
 
 mod budgets;
 pub mod evidence;
+pub mod gains;
 pub mod success;
 pub mod systems;
 

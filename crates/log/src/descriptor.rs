@@ -78,9 +78,24 @@ impl Descriptor {
         Ref::filter_map(self.file.borrow(), Option::as_ref).map_err(|_| io::ErrorKind::NotFound.into())
     }
 
+    /// Whether the name still leads to the file that was opened, as far as the system tells.
+    pub(crate) fn is_named(&self) -> bool {
+        match std::fs::metadata(&self.path) {
+            Ok(found) => Identity::of(&found) == self.identity,
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
+    }
+
     /// Returns how long the file is, in bytes.
     pub(crate) fn length(&self) -> io::Result<u64> {
         Ok(self.file()?.metadata()?.len())
+    }
+
+    /// Returns how long the file is that was opened, whatever has its name now; none if the descriptor was taken.
+    pub(crate) fn opened_length(&self) -> Option<u64> {
+        let file = self.file.borrow();
+        let found = file.as_ref()?.metadata().ok()?;
+        (Identity::of(&found) == self.identity).then(|| found.len())
     }
 
     /// Reads up to `into.len()` bytes at `offset`.

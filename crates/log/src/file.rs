@@ -102,6 +102,9 @@ pub enum Disturbance {
     },
     /// The name now belongs to another log, which is used from now on.
     Replaced,
+    /// The name belongs to a log that begins as this one did when it was opened and is no shorter: somebody put back
+    /// what was lost, or wrote it anew with more in it. It is used from now on.
+    Restored,
     /// The name was gone. A new, empty log has it now: whoever deletes a history means it.
     Removed,
     /// The name belongs to something that is no log, or cannot be made again. Appends still go to the old,
@@ -116,6 +119,10 @@ pub(crate) struct LogFile {
     kind: LogKind,
     /// What this session writes if it has to begin the log anew.
     header: FileHeader,
+    /// How the file began when it was opened: what tells a log that was put back from another log.
+    born: FileHeader,
+    /// How the file begins that has the name now.
+    beginning: FileHeader,
     /// Where records start: after the header, or at once if the header is damaged.
     floor: u64,
     end: u64,
@@ -171,6 +178,8 @@ impl LogFile {
         }
         let floor = recognise(&descriptor, path, kind, end)?;
         let log = Self {
+            born: beginning_of(&descriptor),
+            beginning: beginning_of(&descriptor),
             descriptor,
             path: path.to_owned(),
             kind,
@@ -188,6 +197,10 @@ impl LogFile {
 
     pub(crate) fn descriptor(&self) -> &Descriptor {
         &self.descriptor
+    }
+
+    pub(crate) fn beginning(&self) -> &FileHeader {
+        &self.beginning
     }
 
     pub(crate) fn floor(&self) -> u64 {
@@ -225,8 +238,8 @@ impl LogFile {
         self.sequence += 1;
         self.record.clear();
         frame::encode(&mut self.record, kind, self.sequence, self.session, now_ns, fill);
-        if self.descriptor.file().is_err() {
-            // The descriptor was taken, and the name is gone or another file's.
+        if self.descriptor.file().is_err() || !self.descriptor.is_named() {
+            // The name is gone or another file's: what is written into the old one would be read by nobody.
             self.refresh()?;
         }
         let written = self
@@ -265,6 +278,7 @@ impl LogFile {
         if length == 0 {
             self.end = begin_anew(&self.descriptor, &self.header)?;
             self.floor = FILE_HEADER_BYTES as u64;
+            self.beginning = self.header;
         }
         Ok(changed)
     }
@@ -292,9 +306,18 @@ impl LogFile {
             self.disturbance = Some(Disturbance::Lost);
             return false;
         };
+        self.beginning = beginning_of(&descriptor);
+        let restored = disturbance == Disturbance::Replaced && end >= self.end && self.beginning == self.born;
+        if disturbance == Disturbance::Removed {
+            self.born = self.beginning;
+        }
         (self.descriptor, self.floor, self.end) = (descriptor, floor, end);
         self.invalidate();
-        self.disturbance = Some(disturbance);
+        self.disturbance = Some(if restored {
+            Disturbance::Restored
+        } else {
+            disturbance
+        });
         true
     }
 
@@ -401,6 +424,14 @@ impl Drop for Draft {
         // What is left is a stray file that nobody reads.
         let _ = std::fs::remove_file(&self.0);
     }
+}
+
+/// The first bytes of a file, zeros where it is shorter.
+fn beginning_of(descriptor: &Descriptor) -> FileHeader {
+    let mut header = [0; FILE_HEADER_BYTES];
+    // What cannot be read is like nothing else.
+    let _shorter = descriptor.read_at(&mut header, 0);
+    header
 }
 
 /// Says where the records of the file start, if it is a log of this kind.

@@ -12,10 +12,11 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
+use crate::descriptor::Descriptor;
 use crate::event::Event;
 use crate::file::LogFile;
 use crate::frame::{FRAME_BYTES, PAYLOAD_BYTES_MAX};
-use crate::header::LogKind;
+use crate::header::{FileHeader, LogKind};
 use crate::import::{self, Import};
 pub use crate::join::{Command, Commands};
 use crate::join::{LooseEnds, join};
@@ -331,6 +332,30 @@ impl History {
             self.log.invalidate();
         }
         Ok(records.len())
+    }
+
+    /// How the log began when it was opened: what an index of it begins with, too.
+    pub(crate) fn beginning(&self) -> &FileHeader {
+        self.log.beginning()
+    }
+
+    /// The log, for whoever walks it.
+    pub(crate) fn descriptor(&self) -> &Descriptor {
+        self.log.descriptor()
+    }
+
+    /// Where its records start.
+    pub(crate) fn floor(&self) -> u64 {
+        self.log.floor()
+    }
+
+    /// Overwrites the records at these offsets, whose payloads have these lengths.
+    pub(crate) fn overwrite(&mut self, records: &[(u64, u32)]) -> io::Result<()> {
+        for &(at, payload_bytes) in records {
+            self.log.redact_at(at, payload_bytes)?;
+        }
+        self.log.invalidate();
+        Ok(())
     }
 
     /// Says which log this is and how long: equal values mean equal contents.

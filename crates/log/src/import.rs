@@ -72,7 +72,7 @@ fn open(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// Those of `each`.
-fn entries(
+pub(crate) fn entries(
     mut history: impl BufRead,
     entry_bytes_max: usize,
     mut each: impl FnMut(i64, &[u8]) -> io::Result<()>,

@@ -3,9 +3,14 @@
 //! A search walks backward through the log and remembers where it stands. What did not match a shorter text
 //! cannot match a longer one that extends it, so each further key goes on where the last one stopped, and
 //! the whole log is read at most once a line. Nothing is allocated once the buffers have grown.
+//!
+//! With an index ([`crate::index`]) it passes over what cannot match. What it finds is the same.
+
+use std::path::PathBuf;
 
 use crate::event::{IMPORTED, STARTED, command_of};
 use crate::history::History;
+use crate::index::{Finder, Groups, Next, Region};
 use crate::walk::{Back, Place};
 use crate::window::{WINDOW_BYTES, Window};
 
@@ -26,7 +31,7 @@ pub struct SubstringSearch(Search);
 impl PrefixSearch {
     /// Makes a search that has found nothing yet; 72 KiB from its first use on.
     pub fn new() -> Self {
-        Self(Search::new(|command, typed| command.starts_with(typed)))
+        Self(Search::new(|command, typed| command.starts_with(typed), true))
     }
 
     /// Returns the newest command of `history` that starts with `prefix` and is longer, if one was found yet.
@@ -35,6 +40,11 @@ impl PrefixSearch {
     /// another call may find more.
     pub fn find(&mut self, history: &History, prefix: &[u8]) -> Option<&[u8]> {
         self.0.find(history, prefix)
+    }
+
+    /// Sets where the index of the log is, if it has one.
+    pub fn set_index(&mut self, index: Option<PathBuf>) {
+        self.0.finder = index.map(Finder::new);
     }
 
     /// Sets how many bytes of log one call looks at, at least one record.
@@ -57,7 +67,7 @@ impl Default for PrefixSearch {
 impl SubstringSearch {
     /// Makes a search that has found nothing yet; 72 KiB from its first use on.
     pub fn new() -> Self {
-        Self(Search::new(contains))
+        Self(Search::new(contains, false))
     }
 
     /// Returns the newest command of `history` that contains `text` and is longer, if one was found yet.
@@ -65,6 +75,11 @@ impl SubstringSearch {
     /// Bounded as [`PrefixSearch::find`].
     pub fn find(&mut self, history: &History, text: &[u8]) -> Option<&[u8]> {
         self.0.find(history, text)
+    }
+
+    /// Sets where the index of the log is, if it has one.
+    pub fn set_index(&mut self, index: Option<PathBuf>) {
+        self.0.finder = index.map(Finder::new);
     }
 
     /// True if calling again with the same text can find nothing more.
@@ -79,7 +94,7 @@ impl Default for SubstringSearch {
     }
 }
 
-fn contains(command: &[u8], typed: &[u8]) -> bool {
+pub(crate) fn contains(command: &[u8], typed: &[u8]) -> bool {
     let Some((&first, rest)) = typed.split_first() else {
         return true;
     };
@@ -111,15 +126,25 @@ struct Search {
     found: Vec<u8>,
     state: State,
     place: Place,
+    /// Where what is being walked ends, and from where on downward the index is asked next.
+    until: u64,
+    below: u64,
+    finder: Option<Finder>,
+    /// A command matches only where it begins.
+    begins: bool,
     bytes_per_call: u64,
     /// The log as it was when the search began: its generation and its end.
     log: (u32, u64),
 }
 
 impl Search {
-    fn new(matches: fn(&[u8], &[u8]) -> bool) -> Self {
+    fn new(matches: fn(&[u8], &[u8]) -> bool, begins: bool) -> Self {
         Self {
             matches,
+            until: u64::MAX,
+            below: 0,
+            finder: None,
+            begins,
             window: Window::new(),
             typed: Vec::new(),
             found: Vec::new(),
@@ -148,6 +173,7 @@ impl Search {
             }
             self.log = log;
             self.place = Place::before(log.1);
+            (self.until, self.below) = (u64::MAX, log.1);
             self.state = if typed.is_empty() {
                 State::Absent
             } else {
@@ -155,6 +181,11 @@ impl Search {
             };
         } else if self.state == State::Found && !self.fits(typed, &self.found) {
             self.state = State::Searching;
+        }
+        if typed != self.typed
+            && let Some(finder) = &mut self.finder
+        {
+            finder.forget();
         }
         self.typed.clear();
         self.typed.reserve(TEXT_BYTES.max(typed.len()));
@@ -166,14 +197,51 @@ impl Search {
     }
 
     fn search(&mut self, history: &History) {
-        let stop = self.place.offset().saturating_sub(self.bytes_per_call.max(1));
+        if let Some(finder) = &mut self.finder {
+            finder.open(history.beginning());
+        }
+        self.walk(history);
+        if let Some(finder) = &mut self.finder {
+            finder.close();
+        }
+    }
+
+    fn walk(&mut self, history: &History) {
+        let mut budget = self.bytes_per_call.max(1);
+        let groups = Groups::of(&self.typed, self.begins);
         let (typed, matches) = (&self.typed[..], self.matches);
         let wanted = |kind: u8, payload: &[u8]| {
             (kind == STARTED || kind == IMPORTED)
                 && command_of(kind, payload)
                     .is_some_and(|command| command.len() > typed.len() && matches(command, typed))
         };
-        while self.place.offset() > stop {
+        while budget > 0 {
+            let offset = self.place.offset();
+            if offset <= self.until {
+                let next = match &mut self.finder {
+                    Some(finder) => finder.before(&groups, &mut self.below, offset, &mut budget),
+                    None if self.until == u64::MAX => Next::Region(Region {
+                        end: offset,
+                        start: 0,
+                    }),
+                    None => Next::Nothing,
+                };
+                match next {
+                    Next::Region(region) => {
+                        // Where the walk stands already, it may stand in the middle of damage.
+                        if region.end < offset {
+                            self.place = Place::before(region.end);
+                        }
+                        self.until = region.start;
+                    }
+                    Next::Later => return,
+                    Next::Nothing => {
+                        self.state = State::Absent;
+                        return;
+                    }
+                }
+            }
+            let before = self.place.offset();
             match history.step_back(&mut self.window, &mut self.place, FRAME_BYTES_MAX, wanted) {
                 Back::Passed => {}
                 Back::Start => {
@@ -182,16 +250,16 @@ impl Search {
                 }
                 Back::Record(record) if record.redacted => {}
                 Back::Record(record) => {
-                    let Some(command) = command_of(record.header.kind, record.payload) else {
-                        continue;
-                    };
-                    self.found.clear();
-                    self.found.reserve(TEXT_BYTES.max(command.len()));
-                    self.found.extend_from_slice(command);
-                    self.state = State::Found;
-                    return;
+                    if let Some(command) = command_of(record.header.kind, record.payload) {
+                        self.found.clear();
+                        self.found.reserve(TEXT_BYTES.max(command.len()));
+                        self.found.extend_from_slice(command);
+                        self.state = State::Found;
+                        return;
+                    }
                 }
             }
+            budget = budget.saturating_sub(before - self.place.offset());
         }
     }
 }

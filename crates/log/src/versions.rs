@@ -24,8 +24,8 @@ use crate::records::{self, Entry, ReadError, TooLong};
 pub const VERSIONS_MAX: usize = 200;
 /// Bytes of the log beyond which the oldest versions go.
 pub const LOG_BYTES_MAX: usize = 4 << 20;
-/// Bytes of a file's or a tool's name; what is longer is cut.
-const NAME_BYTES_MAX: usize = 64;
+/// Bytes of a file's or a tool's name; what is longer is cut. One byte says how many there are.
+pub const NAME_BYTES_MAX: usize = 255;
 
 const VERSION: u8 = 1;
 const VERDICT: u8 = 2;
@@ -289,9 +289,31 @@ impl<'a> Versions<'a> {
             }
             kept.push(version);
         }
+        kept.reverse();
+        self.written(&kept)
+    }
+
+    /// The log without the files that have been let be longest, if it is of more than `files_max`.
+    pub fn of_fewer_files(&self, files_max: usize) -> Option<Vec<u8>> {
+        let mut newest: Vec<&Version<'a>> = Vec::new();
+        for version in &self.versions {
+            newest.retain(|other| other.file != version.file);
+            newest.push(version);
+        }
+        let gone = newest.len().checked_sub(files_max).filter(|gone| *gone > 0)?;
+        let gone: Vec<&str> = newest[..gone].iter().map(|version| version.file).collect();
+        let kept = self
+            .versions
+            .iter()
+            .filter(|version| !gone.contains(&version.file));
+        self.written(&kept.collect::<Vec<_>>())
+    }
+
+    /// A log of these versions, the oldest first.
+    fn written(&self, kept: &[&Version<'a>]) -> Option<Vec<u8>> {
         let mut out = Vec::new();
         let mut number = self.next_number();
-        for version in kept.iter().rev() {
+        for version in kept {
             encode(&mut out, version).ok()?;
             if let Some(verdict) = version.verdict {
                 encode_verdict(&mut out, number, version.time_ns, version.number, verdict).ok()?;
@@ -369,6 +391,35 @@ mod tests {
             prop_assert!(after.versions.len() <= versions_max.div_ceil(2) + 2);
             prop_assert!(after.versions.iter().all(|version| before.versions.contains(version)));
         }
+    }
+
+    #[test]
+    fn files_that_were_let_be_longest_go() {
+        let mut bytes = Vec::new();
+        for (number, file) in (1..).zip(["a", "b", "a", "c"]) {
+            encode(
+                &mut bytes,
+                &Version {
+                    file,
+                    ..version(number, b"x")
+                },
+            )
+            .unwrap();
+        }
+        let files = |bytes: &[u8]| -> Vec<String> {
+            read(bytes)
+                .unwrap()
+                .versions
+                .iter()
+                .map(|version| version.file.to_owned())
+                .collect()
+        };
+        assert_eq!(read(&bytes).unwrap().of_fewer_files(3), None);
+        assert_eq!(
+            files(&read(&bytes).unwrap().of_fewer_files(2).unwrap()),
+            ["a", "a", "c"]
+        );
+        assert_eq!(files(&read(&bytes).unwrap().of_fewer_files(1).unwrap()), ["c"]);
     }
 
     #[test]

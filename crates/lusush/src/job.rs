@@ -1,4 +1,5 @@
-//! `lusush job command -- PROGRAM …`: supervises a program for the worker.
+//! `lusush job command -- PROGRAM …`: supervises a program for the worker. `lusush job models METRICS OUT`: makes models
+//! of the samples, supervised by the former.
 //!
 //! The worker holds the other end of standard input. When that closes, however the worker ended, the program and
 //! everything it started in its group are killed, this supervisor among them.
@@ -6,6 +7,7 @@
 use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -21,6 +23,11 @@ const SIGNAL: i32 = 128;
 /// Runs `lusush job` with the arguments that follow it.
 pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     let usage = || Failure::new("usage: lusush job command -- PROGRAM [ARGUMENT …]").code(2);
+    if let [kind, metrics, out] = arguments
+        && kind == "models"
+    {
+        return models(metrics.as_ref(), out.as_ref());
+    }
     let [kind, dashes, program, rest @ ..] = arguments else {
         return Err(usage());
     };
@@ -64,4 +71,17 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         .code()
         .unwrap_or_else(|| SIGNAL + status.signal().unwrap_or(0));
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)))
+}
+
+/// Makes models of the samples; what it says last stands in the task's statistics.
+fn models(metrics: &Path, out: &Path) -> Result<ExitCode, Failure> {
+    // Nobody waits for it, and somebody may be typing.
+    let _as_it_is = rustix::process::nice(19);
+    let made = lle_maintenance::models::make(metrics, out, lle_maintenance::real::now().wall_ns)
+        .map_err(|error| Failure::new("no models were made").because(error))?;
+    println!(
+        "{} of {} series have a model, {} one that says more than the last value",
+        made.fitted, made.series, made.of_use
+    );
+    Ok(ExitCode::SUCCESS)
 }

@@ -21,7 +21,7 @@ use std::process::{Command, ExitCode};
 use crate::failure::Failure;
 use crate::launch_args::{self, Interactive, Request};
 use crate::launch_script::{self, Script, Source};
-use crate::{install, paths, start};
+use crate::{install, launch_config, paths, start, start_file};
 
 /// Exit status of a shell that could not be run, as shells have it.
 const NOT_FOUND: u8 = 127;
@@ -130,6 +130,7 @@ impl Bash {
             let command = launch_script::prompt_command(&library, former.as_deref());
             return self.exec(login, &asked.all, Some(OsString::from_vec(command)));
         }
+        launch_config::catch_up();
         let files = files(asked, terminal, self);
         let script = |descriptor| {
             Script {
@@ -137,6 +138,8 @@ impl Bash {
                 library: &library,
                 login: asked.login,
                 start_dir: files.start_dir.as_deref(),
+                inputrc: files.inputrc.as_deref(),
+                instead: &files.instead,
                 sources: &files.sources,
             }
             .text()
@@ -179,8 +182,8 @@ fn files(asked: &Interactive, terminal: bool, bash: &Bash) -> start::Files {
     let profile = || Source::At("/etc/profile".into());
     let unguarded = |sources| start::Files {
         sources,
-        start_dir: None,
-        message: None,
+        inputrc: asked.safe.then(|| start_file::NOTHING.into()),
+        ..start::Files::default()
     };
     match (asked.login, &asked.rcfile) {
         (true, _) if asked.noprofile => unguarded(Vec::new()),

@@ -27,6 +27,10 @@ pub(crate) struct Script<'a> {
     pub(crate) login: bool,
     /// Where to say that a prompt was reached.
     pub(crate) start_dir: Option<&'a Path>,
+    /// What readline reads in place of the user's own file, if anything.
+    pub(crate) inputrc: Option<&'a Path>,
+    /// Files that other start-up files read, and what is read instead.
+    pub(crate) instead: &'a [(PathBuf, PathBuf)],
     /// What to read, in order.
     pub(crate) sources: &'a [Source],
 }
@@ -49,6 +53,13 @@ impl Script<'_> {
             out.extend_from_slice(b" || ");
             unguard(&mut out, dir);
         }
+        for (from, to) in self.instead {
+            out.extend_from_slice(b"lle instead ");
+            quote(&mut out, from.as_os_str());
+            out.push(b' ');
+            quote(&mut out, to.as_os_str());
+            out.push(b'\n');
+        }
         if self.login {
             out.extend_from_slice(b"lle login && shopt -s login_shell\n");
         }
@@ -59,6 +70,12 @@ impl Script<'_> {
             unguard(&mut out, dir);
         }
         out.extend_from_slice(b"fi\n");
+        if let Some(inputrc) = self.inputrc {
+            // Readline reads it when it is first used, which is here: no variable has to stay.
+            out.extend_from_slice(b"INPUTRC=");
+            quote(&mut out, inputrc.as_os_str());
+            out.extend_from_slice(b" bind -l >/dev/null 2>&1\n");
+        }
         for source in self.sources {
             let mut file = Vec::new();
             match source {
@@ -139,6 +156,8 @@ mod tests {
             library,
             login,
             start_dir,
+            inputrc: None,
+            instead: &[],
             sources,
         };
         String::from_utf8(script.text()).unwrap()
@@ -171,6 +190,30 @@ mod tests {
         printf '%s\n' 'lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.' >&2
         fi
         if [ -r '/etc/profile' ]; then . '/etc/profile'; fi
+        eval 'if type lle; then lle ready; fi >/dev/null 2>&1' "; case $? in 0) ;; *) (exit $?) ;; esac"
+        "#);
+    }
+
+    #[test]
+    fn the_script_of_a_start_with_what_last_worked() {
+        let script = Script {
+            descriptor: 3,
+            library: Path::new("/l.so"),
+            login: false,
+            start_dir: None,
+            inputrc: Some(Path::new("/s/good/inputrc")),
+            instead: &[("/h/it's".into(), "/s/good/sourced-1".into())],
+            sources: &[Source::At("/s/good/bashrc".into())],
+        };
+        insta::assert_snapshot!(String::from_utf8(script.text()).unwrap(), @r#"
+        exec 3<&-
+        if enable -f '/l.so' lle maint; then :
+        lle instead '/h/it'\''s' '/s/good/sourced-1'
+        else
+        printf '%s\n' 'lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.' >&2
+        fi
+        INPUTRC='/s/good/inputrc' bind -l >/dev/null 2>&1
+        if [ -r '/s/good/bashrc' ]; then . '/s/good/bashrc'; fi
         eval 'if type lle; then lle ready; fi >/dev/null 2>&1' "; case $? in 0) ;; *) (exit $?) ;; esac"
         "#);
     }

@@ -11,12 +11,16 @@ mod install_unit;
 mod job;
 mod launch;
 mod launch_args;
+mod launch_config;
 mod launch_script;
 mod maint;
 mod manual;
 mod paths;
 mod start;
+mod start_file;
 mod start_record;
+mod start_story;
+mod start_versions;
 mod text;
 
 use std::ffi::OsString;

@@ -9,6 +9,7 @@ mod config;
 pub(crate) mod history;
 mod optimise;
 mod predict;
+mod rc;
 mod render;
 pub(crate) mod session;
 mod show;
@@ -38,7 +39,7 @@ pub(crate) struct Maint {
 
 /// Writes JSON instead
 #[derive(Clone, Copy, Debug, Args)]
-struct Json {
+pub(crate) struct Json {
     /// Writes JSON instead
     #[arg(long)]
     json: bool,
@@ -148,10 +149,15 @@ enum Verb {
     Anomalies(Json),
     /// Says of each row of a series how unusual it is, by the detectors that watch this shell
     Analyze(analyze::Analyze),
-    /// Shows, checks and changes what is configured; sessions do not go by it yet
+    /// Shows, checks and changes what is configured, and says which session goes by what
     Config {
         #[command(subcommand)]
         verb: config::ConfigVerb,
+    },
+    /// Shows every state of your start-up files, and brings one back
+    Rc {
+        #[command(subcommand)]
+        verb: rc::RcVerb,
     },
     /// Saves the home, and brings it back: snapshots that restic reads, too
     Backup {
@@ -161,7 +167,7 @@ enum Verb {
     /// Looks after the history log
     History {
         #[command(subcommand)]
-        verb: HistoryVerb,
+        verb: history::verbs::HistoryVerb,
     },
     /// Runs the worker in the foreground
     Worker(worker::Worker),
@@ -246,12 +252,6 @@ enum AuditVerb {
     Verify(Json),
 }
 
-#[derive(Debug, Subcommand)]
-enum HistoryVerb {
-    /// Reads the whole log and says what is in it and what is damaged
-    Check(Json),
-}
-
 /// Runs `lusush maint` with the arguments that follow it.
 pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     let parsed = match answer::parse::<Maint>("lusush maint", arguments) {
@@ -262,11 +262,10 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         None => answer::text(&Maint::command().render_help().to_string()),
         Some(Verb::Status(Json { json })) => show_status(json),
         Some(Verb::Why { of, session, json }) => show_why(of, session.as_deref(), json.json),
-        Some(Verb::History {
-            verb: HistoryVerb::Check(Json { json }),
-        }) => check_history(json),
+        Some(Verb::History { verb }) => history::verbs::run(verb),
         Some(Verb::Analyze(asked)) => analyze::run(&asked),
         Some(Verb::Config { verb }) => config::run(verb),
+        Some(Verb::Rc { verb }) => rc::run(verb),
         Some(Verb::Backup { verb }) => backup::run(verb, &arguments[1..]),
         Some(Verb::Worker(asked)) => worker::run(&asked),
         Some(Verb::Optimize(asked)) if asked.advise => show::advice(asked.json.json),
@@ -323,6 +322,7 @@ impl Verb {
             | Verb::Analyze(_)
             | Verb::Backup { .. }
             | Verb::Config { .. }
+            | Verb::Rc { .. }
             | Verb::Worker(_) => (Request::Version, false),
         }
     }
@@ -396,24 +396,5 @@ fn show_why(of: why::Subject, session: Option<&str>, json: bool) -> Result<ExitC
         answer::json(&answer)
     } else {
         answer::text(&why::render::text(&answer, Ink::of_stdout()))
-    }
-}
-
-fn check_history(json: bool) -> Result<ExitCode, Failure> {
-    let failed = || Failure::new("cannot check the history log");
-    let state = paths::folders()
-        .state
-        .map_err(|refusal| failed().because(refusal))?;
-    let checked = history::check(&history::log_in(&state)).map_err(|error| {
-        let hint = match error {
-            history::CheckError::None { .. } => "the first session makes it: run `lusush`",
-            history::CheckError::Open { .. } => "`lusush doctor` says more about folders",
-        };
-        failed().because(error).hint(hint)
-    })?;
-    if json {
-        answer::json(&checked)
-    } else {
-        answer::text(&checked.text())
     }
 }

@@ -6,6 +6,10 @@
 //! Invariant: whatever the disk does, there is an answer. Without a place for records the files on disk are
 //! read as bash would, and the user is told.
 
+mod found;
+mod sourced;
+pub(crate) mod states;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,19 +18,27 @@ use lle_core::start::{self, Decision, Start, Use};
 
 use crate::launch_script::Source;
 use crate::paths::{self, create_folder};
-use crate::start_record::{self, Began, DRAFT, File, Record};
+use crate::start_file::{self, File, INPUTRC, NOTHING};
+use crate::start_record::{self, Began, DRAFT, Record};
+use crate::{start_story, start_versions};
+use found::Found;
 
 /// The files of a login shell, of which bash reads the first that it can.
-const PROFILES: [&str; 3] = [".bash_profile", ".bash_login", ".profile"];
-const RC: &str = ".bashrc";
+pub(crate) const PROFILES: [&str; 3] = [".bash_profile", ".bash_login", ".profile"];
+pub(crate) const RC: &str = ".bashrc";
 const GOOD: &str = "good";
 /// An unfinished record older than this is a start that was killed while writing it, in nanoseconds.
 const DRAFT_AGE_MAX_NS: i64 = 60 * 1_000_000_000;
 
 /// What a shell is to read.
+#[derive(Debug, Default)]
 pub(crate) struct Files {
     /// The files, in order.
     pub(crate) sources: Vec<Source>,
+    /// What readline reads in place of its own, if anything.
+    pub(crate) inputrc: Option<PathBuf>,
+    /// What is read in place of files that these read.
+    pub(crate) instead: Vec<(PathBuf, PathBuf)>,
     /// Where LLE says that a prompt was reached.
     pub(crate) start_dir: Option<PathBuf>,
     /// What to tell the user first, with its newline.
@@ -37,46 +49,35 @@ pub(crate) struct Files {
 ///
 /// `watched` says that LLE will see the prompt: otherwise nothing is recorded.
 pub(crate) fn begin(login: bool, retry: bool, watched: bool, shell: &Path, home: Option<PathBuf>) -> Files {
-    let home = home.unwrap_or_default();
-    let readable = |name: &&str| std::fs::File::open(home.join(name)).is_ok();
-    let profile = if login {
-        PROFILES.into_iter().find(readable)
+    let found = Found::look(home.unwrap_or_default(), login);
+    let (sources, inputrc, left_out) = (found.sources(login), found.inputrc(), found.left_out());
+    // A profile that reads ~/.bashrc by name must not wait for it either.
+    let instead: Vec<_> = found
+        .is_endless(RC)
+        .then(|| (found.home.join(RC), NOTHING.into()))
+        .into_iter()
+        .collect();
+    let unguarded = Files {
+        sources,
+        inputrc,
+        instead,
+        ..Files::default()
+    };
+    let mut files = if !watched || found.files.is_empty() {
+        unguarded
     } else {
-        None
-    };
-    let current = || match (login, profile) {
-        (false, _) => vec![Source::Home(RC)],
-        (true, None) => vec![system_profile()],
-        (true, Some(profile)) => vec![system_profile(), Source::Home(profile)],
-    };
-    let unguarded = |message| Files {
-        sources: current(),
-        start_dir: None,
-        message,
-    };
-    if !watched {
-        return unguarded(None);
-    }
-    let names: Vec<_> = if login {
-        profile.into_iter().chain([RC]).collect()
-    } else {
-        vec![RC]
-    };
-    let guarded = (|| {
-        let files = names
-            .iter()
-            .filter_map(|name| File::read(&home, name).transpose());
-        let files: Vec<_> = files.collect::<io::Result<_>>()?;
-        if files.is_empty() {
-            return Ok(unguarded(None));
+        match Guard::of(found, login).and_then(|guard| guard.begin(retry, shell, &unguarded)) {
+            Ok(guarded) => guarded,
+            Err(error) => Files {
+                message: Some(format!("lusush: start-up files are not guarded: {error}.\n")),
+                ..unguarded
+            },
         }
-        Guard::of(files, login)?.begin(retry, shell, &current)
-    })();
-    guarded.unwrap_or_else(|error: io::Error| {
-        unguarded(Some(format!(
-            "lusush: start-up files are not guarded: {error}.\n"
-        )))
-    })
+    };
+    if !left_out.is_empty() {
+        files.message = Some(left_out + &files.message.unwrap_or_default());
+    }
+    files
 }
 
 fn system_profile() -> Source {
@@ -89,17 +90,19 @@ fn system_profile() -> Source {
 /// The records cannot be read.
 pub(crate) fn told() -> io::Result<Option<String>> {
     let home = paths::home().ok_or_else(|| io::Error::other("there is no home folder"))?;
-    let Some(file) = File::read(&home, RC)? else {
+    let found = Found::look(home, false);
+    if found.files.is_empty() {
         return Ok(None);
-    };
-    let guard = Guard::of(vec![file], false)?;
+    }
+    let mut guard = Guard::of(found, false)?;
     if !guard.starts.exists() {
         return Ok(None);
     }
     let now_ns = now_ns();
-    let found = guard.look(now_ns)?;
-    let (decision, _) = guard.decide(&found, false, now_ns, &start_record::boot()?);
-    Ok(guard.message(&decision, now_ns))
+    let (records, boot) = (guard.look(now_ns)?, start_record::boot()?);
+    guard.add_sourced(&records, &boot);
+    let (decision, good) = guard.decide(&records, false, now_ns, &boot);
+    Ok(guard.message(&decision, &records, good.as_ref(), now_ns))
 }
 
 fn now_ns() -> i64 {
@@ -109,14 +112,16 @@ fn now_ns() -> i64 {
 }
 
 /// The records of one kind of start, and the files it would read now.
-struct Guard {
+pub(crate) struct Guard {
     starts: PathBuf,
+    home: PathBuf,
     files: Vec<File>,
     login: bool,
 }
 
 /// What lies among the records.
-struct Found {
+#[derive(Default)]
+struct Records {
     /// The earlier starts, oldest first.
     records: Vec<Record>,
     /// What is no record.
@@ -124,15 +129,20 @@ struct Found {
 }
 
 impl Guard {
-    fn of(files: Vec<File>, login: bool) -> io::Result<Self> {
+    fn of(found: Found, login: bool) -> io::Result<Self> {
         let state = paths::folders().state.map_err(io::Error::other)?;
         let starts = state
             .join("start")
             .join(if login { "login" } else { "interactive" });
-        Ok(Self { starts, files, login })
+        Ok(Self {
+            starts,
+            home: found.home,
+            files: found.files,
+            login,
+        })
     }
 
-    fn begin(self, retry: bool, shell: &Path, current: &dyn Fn() -> Vec<Source>) -> io::Result<Files> {
+    fn begin(mut self, retry: bool, shell: &Path, current: &Files) -> io::Result<Files> {
         let now_ns = now_ns();
         let boot = start_record::boot()?;
         let found = match self.look(now_ns) {
@@ -143,6 +153,7 @@ impl Guard {
             }
             found => found?,
         };
+        self.add_sourced(&found, &boot);
         let (decision, good) = self.decide(&found, retry, now_ns, &boot);
         let spare = self.tidy(&found, &decision);
 
@@ -152,31 +163,48 @@ impl Guard {
         } else {
             good
         };
+        if decision.promote.is_some() || decision.because.is_some() {
+            start_versions::keep(&self.home, good.as_ref(), &self.files, decision.because.is_some());
+        }
+        let message = self.message(&decision, &found, good.as_ref(), now_ns);
         let began = Began {
             shell,
             ns: now_ns,
             boot: &boot,
         };
         let write = |ran, copies| start_record::write(&self.starts, &began, ran, copies, spare);
-        let (sources, start_dir) = match (decision.use_, good) {
+        let rescue = Files {
+            sources: if self.login {
+                vec![system_profile()]
+            } else {
+                Vec::new()
+            },
+            inputrc: Some(NOTHING.into()),
+            ..Files::default()
+        };
+        let files = match (decision.use_, good) {
             (Use::Current, good) => {
-                let ran = start_record::version(&self.files);
+                let ran = start_file::version(&self.files);
                 let copied = good.is_some_and(|good| good.ran() == ran);
                 let dir = write(ran, if copied { &[] } else { &self.files })?;
-                (current(), Some(dir))
+                Files {
+                    sources: current.sources.clone(),
+                    inputrc: current.inputrc.clone(),
+                    instead: current.instead.clone(),
+                    start_dir: Some(dir),
+                    message: None,
+                }
             }
-            (Use::LastGood, Some(good)) => {
-                let dir = write(good.ran(), &[]).ok();
-                (self.good_sources(&good), dir)
-            }
-            (Use::LastGood | Use::Nothing, _) if self.login => (vec![system_profile()], None),
-            (Use::LastGood | Use::Nothing, _) => (Vec::new(), None),
+            (Use::LastGood, Some(good)) => Files {
+                start_dir: write(good.ran(), &[]).ok(),
+                sources: self.good_sources(&good),
+                inputrc: self.good_inputrc(&good).or(current.inputrc.clone()),
+                instead: self.good_instead(&good, &found),
+                message: None,
+            },
+            (Use::LastGood | Use::Nothing, _) => rescue,
         };
-        Ok(Files {
-            sources,
-            start_dir,
-            message: self.message(&decision, now_ns),
-        })
+        Ok(Files { message, ..files })
     }
 
     fn good(&self) -> Option<Record> {
@@ -184,30 +212,41 @@ impl Guard {
     }
 
     /// Decides, and gives the good copy it knew of.
-    fn decide(&self, found: &Found, retry: bool, now_ns: i64, boot: &str) -> (Decision, Option<Record>) {
+    fn decide(&self, found: &Records, retry: bool, now_ns: i64, boot: &str) -> (Decision, Option<Record>) {
         let starts: Vec<Start> = found.records.iter().map(|record| record.look(boot)).collect();
-        let current = start_record::version(&self.files);
+        let current = start_file::version(&self.files);
         let good = self.good();
         let ran = good.as_ref().map(Record::ran);
         (start::decide(&starts, current, ran, retry, now_ns), good)
     }
 
-    fn message(&self, decision: &Decision, now_ns: i64) -> Option<String> {
-        let names: Vec<_> = self.files.iter().map(|file| format!("~/{}", file.name)).collect();
-        start::message(decision, &names.join(" and "), now_ns)
+    fn message(
+        &self,
+        decision: &Decision,
+        found: &Records,
+        good: Option<&Record>,
+        now_ns: i64,
+    ) -> Option<String> {
+        let (_, began_ns) = decision.because?;
+        let of_bash = self.files.iter().filter(|file| !file.is_sourced());
+        let mut names: Vec<_> = of_bash.map(|file| file.shown(&self.home)).collect();
+        // What readline reads is named where nothing else is read, or where it is what changed.
+        if names.len() > 1 {
+            names.retain(|name| !name.ends_with(INPUTRC));
+        }
+        let failed = found.records.iter().rfind(|record| record.began_ns() == began_ns);
+        let known = start_story::known(&self.home, &self.files, good, failed);
+        start::message(decision, &names.join(" and "), &known, now_ns)
     }
 
-    fn look(&self, now_ns: i64) -> io::Result<Found> {
+    fn look(&self, now_ns: i64) -> io::Result<Records> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.starts)? {
             names.extend(entry?.file_name().into_string());
         }
         // An id begins with the time, at a fixed width.
         names.sort_unstable();
-        let mut found = Found {
-            records: Vec::new(),
-            rubbish: Vec::new(),
-        };
+        let mut found = Records::default();
         for name in names.iter().filter(|name| *name != GOOD) {
             let dir = self.starts.join(name);
             let began_ns = |id: &str| {
@@ -229,7 +268,7 @@ impl Guard {
     }
 
     /// Carries out what was decided about the records; keeps one without copies, if there is one, for this start.
-    fn tidy<'a>(&self, found: &'a Found, decision: &Decision) -> Option<&'a Path> {
+    fn tidy<'a>(&self, found: &'a Records, decision: &Decision) -> Option<&'a Path> {
         let discarded = || decision.discard.iter().map(|&index| &found.records[index]);
         let spare = discarded()
             .find(|record| record.has_no_copies())

@@ -1,8 +1,9 @@
 //! The record of one start, on disk, and what is to be seen of its process.
 //!
-//! `<state>/start/<interactive|login>/<id>/` holds `begun` (JSON), a copy of each start-up file that was on disk,
-//! and, once LLE saw a prompt, `reached` (`ready` or `partial`). It appears under its name when it is complete.
-//! `good/` beside them is the record of the last start that was ready. Of files that `good` has no further copy is made.
+//! `<state>/start/<interactive|login>/<id>/` holds `begun` (JSON), a copy of each start-up file that was on disk, `at`,
+//! in which LLE says how far the start has come, and, once it saw a prompt, `reached` (`ready` or `partial`). It appears
+//! under its name when it is complete. `good/` beside them is the record of the last start that was ready. Of files that
+//! `good` has no further copy is made.
 //!
 //! A record that says nothing more becomes the next start's where it can: making and removing files is most of what
 //! the guard costs.
@@ -13,63 +14,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use lle_core::start::trace::{self, Trace};
 use lle_core::start::{Process, Reached, Start, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::paths::create_folder;
+use crate::start_file::{File, copy_name};
 
 /// Format of `begun` written and read.
 const FORMAT: u32 = 1;
-/// Longest start-up file that is copied, in bytes: hundreds of times the usual, and nothing a start waits for.
-const FILE_BYTES_MAX: u64 = 4 << 20;
 /// Longest `/proc/PID/stat`, in bytes: 52 numbers of up to 20 digits, and a name.
 const PROC_BYTES_MAX: usize = 2048;
-
-/// A start-up file as it is on disk now.
-pub(crate) struct File {
-    /// Its name in the home folder.
-    pub(crate) name: &'static str,
-    content: Vec<u8>,
-}
-
-impl File {
-    /// Reads `name` in `home`; none if it is not there, or nothing that a shell would read.
-    pub(crate) fn read(home: &Path, name: &'static str) -> io::Result<Option<Self>> {
-        let path = home.join(name);
-        match std::fs::metadata(&path) {
-            Ok(found) if found.is_file() && found.len() <= FILE_BYTES_MAX => {}
-            Ok(found) if found.is_file() => {
-                return Err(io::Error::other(format!("{name} is too long to keep a copy")));
-            }
-            Ok(_) => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        }
-        Ok(Some(Self {
-            name,
-            content: std::fs::read(path)?,
-        }))
-    }
-
-    fn version(&self) -> Version {
-        fnv([self.name.as_bytes(), &self.content])
-    }
-}
-
-/// Names the content of `files`.
-pub(crate) fn version(files: &[File]) -> Version {
-    let versions: Vec<_> = files.iter().map(|file| file.version().to_le_bytes()).collect();
-    fnv(versions.iter().map(|bytes| &bytes[..]))
-}
-
-/// FNV-1a, 64 bits (Fowler, Noll, Vo): notices an edit; nobody gains by a collision.
-fn fnv<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    parts.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, part| {
-        let length = (part.len() as u64).to_le_bytes();
-        part.iter().chain(&length).fold(hash, step)
-    })
-}
 
 /// What `begun` says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -106,6 +61,32 @@ impl Record {
     /// The version that ran.
     pub(crate) fn ran(&self) -> Version {
         self.begun.ran
+    }
+
+    /// When it began, in nanoseconds since the epoch.
+    pub(crate) fn began_ns(&self) -> i64 {
+        self.begun.began_ns
+    }
+
+    /// How far it has come, if LLE has said so.
+    pub(crate) fn trace(&self) -> Option<Trace> {
+        let mut page = vec![0; trace::BYTES];
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(
+                (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK)
+                    .bits()
+                    .cast_signed(),
+            )
+            .open(self.dir.join(trace::NAME));
+        let length = file.ok()?.read(&mut page).ok()?;
+        trace::read(&page[..length], self.begun.began_ns)
+    }
+
+    /// The files of which there is a copy, by name.
+    pub(crate) fn copies(&self) -> impl Iterator<Item = (&str, PathBuf)> {
+        let copies = self.begun.copies.iter();
+        copies.map(|(name, _)| (name.as_str(), self.dir.join(copy_name(name))))
     }
 
     /// Returns the copy of `name`, and whether `files` still has it so.
@@ -146,7 +127,7 @@ impl Record {
 }
 
 /// Writes the record of this start, which runs `ran`, into a folder below `starts`: a new one, or `spare`, the folder of
-/// a record without copies that says nothing more.
+/// a record without copies that says nothing more. Of files that are too long there is no copy, and then of none.
 pub(crate) fn write(
     starts: &Path,
     began: &Began<'_>,
@@ -154,6 +135,8 @@ pub(crate) fn write(
     copies: &[File],
     spare: Option<&Path>,
 ) -> io::Result<PathBuf> {
+    let whole = copies.iter().all(|file| file.bytes().is_some());
+    let copies = if whole { copies } else { &[] };
     let pid = std::process::id();
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
     let own = std::fs::read_link("/proc/self/exe")?;
@@ -168,7 +151,7 @@ pub(crate) fn write(
         ran,
         copies: copies
             .iter()
-            .map(|file| (file.name.to_owned(), file.version()))
+            .map(|file| (file.name.clone(), file.version()))
             .collect(),
     };
     let id = format!("{:020}-{pid}", began.ns);
@@ -186,7 +169,10 @@ pub(crate) fn write(
             }
         }
         for file in copies {
-            write_file(&draft.join(copy_name(file.name)), &file.content)?;
+            write_file(
+                &draft.join(copy_name(&file.name)),
+                file.bytes().unwrap_or_default(),
+            )?;
         }
         write_file(&draft.join("begun"), &serde_json::to_vec(&begun)?)?;
         std::fs::rename(&draft, &dir)
@@ -211,11 +197,6 @@ pub(crate) struct Began<'a> {
 
 /// Begins the name of a record that is still being written.
 pub(crate) const DRAFT: &str = "new-";
-
-/// `.bashrc` is copied as `bashrc`: a listing of the folder hides nothing.
-fn copy_name(name: &str) -> &str {
-    name.trim_start_matches('.')
-}
 
 /// Cut to its length last, and only if it was longer: some file systems write a file that was emptied to the disk when it
 /// is closed.
@@ -280,13 +261,8 @@ fn process(begun: &Begun, boot: &str) -> Process {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn file(name: &'static str, content: &str) -> File {
-        File {
-            name,
-            content: content.into(),
-        }
-    }
+    use crate::start_file::tests::file;
+    use crate::start_file::version;
 
     fn write(starts: &Path, ran: Version, copies: &[File], spare: Option<&Path>) -> PathBuf {
         let began = Began {
@@ -299,21 +275,6 @@ mod tests {
 
     fn look(record: &Record) -> Start {
         record.look(&boot().unwrap())
-    }
-
-    #[test]
-    fn any_edit_is_another_version() {
-        let versions = [
-            version(&[]),
-            version(&[file(".bashrc", "")]),
-            version(&[file(".bashrc", "x")]),
-            version(&[file(".profile", "x")]),
-            version(&[file(".profile", "x"), file(".bashrc", "")]),
-            version(&[file(".profile", ""), file(".bashrc", "x")]),
-        ];
-        for (index, one) in versions.iter().enumerate() {
-            assert!(!versions[..index].contains(one), "version {index} is another's");
-        }
     }
 
     #[test]

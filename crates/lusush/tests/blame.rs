@@ -6,6 +6,7 @@ mod support;
 use std::fs;
 
 use lle_pty::Terminal;
+use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 use support::household::{Household, wait};
 use support::press;
@@ -57,6 +58,66 @@ fn a_line_that_was_typed_is_named() {
     );
     let findings = house.json(&["health"])["findings"].clone();
     assert!(findings.to_string().contains("was typed"), "{findings}");
+}
+
+#[test]
+fn what_was_blamed_outlives_a_killed_worker() {
+    let mut house = Household::with_worker("", OFTEN);
+    let mut terminal = house.session();
+    use_a_while(&house, &mut terminal);
+    press(&mut terminal, &format!("{SLOW}\r"), "$");
+    use_until(&mut terminal, "the blame", || blamed(&house).is_some());
+    let before = blamed(&house);
+    house.kill_worker().unwrap();
+    assert_eq!(blamed(&house), before, "the state alone tells");
+    house.start_worker(OFTEN);
+    assert_eq!(blamed(&house), before);
+    let findings = house.json(&["health"])["findings"].clone();
+    assert!(findings.to_string().contains("was typed"), "{findings}");
+    // One that ends in good order, as after ten minutes without a session, leaves it too.
+    house.said(&["stop"]);
+    wait("the worker to be gone", || house.worker().is_none());
+    assert_eq!(blamed(&house), before);
+}
+
+#[test]
+fn a_worker_killed_before_it_could_judge_leaves_its_suspicion() {
+    let mut house = Household::with_worker("", OFTEN);
+    let mut terminal = house.session();
+    use_a_while(&house, &mut terminal);
+    press(&mut terminal, &format!("{SLOW}\r"), "$");
+    // The suspicion has begun: what is known of the prompts begins anew.
+    wait("the suspicion", || {
+        let known = house.json(&["anomalies"])["prompts"].clone();
+        known.to_string().len() > 2
+            && known
+                .as_object()
+                .is_some_and(|known| known.values().all(|n| n.as_u64() < Some(5)))
+    });
+    house.kill_worker().unwrap();
+    assert_eq!(blamed(&house), None);
+    house.start_worker(OFTEN);
+    use_until(&mut terminal, "the blame", || blamed(&house).is_some());
+    let title = blamed(&house).unwrap()["title"].as_str().unwrap().to_owned();
+    assert!(
+        title.ends_with("slower since `PROMPT_COMMAND='sleep 0.06'` was typed"),
+        "{title}"
+    );
+}
+
+#[test]
+fn a_line_typed_while_no_worker_ran_is_named() {
+    let mut house = Household::with_worker("", OFTEN);
+    let mut terminal = house.session();
+    use_a_while(&house, &mut terminal);
+    // In good order: what it knew of the prompts is written.
+    kill_process(house.worker().unwrap(), Signal::TERM).unwrap();
+    wait("the worker to be gone", || house.worker().is_none());
+    press(&mut terminal, &format!("{SLOW}\r"), "$");
+    house.start_worker(OFTEN);
+    use_until(&mut terminal, "the blame", || blamed(&house).is_some());
+    let title = blamed(&house).unwrap()["title"].as_str().unwrap().to_owned();
+    assert!(title.contains("was typed"), "{title}");
 }
 
 #[test]

@@ -57,6 +57,22 @@ fn words_are_coloured_by_what_they_are() {
     );
 }
 
+/// Letters are echoed in the colour of the one before; what they really are is seen once no key waits.
+#[test]
+fn a_word_has_its_own_colour_after_each_letter() {
+    let (_home, mut terminal) = bash("");
+    let mut colors = Vec::new();
+    for letter in "untilx".chars() {
+        terminal.type_bytes(letter.to_string().as_bytes()).unwrap();
+        terminal.settle().unwrap();
+        colors.push(colour_of(&terminal, "u"));
+    }
+    let (unknown, keyword) = (colors[0], colors[4]);
+    assert_ne!(unknown, keyword);
+    assert_eq!(colors, [unknown, unknown, unknown, unknown, keyword, unknown]);
+    assert_eq!(colour_of(&terminal, "x"), unknown);
+}
+
 #[test]
 fn no_color_means_none() {
     let home = Home::new(&load_lle()).unwrap();
@@ -131,8 +147,7 @@ fn private_commands_stay_out_of_the_log() {
     run(&mut terminal, "lle private on", "$");
     run(&mut terminal, "echo hidden", "\nhidden\n");
     run(&mut terminal, "lle private off", "$");
-    let folder = home.lusush().join("state/history");
-    let log = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let log = support::log_of(&home);
     let log = String::from_utf8_lossy(&std::fs::read(log).unwrap()).into_owned();
     assert!(log.contains("echo seen") && !log.contains("echo hidden"));
 }

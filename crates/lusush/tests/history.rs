@@ -36,8 +36,7 @@ fn run(terminal: &mut Terminal, line: &str) {
 }
 
 fn logged(home: &Home) -> Vec<String> {
-    let folder = home.lusush().join("state/history");
-    let log = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let log = support::log_of(home);
     let opened = History::open(&log, 1, 0, None).unwrap();
     opened
         .history
@@ -162,8 +161,7 @@ fn the_end_of_a_command_is_logged() {
     let mut t = start(&home);
     run(&mut t, "(exit 3)");
     run(&mut t, "if fi");
-    let folder = home.lusush().join("state/history");
-    let log = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let log = support::log_of(&home);
     let opened = History::open(&log, 1, 0, None).unwrap();
     let ends: Vec<_> = opened
         .history
@@ -362,8 +360,7 @@ fn a_damaged_log_is_read_around_and_left_as_it_is() {
         run(&mut first, line);
     }
     drop(first);
-    let folder = home.lusush().join("state/history");
-    let log = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let log = support::log_of(&home);
     let mut bytes = std::fs::read(&log).unwrap();
     let at = bytes.windows(6).position(|w| w == b"second").unwrap();
     bytes[at] ^= 1;

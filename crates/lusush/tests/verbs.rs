@@ -23,6 +23,7 @@ const ASKING: &[&[&str]] = &[
     &["config", "show"],
     &["config", "check"],
     &["config", "log"],
+    &["config", "trials"],
 ];
 
 /// Verbs that change something, in an order in which each can.

@@ -93,6 +93,13 @@ pub enum Request {
         #[serde(default)]
         note: Option<String>,
     },
+    /// A start-up file is to say again what one of its versions said.
+    RestoreRc {
+        /// The file, as its versions name it.
+        file: String,
+        /// The version's number.
+        number: u64,
+    },
     /// Does the system keep what it promises?
     Validate,
     /// Look for what is slow and try a lever, as the task does on its schedule; or what is asked for instead.
@@ -112,6 +119,32 @@ pub enum Request {
     },
     /// Levers, what would be worth turning, what is tried and what was.
     Trials,
+    /// Configurations on trial, and what became of those that were.
+    ConfigTrials,
+    /// Keep the configuration on trial.
+    ConfigConfirm {
+        /// Its version; none is the one that is.
+        #[serde(default)]
+        version: Option<u64>,
+    },
+    /// Take note that a configuration is about to be applied for a while.
+    ConfigArm {
+        /// Tells what it says from what others say: sixteen hex digits.
+        says: String,
+        /// Active time that it has, in milliseconds.
+        within_ms: u64,
+    },
+    /// Put a history back, take it as it is, or have it written down that somebody changes it.
+    History {
+        /// `restore`, `accept`, `scrub`, `import`, `merge`.
+        what: String,
+        /// Which: `log`, the default, or the path of a history file of bash's.
+        #[serde(default)]
+        which: Option<String>,
+        /// What exactly.
+        #[serde(default)]
+        detail: Option<String>,
+    },
     /// What will be, and when something runs out.
     Forecast,
     /// What is unusual, and what changed.
@@ -164,6 +197,7 @@ impl Request {
             "Checklist",
             "Validate",
             "Trials",
+            "ConfigTrials",
             "Forecast",
             "Anomalies",
             "Version",
@@ -194,6 +228,7 @@ impl Request {
             | Request::Audit { .. }
             | Request::Checklist
             | Request::Trials
+            | Request::ConfigTrials
             | Request::Validate
             | Request::Forecast
             | Request::Anomalies => serde_json::json!({ "version": VERSION, "document": answer }),
@@ -494,6 +529,80 @@ pub struct EstimateDocument {
     pub candidate_ns: u64,
 }
 
+/// Configurations on trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConfigTrialsDocument {
+    /// The version of the document.
+    pub version: u32,
+    /// When this was put together.
+    pub now_wall_ns: i64,
+    /// The version of the configuration that is in force.
+    pub in_force: u64,
+    /// What is on trial; one at most.
+    pub open: Vec<ConfigTrialDocument>,
+    /// Trials that are over, oldest first.
+    pub ended: Vec<ConfigTrialDocument>,
+}
+
+/// The trial of a configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConfigTrialDocument {
+    /// Its number.
+    pub id: u64,
+    /// The version on trial.
+    pub config_version: u64,
+    /// The version that it is compared with.
+    pub earlier: u64,
+    /// Keys that have another value.
+    pub keys: Vec<String>,
+    /// It stays only if somebody confirms it.
+    pub needs_word: bool,
+    /// What it is judged by; when it is over, what it was judged by.
+    pub measures: Vec<MeasureDocument>,
+    /// Observations of the measure that has most of them.
+    pub observations: u64,
+    /// Observations at which it is looked at next.
+    pub observations_next: Option<u64>,
+    /// Active time that it took, in nanoseconds.
+    pub active_ns: u64,
+    /// Active time that it has; none when it is over.
+    pub active_ns_max: Option<u64>,
+    /// What became of it, in words; none while it is open.
+    pub outcome: Option<String>,
+    /// Why.
+    pub why: Option<String>,
+    /// Whether it stayed.
+    pub kept: bool,
+    /// When it ended.
+    pub ended_wall_ns: Option<i64>,
+}
+
+/// Something that a configuration is judged by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MeasureDocument {
+    /// Its name.
+    pub name: String,
+    /// What is less than that matters to nobody, in nanoseconds.
+    pub floor_ns: u64,
+    /// The difference as the last look saw it; none before the first.
+    pub difference: Option<DifferenceDocument>,
+}
+
+/// A difference, in nanoseconds: more is slower.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DifferenceDocument {
+    /// What it was before.
+    pub before_ns: f64,
+    /// The difference.
+    pub by_ns: f64,
+    /// The lower end of its interval.
+    pub low_ns: f64,
+    /// The upper end.
+    pub high_ns: f64,
+    /// Samples since.
+    pub samples: u64,
+}
+
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditDocument {
@@ -566,6 +675,10 @@ mod tests {
                 ..ScheduleRequest::default()
             })),
             Request::Acknowledge { id: 7 },
+            Request::RestoreRc {
+                file: "~/.bashrc".into(),
+                number: 3,
+            },
             Request::Audit {
                 from: None,
                 limit: Some(3),

@@ -18,8 +18,12 @@
 mod answer;
 mod audit;
 mod changed;
+mod commit;
+mod committed;
+mod config;
 mod evidence;
 mod execute;
+mod history;
 mod host;
 mod levers;
 mod observe;
@@ -116,6 +120,7 @@ pub struct Engine {
     /// Sessions whose last words were recorded, until their files are gone, with the look that saw them last.
     buried: BTreeMap<u64, u64>,
     trials: trials::Hearing,
+    commit: commit::Watching,
     /// Looks so far.
     looks: u64,
     live: BTreeMap<u64, Live>,
@@ -126,10 +131,12 @@ pub struct Engine {
     /// Up to when due tasks were looked at.
     due_wall_ns: i64,
     published: publish::Published,
+    configured: config::Configured,
     /// Somebody was answered over the control socket.
     socket_answers: bool,
     history_sync_ns: Option<u64>,
     history_sync_failed: Option<String>,
+    guarded: history::Guarded,
     refused_peers: audit::Refusals,
     /// Measurements of all live sessions, gathered when somebody asks.
     totals: evidence::Totals,
@@ -138,7 +145,8 @@ pub struct Engine {
     worker: observe::WorkerState,
     /// Series that are watched: what is unusual, and what will be.
     predict: predict::Predict,
-    start_files: suspects::StartFiles,
+    prompts_kept: suspects::Kept,
+    rc_looks: suspects::RcLooks,
     /// Tasks whose callbacks the program that embeds this engine has registered.
     hosted: BTreeSet<String>,
     started_wall_ns: i64,
@@ -165,6 +173,7 @@ impl Engine {
             sessions: BTreeMap::new(),
             buried: BTreeMap::new(),
             trials: trials::Hearing::default(),
+            commit: commit::Watching::default(),
             looks: 0,
             live: BTreeMap::new(),
             assessment: None,
@@ -173,20 +182,24 @@ impl Engine {
             baselines_kept_at: now.mono_ns,
             due_wall_ns: i64::MIN,
             published: publish::Published::default(),
+            configured: config::Configured::default(),
             socket_answers: false,
             history_sync_ns: None,
             history_sync_failed: None,
+            guarded: history::Guarded::default(),
             refused_peers: audit::Refusals::default(),
             totals: evidence::Totals::default(),
             expected_ns: u64::MAX,
             worker: observe::WorkerState::default(),
             predict: predict::Predict::default(),
-            start_files: suspects::StartFiles::default(),
+            prompts_kept: suspects::Kept::default(),
+            rc_looks: suspects::RcLooks::default(),
             hosted: BTreeSet::new(),
             started_wall_ns: now.wall_ns,
             acts: false,
             stopping: false,
         };
+        engine.recall_configuration();
         engine.add_tasks(now);
         Ok(engine)
     }
@@ -210,6 +223,7 @@ impl Engine {
         self.end_what_never_began(world, now);
         // Before anything is published anew: what was shown of the old state is not shown again.
         self.look(world, now);
+        self.begin_configuration(world, now);
         self.resume(world, now);
         self.tick(world, now);
     }
@@ -274,6 +288,7 @@ impl Engine {
             self.update_targets(world, now);
         }
         self.publish(world, now);
+        self.keep_learned(world, now);
         self.make_durable(world, now);
         world.after_all(now);
         self.expected_ns = self.wake_at(now);
@@ -307,6 +322,7 @@ impl Engine {
             }
             Err(error) => self.history_sync_failed = Some(error.to_string()),
         }
+        self.guard_history(world, now);
         // What fails is tried again in a second; the state's own failures are said by its finding.
         let _again = self.log.recover(world, now, &self.state);
         if self.audit.failed.is_some() {
@@ -339,7 +355,7 @@ impl Engine {
         // only is written as soon as there is room.
         let failed = self.log.failed.is_some() || self.audit.failed.is_some();
         let own = failed || self.log.is_dirty() || self.audit.is_dirty();
-        let sync = match active || own {
+        let sync = match active || own || self.history_is_touched() {
             true => self.synced_at.saturating_add(SYNC_NS),
             false => u64::MAX,
         };
@@ -394,6 +410,7 @@ impl Engine {
         // What was shown until now is not shown again by the next.
         self.collect(world, now);
         self.note_shown(world, now);
+        self.keep_all_prompts(world, now);
         self.publish_nothing(world);
         world.after_all(now);
         let _last = self.log.sync(world);

@@ -18,6 +18,7 @@ pub mod api;
 pub mod control;
 pub mod embed;
 pub mod engine;
+pub mod models;
 pub mod real;
 mod rollup;
 pub mod state;

@@ -5,25 +5,35 @@ pub(crate) mod calls;
 pub mod config;
 pub mod disk;
 mod draft;
+pub mod history;
 pub mod host;
 pub(crate) mod jobs;
+pub mod layers;
 pub mod policy;
 pub mod process;
 mod rc;
+
+pub mod rc_restore;
+pub mod rc_versions;
+pub mod settle;
 pub(crate) mod sources;
+pub mod start_file;
 pub mod versions;
+pub(crate) mod watch;
 
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lle_core::desired::Desired;
 
-use crate::world::{CallEnd, Cost, Disk, File, Host, Job, JobEnd, Look, Now};
+use crate::world::{CallEnd, ConfigFound, ConfigTrouble, Cost, Disk, File, Host, Job, JobEnd, Look, Now};
 use calls::{Callback, Calls, Wake};
 use disk::RealDisk;
 use host::Sessions;
 use jobs::Jobs;
+use settle::{ConfigFiles, SettleError, Settler};
 
 /// The file beside the state in which benches leave their results, if `LUSUSH_BENCH_RESULTS` names it.
 pub const BENCH_RESULTS: &str = "bench.jsonl";
@@ -41,10 +51,14 @@ pub struct Places {
     pub runtime: PathBuf,
     /// The history log.
     pub history: PathBuf,
+    /// The index of the history log; none makes none.
+    pub history_index: Option<PathBuf>,
     /// The file for samples; none keeps none.
     pub metrics: Option<PathBuf>,
     /// The home folder whose start-up files are watched; none watches none.
     pub home: Option<PathBuf>,
+    /// The files of the configuration that is followed; none follows none.
+    pub config: Option<ConfigFiles>,
     /// The program that supervises jobs as `PROGRAM job command -- …`; none runs them unsupervised.
     pub program: Option<PathBuf>,
 }
@@ -66,11 +80,23 @@ impl Places {
             key: state.join("keys").join("audit.key"),
             runtime: runtime.to_owned(),
             history: lle_core::paths::history_log(state, machine_id),
+            history_index: Some(lle_core::paths::history_index(cache, machine_id)),
             metrics: Some(cache.join("metrics.db")),
             home: None,
+            config: None,
             program: None,
             maint,
         }
+    }
+
+    /// Follows the user's configuration, and the machine's, from now on.
+    pub fn follow(&mut self, user: PathBuf) {
+        self.config = Some(ConfigFiles {
+            system: lle_core::config::SYSTEM_FILE.into(),
+            user,
+            state: self.maint.ancestors().nth(2).unwrap_or(&self.maint).to_owned(),
+            maint: self.maint.clone(),
+        });
     }
 
     /// The control socket.
@@ -98,6 +124,7 @@ pub fn zone() -> jiff::tz::TimeZone {
 pub struct RealWorld {
     disk: RealDisk,
     sessions: Sessions,
+    histories: history::Histories,
     jobs: Jobs,
     own: process::Own,
     calls: Calls,
@@ -124,6 +151,11 @@ impl RealWorld {
         Ok(Self {
             disk,
             sessions: Sessions::new(places.runtime.clone(), places.history.clone()),
+            histories: history::Histories::new(
+                &places.history,
+                places.home.as_deref(),
+                places.history_index.clone(),
+            ),
             jobs: Jobs::new(places.program.clone()),
             own: process::Own::open(),
             calls: Calls::new(std::sync::Arc::new(|| ())),
@@ -161,6 +193,17 @@ impl RealWorld {
     /// Shows a session that this process itself is.
     pub(crate) fn watch(&mut self, watch: lle_metrics::Watch) {
         self.sessions.watch(watch);
+    }
+
+    /// What becomes readable when a job says something or a history is changed.
+    pub(crate) fn wakes(&mut self, now_ns: u64) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let outputs = self.jobs.outputs();
+        outputs.chain(self.histories.wakes(now_ns))
+    }
+
+    /// The histories, for whoever waits for a change of them.
+    pub(crate) fn histories(&mut self) -> &mut history::Histories {
+        &mut self.histories
     }
 
     /// Calls that have returned since the last call.
@@ -216,6 +259,9 @@ impl Host for RealWorld {
     fn wake(&mut self, session: u64) {
         self.sessions.wake(session);
     }
+    fn wake_everyone(&mut self, _known: &[u64]) {
+        self.sessions.wake_everyone();
+    }
     fn bury(&mut self, session: u64) {
         self.sessions.bury(session);
     }
@@ -237,6 +283,23 @@ impl Host for RealWorld {
     fn sync_history(&mut self) -> io::Result<Option<u64>> {
         self.sessions.sync_history()
     }
+    fn history_news(&mut self, now: Now) -> Vec<crate::world::HistoryNews> {
+        match self.disk.refuse_unless_writable() {
+            Ok(()) => self.histories.look(now),
+            // Another worker looks by now.
+            Err(_) => Vec::new(),
+        }
+    }
+    fn restore_history(&mut self, which: &str) -> Result<String, String> {
+        self.disk
+            .refuse_unless_writable()
+            .map_err(|error| error.to_string())?;
+        self.histories.restore(which)
+    }
+    fn accept_history(&mut self) -> io::Result<()> {
+        self.disk.refuse_unless_writable()?;
+        self.histories.accept()
+    }
     fn keep_samples(&mut self, now: Now, samples: &[(&'static str, f64)]) {
         if let Some(rollup) = &mut self.samples {
             rollup.keep(now, samples);
@@ -247,6 +310,19 @@ impl Host for RealWorld {
     }
     fn rc_changes(&mut self) -> Vec<crate::world::RcChange> {
         self.rc.changes(now().wall_ns)
+    }
+    fn restore_rc(
+        &mut self,
+        now: Now,
+        file: &str,
+        number: u64,
+    ) -> Result<rc_restore::Restored, rc_restore::RestoreError> {
+        let state = self.places.maint.ancestors().nth(2);
+        let (Some(home), Some(state)) = (self.places.home.as_deref(), state) else {
+            return Err(rc_restore::RestoreError::NoVersion(number));
+        };
+        let log = rc_versions::log(state);
+        rc_restore::restore(&log, home, (file, number), now.wall_ns, "lusush worker")
     }
     fn recall(&mut self, metric: &str, since_wall_ns: i64, each: &mut dyn FnMut(i64, f64)) {
         if let Some(rollup) = &mut self.samples {
@@ -259,9 +335,44 @@ impl Host for RealWorld {
             rollup.write(now);
         }
     }
+    fn models_job(&mut self) -> Option<Vec<String>> {
+        let metrics = self.places.metrics.as_deref()?;
+        let out = metrics.with_file_name(crate::models::NAME);
+        let word = |path: &std::path::Path| path.to_str().map(ToOwned::to_owned);
+        let job = ["job".to_owned(), "models".to_owned()];
+        let program = word(self.places.program.as_deref()?)?;
+        Some([&[program][..], &job, &[word(metrics)?, word(&out)?]].concat())
+    }
+    fn models(&mut self) -> Option<Vec<u8>> {
+        let metrics = self.places.metrics.as_deref()?;
+        disk::read_small(&metrics.with_file_name(crate::models::NAME))
+    }
     fn bench_results(&mut self) -> Option<Vec<u8>> {
         disk::read_small(&self.places.maint.join(BENCH_RESULTS))
     }
+    fn settle_config(&mut self, now: Now) -> Result<Option<ConfigFound>, ConfigTrouble> {
+        let Some(files) = &self.places.config else {
+            return Ok(None);
+        };
+        // Another worker may follow it by now.
+        self.disk.refuse_unless_writable().map_err(failed)?;
+        settle::settle(files, &settler(now)).map(Some).map_err(trouble)
+    }
+    fn restore_config(&mut self, now: Now, version: u64) -> Result<ConfigFound, ConfigTrouble> {
+        let Some(files) = &self.places.config else {
+            return Err(ConfigTrouble::Failed("no configuration is followed here".into()));
+        };
+        self.disk.refuse_unless_writable().map_err(failed)?;
+        settle::restore(files, &settler(now), version).map_err(trouble)
+    }
+    fn judge_version(&mut self, now: Now, version: u64, confirmed: bool) -> Result<(), ConfigTrouble> {
+        let Some(files) = &self.places.config else {
+            return Ok(());
+        };
+        self.disk.refuse_unless_writable().map_err(failed)?;
+        settle::judge(files, &settler(now), version, confirmed).map_err(trouble)
+    }
+
     fn now(&mut self) -> Now {
         now()
     }
@@ -273,4 +384,35 @@ impl Host for RealWorld {
             _ => now().mono_ns ^ u64::from(std::process::id()) << 40 | 1,
         }
     }
+}
+
+/// The worker, which waits for nobody.
+fn settler(now: Now) -> Settler {
+    Settler {
+        wall_ns: now.wall_ns,
+        tool: "lusush worker",
+        patience: Duration::ZERO,
+    }
+}
+
+fn trouble(error: SettleError) -> ConfigTrouble {
+    match error {
+        SettleError::Busy => ConfigTrouble::Busy,
+        other => ConfigTrouble::Failed(with_causes(&other)),
+    }
+}
+
+fn failed(error: io::Error) -> ConfigTrouble {
+    ConfigTrouble::Failed(error.to_string())
+}
+
+/// An error and what caused it, on one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(because) = cause {
+        text = format!("{text}: {because}");
+        cause = because.source();
+    }
+    text
 }

@@ -51,7 +51,10 @@ impl Rollup {
             // Failing that, opening says so.
             let _made = crate::real::disk::create_folder(folder);
         }
-        let database = connect(path).or_else(|_| Self::begin_anew(path))?;
+        let database = connect(path).or_else(|error| match is_busy(&error) {
+            true => Err(error),
+            false => Self::begin_anew(path),
+        })?;
         Ok(Self {
             path: path.to_owned(),
             database,
@@ -80,7 +83,12 @@ impl Rollup {
             return;
         }
         self.written_ns = Some(now.mono_ns);
-        if self.try_write().is_err() {
+        let written = self.try_write();
+        if written.as_ref().is_err_and(is_busy) {
+            // A job reads: what was collected is written in a minute.
+            return;
+        }
+        if written.is_err() {
             // Damaged, removed or full: begun anew; what cannot even be begun is tried again in a minute.
             if let Ok(fresh) = connect(&self.path).or_else(|_| Self::begin_anew(&self.path)) {
                 self.database = fresh;
@@ -162,8 +170,18 @@ impl Rollup {
     }
 }
 
+/// Whether another process is in the way, which is nobody's damage.
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+    )
+}
+
 fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     let database = Connection::open(path)?;
+    // The worker waits for nobody.
+    database.busy_timeout(std::time::Duration::ZERO)?;
     // It can be rebuilt by waiting: nothing is worth an fsync here.
     database.pragma_update(None, "journal_mode", "memory")?;
     database.pragma_update(None, "synchronous", "off")?;
@@ -221,6 +239,36 @@ mod tests {
         });
         recalled.unwrap();
         assert_eq!(past, [(7_500_000_000_000, 9.0)]);
+    }
+
+    #[test]
+    fn a_reader_in_the_way_costs_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.db");
+        let mut rollup = Rollup::open(&path).unwrap();
+        rollup.keep(at(1), &[("prompt", 1.0)]);
+        rollup.write(at(1));
+        let reader = Connection::open(&path).unwrap();
+        reader
+            .execute_batch("begin; select count(*) from sample")
+            .unwrap();
+        let mut query = reader.prepare("select at from sample").unwrap();
+        let mut rows = query.query([]).unwrap();
+        assert!(rows.next().unwrap().is_some());
+        rollup.keep(at(70), &[("prompt", 2.0)]);
+        rollup.write(at(70));
+        drop(rows);
+        drop(query);
+        reader.execute_batch("commit").unwrap();
+        rollup.keep(at(140), &[("prompt", 3.0)]);
+        rollup.write(at(140));
+        let raw: Vec<f64> = rollup
+            .rows("prompt")
+            .iter()
+            .filter(|row| row.0 == 10)
+            .map(|row| row.3)
+            .collect();
+        assert_eq!(raw, [1.0, 2.0, 3.0]);
     }
 
     #[test]

@@ -21,7 +21,9 @@ use lle_core::mode::Mode;
 use lle_core::optimise::targets::Targets;
 use lle_core::plan::{Outcome, Plan};
 use lle_core::schedule::Timing;
+use lle_core::series::blame;
 use lle_core::series::forecast::score::Scorecard;
+use lle_core::series::noticed::{Moved, Noticed, Prompts, StartFiles};
 use lle_core::task::Task;
 use lle_core::task::ledger::Ledger;
 use lle_core::task::statistics::Statistics;
@@ -123,6 +125,19 @@ pub struct OpenTrial {
     pub trial: Trial,
 }
 
+/// A configuration that is about to be applied for a while: it stays only if somebody says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Armed {
+    /// Tells what it says from what others say.
+    pub says: String,
+    /// Active time that it has, in nanoseconds.
+    pub active_ns_max: u64,
+    /// Who applies it.
+    pub who: String,
+    /// When that was asked for.
+    pub wall_ns: i64,
+}
+
 /// Everything that must not be forgotten.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -150,6 +165,10 @@ pub struct Durable {
     pub targets: Option<Targets>,
     /// Settings that sessions are to use.
     pub settings: BTreeMap<String, String>,
+    /// The configuration in force, as sessions read it.
+    pub config: Option<String>,
+    /// A configuration that is about to be applied for a while.
+    pub armed: Option<Armed>,
     /// Alerts.
     pub alerts: Alerts,
     /// What is normal here.
@@ -160,6 +179,8 @@ pub struct Durable {
     pub sign_offs: BTreeMap<String, SignOff>,
     /// How forecasts did, by metric.
     pub scorecards: BTreeMap<String, Scorecard>,
+    /// What was changed, what moved by it, and what is still suspected.
+    pub noticed: Noticed,
     /// Plans carried out so far, by how they ended.
     pub outcomes: BTreeMap<String, u64>,
     /// The last number given to a plan, a trial or a request.
@@ -238,6 +259,16 @@ pub enum Change {
         /// The value.
         value: Option<String>,
     },
+    /// A configuration has come into force.
+    Config {
+        /// It, as sessions read it.
+        in_force: String,
+    },
+    /// A configuration is about to be applied for a while, or was.
+    Armed {
+        /// It.
+        armed: Option<Armed>,
+    },
     /// The baseline of performance was taken.
     Targets {
         /// It.
@@ -257,6 +288,28 @@ pub enum Change {
     Scorecards {
         /// All of them, by metric.
         scorecards: BTreeMap<String, Scorecard>,
+    },
+    /// Something was changed that may make a series move.
+    Noted {
+        /// What.
+        change: blame::Change,
+    },
+    /// A series moved.
+    Moved {
+        /// Which, when, and who may have done it.
+        moved: Box<Moved>,
+    },
+    /// What the prompts of a session are like has become known, or it is gone.
+    Prompts {
+        /// Its sixteen hex digits.
+        session: String,
+        /// They; none without the session.
+        prompts: Option<Box<Prompts>>,
+    },
+    /// Start-up files were changed, or more is known of what that did.
+    StartFiles {
+        /// All that is known.
+        known: Box<StartFiles>,
     },
     /// Something bad happened.
     Incident {
@@ -320,10 +373,23 @@ impl Durable {
                 value: Some(value),
             } => drop(self.settings.insert(name, value)),
             Change::Setting { name, value: None } => drop(self.settings.remove(&name)),
+            Change::Config { in_force } => self.config = Some(in_force),
+            Change::Armed { armed } => self.armed = armed,
             Change::Targets { targets } => self.targets = Some(*targets),
             Change::Alerts { alerts } => self.alerts = *alerts,
             Change::Baselines { baselines } => self.baselines = *baselines,
             Change::Scorecards { scorecards } => self.scorecards = scorecards,
+            Change::Noted { change } => self.noticed.note(change),
+            Change::Moved { moved } => self.noticed.moved(*moved),
+            Change::Prompts {
+                session,
+                prompts: Some(prompts),
+            } => self.noticed.prompts(&session, *prompts),
+            Change::Prompts {
+                session,
+                prompts: None,
+            } => drop(self.noticed.prompts.remove(&session)),
+            Change::StartFiles { known } => self.noticed.start_files = *known,
             Change::Incident { incident } => {
                 self.incidents.push_back(incident);
                 while self.incidents.len() > INCIDENTS_MAX {
@@ -625,6 +691,43 @@ mod tests {
             records::encode(&mut bytes, &entry).unwrap();
         }
         disk.replace(File::State, &bytes).unwrap();
+    }
+
+    #[test]
+    fn a_state_of_before_changes_were_kept_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = |name: &str| folder.path().join(name);
+        let places = Places::below(&below("s"), &below("d"), &below("c"), &below("r"), "m");
+        let mut disk = RealDisk::open(&places, true).unwrap();
+        written(
+            &mut disk,
+            &[r#"{"snapshot":{"state":{"installed_wall_ns":7,"last_id":3}}}"#],
+        );
+        let (mut log, mut state, loaded) = StateLog::load(&mut disk, 1).unwrap();
+        assert_eq!((loaded.unknown, &state.noticed), (0, &Noticed::default()));
+        let change = blame::Change {
+            at_ns: 5,
+            what: "a line".into(),
+            kind: blame::ChangeKind::Rc,
+        };
+        log.commit(&mut disk, Now::default(), &mut state, Change::Noted { change })
+            .unwrap();
+        let prompts = Some(Box::default());
+        let session = "00000000000000ff".to_owned();
+        log.commit(
+            &mut disk,
+            Now::default(),
+            &mut state,
+            Change::Prompts { session, prompts },
+        )
+        .unwrap();
+        // By its records, and by a snapshot.
+        for _ in 0..2 {
+            let (mut log, again, loaded) = StateLog::load(&mut disk, 1).unwrap();
+            assert_eq!((loaded.unknown, &again.noticed), (0, &state.noticed));
+            assert_eq!((again.installed_wall_ns, again.noticed.prompts.len()), (7, 1));
+            log.snapshot(&mut disk, Now::default(), &again).unwrap();
+        }
     }
 
     #[test]

@@ -5,8 +5,12 @@
 
 use std::io;
 
+use lle_core::config::{Problem, Refused};
 use lle_core::desired::Desired;
+use lle_core::in_force::InForce;
 use lle_metrics::{Liveness, Snapshot};
+
+use crate::real::rc_restore::{RestoreError, Restored};
 
 /// One moment, by both clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -154,6 +158,25 @@ pub struct CallEnd {
     pub cpu_ns: u64,
 }
 
+/// What another program did to a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryNews {
+    /// Which history: `log`, or the path of a file of bash's.
+    pub which: String,
+    /// The file's name: a command that names it may have done it.
+    pub file: String,
+    /// What was done, in a line.
+    pub title: String,
+    /// What was seen, who may have done it, and what is lost at most.
+    pub evidence: String,
+    /// What to do about it.
+    pub remedy: String,
+    /// It can be undone, and loses nothing by that.
+    pub undo: bool,
+    /// Something is gone, rather than only changed or worth knowing.
+    pub is_loss: bool,
+}
+
 /// A change of a start-up file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RcChange {
@@ -161,6 +184,28 @@ pub struct RcChange {
     pub at_wall_ns: i64,
     /// What was changed, as a sentence goes on after "since".
     pub what: String,
+}
+
+/// What is in force by the configuration's files, and why not what they say, if it is not that.
+#[derive(Clone, Debug)]
+pub struct ConfigFound {
+    /// What is in force from now on: for sessions that start it is so already.
+    pub in_force: InForce,
+    /// Why the files as they are do not come into force.
+    pub refused: Option<Refused>,
+    /// What is not as it should be, and harms nothing.
+    pub warnings: Vec<Problem>,
+    /// What tells the files as they were read from others of their names.
+    pub sources: Vec<String>,
+}
+
+/// Why the configuration's files were not brought into force. What was in force still is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigTrouble {
+    /// Somebody is at it just now: it is worth trying again in a moment.
+    Busy,
+    /// It cannot be read, or not be kept.
+    Failed(String),
 }
 
 /// Sessions and processes.
@@ -179,6 +224,11 @@ pub trait Host {
 
     /// Wakes a session that may be waiting for a key. Best effort: it looks at its next prompt anyway.
     fn wake(&mut self, session: u64);
+
+    /// Wakes every session, those that began since the last look as well; `known` are those that were seen.
+    fn wake_everyone(&mut self, known: &[u64]) {
+        known.iter().for_each(|session| self.wake(*session));
+    }
 
     /// Forgets a session that has died, after its last words were recorded.
     fn bury(&mut self, session: u64);
@@ -218,6 +268,28 @@ pub trait Host {
     /// They may not be.
     fn sync_history(&mut self) -> io::Result<Option<u64>>;
 
+    /// What others did to the histories since it was last asked. Mirrors them on the way: what is lost between two calls
+    /// is lost.
+    fn history_news(&mut self, _now: Now) -> Vec<HistoryNews> {
+        Vec::new()
+    }
+
+    /// Puts a history back as it was, with what was written since; says what that came to.
+    ///
+    /// # Errors
+    /// Nothing was changed, for this reason.
+    fn restore_history(&mut self, _which: &str) -> Result<String, String> {
+        Err("there is no history".into())
+    }
+
+    /// Takes the histories as they are now for what they are to be.
+    ///
+    /// # Errors
+    /// What was restorable still is.
+    fn accept_history(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Keeps samples for trends and reports.
     fn keep_samples(&mut self, now: Now, samples: &[(&'static str, f64)]);
 
@@ -232,11 +304,29 @@ pub trait Host {
         Vec::new()
     }
 
+    /// Makes a start-up file say again what one of its versions said.
+    ///
+    /// # Errors
+    /// The file is as it was.
+    fn restore_rc(&mut self, _now: Now, _file: &str, number: u64) -> Result<Restored, RestoreError> {
+        Err(RestoreError::NoVersion(number))
+    }
+
     /// Gives the five-minute means of a metric since then, oldest first.
     fn recall(&mut self, _metric: &str, _since_wall_ns: i64, _each: &mut dyn FnMut(i64, f64)) {}
 
     /// Does what could wait until everything else of a round was done, such as writing down samples.
     fn after_all(&mut self, _now: Now) {}
+
+    /// The program, with its arguments, that makes models of the samples; none where there is none, or no samples.
+    fn models_job(&mut self) -> Option<Vec<String>> {
+        None
+    }
+
+    /// The models that it made last.
+    fn models(&mut self) -> Option<Vec<u8>> {
+        None
+    }
 
     /// Results of benches, as they were put beside the state; none if there are none.
     fn bench_results(&mut self) -> Option<Vec<u8>> {
@@ -245,6 +335,32 @@ pub trait Host {
 
     /// What time it is. Only for what something took: what is decided goes by the time of its event.
     fn now(&mut self) -> Now;
+
+    /// Brings the configuration's files into force, if they are sound and say anything new; none in a world without.
+    ///
+    /// # Errors
+    /// They were not read, or what they say cannot be kept.
+    fn settle_config(&mut self, _now: Now) -> Result<Option<ConfigFound>, ConfigTrouble> {
+        Ok(None)
+    }
+
+    /// Makes the user's files say what they said when that version was accepted, and brings it into force.
+    ///
+    /// # Errors
+    /// They say what they said, or what they are to say cannot be kept.
+    fn restore_config(&mut self, _now: Now, _version: u64) -> Result<ConfigFound, ConfigTrouble> {
+        Err(ConfigTrouble::Failed(
+            "there are no files of a configuration here".into(),
+        ))
+    }
+
+    /// Writes down among the versions of the configuration what became of one.
+    ///
+    /// # Errors
+    /// It is not written; the trial's own record has it all the same.
+    fn judge_version(&mut self, _now: Now, _version: u64, _confirmed: bool) -> Result<(), ConfigTrouble> {
+        Ok(())
+    }
 
     /// Random bits.
     fn random(&mut self) -> u64;

@@ -209,6 +209,13 @@ impl Snapshot {
         start.and_then(|start| self.word(start)).unwrap_or(0)
     }
 
+    /// Samples of a distribution and their sum, without the distribution; 0 if the writer does not know it.
+    pub fn total(&self, timer: Timer) -> (u64, u64) {
+        let start = self.timer_start(timer);
+        let word = |at: usize| start.and_then(|start| self.word(start + at)).unwrap_or(0);
+        (word(0), word(8))
+    }
+
     /// When the flight was created: nanoseconds since 1970, 0 if unknown.
     pub fn created_wall_ns(&self) -> u64 {
         self.identity_word(5)

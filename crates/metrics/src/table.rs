@@ -95,6 +95,7 @@ table! {
         Paint,          "paint",           Nanoseconds, "From that wish to the last byte written, colouring included.";
         CompletionFork, "completion_fork", Nanoseconds, "From Tab to the child that completes.";
         CompletionWork, "completion_work", Nanoseconds, "Bash's completion itself, in the child.";
+        PromptOwn,      "prompt_own",      Nanoseconds, "The part of the prompt that LLE and what the configuration has it run take.";
     }
 }
 
@@ -188,6 +189,8 @@ table! {
         CachesChecked, "caches_checked", Count, "Entries of caches that were worked out anew to check them.";
         CachesWrong, "caches_wrong", Count, "Entries of those that were wrong.";
         AttributeOn,          "attribute_on",            Flag,            "What prompts spend their time on is recorded.";
+        ConfigVersion,        "config_version",          Count,           "Version of the configuration that the session goes by.";
+        ConfigBeganVersion,   "config_began_version",    Count,           "Version of the configuration that the session began with.";
     }
 }
 

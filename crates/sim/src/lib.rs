@@ -17,8 +17,11 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+pub mod committing;
+pub mod confirming;
 pub mod disk;
 pub mod drive;
+pub mod files;
 pub mod judgement;
 pub mod model;
 pub mod random;

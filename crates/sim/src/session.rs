@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lle_core::desired::Desired;
-use lle_metrics::{Counter, EventKind, Flight, Gauge, Identity, Liveness, Snapshot, Timer};
+use lle_metrics::{Counter, EventKind, Flight, Gauge, Identity, Liveness, Snapshot, Stage, Timer};
 
 use crate::random::Random;
 
@@ -43,6 +43,8 @@ pub struct SimSession {
     trimmed: u64,
     /// The trial that it compares lines for, and the pairs so far.
     compares: (u64, u64),
+    /// The version of the configuration that it goes by, and what that adds to a prompt, in nanoseconds.
+    goes_by: (u64, u64),
     /// What its process costs.
     pub cpu_ns: u64,
 }
@@ -76,6 +78,7 @@ impl SimSession {
             shown: 0,
             trimmed: 0,
             compares: (0, 0),
+            goes_by: (0, 0),
             cpu_ns: 0,
         };
         session.record(|_| {});
@@ -107,6 +110,7 @@ impl SimSession {
         let free = i64::try_from(random.below(4 << 20)).unwrap_or(0);
         let running = i64::from(random.once_in(4));
         self.cpu_ns += random.below(50_000_000);
+        let own_ns = self.goes_by.1 + 700_000 + (keys * 10_000);
         let (trial, pairs) = (self.compares.0, self.compares.1 + PAIRS);
         self.compares.1 = pairs;
         self.record(|recorder| {
@@ -114,6 +118,7 @@ impl SimSession {
                 recorder.time(Timer::KeyToPaint, 100_000);
                 recorder.time(Timer::Prompt, prompt_ns);
                 recorder.time(Timer::PromptCommand, prompt_ns / 2);
+                recorder.stage(Stage::PromptOwn, own_ns);
             }
             // As slow now and then as one whose names are looked for on PATH.
             for sample in 0..60 {
@@ -142,6 +147,11 @@ impl SimSession {
         });
     }
 
+    /// A command begins to run.
+    pub fn run_something(&mut self) {
+        self.record(|recorder| recorder.set(Gauge::CommandRunning, 1));
+    }
+
     /// The command it ran has ended; nobody types.
     pub fn rest(&mut self) {
         self.record(|recorder| recorder.set(Gauge::CommandRunning, 0));
@@ -156,6 +166,15 @@ impl SimSession {
         let trial = desired.trials.first().map_or(0, |trial| trial.id);
         if trial != self.compares.0 {
             self.compares = (trial, 0);
+        }
+        if let Some(config) = &desired.config {
+            let command = config.value("prompt.command").map_or("", |(line, _)| line);
+            let adds_ns = command
+                .strip_prefix("sleep 0.")
+                .and_then(|tenths| tenths.parse::<u64>().ok());
+            let version = config.version;
+            self.goes_by = (version, adds_ns.unwrap_or(0) * 100_000_000);
+            self.record(|recorder| recorder.set(Gauge::ConfigVersion, version.cast_signed()));
         }
         let last = self.shown;
         for alert in desired

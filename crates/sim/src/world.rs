@@ -13,10 +13,11 @@ use std::io;
 use std::panic::resume_unwind;
 
 use lle_core::desired::Desired;
-use lle_maintenance::world::{Cost, Disk, File, Host, Job, JobEnd, Look, Now};
+use lle_maintenance::world::{ConfigFound, ConfigTrouble, Cost, Disk, File, Host, Job, JobEnd, Look, Now};
 use lle_metrics::Liveness;
 
 use crate::disk::{Cut, SimDisk};
+use crate::files::SimFiles;
 use crate::random::Random;
 use crate::session::{Nature, SimSession};
 
@@ -48,6 +49,8 @@ pub struct World {
     pub now: Now,
     /// The files.
     pub disk: SimDisk,
+    /// The configuration's file and its versions; none in a world without.
+    pub files: Option<SimFiles>,
     /// The sessions, dead ones whose files are there among them.
     pub sessions: Vec<SimSession>,
     /// Jobs by plan, in the order they were started; a plan that starts a second one before the first has ended has
@@ -57,6 +60,8 @@ pub struct World {
     pub desired: Option<Desired>,
     /// Publishing fails.
     pub unpublishable: bool,
+    /// What the configuration's files come to; none if there are none.
+    pub config: Option<ConfigFound>,
     /// Calls into the world so far.
     pub calls: u64,
     /// The worker dies at this call.
@@ -85,10 +90,12 @@ impl World {
             random,
             now,
             disk: SimDisk::default(),
+            files: None,
             sessions: Vec::new(),
             jobs: Vec::new(),
             desired: None,
             unpublishable: false,
+            config: None,
             calls: 0,
             dies_at: None,
             violations: Vec::new(),
@@ -436,6 +443,36 @@ impl Host for Hands<'_> {
             job.killed_ns = self.world.now.mono_ns;
         }
         self.after(cut, ());
+    }
+
+    fn settle_config(&mut self, _now: Now) -> Result<Option<ConfigFound>, ConfigTrouble> {
+        self.must_act("a change of the configuration");
+        if self.world.files.is_none() && self.world.config.is_none() {
+            return Ok(None);
+        }
+        let cut = self.call(&|| "settle the configuration".into());
+        let found = match &mut self.world.files {
+            Some(files) => files.settle().map(Some),
+            None => Ok(self.world.config.clone()),
+        };
+        self.after(cut, found)
+    }
+
+    fn restore_config(&mut self, _now: Now, version: u64) -> Result<ConfigFound, ConfigTrouble> {
+        self.must_act("a rollback");
+        let cut = self.call(&|| format!("restore version {version} of the configuration"));
+        let files = self.world.files.as_mut();
+        let found = files.map_or(Err(ConfigTrouble::Busy), |files| files.restore(version));
+        self.after(cut, found)
+    }
+
+    fn judge_version(&mut self, _now: Now, version: u64, confirmed: bool) -> Result<(), ConfigTrouble> {
+        self.must_act("a verdict");
+        let cut = self.call(&|| format!("version {version} of the configuration: {confirmed}"));
+        if let Some(files) = &mut self.world.files {
+            files.verdicts.insert(version, confirmed);
+        }
+        self.after(cut, Ok(()))
     }
 
     fn own_cost(&mut self) -> Option<Cost> {

@@ -21,7 +21,7 @@ impl Attribution {
         }
     }
 
-    fn line(&self) -> c_int {
+    pub(super) fn line(&self) -> c_int {
         // SAFETY: the function only reads bash's own variables.
         self.bash.line_number.map_or(0, |f| unsafe { f() })
     }
@@ -68,6 +68,6 @@ impl Attribution {
 }
 
 /// The script that loads LLE, read from a descriptor.
-fn is_launcher(file: &[u8]) -> bool {
+pub(super) fn is_launcher(file: &[u8]) -> bool {
     file.starts_with(b"/dev/fd/") || file.starts_with(b"/proc/self/fd/")
 }

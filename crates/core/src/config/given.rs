@@ -61,13 +61,22 @@ pub fn command_line<'w>(catalogue: &Catalogue, words: impl IntoIterator<Item = &
 
 fn take(catalogue: &Catalogue, row: usize, source: &str, text: &str, layered: &mut Layered) {
     let key = &catalogue.keys[row];
+    if let Some(deprecated) = key.deprecated {
+        layered.tell(|| {
+            let (message, remedy) = deprecated.said(key.name, catalogue.today);
+            Problem {
+                weight: Weight::Warning,
+                ..problem(shown(source), &message, String::new(), remedy)
+            }
+        });
+    }
     match key.kind.read(text) {
-        Some(value) => layered.values.push(Given {
+        Some(value) => layered.values.extend(catalogue.heir(row).map(|row| Given {
             row,
             value,
             source: source.to_owned(),
             at: None,
-        }),
+        })),
         None => layered.tell(|| Problem {
             meant: nearest(text, key.kind.words().iter().copied()).map(str::to_owned),
             ..problem(

@@ -10,6 +10,9 @@ use serde::Serialize;
 /// Characters of a name, such as a theme's.
 pub const NAME_CHARS_MAX: usize = 32;
 
+/// Bytes of a command line.
+pub const COMMAND_BYTES_MAX: usize = 256;
+
 /// A value of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -38,6 +41,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A name: at most [`NAME_CHARS_MAX`] of a-z, 0-9 and `-`.
     Name,
+    /// A command line of bash: one line of at most [`COMMAND_BYTES_MAX`] bytes, or nothing.
+    Command,
 }
 
 /// Who goes by a key, and has to look again when it changes.
@@ -48,6 +53,8 @@ pub enum Part {
     Editor,
     /// How it looks, in every session.
     Display,
+    /// What a prompt is made of, in every session.
+    Prompt,
     /// What sessions tell each other, in every session.
     History,
     /// The worker's own life.
@@ -67,6 +74,7 @@ impl Part {
     pub const ALL: &[Part] = &[
         Part::Editor,
         Part::Display,
+        Part::Prompt,
         Part::History,
         Part::Worker,
         Part::Tasks,
@@ -80,6 +88,7 @@ impl Part {
         match self {
             Part::Editor => "editor",
             Part::Display => "display",
+            Part::Prompt => "prompt",
             Part::History => "history",
             Part::Worker => "worker",
             Part::Tasks => "tasks",
@@ -91,7 +100,7 @@ impl Part {
 
     /// Whether the sessions apply it; the others are the worker's.
     pub const fn is_of_sessions(self) -> bool {
-        matches!(self, Part::Editor | Part::Display | Part::History)
+        matches!(self, Part::Editor | Part::Display | Part::Prompt | Part::History)
     }
 
     /// What else has to look again when this part changes.
@@ -136,6 +145,33 @@ pub struct Key {
     pub deprecated: Option<Deprecated>,
 }
 
+impl Deprecated {
+    /// Whether its day has come, on a day given as `20261125`.
+    pub fn is_gone(&self, today: u32) -> bool {
+        today >= self.day()
+    }
+
+    /// That the key of that name goes, or is gone, and what to do about it.
+    pub(super) fn said(&self, name: &str, today: u32) -> (String, String) {
+        let message = match (self.is_gone(today), self.replacement) {
+            (false, _) => format!("`{name}` goes on {}", self.date),
+            (true, Some(by)) => format!("`{name}` went on {}, and is read as `{by}`", self.date),
+            (true, None) => format!("`{name}` went on {}, and says nothing", self.date),
+        };
+        let remedy = match self.replacement {
+            Some(by) => format!("write `{by}` instead"),
+            None => "take the line away".to_owned(),
+        };
+        (message, remedy)
+    }
+
+    /// The day as a number, `20261125`.
+    fn day(&self) -> u32 {
+        let digits = self.date.bytes().filter(u8::is_ascii_digit);
+        digits.fold(0, |day, digit| day * 10 + u32::from(digit - b'0'))
+    }
+}
+
 impl Key {
     /// The variable that gives it: `LUSUSH_CONFIG_EDITOR_THEME` for `editor.theme`.
     pub fn variable(&self) -> String {
@@ -159,6 +195,9 @@ impl Kind {
             (Kind::Integer { min, max }, Value::Integer(number)) => (min..=max).contains(number),
             (Kind::Choice(words), Value::Text(text)) => words.contains(&text.as_ref()),
             (Kind::Name, Value::Text(text)) => is_name(text),
+            (Kind::Command, Value::Text(text)) => {
+                text.len() <= COMMAND_BYTES_MAX && !text.contains(char::is_control)
+            }
             _ => false,
         }
     }
@@ -168,7 +207,7 @@ impl Kind {
         let value = match self {
             Kind::Bool => Value::Bool(text.parse().ok()?),
             Kind::Integer { .. } => Value::Integer(text.parse().ok()?),
-            Kind::Choice(_) | Kind::Name => Value::Text(text.to_owned().into()),
+            Kind::Choice(_) | Kind::Name | Kind::Command => Value::Text(text.to_owned().into()),
         };
         self.admits(&value).then_some(value)
     }
@@ -178,7 +217,7 @@ impl Kind {
         match self {
             Kind::Bool => &["true", "false"],
             Kind::Choice(words) => words,
-            Kind::Integer { .. } | Kind::Name => &[],
+            Kind::Integer { .. } | Kind::Name | Kind::Command => &[],
         }
     }
 }
@@ -201,6 +240,10 @@ impl fmt::Display for Kind {
                 }
                 write!(out, "or \"{last}\"")
             }
+            Kind::Command => write!(
+                out,
+                "a command line of at most {COMMAND_BYTES_MAX} bytes, in quotes"
+            ),
             Kind::Name => write!(
                 out,
                 "a name of at most {NAME_CHARS_MAX} of a-z, 0-9 and -, in quotes"

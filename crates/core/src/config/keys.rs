@@ -51,8 +51,10 @@ keys! {
     EditorMultiline, "editor.multiline", Kind::Bool, YES, Editor, LIVE, "0.1.0", "Goes on in the next row when Enter is pressed on an incomplete command.";
     EditorComplete, "editor.complete", Kind::Bool, YES, Editor, LIVE, "0.1.0", "Completes in a child process and shows a menu.";
     EditorTheme, "editor.theme", Kind::Name, word("default"), Display, LIVE, "0.1.0", "Names the theme: a built-in one, or NAME.toml in the folder `themes`.";
+    PromptCommand, "prompt.command", Kind::Command, word(""), Prompt, LIVE, "0.1.0", "A command line that bash runs before each prompt but the first, behind `PROMPT_COMMAND`; none if it is empty.";
     HistoryShare, "history.share", Kind::Bool, YES, History, LIVE, "0.1.0", "Shares each command with the sessions that run, as soon as it is entered.";
     HistoryListMax, "history.list_max", whole(100, 1_000_000), Value::Integer(20_000), History, NEW_SHELL, "0.1.0", "How many commands bash's own list begins with at most; the log has all of them.";
+    HistoryRestore, "history.restore", Kind::Choice(&["automatic", "ask"]), AUTOMATIC, History, LIVE, "0.1.0", "Whether history that another program cut is put back at once, or when somebody asks for it.";
     WorkerLinger, "worker.linger_s", whole(0, 86_400), Value::Integer(600), Worker, LIVE, "0.1.0", "How long the worker stays after the last session, in seconds.";
     ModeHealthCheck, "maintenance.mode.health-check", MODES, AUTOMATIC, Tasks, LIVE, "0.1.0", "How far the health check goes by itself.";
     ModePerformance, "maintenance.mode.performance", MODES, AUTOMATIC, Tasks, LIVE, "0.1.0", "How far the optimiser goes by itself.";

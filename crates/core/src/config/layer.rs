@@ -225,7 +225,7 @@ impl<'t> RawConfig<'t> {
             return self.locks(one, catalogue, layered);
         }
         if let Some((row, key)) = catalogue.find(&one.name) {
-            return self.known(one, row, key, all, layered);
+            return self.known(one, row, key, all, catalogue, layered);
         }
         let table = catalogue.is_table(&one.name);
         // What is in a table follows it and is told on its own.
@@ -258,7 +258,15 @@ impl<'t> RawConfig<'t> {
         });
     }
 
-    fn known(&self, one: &Found<'_>, row: usize, key: &Key, all: &[Found<'_>], layered: &mut Layered) {
+    fn known(
+        &self,
+        one: &Found<'_>,
+        row: usize,
+        key: &Key,
+        all: &[Found<'_>],
+        catalogue: &Catalogue,
+        layered: &mut Layered,
+    ) {
         let Some(value) = one.item.value().filter(|value| key.kind.admits(value)) else {
             layered.tell(|| {
                 let message = format!("`{}` is {}", key.name, one.item.written());
@@ -278,29 +286,44 @@ impl<'t> RawConfig<'t> {
             });
             return;
         };
-        if let Some(deprecated) = key.deprecated {
-            let by = deprecated.replacement;
-            layered.tell(|| {
-                let message = format!("`{}` goes on {}", key.name, deprecated.date);
-                let remedy = by.map_or("take the line away".to_owned(), |by| {
-                    format!("write `{by}` instead")
-                });
-                Problem {
-                    weight: Weight::Warning,
-                    ..self.problem(one.key.start, message, String::new(), &remedy)
-                }
-            });
-            // Whoever wrote both means the new one.
-            if by.is_some_and(|by| all.iter().any(|other| other.name == by)) {
-                return;
-            }
-        }
+        let row = match key.deprecated {
+            None => row,
+            Some(_) => match self.going(one, row, key, all, catalogue, layered) {
+                Some(row) => row,
+                None => return,
+            },
+        };
         layered.values.push(Given {
             row,
             value,
             source: self.source.clone(),
             at: Some(self.lines.position(one.key.start)),
         });
+    }
+
+    /// Warns of a key on its way out, and gives the row that its value belongs to: its successor's, unless somebody wrote
+    /// both and so means the new one. One that is gone without a successor says nothing any more.
+    fn going(
+        &self,
+        one: &Found<'_>,
+        row: usize,
+        key: &Key,
+        all: &[Found<'_>],
+        catalogue: &Catalogue,
+        layered: &mut Layered,
+    ) -> Option<usize> {
+        let deprecated = key.deprecated?;
+        layered.tell(|| {
+            let (message, remedy) = deprecated.said(key.name, catalogue.today);
+            Problem {
+                weight: Weight::Warning,
+                ..self.problem(one.key.start, message, String::new(), &remedy)
+            }
+        });
+        let both = deprecated
+            .replacement
+            .is_some_and(|by| all.iter().any(|other| other.name == by));
+        catalogue.heir(row).filter(|_| !both)
     }
 
     fn locks(&self, one: &Found<'_>, catalogue: &Catalogue, layered: &mut Layered) {

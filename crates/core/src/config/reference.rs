@@ -86,7 +86,12 @@ fn rules(catalogue: &Catalogue) -> String {
          The file is TOML of at most {} KiB. `version = {}` names its format; without it, the newest is meant. A file with \
          mistakes does not come into force: `lusush maint config check FILE` tells them all at once. `lusush maint config \
          schema` prints a JSON Schema for editors. `lusush maint config set KEY VALUE` changes one line and keeps your \
-         comments.",
+         comments.\n\n\
+         A saved file comes into force within a moment in every session, while you type; a session that runs a command follows at \
+         its next prompt, and what needs a new shell waits for one. A file with mistakes is told once above a prompt, and the last \
+         good one stays in force, for new sessions as well. `lusush maint config status` says which version is in force, which each \
+         session goes by and why, and what was refused. In one session, variables, `lle set` and `lle theme` go before what is \
+         published, unless the key is locked. `lusush maint config log` lists the versions and `rollback N` takes one up again.",
         FILE_BYTES_MAX / 1024,
         catalogue.version,
     )
@@ -101,6 +106,7 @@ fn row(key: &Key) -> String {
             quoted.join(", ")
         }
         Kind::Name => "a name".to_owned(),
+        Kind::Command => "a command line".to_owned(),
     };
     let mut about = key.about.to_owned();
     if key.needs_new_shell {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Catalogue;
-use super::key::{Key, Kind, NAME_CHARS_MAX, Value};
+use super::key::{COMMAND_BYTES_MAX, Key, Kind, NAME_CHARS_MAX, Value};
 
 /// A node of the schema.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -29,6 +29,8 @@ pub struct Node {
     maximum: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pattern: Option<String>,
+    #[serde(rename = "maxLength", skip_serializing_if = "Option::is_none")]
+    length: Option<usize>,
     #[serde(rename = "default", skip_serializing_if = "Option::is_none")]
     default_value: Option<Value>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -93,6 +95,11 @@ fn of(key: &Key) -> Node {
         Kind::Name => Node {
             of_type: "string",
             pattern: Some(format!("^[a-z0-9-]{{1,{NAME_CHARS_MAX}}}$")),
+            ..node
+        },
+        Kind::Command => Node {
+            of_type: "string",
+            length: Some(COMMAND_BYTES_MAX),
             ..node
         },
     }

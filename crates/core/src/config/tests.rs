@@ -193,6 +193,19 @@ const SYNTHETIC: Catalogue = Catalogue {
                 replacement: Some("screen.glow"),
             }),
         },
+        Key {
+            name: "screen.flicker",
+            kind: Kind::Bool,
+            default: Value::Bool(false),
+            part: Part::Display,
+            needs_new_shell: false,
+            since: "0.1.0",
+            about: "Whether it flickers.",
+            deprecated: Some(Deprecated {
+                date: "2027-06-01",
+                replacement: None,
+            }),
+        },
     ],
     version: 3,
     migrations: &[
@@ -215,6 +228,7 @@ const SYNTHETIC: Catalogue = Catalogue {
             }],
         },
     ],
+    today: 0,
 };
 
 #[test]
@@ -262,9 +276,46 @@ fn a_key_that_goes_is_told_with_its_day_and_successor() {
     c:2:1: warning: `screen.shine` goes on 2027-06-01
       write `screen.glow` instead
     ");
-    let both = "[screen]\nshine = \"some\"\nglow = \"none\"\n";
-    let merged = SYNTHETIC
-        .merge(&[RawConfig::parse(Origin::User, "c", both).check(&SYNTHETIC)])
-        .unwrap();
-    assert_eq!(merged.config.settings[1].origin, Origin::BuiltIn);
+    let check = |today, text: &str, expect: (&str, &str), told: &str| {
+        let catalogue = SYNTHETIC.on(today);
+        let merged = catalogue
+            .merge(&[RawConfig::parse(Origin::User, "c", text).check(&catalogue)])
+            .unwrap();
+        let value = |row: usize| merged.config.settings[row].value.to_string();
+        assert_eq!((value(0).as_str(), value(2).as_str()), expect, "{today}: {text}");
+        assert_eq!(merged.config.settings[1].origin, Origin::BuiltIn);
+        assert!(
+            merged.warnings[0].message.contains(told),
+            "{}",
+            merged.warnings[0]
+        );
+    };
+    let (old, both) = (
+        "screen.shine = \"some\"",
+        "[screen]\nshine = \"some\"\nglow = \"none\"\n",
+    );
+    let (before, after) = (20_270_531, 20_270_601);
+    // Its value is its successor's, before that day and after it; whoever wrote both means the new one.
+    check(before, old, ("\"some\"", "false"), "goes on 2027-06-01");
+    check(
+        after,
+        old,
+        ("\"some\"", "false"),
+        "went on 2027-06-01, and is read as `screen.glow`",
+    );
+    check(before, both, ("\"none\"", "false"), "goes on");
+    check(after, both, ("\"none\"", "false"), "went on");
+    // Without a successor it says something until that day.
+    let alone = "screen.flicker = true";
+    check(before, alone, ("\"none\"", "true"), "goes on");
+    check(
+        after,
+        alone,
+        ("\"none\"", "false"),
+        "went on 2027-06-01, and says nothing",
+    );
+    let word = command_line(&SYNTHETIC, ["screen.shine=some"]);
+    let merged = SYNTHETIC.merge(&[word]).unwrap();
+    assert_eq!(merged.config.settings[0].value.to_string(), "\"some\"");
+    assert!(merged.warnings[0].message.contains("goes on 2027-06-01"));
 }

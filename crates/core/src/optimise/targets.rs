@@ -145,6 +145,7 @@ mod tests {
             verdict: Verdict::Confirm,
             why: String::new(),
             kept: true,
+            config: None,
         }
     }
 

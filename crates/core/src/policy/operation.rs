@@ -64,6 +64,7 @@ operations! {
     Checklist, "checklist", Read, "Shows the reviews.";
     Validate, "validate", Read, "Measures the system against what was promised.";
     Trials, "trials", Read, "Lists levers, opportunities and trials.";
+    ConfigTrials, "config-trials", Read, "Lists configurations that are on trial, or were.";
     Forecast, "forecast", Read, "Shows what will be.";
     Anomalies, "anomalies", Read, "Shows what is unusual.";
     Start, "start", Operate, "Starts the engine's work.";
@@ -72,8 +73,12 @@ operations! {
     Resume, "resume", Operate, "Lets tasks that were held back go on.";
     Run, "run", Operate, "Runs a task now.";
     Optimize, "optimize", Operate, "Tries a lever, or ends a trial.";
+    ConfigConfirm, "config-confirm", Operate, "Keeps the configuration that is on trial.";
+    ConfigArm, "config-arm", Operate, "Has a configuration go again unless somebody confirms it.";
+    History, "history", Operate, "Puts history back, takes something out of it, or brings something in.";
     Cancel, "cancel", Operate, "Ends a run of a task, or takes it off the schedule.";
     Acknowledge, "acknowledge", Operate, "Takes note of an alert.";
+    RestoreRc, "restore-rc", Operate, "Makes a start-up file say again what a version said.";
     SignOff, "sign-off", Operate, "Signs a review off.";
     Schedule, "schedule", Administer, "Changes when a task runs.";
     Enable, "enable", Administer, "Lets a task run on its schedule.";

@@ -71,7 +71,7 @@ pub struct Change {
 }
 
 /// A change that may have done it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Suspect {
     /// What was changed; none stands for "none of these".
     pub what: Option<String>,

@@ -19,6 +19,7 @@ pub use history::{History, POINTS_MAX};
 
 use serde::{Deserialize, Serialize};
 
+use super::model::{Model, Recent};
 use history::{Method, Trials};
 
 /// The share of forecasts that the interval should hold.
@@ -65,17 +66,45 @@ pub struct Forecast {
 ///
 /// Pass [`score::Scorecard::miss`] for `miss`, or `1.0 - NOMINAL` while nothing was scored.
 pub fn forecast(history: &History, ahead_ns: i64, miss: f64) -> Result<Forecast, Unknown> {
+    forecast_with(history, ahead_ns, miss, None)
+}
+
+/// Forecasts a series as [`forecast`] does, or by a model that was fitted for so far ahead, with what the last week was
+/// like: whichever erred less in the past that it had not seen.
+pub fn forecast_with(
+    history: &History,
+    ahead_ns: i64,
+    miss: f64,
+    model: Option<(&Model, &Recent)>,
+) -> Result<Forecast, Unknown> {
+    let by_model = |least: f64| {
+        let (model, recent) = model.filter(|(model, _)| model.is_of_use() && model.error() < least)?;
+        model.forecast(recent, history.last_ns(), history.last(), ahead_ns, miss)
+    };
+    match simple(history, ahead_ns, miss) {
+        Ok((told, error)) => Ok(by_model(error).unwrap_or(told)),
+        Err(unknown) => by_model(f64::INFINITY).ok_or(unknown),
+    }
+}
+
+/// The best of the simple forecasts, and its mean error in the past.
+fn simple(history: &History, ahead_ns: i64, miss: f64) -> Result<(Forecast, f64), Unknown> {
+    // Before anything is tried: while the past is too short, it is asked again and again.
+    if !history.vouches_for(ahead_ns)? {
+        return Err(Unknown::TooFar);
+    }
     let trials = Trials::of(history)?;
     let steps = trials.steps(ahead_ns);
-    let (method, _) = trials.best(steps).ok_or(Unknown::TooFar)?;
+    let (method, error) = trials.best(steps).ok_or(Unknown::TooFar)?;
     let (below, above) = trials.interval(method, steps, miss).ok_or(Unknown::TooFar)?;
     let value = trials.now(method, ahead_ns as f64 / 1e9);
-    Ok(Forecast {
+    let told = Forecast {
         made_ns: history.last_ns(),
         due_ns: history.last_ns().saturating_add(ahead_ns),
         value,
         low: value - below,
         high: value + above,
         naive: trials.now(Method::Naive, 0.0),
-    })
+    };
+    Ok((told, error))
 }

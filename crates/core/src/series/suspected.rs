@@ -6,6 +6,8 @@
 //! Invariant: a verdict is given once there are [`SAMPLES_MIN`] values on either side, and after [`CLEARED_AFTER`] at the
 //! latest.
 
+use serde::{Deserialize, Serialize};
+
 use super::Changepoint;
 use crate::trial::Evidence;
 
@@ -15,7 +17,7 @@ pub const SAMPLES_MIN: u64 = 5;
 pub const CLEARED_AFTER: u64 = 60;
 
 /// A change under suspicion.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Suspected {
     /// When it was made, on the clock of the series.
     pub at_ns: i64,

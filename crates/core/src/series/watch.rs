@@ -5,7 +5,8 @@
 use super::Reading;
 use super::detect::Detector;
 use super::forecast::score::Scorecard;
-use super::forecast::{Forecast, History, Unknown, forecast};
+use super::forecast::{Forecast, History, Unknown, forecast, forecast_with};
+use super::model::{Model, Recent};
 
 /// What a mean is over.
 pub const MEAN_NS: i64 = 300 * 1_000_000_000;
@@ -17,12 +18,15 @@ pub const FORECAST_EVERY_NS: i64 = AHEAD_NS / 4;
 /// A metric under watch.
 #[derive(Clone, Debug, Default)]
 pub struct Watch {
+    phase_ns: i64,
     began_ns: i64,
     sum: f64,
     count: u32,
     detector: Box<Detector>,
     history: History,
     card: Scorecard,
+    recent: Recent,
+    model: Option<Model>,
     forecast_ns: Option<i64>,
     last: Option<Judged>,
 }
@@ -47,12 +51,25 @@ impl Watch {
         }
     }
 
+    /// Lets its five minutes begin so much later than the clock's: where many series are watched, those of all of them
+    /// should not be over at the same moment.
+    pub fn at_phase(self, phase_ns: i64) -> Self {
+        Self {
+            phase_ns: phase_ns.rem_euclid(MEAN_NS),
+            ..self
+        }
+    }
+
     /// Adds a sample; gives the mean before it when that is over.
     pub fn add(&mut self, at_ns: i64, value: f64) -> Option<Judged> {
         if !value.is_finite() {
             return None;
         }
-        let began_ns = at_ns.saturating_sub(at_ns.rem_euclid(MEAN_NS));
+        let into_ns = at_ns
+            .rem_euclid(MEAN_NS)
+            .saturating_sub(self.phase_ns)
+            .rem_euclid(MEAN_NS);
+        let began_ns = at_ns.saturating_sub(into_ns);
         let over = (self.count > 0 && began_ns != self.began_ns).then(|| self.close());
         self.began_ns = began_ns;
         self.sum += value;
@@ -70,6 +87,7 @@ impl Watch {
         };
         self.card.observe(self.began_ns, value);
         self.history.add(self.began_ns, value);
+        self.recent.add(self.began_ns, value);
         self.last = Some(judged);
         judged
     }
@@ -89,7 +107,21 @@ impl Watch {
 
     /// Where it will be.
     pub fn forecast(&self, ahead_ns: i64) -> Result<Forecast, Unknown> {
-        forecast(&self.history, ahead_ns, self.card.miss())
+        if ahead_ns != AHEAD_NS {
+            return forecast(&self.history, ahead_ns, self.card.miss());
+        }
+        let model = self.model.as_ref().map(|model| (model, &self.recent));
+        forecast_with(&self.history, ahead_ns, self.card.miss(), model)
+    }
+
+    /// Takes a model over that was fitted in the background, for forecasts of [`AHEAD_NS`]; or has none from now on.
+    pub fn take_model(&mut self, model: Option<Model>) {
+        self.model = model;
+    }
+
+    /// The model that was fitted in the background.
+    pub fn model(&self) -> Option<&Model> {
+        self.model.as_ref()
     }
 
     /// What it was.
@@ -130,6 +162,17 @@ mod tests {
         assert_eq!(watch.points(), 1);
         // A clock set back begins another mean.
         assert_eq!(watch.add(0, 1.0).map(|over| over.at_ns), Some(600 * S));
+    }
+
+    #[test]
+    fn the_five_minutes_of_another_series_are_over_at_another_moment() {
+        let mut watch = Watch::default().at_phase(40 * S);
+        assert_eq!(watch.add(0, 1.0), None);
+        assert_eq!(watch.add(39 * S, 3.0), None);
+        let over = watch.add(40 * S, 9.0).unwrap();
+        assert_eq!((over.at_ns, over.value), (-260 * S, 2.0));
+        assert_eq!(watch.add(339 * S, 9.0), None);
+        assert_eq!(watch.add(340 * S, 9.0).map(|over| over.at_ns), Some(40 * S));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A system is met when everything it promises is there and works; as long as a part of it is not built the answer
 //! is unknown, and the row names the part. Building a part removes its line from the table and adds a check.
 
+use super::gains::{Caches, Forecasts, Models, Trials};
 use super::{Reading, Row, Source, Validator, Verdict};
 use crate::quantity::{age, count, several};
 
@@ -40,6 +41,16 @@ pub enum Check {
     DefaultSchedule,
     /// Live sessions are seen.
     SessionsSeen,
+    /// Idle sessions go by the configuration in force.
+    ConfigFollowed,
+    /// Forecasts hold as often as they should, and say more than the last value.
+    ForecastsHold,
+    /// Models of the day and the week are made, weekly.
+    ModelsMade,
+    /// What a trial did not prove is not in force.
+    TrialsHold,
+    /// What caches answer is right.
+    CachesHold,
     /// This validation.
     Itself,
     /// A part that this version does not have.
@@ -47,7 +58,7 @@ pub enum Check {
 }
 
 /// What the worker sees of itself. What it did not look at is none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
     /// How many of the ten kinds of task have a row.
     pub task_rows: Option<u32>,
@@ -65,6 +76,16 @@ pub struct Facts {
     pub default_schedule_missing: Option<u32>,
     /// Live sessions whose flight file could be read.
     pub sessions: Option<u32>,
+    /// Idle sessions that go by another version of the configuration than the one they are to; none if no session says.
+    pub sessions_behind: Option<u32>,
+    /// How forecasts did.
+    pub forecasts: Option<Forecasts>,
+    /// What models there are.
+    pub models: Option<Models>,
+    /// What trials came to.
+    pub trials: Option<Trials>,
+    /// What caches have counted.
+    pub caches: Option<Caches>,
 }
 
 /// What the verification of the audit log found.
@@ -109,21 +130,27 @@ pub const SYSTEMS: &[System] = &[
         "prediction",
         "Trends, patterns and changes are found, forecasts made, and each forecast scored.",
         Validator::Performance,
-        &[Check::NotBuilt("models made in the background")],
+        &[Check::ForecastsHold, Check::ModelsMade],
     ),
     system(
         "S4",
         "performance optimiser",
         "What is slow is made faster, proved by a paired comparison, and undone where it is not.",
         Validator::Performance,
-        &[Check::NotBuilt("parts of a prompt put off or cached")],
+        &[
+            Check::TrialsHold,
+            Check::NotBuilt("parts of a prompt put off or cached"),
+        ],
     ),
     system(
         "S5",
         "cache maintenance",
         "Every cache is cleaned, validated, and given the memory that it uses best.",
         Validator::Performance,
-        &[Check::NotBuilt("checks of suggestions and completions")],
+        &[
+            Check::CachesHold,
+            Check::NotBuilt("checks of suggestions and completions"),
+        ],
     ),
     system(
         "S6",
@@ -144,14 +171,17 @@ pub const SYSTEMS: &[System] = &[
         "configuration",
         "Layered configuration with origins, versions, and mistakes told with file, line and column.",
         Validator::Operational,
-        &[Check::NotBuilt("sessions and worker that go by it")],
+        &[Check::ConfigFollowed],
     ),
     system(
         "S9",
         "hot reload",
         "A change reaches every live session without losing the line, and goes back if it harms.",
         Validator::Integration,
-        &[Check::NotBuilt("live reload")],
+        &[
+            Check::ConfigFollowed,
+            Check::NotBuilt("versions that go back by themselves"),
+        ],
     ),
     system(
         "S10",
@@ -366,6 +396,22 @@ impl Check {
                 },
             ),
             Check::SessionsSeen => sessions(facts.sessions),
+            Check::ConfigFollowed => holds(
+                "configuration of sessions",
+                facts.sessions_behind,
+                |behind| behind == 0,
+                |behind| match behind {
+                    0 => "every idle session goes by the configuration in force".to_owned(),
+                    _ => format!(
+                        "{} by another version than the one in force",
+                        several(behind.into(), "idle session goes", "idle sessions go")
+                    ),
+                },
+            ),
+            Check::ForecastsHold => Forecasts::look(facts.forecasts.as_ref()),
+            Check::ModelsMade => Models::look(facts.models),
+            Check::TrialsHold => Trials::look(facts.trials),
+            Check::CachesHold => Caches::look(facts.caches),
             Check::Itself => (Verdict::Met, "every promise is listed and judged here".to_owned()),
             Check::NotBuilt(part) => (Verdict::Unknown, format!("not built yet: {part}")),
         }

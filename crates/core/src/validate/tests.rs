@@ -238,7 +238,7 @@ fn systems_are_judged_by_what_is_seen_of_them() {
         "S3",
         Facts::default(),
         Verdict::Unknown,
-        "not built yet: models made in the background",
+        "forecasts: no series has 20 of them scored yet; models of the day and the week: none made yet",
     );
     let audit = |records, faults| Facts {
         audit: Some(Audit { records, faults }),

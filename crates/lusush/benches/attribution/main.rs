@@ -1,10 +1,14 @@
 //! What it costs a prompt that its parts are timed: the same session with attribution on and off, in turn.
 //!
-//! In every round the prompt is measured once with each, in an order that is shuffled anew, from the key that asks for it
-//! to its arrival. Prints the difference, and the ratio with its bound, against the promised 1.02.
-//! `LUSUSH_BENCH_SCALE=f` scales the number of rounds (default 1). Instructions are not counted from outside the
-//! session: what LLE adds to a key is in `lusush maint status`, where the kernel counts them.
+//! In every round [`BLOCK`] prompts are measured with each, in an order that is shuffled anew, from the key that asks for
+//! it to its arrival, one right behind the other. Prints the difference, and the ratio with its bound, against the
+//! promised 1.02; at scale 1 there are 10,000 pairs of each kind, and all of it takes less than three minutes.
+//! `LUSUSH_BENCH_SCALE=f` scales the number of rounds (default 1).
+//!
+//! `LUSUSH_BENCH_INSTRUCTIONS=1` counts instructions instead: the same session under callgrind, with and without, and the
+//! difference by prompt and by key. See `instructions.rs`.
 
+mod instructions;
 #[path = "../compare/statistics.rs"]
 mod statistics;
 
@@ -22,6 +26,8 @@ const PROMPT: &str = "READY>";
 const LIMIT: Duration = Duration::from_secs(30);
 /// A shell that wrote nothing for so long is done.
 const QUIET: Duration = Duration::from_millis(3);
+/// Prompts measured one after another, before it is switched again.
+const BLOCK: usize = 8;
 /// The ratio at which the promise is kept: the upper bound of 95 %.
 const BUDGET: &str = "maintenance_on_off";
 
@@ -29,37 +35,41 @@ const BUDGET: &str = "maintenance_on_off";
 struct Kind {
     name: &'static str,
     rc: &'static str,
-    rounds: f64,
+    pairs: f64,
 }
 
 const KINDS: &[Kind] = &[
     Kind {
         name: "PS1 alone",
         rc: "",
-        rounds: 4000.0,
+        pairs: 10_000.0,
     },
     Kind {
         name: "30 commands in functions",
         rc: "one() { [[ -n $HOME ]]; local x=1; : \"$x\"; }\n\
              many() { one; one; one; one; one; one; one; one; }\n\
              PROMPT_COMMAND='many; history -a; x=1'",
-        rounds: 4000.0,
+        pairs: 10_000.0,
     },
     Kind {
         name: "two programs in PS1",
         rc: "PS1='$(/bin/true)$(/bin/true)READY> '",
-        rounds: 1000.0,
+        pairs: 10_000.0,
     },
     Kind {
         name: "a loop of 2,000 commands",
         rc: "loop() { local i; for ((i = 0; i < 1000; i++)); do :; [[ a ]]; done; }\nPROMPT_COMMAND=loop",
-        rounds: 1000.0,
+        pairs: 10_000.0,
     },
 ];
 
 fn main() {
     // `cargo test --benches` runs this too: there is nothing to test.
     if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    if std::env::var_os("LUSUSH_BENCH_INSTRUCTIONS").is_some() {
+        instructions::count();
         return;
     }
     let scale = std::env::var("LUSUSH_BENCH_SCALE")
@@ -73,7 +83,7 @@ fn main() {
         "", "n", "off", "on", "difference"
     );
     for kind in KINDS {
-        let rounds = (kind.rounds * scale).ceil() as usize;
+        let rounds = (kind.pairs * scale / BLOCK as f64).ceil() as usize;
         let measured = measure(kind, rounds);
         print_row(kind, &measured);
     }
@@ -94,35 +104,38 @@ fn measure(kind: &Kind, rounds: usize) -> Pairs {
     for _ in 0..rounds {
         let mut order = [false, true];
         random.shuffle(&mut order);
-        let mut pair = [None; 2];
+        let mut round = [None; 2];
         for on in order {
-            pair[usize::from(on)] = prompt(&mut terminal, on);
+            round[usize::from(on)] = prompts(&mut terminal, on);
         }
-        if let [Some(off), Some(on)] = pair {
-            pairs.0.push(off);
-            pairs.1.push(on);
+        if let [Some(off), Some(on)] = round {
+            pairs.0.extend(off);
+            pairs.1.extend(on);
         }
     }
     pairs
 }
 
-/// Switches, lets one prompt pass, and times the next.
-fn prompt(terminal: &mut Terminal, on: bool) -> Option<f64> {
+/// Switches, lets one prompt pass, and times the next ones.
+fn prompts(terminal: &mut Terminal, on: bool) -> Option<[f64; BLOCK]> {
     let word = if on { "on" } else { "off" };
     terminal.drain(QUIET).ok()?;
     let line = format!("lle set attribute {word}\r");
-    terminal
-        .exchange(line.as_bytes(), PROMPT.as_bytes(), LIMIT)
-        .ok()?;
-    terminal.drain(QUIET).ok()?;
-    let time = terminal.exchange(b"\r", PROMPT.as_bytes(), LIMIT).ok()?;
-    Some(time.as_nanos() as f64)
+    let mut exchange = |line: &[u8]| terminal.exchange(line, PROMPT.as_bytes(), LIMIT).ok();
+    exchange(line.as_bytes())?;
+    // What is left of writing the line that switched does not count.
+    exchange(b"\r")?;
+    let mut times = [0.0; BLOCK];
+    for time in &mut times {
+        *time = exchange(b"\r")?.as_nanos() as f64;
+    }
+    Some(times)
 }
 
 fn print_row(kind: &Kind, (off, on): &Pairs) {
     let at = |values: &[f64]| percentile(values, 0.5).unwrap_or(f64::NAN);
     let (off_at, on_at) = (at(off), at(on));
-    let judged = ratio_bound(on, off, 0.5).map_or("too few".to_owned(), |(low, high)| {
+    let judged = ratio_bound(on, off, 0.5, BLOCK).map_or("too few".to_owned(), |(low, high)| {
         let verdict = Budget::named(BUDGET).map(|budget| budget.judge(Some(high)).to_string());
         format!(
             "{:.3} ({low:.3} to {high:.3}): {}",

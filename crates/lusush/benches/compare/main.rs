@@ -167,7 +167,7 @@ fn judged(row: &Row, shells: &[Shell], measured: &[Measurements]) -> Option<Stri
         percentile(bash, row.percentile)?,
         percentile(lusush, row.percentile)?,
     );
-    let pair = ratio_bound(lusush, bash, row.percentile)
+    let pair = ratio_bound(lusush, bash, row.percentile, 1)
         .map(|(low, high)| format!("{:.2} x bash (95 %: {low:.2} to {high:.2})", lusush_at / bash_at));
     let verdict = row.budget.and_then(Budget::named).map(|budget| {
         let value = match budget.unit {

@@ -76,6 +76,20 @@ pub(crate) fn ask(request: &Request) -> Result<Answer, Failure> {
     }
 }
 
+/// Asks a worker, and nobody else; none if there is none, or one too old to know what is asked.
+pub(crate) fn ask_worker(request: &Request) -> Option<Result<Value, Failure>> {
+    match call(&places().ok()?, request) {
+        Ok(value) => Some(Ok(value)),
+        Err(CallError::Fault(fault)) if fault.code == Code::NotBuilt => None,
+        Err(CallError::Fault(fault)) => Some(Err(failure(&Fault {
+            code: fault.code,
+            message: fault.message,
+            hint: fault.hint,
+        }))),
+        Err(_) => None,
+    }
+}
+
 /// Where everything is.
 pub(crate) fn places() -> Result<Places, Failure> {
     let folders = paths::folders();
@@ -93,6 +107,9 @@ pub(crate) fn places() -> Result<Places, Failure> {
     );
     places.program = std::env::current_exe().ok();
     places.home = paths::home();
+    if let Ok(folder) = folders.config {
+        places.follow(folder.join(lle_core::config::FILE_NAME));
+    }
     Ok(places)
 }
 
@@ -198,7 +215,7 @@ fn spawn(program: &Path) -> std::io::Result<Child> {
 }
 
 /// What a worker would ask its policy is asked without one, too.
-fn allow(operation: Operation) -> Result<(), Failure> {
+pub(crate) fn allow(operation: Operation) -> Result<(), Failure> {
     let config = config()?;
     let who = Who::peer(config.uid, None, config.uid);
     match policy::authorise(who, operation, Target::All, (), &config.policy) {
@@ -229,6 +246,16 @@ fn stop(places: &Places) -> Result<Answer, Failure> {
         value: serde_json::json!({}),
         from_worker: false,
     })
+}
+
+/// Whether somebody ran `lusush maint stop`.
+pub(crate) fn is_stopped() -> bool {
+    places().is_ok_and(|places| places.maint.join("stopped").exists())
+}
+
+/// The worker's process, if there is one.
+pub(crate) fn holder_of() -> Option<u32> {
+    holder(&places().ok()?).ok()?
 }
 
 fn holder(places: &Places) -> Result<Option<u32>, Failure> {

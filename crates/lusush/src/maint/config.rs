@@ -1,10 +1,13 @@
 //! `lusush maint config`: what is configured, by whom, and what is wrong with it; setting and unsetting one key.
 //!
-//! Works without a worker: it reads the files themselves, and a worker notices when they change.
+//! Works without a worker: it reads the files themselves, and a worker notices when they change. What is in force, and
+//! where, is in files as well.
 
 mod edit;
 mod layers;
 mod show;
+mod status;
+mod trial;
 mod versions;
 
 use std::path::PathBuf;
@@ -58,7 +61,7 @@ pub(crate) enum ConfigVerb {
         #[command(flatten)]
         json: Json,
     },
-    /// Lists the versions of your file: why, by whom, and how much changed
+    /// Lists the versions of your file and its themes: why, by whom, and how much changed
     Log(Json),
     /// Shows the difference between two versions, or between one and the file as it is
     Diff {
@@ -74,6 +77,27 @@ pub(crate) enum ConfigVerb {
         #[command(flatten)]
         json: Json,
     },
+    /// Keeps the configuration that is on trial, without waiting for it to prove itself
+    Confirm {
+        /// The version's number; the one that is on trial without it
+        version: Option<u64>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Makes your file say what another one says
+    Apply {
+        /// The file
+        file: PathBuf,
+        /// Takes it back after so long of use, such as 10m, unless it is confirmed by then
+        #[arg(long = "for", value_name = "TIME", value_parser = trial::how_long)]
+        active_ms: Option<u64>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Shows the configuration that is on trial, and what became of those that were
+    Trials(Json),
+    /// Says which version is in force, which each session goes by, and what was refused last
+    Status(Json),
     /// Prints where your file is, or would be
     Path,
 }
@@ -94,6 +118,14 @@ pub(crate) fn run(verb: ConfigVerb) -> Result<ExitCode, Failure> {
         ConfigVerb::Log(Json { json }) => versions::log(json),
         ConfigVerb::Diff { a, b } => versions::diff(a, b),
         ConfigVerb::Rollback { version, json } => versions::rollback(version, json.json),
+        ConfigVerb::Confirm { version, json } => trial::confirm(version, json.json),
+        ConfigVerb::Apply {
+            file,
+            active_ms,
+            json,
+        } => trial::apply(&file, active_ms, json.json),
+        ConfigVerb::Trials(Json { json }) => trial::trials(json),
+        ConfigVerb::Status(Json { json }) => status::status(json),
         ConfigVerb::Path => {
             let mut path = layers::user_file()?.into_os_string().into_encoded_bytes();
             path.push(b'\n');

@@ -1,11 +1,26 @@
-//! `lusush maint history check`: reads the whole history log and says what is in it.
+//! `lusush maint history`: the history log, and what can be done with it. `check` reads all of it and says what is in it.
+
+pub(crate) mod beside;
+mod logs;
+mod scrub;
+mod search;
+mod stats;
+mod transfer;
+pub(crate) mod verbs;
+
+use verbs::note;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use lle_core::quantity::{bytes, count, several};
 use lle_log::history::{History, Report};
 use serde::Serialize;
+
+use crate::answer;
+use crate::failure::Failure;
+use crate::paths;
 
 /// The version of the schema of `--json`.
 const SCHEMA_VERSION: u32 = 1;
@@ -37,6 +52,9 @@ pub(crate) struct HistoryCheck {
     pub(crate) damaged_bytes: u64,
     /// Bytes after the last whole record.
     pub(crate) torn_tail_bytes: u64,
+    /// What stands beside the log; none if it was not looked at.
+    #[serde(flatten)]
+    pub(crate) beside: Option<beside::Beside>,
 }
 
 /// Why a log could not be checked.
@@ -87,6 +105,7 @@ fn describe(path: PathBuf, bytes: u64, report: Report) -> HistoryCheck {
         damaged_runs: report.damaged_runs,
         damaged_bytes: report.damaged_bytes,
         torn_tail_bytes: report.torn_tail_bytes,
+        beside: None,
     }
 }
 
@@ -135,6 +154,30 @@ impl HistoryCheck {
                 bytes(self.torn_tail_bytes as f64)
             );
         }
+        if let Some(beside) = &self.beside {
+            out.push_str(&beside.text());
+        }
         out
+    }
+}
+
+fn check_history(json: bool) -> Result<ExitCode, Failure> {
+    let failed = || Failure::new("cannot check the history log");
+    let state = paths::folders()
+        .state
+        .map_err(|refusal| failed().because(refusal))?;
+    let log = log_in(&state);
+    let mut checked = check(&log).map_err(|error| {
+        let hint = match error {
+            CheckError::None { .. } => "the first session makes it: run `lusush`",
+            CheckError::Open { .. } => "`lusush doctor` says more about folders",
+        };
+        failed().because(error).hint(hint)
+    })?;
+    checked.beside = Some(beside::look(&log, logs::own()?.index.as_deref()));
+    if json {
+        answer::json(&checked)
+    } else {
+        answer::text(&checked.text())
     }
 }

@@ -27,8 +27,38 @@ pub(super) fn forecast(value: &Value, now: i64) -> String {
         if row["shown"].is_string() {
             line(&mut out, "", &score(row));
         }
+        if let Some(text) = pattern(&row["pattern"]) {
+            line(&mut out, "", &text);
+        }
     }
     out
+}
+
+/// What its day or week is like: "a weekly pattern, highest on Tuesdays at 14:00 UTC, 38 ms above its lowest".
+fn pattern(pattern: &Value) -> Option<String> {
+    const DAYS: [&str; 7] = [
+        "Mondays",
+        "Tuesdays",
+        "Wednesdays",
+        "Thursdays",
+        "Fridays",
+        "Saturdays",
+        "Sundays",
+    ];
+    let period = pattern["period"].as_str()?;
+    let hour = usize::try_from(pattern["peak_hour_utc"].as_u64()?).ok()?;
+    let day = DAYS.get(hour / 24).filter(|_| period == "weekly");
+    let on = day.map_or(String::new(), |day| format!("on {day} "));
+    let worth = match (pattern["of_use"].as_bool(), pattern["skill"].as_f64()) {
+        (Some(true), Some(skill)) => format!("a day ahead {:.0} % nearer than the last value", skill * 100.0),
+        _ => "not nearer than the last value, so it is not used".to_owned(),
+    };
+    Some(format!(
+        "{period} pattern: highest {on}at {:02}:00 UTC, {} above its lowest; {worth}, in {} tries",
+        hour % 24,
+        text_of(&pattern["swing_shown"]),
+        pattern["tried"]
+    ))
 }
 
 /// When the limit is reached: "1 GiB in 12 d, 9 d to 17 d".
@@ -94,7 +124,7 @@ pub(super) fn anomalies(value: &Value, now: i64, ink: Ink) -> String {
     }
     let changes = list(&value["changes"]);
     if changes.is_empty() {
-        out.push_str("\nNo level has changed since the worker began.\n");
+        out.push_str("\nNo level has changed that is remembered.\n");
         return out;
     }
     out.push_str("\nLevels that changed, the last first:\n");
@@ -159,6 +189,12 @@ mod tests {
             { "what": "free space on disk", "now": "9 GiB", "shown": "9 GiB, 8 GiB to 10 GiB",
               "limit_shown": "256 MiB", "limit_when": { "when": "not-in-sight" }, "scored": 40, "scored_min": 20,
               "coverage": 0.82, "skill": -0.1 },
+            { "what": "echo", "now": "1 ms", "shown": "1 ms, 1 ms to 2 ms", "scored": 3, "scored_min": 20,
+              "pattern": { "period": "weekly", "peak_hour_utc": 38, "swing_shown": "3 ms", "skill": 0.42, "tried": 88,
+                "of_use": true } },
+            { "what": "completion", "now": "1 ms", "shown": "1 ms, 1 ms to 2 ms", "scored": 3, "scored_min": 20,
+              "pattern": { "period": "daily", "peak_hour_utc": 9, "swing_shown": "3 ms", "skill": 0.02, "tried": 88,
+                "of_use": false } },
         ]});
         insta::assert_snapshot!(forecast(&document, 0));
     }

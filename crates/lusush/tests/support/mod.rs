@@ -29,6 +29,12 @@ pub(crate) fn load_lle() -> String {
     )
 }
 
+/// Returns the history log of a home on this machine.
+pub(crate) fn log_of(home: &Home) -> PathBuf {
+    let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    lle_core::paths::history_log(&home.lusush().join("state"), &machine)
+}
+
 /// Starts `bash` with LLE loaded by its `~/.bashrc`, which then runs `rc`, and waits for its prompt.
 ///
 /// # Panics

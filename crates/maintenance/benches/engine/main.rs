@@ -10,6 +10,7 @@
 )]
 
 mod child;
+mod config;
 mod measure;
 mod results;
 mod worker;
@@ -56,6 +57,8 @@ fn main() {
     analysis();
     cache_cycle();
     state();
+    config::versions();
+    config::many_sessions();
     worker::many_sessions();
     worker::at_rest();
     unmeasured(
@@ -233,6 +236,7 @@ fn impact() {
         active_ns: 0,
         otherwise: Otherwise::Revert,
         paired: None,
+        configured: None,
     };
     let judge = singles(ROUNDS, || {
         at += LOOK_NS;

@@ -93,6 +93,7 @@ const METHODS: &[Method] = &[
     method("Verify", &[]),
     method("Checklist", &[]),
     method("SignOff", const { &[must("item", Text), may("note", Text)] }),
+    method("RestoreRc", const { &[must("file", Text), must("number", Int)] }),
     method("Validate", &[]),
     method(
         "Optimize",
@@ -106,6 +107,16 @@ const METHODS: &[Method] = &[
         },
     ),
     method("Trials", &[]),
+    method("ConfigTrials", &[]),
+    method("ConfigConfirm", const { &[may("version", Int)] }),
+    method(
+        "ConfigArm",
+        const { &[must("says", Text), must("within_ms", Int)] },
+    ),
+    method(
+        "History",
+        const { &[must("what", Text), may("which", Text), may("detail", Text)] },
+    ),
     method("Forecast", &[]),
     method("Anomalies", &[]),
     method("Version", &[]),

@@ -71,6 +71,7 @@ impl Engine {
                 self.look_if_offline(world, now);
                 document(&self.trials(now))
             }
+            Request::ConfigTrials => document(&self.config_trials(now)),
             Request::Validate => {
                 self.collect(world, now);
                 self.check_health(world, now);

@@ -40,6 +40,8 @@ const ENTRY: u8 = 1;
 const REFUSAL_NS: u64 = 10 * super::SECOND_NS;
 /// Users whose refusals are told apart.
 const REFUSED_USERS_MAX: usize = 16;
+/// Operations after which nothing is different.
+const MEASURES: [&str; 2] = [lle_core::plan::CHECK_HEALTH, lle_core::plan::FIT_MODELS];
 /// Problems told of one verification.
 const PROBLEMS_MAX: usize = 20;
 
@@ -73,7 +75,7 @@ impl Entry {
 
     /// What it changes, for whoever looks for a cause; none if it changes nothing, or says only how that ended.
     fn as_change(&self, now: Now) -> Option<blame::Change> {
-        (self.phase == "intent").then(|| blame::Change {
+        (self.phase == "intent" && !MEASURES.contains(&self.operation.as_str())).then(|| blame::Change {
             at_ns: now.wall_ns,
             what: match self.target.is_empty() {
                 true => self.operation.clone(),
@@ -638,7 +640,6 @@ impl Engine {
             return true;
         }
         let before = self.audit.failed.is_some();
-        self.predict.note_all(entry.as_change(now));
         let written = self.audit.append(world, now, entry.clone());
         if before && written {
             // There was a gap, and it says so itself.
@@ -647,6 +648,9 @@ impl Engine {
         }
         if written {
             self.bound_audit(world, now);
+            if let Some(change) = entry.as_change(now) {
+                self.note_change(world, now, change);
+            }
         }
         written
     }

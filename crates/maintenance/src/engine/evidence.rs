@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use lle_core::cache::{CACHES, Counted, Reading};
 use lle_core::task::statistics::{Outcome, Statistics};
 use lle_core::task::{self, TaskKind};
+use lle_core::trial::Ended;
 use lle_core::validate::evidence::{BenchResult, Evidence, LIVE, Live, LiveSource, Measured};
+use lle_core::validate::gains;
 use lle_core::validate::success::{Share, SuccessInputs};
 use lle_core::validate::systems::{Audit, Facts};
 use lle_metrics::{FILE_BYTES, Gauge, Histogram, Liveness, Snapshot, Timer};
@@ -106,7 +109,52 @@ impl Engine {
                     .filter(|session| session.is_alive())
                     .count(),
             ),
+            sessions_behind: self.sessions_behind(now),
+            forecasts: Some(gains::Forecasts::of(self.state.scorecards.values())),
+            models: self.models_made().map(|(made, fitted, of_use)| gains::Models {
+                age_ns: now.wall_ns.saturating_sub(made).max(0).cast_unsigned(),
+                fitted,
+                of_use,
+            }),
+            trials: Some(self.trials_ended()),
+            caches: self.caches_counted(),
         }
+    }
+
+    /// Trials of levers that are over. A value that was not kept is in force if sessions are told it all the same, and
+    /// nothing else that may turn the lever has chosen it: another trial, or the upkeep of the caches.
+    fn trials_ended(&self) -> gains::Trials {
+        let ended = &self.state.trials_ended;
+        let is_size = |lever: &str| CACHES.iter().any(|row| row.capacity.row().name == lever);
+        let in_force = |trial: &&Ended| {
+            let Some((lever, _, candidate)) = &trial.lever else {
+                return false;
+            };
+            let is_set = self.state.settings.get(lever) == Some(candidate) && !is_size(lever);
+            let is_proven = ended.iter().any(|other| other.kept && other.lever == trial.lever);
+            trial.kept && trial.verdict.reverts() || !trial.kept && is_set && !is_proven
+        };
+        gains::Trials {
+            ended: ended.len() as u64,
+            kept: ended.iter().filter(|trial| trial.kept).count() as u64,
+            in_force: ended.iter().filter(in_force).count() as u64,
+        }
+    }
+
+    /// What the caches of live sessions have counted since these began; none without a session that tells.
+    fn caches_counted(&self) -> Option<gains::Caches> {
+        let mut counted = Counted::default();
+        for session in self.sessions.values().filter(|session| session.is_alive()) {
+            counted.add(&Counted::of(session.window()));
+        }
+        let readings = || counted.caches.iter().flatten();
+        readings().next()?;
+        Some(gains::Caches {
+            asked: readings().map(Reading::asked).sum(),
+            hits: readings().map(|reading| reading.hits).sum(),
+            checked: counted.checked,
+            wrong: counted.wrong,
+        })
     }
 
     fn live_measurements(&self) -> Live {

@@ -344,11 +344,13 @@ impl Engine {
                 self.note_size(name);
                 self.publish_now(world, now)
             }
+            Action::SyncConfig => self.sync_now(world, now, id),
+            Action::UseConfig { version, instead_of } => self.use_config(world, now, *version, *instead_of),
             Action::OpenTrial { .. } => self.open_trial(world, now, action),
             Action::WithdrawTrial { trial } => {
                 self.withdraw_trial(world, now, *trial, "its plan was taken back")
             }
-            Action::RunCommand { command, .. } => world
+            Action::RunCommand { command, .. } | Action::FitModels { command } => world
                 .start_job(&Job {
                     plan: id,
                     command: command.clone(),
@@ -381,7 +383,10 @@ impl Engine {
                         .and_then(|session| session.rss_anon_bytes()),
                 })
             }
-            (Check::ExitZero, Action::RunCommand { .. } | Action::RunOwn { .. }) => Stepped::Waits(Wait::Job),
+            (
+                Check::ExitZero,
+                Action::RunCommand { .. } | Action::RunOwn { .. } | Action::FitModels { .. },
+            ) => Stepped::Waits(Wait::Job),
             (Check::Returned, Action::CallHost { .. }) => Stepped::Waits(Wait::Call),
             (Check::SegmentOpen, Action::OpenSegment { segment, .. }) if self.audit.segment() != *segment => {
                 Stepped::Failed(format!("the audit log did not go on in segment {segment}"))
@@ -683,6 +688,9 @@ impl Engine {
         let phase = self.state.running.get(&id).map(|running| running.phase);
         let cleans = phase == Some(Phase::CleaningUp);
         if end.status == Some(0) {
+            if self.fits_models(id) {
+                self.read_models(world);
+            }
             // What the run itself said last is worth more than what its cleanup said.
             if !cleans {
                 self.note(id, &words);
@@ -704,6 +712,15 @@ impl Engine {
         }
         self.advance(world, now, id);
         self.make_durable(world, now);
+    }
+
+    fn fits_models(&self, id: u64) -> bool {
+        let steps = self.state.running.get(&id).map(|running| &running.plan.steps);
+        steps.is_some_and(|steps| {
+            steps
+                .iter()
+                .any(|step| matches!(step.action, Action::FitModels { .. }))
+        })
     }
 
     /// Takes back or finishes what an earlier engine had begun, or this one while it was told to end. Their jobs are
@@ -834,7 +851,7 @@ impl Engine {
 
 /// What a plan is to the policy: a person runs a task, the engine measures or acts in its area.
 fn operation_of(plan: &Plan, kind: Option<TaskKind>, who: &Who) -> Operation {
-    let measures = plan.steps.iter().all(|step| step.action == Action::CheckHealth);
+    let measures = plan.steps.iter().all(|step| step.action.measures());
     match (kind, who.kind) {
         (Some(kind), Kind::System) if measures => Operation::Measure(kind),
         (Some(kind), Kind::System) => Operation::Act(kind),

@@ -33,9 +33,14 @@ impl Engine {
                 .state
                 .trials
                 .iter()
+                .filter(|(_, trial)| trial.configured.is_none())
                 .map(|(id, trial)| open(*id, trial))
                 .collect(),
-            ended: tried.iter().map(ended).collect(),
+            ended: tried
+                .iter()
+                .filter(|ended| ended.config.is_none())
+                .map(ended)
+                .collect(),
         }
     }
 }

@@ -16,12 +16,15 @@ use lle_core::health::view::{Presence, SessionView, WorkerView};
 use lle_core::policy::sanitise;
 use lle_core::quantity::age;
 use lle_core::report;
+use lle_core::series::noticed::Noticed;
 use lle_core::severity::Severity;
 use lle_core::task::memory_defrag::Heap;
 use lle_core::task::statistics::{LastRun, Outcome as Ended};
 use lle_core::trial::paired::Tally;
+use lle_core::trial::usual::Usual;
 use lle_metrics::{Counter, EventKind, Gauge, Liveness, Snapshot};
 
+use super::suspects::Prompts;
 use super::{Engine, SECOND_NS, predict};
 use crate::state::{Change, Incident};
 use crate::world::{Cost, Look, Now, World};
@@ -46,7 +49,14 @@ pub(crate) struct SessionState {
     pid: u32,
     /// When its flight was created: who writes it is read once. None before that.
     pub(crate) created_wall_ns: Option<u64>,
-    pub(crate) prompts: super::suspects::Prompts,
+    pub(crate) prompts: Prompts,
+    /// What it usually takes for what a configuration can move.
+    pub(crate) usual: Usual,
+    /// The version of the configuration that it went by at the last look.
+    pub(crate) goes_by: Option<u64>,
+    /// Panics and fallbacks so far, and those that the last look found.
+    faults: Option<u64>,
+    new_faults: u64,
     liveness: Liveness,
     window: Box<Window>,
     pub(crate) floor: Floor,
@@ -106,14 +116,22 @@ impl WorkerState {
 }
 
 impl SessionState {
-    fn new(id: u64, idle_ns: u64, now: Now) -> Self {
+    fn new(id: u64, idle_ns: u64, now: Now, known: &Noticed) -> Self {
+        let remembered = |known: &Noticed| {
+            let named = (!known.prompts.is_empty()).then(|| format!("{id:016x}"));
+            Prompts::of(named.and_then(|name| known.prompts.get(&name)))
+        };
         Self {
             id,
             idle_ns,
             tty: String::new(),
             pid: 0,
             created_wall_ns: None,
-            prompts: super::suspects::Prompts::default(),
+            prompts: remembered(known),
+            usual: Usual::default(),
+            goes_by: None,
+            faults: None,
+            new_faults: 0,
             liveness: Liveness::Unknown,
             window: Box::new(Window::new()),
             floor: Floor::default(),
@@ -172,6 +190,35 @@ impl SessionState {
         Some((count(Gauge::TrialId)?, tally))
     }
 
+    /// The version of the configuration that it goes by.
+    pub(crate) fn config_version(&self) -> Option<u64> {
+        u64::try_from(self.window.gauge(Gauge::ConfigVersion)?).ok()
+    }
+
+    /// The version that it began with.
+    pub(crate) fn began_with(&self) -> Option<u64> {
+        u64::try_from(self.window.gauge(Gauge::ConfigBeganVersion)?).ok()
+    }
+
+    /// The generation of the published state that it has seen.
+    pub(crate) fn seen_generation(&self) -> Option<u64> {
+        u64::try_from(self.window.gauge(Gauge::ConfigGeneration)?).ok()
+    }
+
+    /// Panics and fallbacks that the last look found.
+    pub(crate) fn new_faults(&self) -> u64 {
+        self.new_faults
+    }
+
+    /// Whether that look saw it, and could read what it wrote.
+    pub(crate) fn was_seen_in(&self, look: u64) -> bool {
+        self.seen_in == look && self.created_wall_ns.is_some()
+    }
+
+    pub(crate) fn tty(&self) -> &str {
+        &self.tty
+    }
+
     /// What its caches have counted since the size of one last changed.
     pub(crate) fn counted(&self) -> Counted {
         Counted::of(&self.window).since(&self.cache_mark)
@@ -217,6 +264,10 @@ impl SessionState {
         }
         self.window.fold(now.mono_ns, snapshot);
         self.prompts.fold(now, snapshot);
+        self.usual.fold(snapshot);
+        let faults = snapshot.counter(Counter::Panics) + snapshot.counter(Counter::Fallbacks);
+        let before = self.faults.replace(faults).unwrap_or(faults);
+        self.new_faults = faults.saturating_sub(before);
         let used = (
             snapshot.counter(Counter::Keys),
             snapshot.counter(Counter::Commands),
@@ -281,6 +332,7 @@ impl Engine {
         let mut died = Vec::new();
         let sessions = &mut self.sessions;
         let buried = &mut self.buried;
+        let known = &self.state.noticed;
         let idle_ns = self.pace.idle_ns;
         let began_wall_ns = self.started_wall_ns.max(0).cast_unsigned();
         world.look(&mut |look| {
@@ -296,7 +348,7 @@ impl Engine {
             }
             let state = sessions
                 .entry(look.session)
-                .or_insert_with(|| SessionState::new(look.session, idle_ns, now));
+                .or_insert_with(|| SessionState::new(look.session, idle_ns, now, known));
             state.seen_in = this_look;
             state.liveness = look.liveness;
             if let Some(snapshot) = look.snapshot {
@@ -316,6 +368,7 @@ impl Engine {
             }
         });
         self.hear_trials(now);
+        self.hear_configuration();
         // Whose file is gone has ended by itself.
         self.sessions.retain(|_, session| session.seen_in == this_look);
         self.buried.retain(|_, seen_in| *seen_in == this_look);
@@ -349,6 +402,7 @@ impl Engine {
         {
             return;
         }
+        self.note_crash(state.config_version(), state.busy, &state.tty);
         let what = format!("the session on {} ended without a word", state.tty);
         let incident = Incident {
             wall_ns: now.wall_ns,
@@ -373,6 +427,7 @@ impl Engine {
         learn(&mut self.state.baselines, wall_ns, &views, &assessment);
         drop(views);
         assessment.findings.extend(self.own_findings(now));
+        assessment.findings.extend(self.history_findings());
         assessment.findings.extend(self.changed_findings(now));
         if self.acts {
             self.worker.shed.clear();
@@ -383,13 +438,17 @@ impl Engine {
             let sizes = self.predict(world, now, &samples);
             samples.extend(sizes);
             world.keep_samples(now, &samples);
-            if now.mono_ns.saturating_sub(self.baselines_kept_at) >= BASELINES_NS {
-                self.baselines_kept_at = now.mono_ns;
-                let baselines = Box::new(self.state.baselines.clone());
-                self.keep(world, now, Change::Baselines { baselines });
-            }
         }
         self.assessment = Some(assessment);
+    }
+
+    /// Writes what was learned of what is usual, now and then: no part of a look, which must be short.
+    pub(crate) fn keep_learned<W: World>(&mut self, world: &mut W, now: Now) {
+        if self.looked_at == Some(now) && now.mono_ns.saturating_sub(self.baselines_kept_at) >= BASELINES_NS {
+            self.baselines_kept_at = now.mono_ns;
+            let baselines = Box::new(self.state.baselines.clone());
+            self.keep(world, now, Change::Baselines { baselines });
+        }
     }
 
     /// Processor time of the worker since it began, and how long that is; none without a worker.
@@ -555,6 +614,8 @@ impl Engine {
                 &check.remedy,
             );
         }
+        findings.extend(self.config_findings());
+        findings.extend(self.trial_findings(now));
         findings
     }
 
@@ -657,6 +718,9 @@ impl Engine {
                     _ => id,
                 };
                 let alert = self.state.alerts.of(id)?;
+                if !self.is_told(&alert.key, alert.severity) {
+                    return None;
+                }
                 Some(lle_core::desired::Alert {
                     id,
                     session,
@@ -675,6 +739,23 @@ impl Engine {
                 self.worker.shed.push(name.clone());
             }
         }
+    }
+
+    /// Idle sessions that go by another version of the configuration than the one that is published; none if no session
+    /// says which.
+    pub(crate) fn sessions_behind(&self, now: Now) -> Option<u32> {
+        let published = self.published.config()?.version;
+        let idle = self
+            .sessions
+            .values()
+            .filter(|session| session.is_alive() && session.is_idle(now));
+        let says = idle.filter_map(|session| session.window.gauge(Gauge::ConfigVersion));
+        let versions: Vec<i64> = says.collect();
+        let behind = versions
+            .iter()
+            .filter(|version| version.cast_unsigned() != published);
+        let behind = u32::try_from(behind.count()).unwrap_or(u32::MAX);
+        (!versions.is_empty()).then_some(behind)
     }
 
     /// The sessions that are there: number, terminal, process.
@@ -734,7 +815,11 @@ fn last_words(snapshot: &Snapshot) -> String {
 
 /// An alert above a prompt: what it is, and where there is more. The remedy would take three rows.
 fn told(alert: &alert::Alert) -> String {
-    let text = format!("{}. `maint health` says what to do", alert.title);
+    let text = if alert.key.starts_with(super::config::TOLD_WHOLE) {
+        alert.title.clone()
+    } else {
+        format!("{}. `maint health` says what to do", alert.title)
+    };
     sanitise(&text, lle_core::desired::TEXT_BYTES_MAX).into_owned()
 }
 

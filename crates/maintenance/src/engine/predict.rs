@@ -3,38 +3,40 @@
 //! ```text
 //!  samples of a look, sizes on disk ─▸ Watch (five-minute means) ─▸ readings ─▸ `maint anomalies`
 //!                                          │                          └ changepoint ─▸ blame ─▸ finding ─▸ alert
-//!  audit records ─▸ changes, the last ────────────────────────────────────────────────┘
+//!  audit records, lines ─▸ changes, the last ──────────────────────────────────────────┘
 //!                                          └▸ forecasts, scored later ─▸ `maint forecast`
 //! ```
 //!
+//! What was changed and what moved by it is part of the state ([`lle_core::series::noticed`]). What the detectors have
+//! learned is not: it is learned again from the samples of two weeks. What they find in doing so was told when it was new,
+//! and is in the state; a detector that begins elsewhere may find it at another moment, or not, and is not asked.
+//!
 //! Invariants:
-//! - Series, changes and findings kept are bounded; what a series was is read back from the samples, one series a look,
-//!   so no look is long.
+//! - Series are bounded; what one was is read back from the samples, one series a look, so no look is long.
 //! - While too little was seen the answer is unknown, and how much is missing.
 
 mod answer;
+mod models;
 pub(crate) mod watched;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use lle_core::alert::Alerts;
 use lle_core::health::finding::Finding;
 use lle_core::health::text::harmless;
 use lle_core::quantity::several;
 use lle_core::series::Changepoint;
-use lle_core::series::blame::{self, Suspect, blame};
+use lle_core::series::blame::{self, blame};
+use lle_core::series::noticed::Moved;
 use lle_core::series::watch::{Judged, MEAN_NS, Watch};
 use lle_core::severity::Severity;
 
 use super::Engine;
+use crate::models::Models;
 use crate::state::Change;
-use crate::world::{Now, World};
+use crate::world::{Disk, Now, World};
 use watched::{WATCHED, Watched, Worse};
 
-/// Changes of the system that are remembered to be blamed.
-const CHANGES_MAX: usize = 256;
-/// Changepoints that are remembered.
-const MOVED_MAX: usize = 16;
 /// For how long a changepoint for the worse is a finding: a day, after which it is how things are.
 const TOLD_NS: i64 = 24 * 3_600 * 1_000_000_000;
 /// A change smaller than this share of what was before is nobody's concern.
@@ -43,6 +45,9 @@ pub(crate) const SHARE_MIN: f64 = 0.2;
 pub(crate) const PROMPT: &Watched = &WATCHED[0];
 /// What is read back of a series: two weeks.
 const RECALL_NS: i64 = 14 * 24 * 3_600 * 1_000_000_000;
+/// How much later the five minutes of each series begin than those of the one before: two looks.
+const PHASE_NS: i64 = 20 * 1_000_000_000;
+const _: () = assert!(WATCHED.len() as i64 * PHASE_NS <= MEAN_NS);
 /// How sure the blame must be to be in a title.
 const BLAME_MIN: f64 = 0.8;
 /// How the key of a finding about a change begins.
@@ -50,55 +55,49 @@ const CHANGED: &str = "changed.";
 /// Characters of what was changed, in a title.
 const WHAT_CHARS_MAX: usize = 60;
 
-/// A changepoint of a series.
-pub(crate) struct Moved {
-    row: &'static Watched,
-    changepoint: Changepoint,
-    suspects: Vec<Suspect>,
-    noticed_wall_ns: i64,
-}
-
 /// Every series that is watched.
 #[derive(Default)]
 pub(crate) struct Predict {
     watches: BTreeMap<&'static str, Watch>,
     /// Rows of the table whose past was read back.
     recalled: usize,
-    changes: VecDeque<blame::Change>,
-    moved: VecDeque<Moved>,
     resources_at: Option<i64>,
+    /// What the last job has fitted.
+    models: Option<Models>,
 }
 
-impl Predict {
-    /// Remembers that something was changed.
-    pub(crate) fn note_all(&mut self, changes: impl IntoIterator<Item = blame::Change>) {
-        changes.into_iter().for_each(|change| self.note(change));
-    }
-
-    /// Remembers that something was changed.
-    pub(crate) fn note(&mut self, change: blame::Change) {
-        if self.changes.len() >= CHANGES_MAX {
-            self.changes.pop_front();
+impl Engine {
+    /// Remembers that something was changed; false if that was known.
+    pub(crate) fn note_change(&mut self, world: &mut impl Disk, now: Now, change: blame::Change) -> bool {
+        let is_new = !self.state.noticed.knows(&change);
+        if is_new {
+            self.keep(world, now, Change::Noted { change });
         }
-        self.changes.push_back(change);
+        is_new
     }
 
     /// A series has moved: who may have done it?
-    pub(crate) fn moved(&mut self, row: &'static Watched, changepoint: Changepoint, now: Now) {
-        let suspects = blame(&changepoint, MEAN_NS, self.changes.make_contiguous());
-        if self.moved.len() >= MOVED_MAX {
-            self.moved.pop_front();
-        }
-        self.moved.push_back(Moved {
-            row,
+    pub(crate) fn moved(
+        &mut self,
+        world: &mut impl Disk,
+        now: Now,
+        row: &'static Watched,
+        changepoint: Changepoint,
+    ) {
+        let suspects = blame(
+            &changepoint,
+            MEAN_NS,
+            self.state.noticed.changes.make_contiguous(),
+        );
+        let moved = Box::new(Moved {
+            metric: row.metric.to_owned(),
             changepoint,
             suspects,
             noticed_wall_ns: now.wall_ns,
         });
+        self.keep(world, now, Change::Moved { moved });
     }
-}
 
-impl Engine {
     /// Takes the samples of a look in; gives those of the disk, which were measured for it.
     pub(crate) fn predict<W: World>(
         &mut self,
@@ -115,6 +114,7 @@ impl Engine {
             world.resources()
         };
         let mut scored = false;
+        let mut found = Vec::new();
         for row in WATCHED {
             let sample = samples.iter().chain(&sizes).find(|(name, _)| *name == row.metric);
             let (Some((_, value)), Some(watch)) = (sample, self.predict.watches.get_mut(row.metric)) else {
@@ -124,9 +124,10 @@ impl Engine {
                 continue;
             };
             scored |= watch.forecast_when_due(judged.at_ns);
-            if let Some(changepoint) = judged.reading.changepoint {
-                self.predict.moved(row, changepoint, now);
-            }
+            found.extend(judged.reading.changepoint.map(|changepoint| (row, changepoint)));
+        }
+        for (row, changepoint) in found {
+            self.moved(world, now, row, changepoint);
         }
         if scored {
             self.keep_scorecards(world, now);
@@ -139,9 +140,14 @@ impl Engine {
         let Some(row) = WATCHED.get(self.predict.recalled) else {
             return;
         };
+        if self.predict.recalled == 0 {
+            self.read_models(world);
+        }
         self.predict.recalled += 1;
         let card = self.state.scorecards.get(row.metric).cloned();
-        let mut watch = card.map_or_else(Watch::default, Watch::with_card);
+        let watch = card.map_or_else(Watch::default, Watch::with_card);
+        // One series' five minutes end in a look: judging a mean costs a tenth of what a look may.
+        let mut watch = watch.at_phase(self.predict.recalled as i64 * PHASE_NS);
         let since = now.wall_ns.saturating_sub(RECALL_NS);
         world.recall(row.metric, since, &mut |at_ns, value| {
             // What is past was told when it was new. What a clock that was ahead has left lies in the future.
@@ -149,6 +155,12 @@ impl Engine {
                 let _judged: Option<Judged> = watch.add(at_ns, value);
             }
         });
+        watch.take_model(
+            self.predict
+                .models
+                .as_ref()
+                .and_then(|models| models.of(row.metric)),
+        );
         self.predict.watches.insert(row.metric, watch);
     }
 
@@ -163,14 +175,15 @@ impl Engine {
     /// What changed for the worse within the last day.
     pub(crate) fn changed_findings(&self, now: Now) -> Vec<Finding> {
         let recent = self
-            .predict
+            .state
+            .noticed
             .moved
             .iter()
             .filter(|moved| (0..TOLD_NS).contains(&now.wall_ns.saturating_sub(moved.noticed_wall_ns)));
         // Of one series the last: what was mended since is no finding any more.
-        let last: BTreeMap<&str, &Moved> = recent.map(|moved| (moved.row.metric, moved)).collect();
-        let worse = last.into_values().filter(|moved| moved.is_worse());
-        worse.map(Moved::finding).collect()
+        let last: BTreeMap<&str, &Moved> = recent.map(|moved| (moved.metric.as_str(), moved)).collect();
+        let worse = last.into_values().filter_map(Told::of).filter(Told::is_worse);
+        worse.map(|told| told.finding()).collect()
     }
 }
 
@@ -195,10 +208,23 @@ pub(crate) fn told_once(findings: &[Finding], alerts: &Alerts) -> Vec<Finding> {
     findings.iter().filter(is_told).cloned().collect()
 }
 
-impl Moved {
+/// What moved, with its row of the table.
+pub(crate) struct Told<'a> {
+    row: &'static Watched,
+    moved: &'a Moved,
+}
+
+impl<'a> Told<'a> {
+    /// Finds the row; none if another version watched that series and this one does not.
+    fn of(moved: &'a Moved) -> Option<Self> {
+        let row = WATCHED.iter().find(|row| row.metric == moved.metric)?;
+        Some(Self { row, moved })
+    }
+
     fn is_worse(&self) -> bool {
-        let by = self.changepoint.after - self.changepoint.before;
-        let matters = by.abs() >= self.row.least && by.abs() >= self.changepoint.before.abs() * SHARE_MIN;
+        let changepoint = &self.moved.changepoint;
+        let by = changepoint.after - changepoint.before;
+        let matters = by.abs() >= self.row.least && by.abs() >= changepoint.before.abs() * SHARE_MIN;
         matters
             && match self.row.worse {
                 Worse::More => by > 0.0,
@@ -208,10 +234,11 @@ impl Moved {
 
     /// What happened, in a line.
     fn title(&self) -> String {
-        let by = self.changepoint.after - self.changepoint.before;
+        let by = self.moved.changepoint.after - self.moved.changepoint.before;
         let unit = self.row.unit;
         let direction = if by > 0.0 { self.row.more } else { self.row.less };
         let blamed = self
+            .moved
             .suspects
             .first()
             .filter(|suspect| suspect.confidence >= BLAME_MIN);
@@ -229,17 +256,18 @@ impl Moved {
     /// How sure that is, and what else changed then.
     fn evidence(&self) -> String {
         let unit = self.row.unit;
-        let change = &self.changepoint;
+        let change = &self.moved.changepoint;
         let mut out = format!(
             "{} before, {} after; {:.1} % sure that it changed",
             unit.show(change.before),
             unit.show(change.after),
             (change.confidence * 100.0).min(99.9)
         );
-        if let Some(first) = self.suspects.first() {
+        if let Some(first) = self.moved.suspects.first() {
             out += &format!(", {:.0} % of what did it", first.confidence * 100.0);
         }
         let others = self
+            .moved
             .suspects
             .iter()
             .skip(1)
@@ -263,8 +291,8 @@ impl Moved {
             title: self.title(),
             evidence: self.evidence(),
             remedy: "`lusush maint anomalies` shows when it was and what else was changed then".into(),
-            before: Some(self.changepoint.before),
-            after: Some(self.changepoint.after),
+            before: Some(self.moved.changepoint.before),
+            after: Some(self.moved.changepoint.after),
             unit: self.row.unit_name().into(),
         }
     }

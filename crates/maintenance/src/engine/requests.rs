@@ -117,9 +117,13 @@ impl Engine {
             Request::Audit { .. } => (Operation::Audit, None),
             Request::Verify => (Operation::Verify, None),
             Request::Checklist => (Operation::Checklist, None),
+            Request::RestoreRc { .. } => (Operation::RestoreRc, None),
             Request::Validate => (Operation::Validate, None),
             Request::Trials => (Operation::Trials, None),
             Request::Optimize { .. } => (Operation::Optimize, Some(TaskKind::Performance.name().to_owned())),
+            Request::ConfigTrials => (Operation::ConfigTrials, None),
+            Request::ConfigConfirm { .. } => (Operation::ConfigConfirm, None),
+            Request::ConfigArm { .. } => (Operation::ConfigArm, None),
             Request::Forecast => (Operation::Forecast, None),
             Request::Anomalies => (Operation::Anomalies, None),
             Request::Start => (Operation::Start, None),
@@ -160,6 +164,7 @@ impl Engine {
             Request::SetMode { area, mode } => (Operation::SetMode(mode_named(mode)?), Some(area.clone())),
             Request::Acknowledge { .. } => (Operation::Acknowledge, None),
             Request::SignOff { .. } => (Operation::SignOff, None),
+            Request::History { .. } => (Operation::History, None),
         })
     }
 
@@ -200,11 +205,17 @@ impl Engine {
                 (None, None, Some(true)) => self.withdraw_open(world, now, who),
                 _ => self.run_now(world, now, who, TaskKind::Performance.name()),
             },
+            Request::ConfigConfirm { version } => self.confirm_configuration(world, now, who, *version),
+            Request::ConfigArm { says, within_ms } => {
+                self.arm_configuration(world, now, who, says, *within_ms)
+            }
             Request::Cancel { task } => self.cancel(world, now, task),
             Request::Schedule(asked) => self.schedule(world, now, asked),
             Request::SetMode { area, mode } => self.set_mode(world, now, area, mode),
             Request::Acknowledge { id } => self.acknowledge(world, now, who, *id),
             Request::SignOff { item, note } => self.sign_off(world, now, who, item, note.as_deref()),
+            Request::RestoreRc { file, number } => restore_rc(world, now, file, *number),
+            Request::History { what, which, .. } => Self::change_history(world, what, which.as_deref()),
             _ => self.answer(world, now, request),
         }
     }
@@ -421,6 +432,21 @@ impl Engine {
     }
 }
 
+/// Makes a start-up file say again what a version said.
+fn restore_rc<W: World>(world: &mut W, now: Now, file: &str, number: u64) -> Result<Value, Fault> {
+    let restored = world.restore_rc(now, file, number).map_err(|error| {
+        let shown = sanitise(file, NOTE_MAX);
+        Fault::new(Code::Unavailable, format!("{shown} is left as it is: {error}")).with_hint(error.remedy())
+    })?;
+    Ok(json!({
+        "version": crate::api::VERSION,
+        "file": restored.file,
+        "number": restored.version,
+        "changed": restored.changed,
+        "before": restored.before,
+    }))
+}
+
 /// Bytes of what a task runs.
 fn command_bytes(task: &Task) -> usize {
     let words = task.command.iter().chain(&task.cleanup).flatten();
@@ -441,7 +467,9 @@ fn details(request: &Request) -> String {
     match request {
         Request::SignOff { item, note } => format!("{item}: {}", note.as_deref().unwrap_or_default()),
         Request::Acknowledge { id } => format!("alert {id}"),
+        Request::RestoreRc { file, number } => format!("{} version #{number}", sanitise(file, NOTE_MAX)),
         Request::SetMode { mode, .. } => mode.clone(),
+        Request::History { what, detail, .. } => super::history::details(what, detail.as_deref()),
         Request::Optimize {
             force,
             reset,

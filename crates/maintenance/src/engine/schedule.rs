@@ -156,7 +156,7 @@ impl Engine {
         };
         // A person's trial goes on whatever the mode is.
         let asked = who.kind != Kind::System;
-        let planned = catch_unwind(AssertUnwindSafe(|| self.plan(&known, why, now, asked)));
+        let planned = catch_unwind(AssertUnwindSafe(|| self.plan(world, &known, why, now, asked)));
         if let Some(known) = self.state.tasks.get_mut(name) {
             schedule::ran(&known.task.schedule, &mut known.timing, now.wall_ns);
         }
@@ -168,10 +168,7 @@ impl Engine {
             Ok(Planned::NotBuilt) => (Ended::NotBuilt, "nothing to do: not yet built".into()),
             Ok(Planned::Nothing(why)) => (Ended::NothingToDo, why),
             Ok(Planned::Do(plan)) => {
-                let measures = plan
-                    .steps
-                    .iter()
-                    .all(|step| matches!(step.action, lle_core::plan::Action::CheckHealth));
+                let measures = plan.steps.iter().all(|step| step.action.measures());
                 if mode == Mode::Automatic || measures {
                     return self.begin(world, now, who, plan).map(Some);
                 }
@@ -188,7 +185,14 @@ impl Engine {
     }
 
     /// What a run of a task would do now.
-    fn plan(&mut self, known: &TaskState, why: &str, now: Now, asked: bool) -> Planned {
+    fn plan<W: World>(
+        &mut self,
+        world: &mut W,
+        known: &TaskState,
+        why: &str,
+        now: Now,
+        asked: bool,
+    ) -> Planned {
         let Some(kind) = known.task.kind else {
             return match Self::command_plan(&known.task, why) {
                 Some(plan) => Planned::Do(plan),
@@ -217,16 +221,23 @@ impl Engine {
             ),
             TaskKind::Backup => task::backup::plan(why),
             TaskKind::CacheCleanup => self.plan_cache_cleanup(why),
-            TaskKind::Performance => self.plan_performance(why, now, asked),
+            TaskKind::ConfigSync => Planned::Do(task::config_sync::plan(why)),
+            TaskKind::Performance => match self.plan_performance(why, now, asked) {
+                Planned::Nothing(nothing) => self
+                    .plan_models(world, why, now, asked)
+                    .unwrap_or(Planned::Nothing(nothing)),
+                planned => planned,
+            },
             _ => Planned::NotBuilt,
         }
     }
 
-    /// How far a task may go by itself: as it was set, within what the policy allows.
+    /// How far a task may go by itself: as it was set, within what the configuration and the policy allow.
     pub(crate) fn mode_of(&self, name: &str) -> Mode {
         let set = self.state.modes.get(name).copied();
         let out_of_the_box = Mode::Automatic;
         set.unwrap_or(out_of_the_box)
+            .min(self.configured_mode(name))
             .min(self.config.policy.mode_max(name))
     }
 

@@ -8,36 +8,58 @@
 //! A detector that does not know where to look needs an hour to see a slower prompt. Here the moment is known: what the
 //! user typed, or saved in a start-up file. Each look takes one prompt of each session, if there was one.
 //!
+//! What is known of levels and suspicions is part of the state ([`lle_core::series::noticed`]): written when a suspicion
+//! begins or ends, when the worker ends, and every [`KEEP_NS`] in between. A worker that is killed loses some prompts of
+//! what it compares with, and no suspicion; what was done while none worked, the next finds in the session's counters.
+//!
 //! Invariant: one suspicion a session, one for the start-up files; a look at which nothing changed allocates nothing.
 
 use std::collections::BTreeMap;
 
 use lle_core::health::text::command_line;
 use lle_core::series::Changepoint;
-use lle_core::series::blame::{Change, ChangeKind};
-use lle_core::series::suspected::{SAMPLES_MIN, Suspected, Verdict};
+use lle_core::series::blame::{self, ChangeKind};
+use lle_core::series::noticed::{self, Watched};
 
 use lle_core::trial::Evidence;
 use lle_metrics::{Counter, EventKind, Gauge, Snapshot, Timer};
 
-use super::Engine;
 use super::predict::watched::{FLOOR_BYTES, START_NS};
-use crate::world::{Now, RcChange, World};
+use super::predict::{PROMPT, SHARE_MIN};
+use super::{Engine, SECOND_NS};
+use crate::state::Change;
+use crate::world::{Disk, Now, RcChange, World};
+
+/// How often levels are written, in nanoseconds: as much of them is lost at most.
+const KEEP_NS: u64 = 600 * SECOND_NS;
+
+/// How often start-up files are looked at while nobody starts a session, in nanoseconds: what changed is dated by the
+/// file itself, and only new sessions show what came of it.
+const RC_LOOK_NS: u64 = 60 * SECOND_NS;
 
 /// The prompts of one session.
 #[derive(Debug, Default)]
 pub(crate) struct Prompts {
     /// Prompts timed, and candidates for a change, when it was last looked at; none before that.
     seen: Option<(u64, u64)>,
-    /// It was changed from inside: it tells nothing of the start-up files.
-    touched: bool,
-    level: Level,
-    suspect: Option<Suspected>,
+    watched: Watched,
     /// What ran, and when, to be remembered.
     changed: Option<(i64, String)>,
     /// The last one timed, to be taken.
     fresh: Option<f64>,
     start: Start,
+    /// How much of it is in the state: prompts of the level.
+    kept: u64,
+    /// A suspicion has begun or ended: it is written at once.
+    turned: bool,
+}
+
+/// When levels were written last.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    mono_ns: u64,
+    /// Prompts of the start-up files' level that are written.
+    start_files: u64,
 }
 
 /// How long the session took to start.
@@ -52,54 +74,57 @@ enum Start {
     Taken,
 }
 
-/// How long prompts take since something was changed.
-#[derive(Clone, Copy, Debug, Default)]
-struct Level {
-    evidence: Evidence,
-    first_ns: i64,
-    last_ns: i64,
-}
-
-impl Level {
-    fn add(&mut self, wall_ns: i64, ns: f64) {
-        if self.evidence.count == 0 {
-            self.first_ns = wall_ns;
-        }
-        self.evidence.add(ns);
-        self.last_ns = wall_ns;
-    }
-
-    /// Suspects a change of being the end of this level. Without enough of it, what an open suspicion compares with
-    /// stays what is compared with.
-    fn suspect(self, at_ns: i64, open: Option<Suspected>) -> Suspected {
-        match open {
-            Some(open) if self.evidence.count < SAMPLES_MIN && open.before.count >= SAMPLES_MIN => open,
-            _ => Suspected {
-                at_ns,
-                last_before_ns: self.last_ns,
-                before: self.evidence,
-            },
-        }
-    }
-}
-
-/// The start-up files, as the prompts of all sessions show them.
+/// When start-up files were looked at.
 #[derive(Debug, Default)]
-pub(crate) struct StartFiles {
-    /// When they were last changed: sessions that began before tell nothing of how they are now.
-    since_wall_ns: i64,
-    level: Level,
-    suspect: Option<Suspected>,
+pub(crate) struct RcLooks {
+    /// The last time, on the monotonic clock.
+    looked: Option<u64>,
+    /// When the newest session known then began.
+    newest_wall_ns: u64,
 }
 
 impl Prompts {
+    /// Goes on with what an earlier worker knew of the session.
+    pub(crate) fn of(known: Option<&noticed::Prompts>) -> Self {
+        let Some(known) = known else {
+            return Self::default();
+        };
+        Self {
+            seen: Some((known.timed, known.changes)),
+            watched: known.watched,
+            kept: known.watched.level.evidence.count,
+            ..Self::default()
+        }
+    }
+
+    /// What is to be remembered of them.
+    fn known(&self) -> noticed::Prompts {
+        let (timed, changes) = self.seen.unwrap_or_default();
+        noticed::Prompts {
+            timed,
+            changes,
+            watched: self.watched,
+        }
+    }
+
+    /// It was changed from inside: it tells nothing of the start-up files.
+    fn is_touched(&self) -> bool {
+        self.seen.is_some_and(|(_, changes)| changes > 0)
+    }
+
+    fn judge(&mut self) -> Option<Changepoint> {
+        let was_open = self.watched.suspect.is_some();
+        let moved = self.watched.judge(PROMPT.least, SHARE_MIN);
+        self.turned |= was_open && self.watched.suspect.is_none();
+        moved
+    }
+
     /// Takes a look in.
     pub(crate) fn fold(&mut self, now: Now, snapshot: &Snapshot) {
         let at = (
             snapshot.samples(Timer::Prompt),
             snapshot.counter(Counter::PromptChanges),
         );
-        self.touched |= at.1 > 0;
         if matches!(self.start, Start::Ahead)
             && let Some(ns) = snapshot.histogram(Timer::Start).mean()
         {
@@ -113,7 +138,7 @@ impl Prompts {
         }
         let last = snapshot.gauge(Gauge::PromptLastNs).filter(|ns| *ns > 0);
         if let Some(ns) = last.filter(|_| at.0 > before.0) {
-            self.level.add(now.wall_ns, ns as f64);
+            self.watched.level.add(now.wall_ns, ns as f64);
             self.fresh = Some(ns as f64);
         }
     }
@@ -132,63 +157,110 @@ impl Prompts {
             text => format!("`{}` was typed", command_line(text)),
         };
         self.changed = Some((at_ns, what));
-        self.suspect = Some(std::mem::take(&mut self.level).suspect(at_ns, self.suspect));
-    }
-}
-
-/// Judges what is suspected, and ends the suspicion if it can.
-fn judge(suspect: &mut Option<Suspected>, level: &mut Level) -> Option<Changepoint> {
-    let row = super::predict::PROMPT;
-    let suspected = (*suspect)?;
-    match suspected.judge(
-        &level.evidence,
-        level.first_ns,
-        row.least,
-        super::predict::SHARE_MIN,
-    ) {
-        Verdict::Open => None,
-        Verdict::Cleared => {
-            level.evidence.merge(&suspected.before);
-            *suspect = None;
-            None
-        }
-        Verdict::Moved(changepoint) => {
-            *suspect = None;
-            Some(changepoint)
-        }
+        self.watched.changed(at_ns);
+        self.turned = true;
     }
 }
 
 impl Engine {
     /// Takes the prompts of a look in, and what was changed in start-up files; blames a slower prompt on its cause.
     pub(crate) fn suspect<W: World>(&mut self, world: &mut W, now: Now) {
-        for change in world.rc_changes() {
-            self.rc_changed(&change);
+        if self.rc_look_is_due(now) {
+            for change in world.rc_changes() {
+                self.rc_changed(world, now, &change);
+            }
         }
-        let mut moved = Vec::new();
-        let files = &mut self.start_files;
+        let (mut typed, mut moved) = (Vec::new(), Vec::new());
+        let files = &mut self.state.noticed.start_files;
         for session in self.sessions.values_mut() {
             let prompts = &mut session.prompts;
-            if let Some((at_ns, what)) = prompts.changed.take() {
-                self.predict.note(Change {
-                    at_ns,
-                    what,
-                    kind: ChangeKind::Rc,
-                });
-            }
-            moved.extend(judge(&mut prompts.suspect, &mut prompts.level));
-            let Some(ns) = prompts.fresh.take().filter(|_| !prompts.touched) else {
+            typed.extend(prompts.changed.take());
+            moved.extend(prompts.judge());
+            let Some(ns) = prompts.fresh.take().filter(|_| !prompts.is_touched()) else {
                 continue;
             };
             let began = session.created_wall_ns.map(u64::cast_signed);
             if began.is_some_and(|began| began >= files.since_wall_ns) {
-                files.level.add(now.wall_ns, ns);
+                files.watched.level.add(now.wall_ns, ns);
             }
         }
-        moved.extend(judge(&mut files.suspect, &mut files.level));
-        for changepoint in moved {
-            self.predict.moved(super::predict::PROMPT, changepoint, now);
+        let was_open = files.watched.suspect.is_some();
+        moved.extend(files.watched.judge(PROMPT.least, SHARE_MIN));
+        let files_turned = was_open && files.watched.suspect.is_none();
+        for (at_ns, what) in typed {
+            let change = blame::Change {
+                at_ns,
+                what,
+                kind: ChangeKind::Rc,
+            };
+            self.note_change(world, now, change);
         }
+        for changepoint in moved {
+            self.moved(world, now, PROMPT, changepoint);
+        }
+        let is_time = now.mono_ns.saturating_sub(self.prompts_kept.mono_ns) >= KEEP_NS;
+        self.keep_prompts(world, now, is_time, files_turned);
+    }
+
+    /// Writes the levels of prompts that have turned, of all of them when it is time to, and forgets sessions that are
+    /// gone.
+    fn keep_prompts(&mut self, world: &mut impl Disk, now: Now, all: bool, files_turned: bool) {
+        if all {
+            self.prompts_kept.mono_ns = now.mono_ns;
+        }
+        let files = &self.state.noticed.start_files;
+        let known = files.watched.level.evidence.count;
+        if files_turned || all && known != self.prompts_kept.start_files {
+            self.prompts_kept.start_files = known;
+            let known = Box::new(*files);
+            self.keep(world, now, Change::StartFiles { known });
+        }
+        let mut changes = Vec::new();
+        for (id, session) in &mut self.sessions {
+            let prompts = &mut session.prompts;
+            let known = prompts.watched.level.evidence.count;
+            if prompts.turned || all && known != prompts.kept {
+                (prompts.turned, prompts.kept) = (false, known);
+                changes.push(Change::Prompts {
+                    session: named(*id),
+                    prompts: Some(Box::new(prompts.known())),
+                });
+            }
+        }
+        let lives =
+            |name: &String| u64::from_str_radix(name, 16).is_ok_and(|id| self.sessions.contains_key(&id));
+        let gone = self.state.noticed.prompts.keys().filter(|name| !lives(name));
+        changes.extend(gone.map(|session| Change::Prompts {
+            session: session.clone(),
+            prompts: None,
+        }));
+        for change in changes {
+            self.keep(world, now, change);
+        }
+    }
+
+    /// Writes all levels before the worker ends.
+    pub(crate) fn keep_all_prompts(&mut self, world: &mut impl Disk, now: Now) {
+        self.keep_prompts(world, now, true, false);
+    }
+
+    /// Once a minute, and before the first prompts of a new session are taken for those of the files as they were.
+    fn rc_look_is_due(&mut self, now: Now) -> bool {
+        let newest = self
+            .sessions
+            .values()
+            .filter_map(|session| session.created_wall_ns)
+            .max();
+        let files = &mut self.rc_looks;
+        let is_new = newest.is_some_and(|newest| newest > files.newest_wall_ns);
+        let is_old = files
+            .looked
+            .is_none_or(|looked| now.mono_ns.saturating_sub(looked) >= RC_LOOK_NS);
+        if is_new || is_old {
+            files.looked = Some(now.mono_ns);
+            files.newest_wall_ns = newest.unwrap_or(files.newest_wall_ns);
+        }
+        is_new || is_old
     }
 
     /// How long the sessions took that have started since the last look, and the least memory of idle ones; means.
@@ -218,18 +290,47 @@ impl Engine {
     pub(crate) fn prompts_known(&self) -> BTreeMap<String, u64> {
         let known = self.sessions.iter();
         known
-            .map(|(id, session)| (format!("{id:016x}"), session.prompts.level.evidence.count))
+            .map(|(id, session)| (named(*id), session.prompts.watched.level.evidence.count))
             .collect()
     }
 
-    fn rc_changed(&mut self, change: &RcChange) {
-        self.predict.note(Change {
+    fn rc_changed(&mut self, world: &mut impl Disk, now: Now, change: &RcChange) {
+        let noted = blame::Change {
             at_ns: change.at_wall_ns,
             what: change.what.clone(),
             kind: ChangeKind::Rc,
-        });
-        let files = &mut self.start_files;
+        };
+        if !self.note_change(world, now, noted) {
+            // An earlier worker saw it, and what it suspects is known.
+            return;
+        }
+        let files = &mut self.state.noticed.start_files;
         files.since_wall_ns = files.since_wall_ns.max(change.at_wall_ns);
-        files.suspect = Some(std::mem::take(&mut files.level).suspect(change.at_wall_ns, files.suspect));
+        files.watched.changed(change.at_wall_ns);
+        let known = Box::new(*files);
+        self.keep(world, now, Change::StartFiles { known });
+    }
+}
+
+/// A session's sixteen hex digits.
+fn named(id: u64) -> String {
+    format!("{id:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::started;
+    use super::*;
+
+    #[test]
+    fn start_up_files_are_looked_at_once_a_minute() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_world, mut engine, start) = started(folder.path());
+        engine.rc_looks = RcLooks::default();
+        let looks = (0..=30u64).filter(|n| {
+            let mono_ns = start.mono_ns + n * 10 * SECOND_NS;
+            engine.rc_look_is_due(Now { mono_ns, ..start })
+        });
+        assert_eq!(looks.collect::<Vec<_>>(), [0, 6, 12, 18, 24, 30]);
     }
 }

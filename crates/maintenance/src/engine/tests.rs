@@ -9,9 +9,25 @@ use crate::real::{Places, RealWorld};
 
 /// An engine that acts, in a folder of its own, at a time that stands still.
 pub(crate) fn started(folder: &Path) -> (RealWorld, Engine, Now) {
+    started_at(folder, None)
+}
+
+/// The same, which follows the configuration in that file.
+pub(crate) fn started_at(folder: &Path, file: Option<&Path>) -> (RealWorld, Engine, Now) {
     let below = |name: &str| folder.join(name);
     let mut places = Places::below(&below("s"), &below("d"), &below("c"), &below("r"), "m");
     places.metrics = None;
+    if let Some(file) = file {
+        places.follow(file.to_owned());
+        // Not what the machine of the test has.
+        let files = places.config.as_mut().unwrap();
+        files.system = folder.join("etc/config.toml");
+    }
+    started_in(places)
+}
+
+/// The same, with its files in these places.
+pub(crate) fn started_in(places: Places) -> (RealWorld, Engine, Now) {
     let config = Config {
         policy: Policy::default(),
         problems: Vec::new(),
@@ -29,7 +45,7 @@ pub(crate) fn started(folder: &Path) -> (RealWorld, Engine, Now) {
     (world, engine, now)
 }
 
-fn wait_for_job(world: &mut RealWorld, engine: &mut Engine, now: Now) {
+pub(crate) fn wait_for_job(world: &mut RealWorld, engine: &mut Engine, now: Now) {
     let began = Instant::now();
     loop {
         let ended = world.ended_jobs();

@@ -79,6 +79,7 @@ impl Engine {
                 active_ns: 0,
                 otherwise: Otherwise::Revert,
                 paired: Some(Paired::new(lever, &current, &row.show(candidate), *forced)),
+                configured: None,
             };
             let trial = Box::new(OpenTrial { id: *id, trial });
             self.log
@@ -154,7 +155,9 @@ impl Engine {
             now.mono_ns.saturating_sub(before)
         };
         for (id, trial) in &mut self.state.trials {
-            let Some(paired) = &mut trial.paired else { continue };
+            if trial.paired.is_none() && trial.configured.is_none() {
+                continue;
+            }
             // Longer than a look nobody looked, and nobody knows whether somebody typed.
             let typed = if active {
                 since.min(2 * self.pace.look_ns)
@@ -163,6 +166,7 @@ impl Engine {
             };
             trial.active_ns = trial.active_ns.saturating_add(typed);
             self.trials.news |= typed > 0;
+            let Some(paired) = &mut trial.paired else { continue };
             for session in self.sessions.values() {
                 if let Some((of, tally)) = session.trial_tally()
                     && of == *id
@@ -180,9 +184,10 @@ impl Engine {
             let Some(mut trial) = self.state.trials.get(&id).cloned() else {
                 continue;
             };
-            match trial.paired {
-                None => self.judge_before_and_after(world, now, id, &trial),
-                Some(_) => self.judge_pairs(world, now, id, &mut trial),
+            match (&trial.configured, &trial.paired) {
+                (Some(_), _) => self.judge_configuration(world, now, id, &mut trial),
+                (None, None) => self.judge_before_and_after(world, now, id, &trial),
+                (None, Some(_)) => self.judge_pairs(world, now, id, &mut trial),
             }
         }
     }
@@ -285,6 +290,7 @@ impl Engine {
             verdict,
             why: why.clone(),
             kept,
+            config: None,
         };
         let what = format!("trial {id} of {}: {}", trial.change, verdict.name());
         self.record(world, now, &Entry::noticed(&what, &why));

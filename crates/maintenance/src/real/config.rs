@@ -152,17 +152,30 @@ fn read_open(opened: &File, trust: Trust) -> Result<FileText, ReadError> {
 /// # Errors
 /// If the file is no longer as it was read, or the system refuses; it is left as it is then.
 pub fn replace(path: &Path, before: Option<&FileText>, text: &str) -> Result<(), ReplaceError> {
-    let target = target(path, before.is_some())?;
+    let unchanged = |path: &Path| read(path, Trust::Anyone).is_ok_and(|found| found.as_ref() == before);
+    let exists = before.map(|before| before.mode);
+    replace_bytes(path, exists, &unchanged, text.as_bytes())
+}
+
+/// Replaces a file that has this mode, if it is still `unchanged`; makes it if there was none.
+pub(super) fn replace_bytes(
+    path: &Path,
+    exists: Option<u32>,
+    unchanged: &dyn Fn(&Path) -> bool,
+    bytes: &[u8],
+) -> Result<(), ReplaceError> {
+    let target = target(path, exists.is_some())?;
     let folder = target.parent().unwrap_or(Path::new("."));
     draft::create_folder(folder)?;
-    draft::clear_strays(folder);
-    let beside = Beside::write(&target, text, before.map_or(NEW_MODE, |before| before.mode))?;
-    match before {
-        None => match rustix::fs::linkat(CWD, &beside.path, CWD, &target, AtFlags::empty()) {
+    draft::clear_strays_of(&target);
+    let beside = Beside::write(&target, bytes, exists.unwrap_or(NEW_MODE))?;
+    if exists.is_some() {
+        exchange(&beside.path, &target, unchanged)?;
+    } else {
+        match rustix::fs::linkat(CWD, &beside.path, CWD, &target, AtFlags::empty()) {
             Err(Errno::EXIST) => return Err(ReplaceError::Changed),
             other => other.map_err(io::Error::from)?,
-        },
-        Some(before) => exchange(&beside.path, &target, before)?,
+        }
     }
     drop(beside);
     // The name is durable once its folder is.
@@ -183,8 +196,7 @@ fn target(path: &Path, exists: bool) -> Result<PathBuf, ReplaceError> {
     }
 }
 
-fn exchange(new: &Path, target: &Path, before: &FileText) -> Result<(), ReplaceError> {
-    let unchanged = |path: &Path| read(path, Trust::Anyone).is_ok_and(|found| found.as_ref() == Some(before));
+fn exchange(new: &Path, target: &Path, unchanged: &dyn Fn(&Path) -> bool) -> Result<(), ReplaceError> {
     if !unchanged(target) {
         return Err(ReplaceError::Changed);
     }
@@ -214,7 +226,7 @@ impl Drop for Beside {
 }
 
 impl Beside {
-    fn write(target: &Path, text: &str, mode: u32) -> io::Result<Beside> {
+    fn write(target: &Path, bytes: &[u8], mode: u32) -> io::Result<Beside> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         for _ in 0..NAMES_MAX {
             let path = draft::draft_of(target);
@@ -223,7 +235,7 @@ impl Beside {
                 other => File::from(other?),
             };
             let beside = Beside { path };
-            opened.write_all(text.as_bytes())?;
+            opened.write_all(bytes)?;
             opened.set_permissions(fs::Permissions::from_mode(mode))?;
             opened.sync_all()?;
             return Ok(beside);

@@ -8,8 +8,11 @@
 //! Invariants:
 //! - Whoever is guarded by a lock writes nothing once the lock has lost its name: another may act by then. The state
 //!   folder is held open, so that what is written between that check and the call lands where the lock was, or nowhere.
+//!   That is also why appending, which must cost microseconds, may look at the lock's inode instead of its path: see
+//!   [`Watched::holds`].
 //! - Making something durable never makes a file.
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
 
-pub(crate) use super::draft::{clear_strays, create_folder, draft_of, read_small};
+pub(crate) use super::draft::{clear_strays, create_folder, draft_of, read_small, replace};
 use super::{Places, draft};
 use crate::engine::predict::watched::{DISK_FREE_BYTES, HISTORY_BYTES, STATE_BYTES};
 use crate::world::{Disk, File};
@@ -47,6 +50,56 @@ impl Guard {
     }
 }
 
+/// A lock under watch, without which nothing is written.
+struct Watched {
+    guard: Guard,
+    /// The lock's file, as a place only: a descriptor that was opened in full would drop the lock with its end.
+    file: Option<OwnedFd>,
+    /// The second in which the path was looked at last, and what the inode was like before that.
+    seen: Cell<Option<(i64, Inode)>>,
+}
+
+/// When an inode was changed last, and how many names it has.
+type Inode = (i64, i64, u64);
+
+impl Watched {
+    fn new(guard: Guard) -> Self {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::open(&guard.path, flags, Mode::empty()).ok();
+        Self {
+            guard,
+            file,
+            seen: Cell::new(None),
+        }
+    }
+
+    /// Whether the lock's file still has its name, for whoever appends to a file of the state folder.
+    ///
+    /// A removed or renamed lock shows in its inode, at once and without its path being resolved. What does not is that a
+    /// folder above it was moved: the path is looked at once in a second for that. Until then what is appended goes where
+    /// the lock is, into the folder that is held open, and no other worker has its lock there.
+    fn holds(&self) -> bool {
+        let inode = || {
+            let found = rustix::fs::fstat(self.file.as_ref()?).ok()?;
+            Some((
+                found.st_ctime,
+                i64::try_from(found.st_ctime_nsec).ok()?,
+                found.st_nlink as u64,
+            ))
+        };
+        let second = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse).tv_sec;
+        let Some(inode) = inode() else {
+            return self.guard.is_in_place();
+        };
+        if self.seen.get() == Some((second, inode)) {
+            return true;
+        }
+        let holds = self.guard.is_in_place();
+        self.seen.set(holds.then_some((second, inode)));
+        holds
+    }
+}
+
 /// The folders, and the files in use.
 pub struct RealDisk {
     maint: PathBuf,
@@ -55,7 +108,7 @@ pub struct RealDisk {
     anchor: PathBuf,
     key: PathBuf,
     writable: bool,
-    guard: Option<Guard>,
+    guard: Option<Watched>,
     kept: Vec<(File, fs::File)>,
 }
 
@@ -92,7 +145,7 @@ impl RealDisk {
 
     /// Writes from now on only while that lock is in place.
     pub(crate) fn guard(&mut self, guard: Guard) {
-        self.guard = Some(guard);
+        self.guard = Some(Watched::new(guard));
     }
 
     /// Where a file is: a folder that is open, and the name from there.
@@ -126,13 +179,17 @@ impl RealDisk {
     /// # Errors
     /// It is open for reading only, or the lock that guards it is gone.
     pub(crate) fn refuse_unless_writable(&self) -> io::Result<()> {
+        self.refuse_unless(|watched| watched.guard.is_in_place())
+    }
+
+    fn refuse_unless(&self, holds: impl Fn(&Watched) -> bool) -> io::Result<()> {
         if !self.writable {
             return Err(io::Error::new(
                 ErrorKind::ReadOnlyFilesystem,
                 "opened for reading only",
             ));
         }
-        match self.guard.as_ref().is_none_or(Guard::is_in_place) {
+        match self.guard.as_ref().is_none_or(holds) {
             true => Ok(()),
             false => Err(io::Error::new(
                 ErrorKind::NotFound,
@@ -143,7 +200,11 @@ impl RealDisk {
 
     /// The file, open for writing; appended to, except for the anchor. `make` makes one that is not there.
     fn open_file(&mut self, file: File, make: bool) -> io::Result<&fs::File> {
-        self.refuse_unless_writable()?;
+        match file {
+            File::State | File::Audit(_) => self.refuse_unless(Watched::holds)?,
+            // Outside the folder that is held open.
+            _ => self.refuse_unless_writable()?,
+        }
         let kept = self.kept.iter().position(|(kept, _)| *kept == file);
         let named = |open: &fs::File| open.metadata().is_ok_and(|found| found.nlink() > 0);
         if let Some(at) = kept {
@@ -228,7 +289,7 @@ impl Disk for RealDisk {
     fn replace(&mut self, file: File, bytes: &[u8]) -> io::Result<()> {
         self.prepare(file)?;
         let (folder, name) = self.place(file);
-        draft::replace(folder, &name, bytes)
+        replace(folder, &name, bytes)
     }
 
     fn create(&mut self, file: File, bytes: &[u8]) -> io::Result<()> {
@@ -375,6 +436,8 @@ mod tests {
         });
         disk.append(File::State, b"one").unwrap();
         disk.create(File::Key, b"one").unwrap();
+        // The path was looked at a moment ago.
+        disk.append(File::State, b"one").unwrap();
         fs::rename(&path, path.with_extension("old")).unwrap();
         fs::write(&path, "").unwrap();
         for file in [
@@ -392,6 +455,49 @@ mod tests {
             assert!(disk.remove(file).is_err());
         }
         assert_eq!(disk.read(File::Key).unwrap().unwrap(), b"one");
+    }
+
+    #[test]
+    fn a_lock_that_is_removed_or_moved_with_its_folder_is_missed() {
+        let check = |lose: &dyn Fn(&Path), at_once: bool| {
+            let folder = tempfile::tempdir().unwrap();
+            let mut disk = disk(folder.path());
+            let path = disk.maint.join("worker.lock");
+            fs::write(&path, "").unwrap();
+            let found = fs::metadata(&path).unwrap();
+            let number = (found.dev(), found.ino());
+            disk.guard(Guard {
+                path: path.clone(),
+                number,
+            });
+            disk.append(File::State, b"one").unwrap();
+            lose(folder.path());
+            let began = std::time::Instant::now();
+            while disk.append(File::State, b"two").is_ok() {
+                assert!(!at_once && began.elapsed().as_secs() < 60);
+            }
+            // Whoever took the lock's place has nothing of it.
+            let maint = disk.maint.clone();
+            assert!(!maint.join("state.log").exists() || at_once);
+            assert!(disk.append(File::Anchor, b"two").is_err());
+        };
+        let lock = |folder: &Path| lle_core::paths::maint_folder(&folder.join("s"), "m").join("worker.lock");
+        check(&|folder| fs::remove_file(lock(folder)).unwrap(), true);
+        check(
+            &|folder| {
+                fs::remove_file(lock(folder)).unwrap();
+                fs::write(lock(folder), "").unwrap();
+            },
+            true,
+        );
+        check(
+            &|folder| {
+                fs::rename(folder.join("s"), folder.join("moved")).unwrap();
+                fs::create_dir_all(lock(folder).parent().unwrap()).unwrap();
+                fs::write(lock(folder), "").unwrap();
+            },
+            false,
+        );
     }
 
     #[test]

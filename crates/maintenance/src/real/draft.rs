@@ -128,8 +128,28 @@ fn finish(
     Ok(())
 }
 
-/// Removes drafts whose processes are gone: killed, or ended by a loss of power, between writing and renaming.
+/// Removes drafts whose processes are gone: killed, or ended by a loss of power, between writing and renaming. Only for
+/// folders in which everything is ours.
 pub(crate) fn clear_strays(folder: &Path) {
+    clear(folder, &maker);
+}
+
+/// Removes drafts of one file. Its folder may be the user's own, who may call a file as earlier versions called drafts.
+pub(crate) fn clear_strays_of(path: &Path) {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return;
+    };
+    let of_file = |stray: &str| {
+        let made = stray.strip_prefix(name)?;
+        made.starts_with('.')
+            .then(|| maker(stray))
+            .flatten()
+            .filter(Option::is_some)
+    };
+    clear(folder, &of_file);
+}
+
+fn clear(folder: &Path, maker: &dyn Fn(&str) -> Option<Option<Pid>>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.take(NAMES_MAX).flatten() {
         let name = entry.file_name();
@@ -177,6 +197,30 @@ mod tests {
         let pid = i32::try_from(std::process::id()).unwrap();
         check(own.file_name().unwrap().to_str().unwrap(), Some(Some(pid)));
         assert_ne!(own, draft_of(Path::new("/a/audit.key")));
+    }
+
+    #[test]
+    fn among_the_user_s_own_files_only_drafts_of_that_file_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let dead = child.id();
+        let long_ago = SystemTime::now() - 2 * STRAY_AGE;
+        let names = [
+            (format!(".bashrc.{dead}-1.new"), false),
+            (".bashrc.new".into(), true),
+            ("notes.new".into(), true),
+            (format!("notes.{dead}-1.new"), true),
+            (format!(".bashrc_{dead}-1.new"), true),
+        ];
+        for (name, _) in &names {
+            let file = fs::File::create(folder.path().join(name)).unwrap();
+            file.set_modified(long_ago).unwrap();
+        }
+        clear_strays_of(&folder.path().join(".bashrc"));
+        for (name, stays) in &names {
+            assert_eq!(folder.path().join(name).exists(), *stays, "{name}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The log of versions on disk: `state/versions/config.log`, and a lock beside it.
+//! The logs of versions on disk, `state/versions/config.log` and `rc.log`, each with a lock beside it.
 //!
 //! Invariants: a version is one `write` to the end of the log. Whoever writes holds the lock, and waits for it no longer
 //! than [`PATIENCE`]. A log that a later release wrote is left alone. A torn record is passed over and never repaired.
@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use lle_log::records::{ReadError, TooLong};
-use lle_log::versions::{self, Cause, LOG_BYTES_MAX, VERSIONS_MAX, Version};
+use lle_log::versions::{self, Cause, LOG_BYTES_MAX, VERSIONS_MAX, Verdict, Version};
 use rustix::fs::{CWD, FlockOperation};
 use rustix::io::Errno;
 
 use super::draft;
 
 /// How long to wait for whoever else writes a version: far longer than that takes.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 /// Between two looks at the lock.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// Bytes of a log that is read: what pruning leaves room for, with a version of the greatest length on top.
@@ -27,6 +27,16 @@ const BYTES_MAX: u64 = 4 * LOG_BYTES_MAX as u64;
 #[derive(Clone, Debug)]
 pub struct VersionLog {
     folder: PathBuf,
+    name: &'static str,
+}
+
+/// The log, while nobody else writes to it.
+#[derive(Debug)]
+pub struct Held {
+    log: VersionLog,
+    /// Never read: open, it holds the lock. Nobody may open the lock's file a second time in this process meanwhile, since
+    /// closing that would drop it.
+    _lock: File,
 }
 
 /// A state of a file, to be kept.
@@ -61,15 +71,21 @@ pub enum VersionsError {
 }
 
 impl VersionLog {
-    /// The log below the state folder.
+    /// The configuration's log below the state folder.
     pub fn below(state: &Path) -> VersionLog {
+        Self::named(state, "config")
+    }
+
+    /// The log of that name below the state folder.
+    pub(super) fn named(state: &Path, name: &'static str) -> VersionLog {
         VersionLog {
             folder: state.join("versions"),
+            name,
         }
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.join("config.log")
+        self.folder.join(self.name).with_extension("log")
     }
 
     /// The bytes of the log; none if there is none.
@@ -93,19 +109,30 @@ impl VersionLog {
         Ok(bytes)
     }
 
-    /// Keeps states of files, each unless it is what the newest version says already; gives the number of the last one
-    /// that was kept.
+    /// Keeps states of files, each unless it is what the newest version says already, and makes them durable; gives the
+    /// number of the last one that was kept.
     ///
     /// # Errors
     /// None of them was kept, or only the first ones.
     pub fn accept(&self, states: &[Accepted<'_>]) -> Result<Option<u64>, VersionsError> {
-        draft::create_folder(&self.folder)?;
-        let _lock = self.lock()?;
-        let mut kept = None;
-        for state in states {
-            kept = self.one(state)?.or(kept);
+        let held = self.hold(PATIENCE)?;
+        let kept = held.accept(states)?;
+        if kept.is_some() {
+            held.sync()?;
         }
         Ok(kept)
+    }
+
+    /// Keeps everybody else from writing versions, and from bringing files into force, until it is dropped.
+    ///
+    /// # Errors
+    /// Somebody else holds it for longer than `patience` ([`ErrorKind::WouldBlock`]), or the folder cannot be written.
+    pub fn hold(&self, patience: Duration) -> Result<Held, VersionsError> {
+        draft::create_folder(&self.folder)?;
+        Ok(Held {
+            log: self.clone(),
+            _lock: self.lock(patience)?,
+        })
     }
 
     fn one(&self, state: &Accepted<'_>) -> Result<Option<u64>, VersionsError> {
@@ -151,10 +178,10 @@ impl VersionLog {
         if written < record.len() {
             return Err(ErrorKind::StorageFull.into());
         }
-        log.sync_data()
+        Ok(())
     }
 
-    fn lock(&self) -> io::Result<File> {
+    fn lock(&self, patience: Duration) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options
             .write(true)
@@ -162,17 +189,76 @@ impl VersionLog {
             .truncate(false)
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW);
-        let lock = options.open(self.folder.join("config.lock"))?;
+        let lock = options.open(self.folder.join(self.name).with_extension("lock"))?;
         let began = Instant::now();
         loop {
             match rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(lock),
-                Err(Errno::AGAIN | Errno::ACCESS) if began.elapsed() < PATIENCE => {
+                Err(Errno::AGAIN | Errno::ACCESS) if began.elapsed() < patience => {
                     std::thread::sleep(LOOK_EVERY);
                 }
+                Err(Errno::ACCESS) => return Err(ErrorKind::WouldBlock.into()),
                 Err(errno) => return Err(errno.into()),
             }
         }
+    }
+}
+
+impl Held {
+    /// As [`VersionLog::accept`]: acknowledged, and durable after [`Held::sync`].
+    ///
+    /// # Errors
+    /// None of them was kept, or only the first ones.
+    pub fn accept(&self, states: &[Accepted<'_>]) -> Result<Option<u64>, VersionsError> {
+        let mut kept = None;
+        for state in states {
+            kept = self.log.one(state)?.or(kept);
+        }
+        Ok(kept)
+    }
+
+    /// As [`VersionLog::bytes`].
+    ///
+    /// # Errors
+    /// It cannot be read, or is far longer than it may be.
+    pub fn bytes(&self) -> Result<Vec<u8>, VersionsError> {
+        Ok(self.log.bytes()?)
+    }
+
+    /// Writes down what became of a version; one that is not there any more needs no verdict.
+    ///
+    /// # Errors
+    /// It is not written down.
+    pub fn judge(&self, number: u64, verdict: Verdict, time_ns: i64) -> Result<(), VersionsError> {
+        let mut bytes = self.bytes()?;
+        let log = versions::read(&bytes)?;
+        if log
+            .numbered(number)
+            .is_none_or(|version| version.verdict == Some(verdict))
+        {
+            return Ok(());
+        }
+        let (next, before) = (log.next_number(), bytes.len());
+        versions::encode_verdict(&mut bytes, next, time_ns, number, verdict)?;
+        Ok(self.log.append(&bytes[before..])?)
+    }
+
+    /// Appends whole records.
+    pub(super) fn append(&self, records: &[u8]) -> io::Result<()> {
+        self.log.append(records)
+    }
+
+    /// Replaces the log by a smaller one.
+    pub(super) fn replace(&self, bytes: &[u8]) -> io::Result<()> {
+        draft::replace(CWD, &self.log.path(), bytes)
+    }
+
+    /// Makes what was kept durable.
+    ///
+    /// # Errors
+    /// It may not be.
+    pub fn sync(&self) -> io::Result<()> {
+        File::open(self.log.path())?.sync_data()
     }
 }
 
@@ -211,6 +297,24 @@ mod tests {
             contents(&log),
             [(1, b"a".to_vec()), (2, b"b".to_vec()), (3, b"a".to_vec())]
         );
+    }
+
+    #[test]
+    fn what_became_of_a_version_is_kept_beside_it_and_is_none_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = VersionLog::below(folder.path());
+        log.accept(&[state(b"a"), state(b"b")]).unwrap();
+        let held = log.hold(PATIENCE).unwrap();
+        for _ in 0..2 {
+            held.judge(2, Verdict::TakenBack, 5).unwrap();
+            held.judge(9, Verdict::Confirmed, 5).unwrap();
+        }
+        let bytes = held.bytes().unwrap();
+        let read = versions::read(&bytes).unwrap();
+        let verdicts: Vec<_> = read.versions.iter().map(|version| version.verdict).collect();
+        assert_eq!(verdicts, [None, Some(Verdict::TakenBack)]);
+        assert_eq!(read.last_good("config.toml").unwrap().number, 1);
+        assert_eq!(held.accept(&[state(b"c")]).unwrap(), Some(4));
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! What the forecasts make of series that go on: sixty days of hourly points, forecast every half day for the next day.
+//! What the forecasts make of series that go on: sixty days of hourly points, forecast every half day for the next day;
+//! with the models that the weekly job fits, or without.
 
 use lle_core::series::forecast::score::Scorecard;
-use lle_core::series::forecast::{Crossing, History, crossing, forecast};
+use lle_core::series::forecast::{Crossing, History, crossing, forecast_with};
+use lle_core::series::model::{Model, Recent};
 
 use super::signal::{DAY, HOUR, START, Signal, Tails, between, normal};
 use crate::random::Random;
@@ -11,6 +13,8 @@ const POINTS: i64 = 60 * 24;
 /// A forecast is made once in so many points, for so many ahead.
 const EVERY: i64 = 12;
 const AHEAD: i64 = 24;
+/// Models are fitted once in so many points: a week.
+const FITTED_EVERY: i64 = 7 * 24;
 /// When it is asked when a limit is reached, in points.
 const ASKED_AT: i64 = 20 * 24;
 
@@ -65,6 +69,8 @@ pub struct Tally {
     pub crossings_off: Vec<f64>,
     /// Asked while the past was too short.
     pub unknown: u64,
+    /// Models fitted, and those of use.
+    pub fitted: (u64, u64),
 }
 
 /// Makes a series; gives the point too at which the growth changes its speed, if it does.
@@ -105,12 +111,12 @@ pub fn series(kind: Kind, seed: u64) -> (Vec<(i64, f64)>, Option<i64>) {
     (points, (kind == Kind::Turning).then_some(turns_at))
 }
 
-/// Runs a kind with seeds.
-pub fn run(kind: Kind, seeds: impl Iterator<Item = u64>) -> Tally {
+/// Runs a kind with seeds; `models` says whether there are models besides.
+pub fn run(kind: Kind, seeds: impl Iterator<Item = u64>, models: bool) -> Tally {
     let mut tally = Tally::default();
     for seed in seeds {
         let (points, turns_at) = series(kind, seed);
-        tally.add(kind, &points, turns_at);
+        tally.add(kind, &points, turns_at, models);
     }
     tally.skills.sort_by(f64::total_cmp);
     tally.crossings_off.sort_by(f64::total_cmp);
@@ -118,16 +124,24 @@ pub fn run(kind: Kind, seeds: impl Iterator<Item = u64>) -> Tally {
 }
 
 impl Tally {
-    fn add(&mut self, kind: Kind, points: &[(i64, f64)], turns_at: Option<i64>) {
+    fn add(&mut self, kind: Kind, points: &[(i64, f64)], turns_at: Option<i64>, models: bool) {
         self.n += 1;
+        let (mut model, mut recent) = (None, Recent::default());
         let mut history = History::default();
         let mut card = Scorecard::default();
         for (at, (at_ns, value)) in points.iter().enumerate() {
             card.observe(*at_ns, *value);
             history.add(*at_ns, *value);
+            recent.add(*at_ns, *value);
+            if models && (at as i64 + 1) % FITTED_EVERY == 0 {
+                model = Model::fit(&points[..=at], AHEAD * HOUR).ok();
+                self.fitted.0 += u64::from(model.is_some());
+                self.fitted.1 += u64::from(model.as_ref().is_some_and(Model::is_of_use));
+            }
             let at = at as i64;
             if at % EVERY == 0 {
-                match forecast(&history, AHEAD * HOUR, card.miss()) {
+                let with = model.as_ref().map(|model| (model, &recent));
+                match forecast_with(&history, AHEAD * HOUR, card.miss(), with) {
                     Ok(forecast) => card.keep(forecast),
                     Err(_) => self.unknown += 1,
                 }

@@ -11,6 +11,9 @@ fn a_value(kind: Kind) -> BoxedStrategy<Value> {
         Kind::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         Kind::Integer { min, max } => (min..=max).prop_map(Value::Integer).boxed(),
         Kind::Choice(words) => select(words).prop_map(|word| Value::Text(word.into())).boxed(),
+        Kind::Command => "[a-z '\"\\\\$();|é-]{0,60}"
+            .prop_map(|line| Value::Text(line.into()))
+            .boxed(),
         Kind::Name => "[a-z0-9-]{1,32}"
             .prop_map(|name| Value::Text(name.into()))
             .boxed(),
@@ -118,6 +121,32 @@ proptest! {
         } else {
             prop_assert_eq!(without, text);
         }
+    }
+
+    #[test]
+    fn what_any_format_said_the_newest_says(format in 1..=3u32, glows in any::<bool>(), weight in 0..9u8, in_line in any::<bool>()) {
+        // As each format had it: first as `monitor`, with a weight; then as `screen`; then "off" as "none".
+        let (table, word) = match (format, glows) {
+            (1, true) => ("monitor", "some"),
+            (1, false) => ("monitor", "off"),
+            (2, false) => ("screen", "off"),
+            (_, true) => ("screen", "some"),
+            _ => ("screen", "none"),
+        };
+        let weight = if format == 1 { format!("{table}.weight = {weight}\n") } else { String::new() };
+        let text = match in_line {
+            true => format!("version = {format}\n{weight}{table}.glow = \"{word}\"\n"),
+            false => format!("version = {format}\n[{table}]\n{}glow = \"{word}\"\n", weight.replace(&format!("{table}."), "")),
+        };
+        let read = |text: &str| {
+            let merged = SYNTHETIC.merge(&[RawConfig::parse(Origin::User, "c", text).check(&SYNTHETIC)]);
+            merged.map(|merged| merged.config).map_err(|refused| TestCaseError::fail(format!("{refused}\n{text}")))
+        };
+        let config = read(&text)?;
+        let expect = Value::Text(if glows { "some" } else { "none" }.into());
+        prop_assert_eq!(&config.settings[0].value, &expect, "{}", text);
+        // Written by the newest, it says the same.
+        prop_assert!(read(&config.print())?.says_the_same(&config));
     }
 
     #[test]

@@ -74,6 +74,25 @@ impl History {
         }
     }
 
+    /// Whether it is long enough for a forecast of so far ahead to have been tried in it often enough.
+    pub(super) fn vouches_for(&self, ahead_ns: i64) -> Result<bool, Unknown> {
+        let last = self.long_enough()?;
+        let steps = steps(ahead_ns, step_s(&self.points));
+        let tried = origins(last).take_while(|at| at + steps <= last);
+        Ok(tried.take(TRIALS_MIN).count() == TRIALS_MIN)
+    }
+
+    /// The index of the last point.
+    fn long_enough(&self) -> Result<usize, Unknown> {
+        match self.points.len() {
+            have @ ..POINTS_MIN => Err(Unknown::TooFew {
+                have,
+                need: POINTS_MIN,
+            }),
+            have => Ok(have - 1),
+        }
+    }
+
     /// Points kept.
     pub fn len(&self) -> usize {
         self.points.len()
@@ -161,17 +180,8 @@ pub(super) struct Trials<'a> {
 impl<'a> Trials<'a> {
     pub(super) fn of(history: &'a History) -> Result<Self, Unknown> {
         let points = history.points.as_slice();
-        if points.len() < POINTS_MIN {
-            return Err(Unknown::TooFew {
-                have: points.len(),
-                need: POINTS_MIN,
-            });
-        }
-        let last = points.len() - 1;
-        let between = last - BEFORE_MIN;
-        let every = between.div_ceil(ORIGINS_MAX).max(1);
-        let origins = (BEFORE_MIN..last)
-            .step_by(every)
+        let last = history.long_enough()?;
+        let origins = origins(last)
             .map(|at| Origin::of(&points[..=at], history.samples[at].1))
             .collect();
         let age_s = history.last_ns.saturating_sub(history.origin_ns) as f64 / 1e9;
@@ -180,7 +190,7 @@ impl<'a> Trials<'a> {
             origins,
             now: Origin::of(points, history.last),
             samples: &history.samples,
-            step_s: ((points[last].0 - points[0].0) / last as f64).max(1e-9),
+            step_s: step_s(points),
             late_s: (age_s - points[last].0).max(0.0),
             last: history.last,
         })
@@ -188,7 +198,7 @@ impl<'a> Trials<'a> {
 
     /// A time in steps between points, at least one.
     pub(super) fn steps(&self, ahead_ns: i64) -> usize {
-        ((ahead_ns as f64 / 1e9 / self.step_s).round() as usize).max(1)
+        steps(ahead_ns, self.step_s)
     }
 
     /// The steps for which there are enough trials.
@@ -265,6 +275,25 @@ impl<'a> Trials<'a> {
         };
         Some((half, half))
     }
+}
+
+/// The moments at which forecasts are tried, up to the last point.
+fn origins(last: usize) -> impl Iterator<Item = usize> {
+    let every = (last - BEFORE_MIN).div_ceil(ORIGINS_MAX).max(1);
+    (BEFORE_MIN..last).step_by(every)
+}
+
+/// Seconds between points.
+fn step_s(points: &[(f64, f64)]) -> f64 {
+    match points {
+        [first, .., last] => ((last.0 - first.0) / (points.len() - 1) as f64).max(1e-9),
+        _ => 1e-9,
+    }
+}
+
+/// A time in steps between points, at least one.
+fn steps(ahead_ns: i64, step_s: f64) -> usize {
+    ((ahead_ns as f64 / 1e9 / step_s).round() as usize).max(1)
 }
 
 /// The median slope between pairs of at most `RECENT` points, evenly picked (Theil 1950, Sen 1968).

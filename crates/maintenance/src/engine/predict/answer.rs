@@ -7,7 +7,7 @@ use lle_core::series::watch::{AHEAD_NS, Watch};
 use serde_json::{Value, json};
 
 use super::watched::{WATCHED, Watched, Worse};
-use super::{Engine, Moved};
+use super::{Engine, Told};
 use crate::api::VERSION;
 use crate::world::Now;
 
@@ -16,11 +16,12 @@ impl Engine {
     pub(crate) fn forecasts(&self, now: Now) -> Value {
         let rows = WATCHED
             .iter()
-            .map(|row| forecast(row, self.predict.watches.get(row.metric)));
+            .map(|row| forecast(row, self.predict.watches.get(row.metric), self.pattern(row)));
         json!({
             "version": VERSION,
             "now_wall_ns": now.wall_ns,
             "nominal": NOMINAL,
+            "models_made_wall_ns": self.models_made().map(|(made, ..)| made),
             "resources": rows.collect::<Vec<_>>(),
         })
     }
@@ -30,7 +31,14 @@ impl Engine {
         let series = WATCHED
             .iter()
             .map(|row| series(row, self.predict.watches.get(row.metric)));
-        let changes = self.predict.moved.iter().rev().map(moved);
+        let changes = self
+            .state
+            .noticed
+            .moved
+            .iter()
+            .rev()
+            .filter_map(Told::of)
+            .map(moved);
         json!({
             "version": VERSION,
             "now_wall_ns": now.wall_ns,
@@ -42,7 +50,7 @@ impl Engine {
     }
 }
 
-fn forecast(row: &Watched, watch: Option<&Watch>) -> Value {
+fn forecast(row: &Watched, watch: Option<&Watch>, pattern: Value) -> Value {
     let show = |value: f64| row.unit.show(value);
     let points = watch.map_or(0, |watch| watch.history().len());
     let told = watch.map(|watch| watch.forecast(AHEAD_NS));
@@ -88,6 +96,7 @@ fn forecast(row: &Watched, watch: Option<&Watch>) -> Value {
         "scored_min": SCORED_MIN,
         "coverage": card.and_then(|card| card.coverage()),
         "skill": card.and_then(|card| card.skill()),
+        "pattern": pattern,
     })
 }
 
@@ -111,14 +120,15 @@ fn series(row: &Watched, watch: Option<&Watch>) -> Value {
     })
 }
 
-fn moved(moved: &Moved) -> Value {
+#[allow(clippy::needless_pass_by_value, reason = "a step of an iteration")]
+fn moved(told: Told<'_>) -> Value {
     json!({
-        "metric": moved.row.metric,
-        "title": moved.title(),
-        "evidence": moved.evidence(),
-        "noticed_wall_ns": moved.noticed_wall_ns,
-        "changepoint": moved.changepoint,
-        "worse": moved.is_worse(),
-        "suspects": moved.suspects,
+        "metric": told.row.metric,
+        "title": told.title(),
+        "evidence": told.evidence(),
+        "noticed_wall_ns": told.moved.noticed_wall_ns,
+        "changepoint": told.moved.changepoint,
+        "worse": told.is_worse(),
+        "suspects": told.moved.suspects,
     })
 }

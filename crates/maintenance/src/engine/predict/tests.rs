@@ -5,25 +5,20 @@ use lle_core::series::blame::ChangeKind;
 const S: i64 = 1_000_000_000;
 const MS: f64 = 1e6;
 
-fn at(wall_ns: i64) -> Now {
-    Now {
-        wall_ns,
-        mono_ns: wall_ns.cast_unsigned(),
-    }
-}
-
+/// The suspects are those of an engine that was told of two changes.
 fn moved(before_ms: f64, after_ms: f64) -> Moved {
-    let mut predict = Predict::default();
-    predict.note(blame::Change {
-        at_ns: 9_900 * S,
-        what: "plugin git-status was enabled".into(),
-        kind: ChangeKind::Plugin,
-    });
-    predict.note(blame::Change {
-        at_ns: 8_000 * S,
-        what: "backup ran".into(),
-        kind: ChangeKind::Task,
-    });
+    let changes = [
+        blame::Change {
+            at_ns: 8_000 * S,
+            what: "backup ran".into(),
+            kind: ChangeKind::Task,
+        },
+        blame::Change {
+            at_ns: 9_900 * S,
+            what: "plugin git-status was enabled".into(),
+            kind: ChangeKind::Plugin,
+        },
+    ];
     let changepoint = Changepoint {
         at_ns: 10_000 * S,
         earliest_ns: 9_700 * S,
@@ -32,47 +27,131 @@ fn moved(before_ms: f64, after_ms: f64) -> Moved {
         after: after_ms * MS,
         confidence: 0.9999,
     };
-    predict.moved(&WATCHED[0], changepoint, at(13_000 * S));
-    predict.moved.pop_back().unwrap()
+    Moved {
+        metric: PROMPT.metric.to_owned(),
+        changepoint,
+        suspects: blame(&changepoint, MEAN_NS, &changes),
+        noticed_wall_ns: 13_000 * S,
+    }
+}
+
+fn told(moved: &Moved) -> Told<'_> {
+    Told::of(moved).unwrap()
 }
 
 #[test]
 fn a_slower_prompt_names_what_was_changed() {
     let moved = moved(20.0, 58.0);
-    assert!(moved.is_worse());
+    assert!(told(&moved).is_worse());
     assert_eq!(
-        moved.title(),
+        told(&moved).title(),
         "prompt 38 ms slower since plugin git-status was enabled"
     );
     assert_eq!(
-        moved.evidence(),
+        told(&moved).evidence(),
         "20 ms before, 58 ms after; 99.9 % sure that it changed, 100 % of what did it; 1 other change was made then too"
     );
 }
 
 #[test]
 fn what_gets_better_or_hardly_changes_is_no_finding() {
-    assert!(!moved(58.0, 20.0).is_worse());
-    assert!(!moved(20.0, 22.0).is_worse());
+    assert!(!told(&moved(58.0, 20.0)).is_worse());
+    assert!(!told(&moved(20.0, 22.0)).is_worse());
     assert_eq!(
-        moved(58.0, 20.0).title(),
+        told(&moved(58.0, 20.0)).title(),
         "prompt 38 ms faster since plugin git-status was enabled"
     );
 }
 
 #[test]
-fn what_is_remembered_is_bounded() {
-    let mut predict = Predict::default();
-    let change = |at_ns| blame::Change {
-        at_ns,
-        what: "x".into(),
-        kind: ChangeKind::Other,
+fn a_series_of_another_version_is_passed_over() {
+    let other = Moved {
+        metric: "moon_phase".into(),
+        ..moved(20.0, 58.0)
     };
-    (0..2 * CHANGES_MAX as i64).for_each(|at| predict.note(change(at)));
-    assert_eq!(predict.changes.len(), CHANGES_MAX);
-    let changepoint = moved(20.0, 58.0).changepoint;
-    (0..2 * MOVED_MAX).for_each(|_| predict.moved(&WATCHED[0], changepoint, at(0)));
-    assert_eq!(predict.moved.len(), MOVED_MAX);
+    assert!(Told::of(&other).is_none());
+}
+
+#[test]
+fn what_was_changed_and_what_moved_outlives_the_worker() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut world, mut engine, now) = super::super::tests::started(folder.path());
+    let change = blame::Change {
+        at_ns: now.wall_ns - 300 * S,
+        what: "~/.bashrc:3 `PS1=x` was added".into(),
+        kind: ChangeKind::Rc,
+    };
+    assert!(engine.note_change(&mut world, now, change.clone()));
+    assert!(!engine.note_change(&mut world, now, change), "once is enough");
+    let changepoint = Changepoint {
+        at_ns: now.wall_ns,
+        earliest_ns: now.wall_ns - 300 * S,
+        latest_ns: now.wall_ns,
+        ..moved(20.0, 58.0).changepoint
+    };
+    engine.moved(&mut world, now, PROMPT, changepoint);
+    let before = engine.anomalies(now)["changes"].clone();
+    assert_eq!(
+        before[0]["title"],
+        "prompt 38 ms slower since ~/.bashrc:3 `PS1=x` was added"
+    );
+    // It was killed: nothing else is written.
+    let config = engine.config.clone();
+    drop(engine);
+    let next = Engine::load(&mut world, config, now).unwrap();
+    assert_eq!(next.anomalies(now)["changes"], before);
+    assert_eq!(next.changed_findings(now).len(), 1);
+}
+
+/// Stands for `lusush`: supervises, and has models ready.
+const PROGRAM: &str = "#!/bin/sh\nif [ \"$2\" = command ]; then shift 3; exec \"$@\"; fi\ncp \"$0.models\" \"$4\" && echo done\n";
+
+#[test]
+fn models_are_made_by_a_job_and_taken_over_when_it_has_ended() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let below = |name: &str| folder.path().join(name);
+    let program = below("program");
+    std::fs::write(&program, PROGRAM).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let mut places = crate::real::Places::below(&below("s"), &below("d"), &below("c"), &below("r"), "m");
+    places.program = Some(program);
+    let (mut world, mut engine, now) = super::super::tests::started_in(places);
+    let made = now.wall_ns - 2 * 3_600 * S;
+    let models = format!(
+        r#"{{"version":1,"made_wall_ns":{made},"series":{{"prompt_ns_recent":{{"unknown":{{"why":"too-few","have":3,"need":504}}}}}}}}"#
+    );
+    std::fs::write(below("program.models"), models).unwrap();
+    let who = lle_core::policy::Who::peer(7, None, 7);
+    let run = crate::api::Request::Run {
+        task: "performance".into(),
+    };
+    // In the first three weeks there is nothing to fit a model to.
+    engine.request(&mut world, now, &who, &run).unwrap();
+    assert!(engine.state.running.is_empty());
+    engine.state.installed_wall_ns = now.wall_ns - 22 * 24 * 3_600 * S;
+    engine.request(&mut world, now, &who, &run).unwrap();
+    assert_eq!((engine.state.running.len(), engine.models_made()), (1, None));
+    super::super::tests::wait_for_job(&mut world, &mut engine, now);
+    assert_eq!(engine.models_made(), Some((made, 0, 0)));
+    let told = engine.forecasts(now);
+    assert_eq!(
+        told["resources"][0]["pattern"]["unknown"],
+        "unknown: 3 of 504 samples so far"
+    );
+    // They are fresh for the schedule, and old enough for a person.
+    assert!(
+        engine
+            .plan_models(&mut world, "its schedule", now, false)
+            .is_none()
+    );
+    assert!(engine.plan_models(&mut world, "asked for", now, true).is_some());
+    // It changed nothing that could make a series move.
+    let changes = &engine.state.noticed.changes;
+    assert!(
+        changes.iter().all(|change| !change.what.contains("fit models")),
+        "{changes:?}"
+    );
 }
 
 #[test]
@@ -96,7 +175,8 @@ fn every_series_is_a_metric_or_measured_for_it() {
 
 #[test]
 fn a_prompt_that_got_slower_and_is_too_slow_is_told_once() {
-    let change = moved(20.0, 320.0).finding();
+    let moved = moved(20.0, 320.0);
+    let change = told(&moved).finding();
     let limit = Finding {
         key: "prompt_ns_recent.7".into(),
         session: Some(7),

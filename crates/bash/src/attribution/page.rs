@@ -1,0 +1,198 @@
+//! How far the start has come, in a page that the next start reads if this one never reaches a prompt.
+//!
+//! The format is [`lle_core::start::trace`]'s. What is written is written to mapped memory: it outlives `kill -9`.
+//!
+//! Invariants: without room on the disk there is no page, and no signal either; a forked child writes nothing; a command
+//! costs a few reads and one store, a look at bash's arrays only where another file goes on.
+
+use super::Attribution;
+use libc::{c_int, c_void};
+use lle_core::start::trace::{BYTES, FILES_MAX, NAME, NAME_BYTES_MAX, header, offset};
+use std::fs::OpenOptions;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// The page of this start.
+pub(super) struct Page {
+    at: *mut u8,
+    /// How deep files source one another, when the file was looked up last.
+    level: c_int,
+    /// Its number, from 1; 0 if it is none of the user's, such as the script that loads LLE.
+    file: usize,
+    names: Vec<PathBuf>,
+    used: usize,
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        // SAFETY: it was mapped with this length, and nothing else refers to it.
+        unsafe { libc::munmap(self.at.cast::<c_void>(), BYTES) };
+    }
+}
+
+impl Page {
+    /// Maps the page of the start whose record is in `dir`; none if that cannot be.
+    pub(super) fn open(dir: &Path) -> Option<Self> {
+        // A record is named after when its start began.
+        let began_ns = dir.file_name()?.to_str()?.split('-').next()?.parse().ok()?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(dir.join(NAME))
+            .ok()?;
+        // SAFETY: plain system calls on an open descriptor. The blocks are allocated before they are mapped, or a full
+        // disk would end the shell with SIGBUS.
+        let at = unsafe {
+            if libc::posix_fallocate(file.as_raw_fd(), 0, BYTES as libc::off_t) != 0 {
+                return None;
+            }
+            libc::mmap(
+                std::ptr::null_mut(),
+                BYTES,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        if at == libc::MAP_FAILED {
+            return None;
+        }
+        let page = Self {
+            at: at.cast(),
+            level: -1,
+            file: 0,
+            names: Vec::new(),
+            used: 0,
+        };
+        page.write(0, &header(began_ns));
+        Some(page)
+    }
+
+    /// Copies bytes into the page, as far as it goes.
+    fn write(&self, at: usize, bytes: &[u8]) {
+        let bytes = &bytes[..bytes.len().min(BYTES.saturating_sub(at))];
+        // SAFETY: it is `BYTES` long and mapped as long as `self` lives; this process alone writes to it.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.at.add(at), bytes.len()) };
+    }
+
+    fn place(&self, line: c_int) {
+        let place = (self.file as u64) << 32 | u64::from(line.unsigned_abs());
+        // SAFETY: it is mapped at a page's boundary, and the offset is a multiple of eight within it.
+        let at = unsafe { AtomicU64::from_ptr(self.at.add(offset::PLACE).cast()) };
+        at.store(place.to_le(), Ordering::Release);
+    }
+
+    fn number(&self, at: usize, value: u32) {
+        // SAFETY: as above, and a multiple of four.
+        let number = unsafe { AtomicU32::from_ptr(self.at.add(at).cast()) };
+        number.store(value.to_le(), Ordering::Release);
+    }
+
+    /// The number of a file, which is named if there is room.
+    fn file(&mut self, path: &[u8]) -> usize {
+        let path = Path::new(std::ffi::OsStr::from_bytes(path));
+        let path = if path.is_absolute() {
+            path.to_owned()
+        } else {
+            std::env::current_dir().unwrap_or_default().join(path)
+        };
+        if let Some(known) = self.names.iter().position(|name| *name == path) {
+            return known + 1;
+        }
+        let name = path.as_os_str().as_bytes();
+        let end = offset::NAMES + self.used + 2 + name.len();
+        if self.names.len() == FILES_MAX || name.len() > NAME_BYTES_MAX || end > BYTES {
+            return 0;
+        }
+        self.write(offset::NAMES + self.used, &(name.len() as u16).to_le_bytes());
+        self.write(offset::NAMES + self.used + 2, name);
+        self.used += 2 + name.len();
+        self.names.push(path);
+        self.number(offset::USED, self.used as u32);
+        self.number(offset::FILES, self.names.len() as u32);
+        self.names.len()
+    }
+
+    pub(super) fn ready(&self) {
+        self.number(offset::READY, 1);
+    }
+}
+
+impl Attribution {
+    /// A command outside functions has ended.
+    pub(super) fn note_place(&mut self) {
+        if self.page.is_none() || self.bash.flag(self.bash.subshell_environment) {
+            return;
+        }
+        let level = self.bash.number(self.bash.source_level);
+        let line = self.line();
+        let Some(page) = self.page.as_ref() else { return };
+        if page.level != level {
+            let file = self.frames(c"BASH_SOURCE").and_then(|files| files.at(0));
+            let file = file.filter(|file| !file.is_empty() && !super::start::is_launcher(file));
+            let Some(page) = self.page.as_mut() else { return };
+            page.level = level;
+            page.file = file.map_or(0, |file| page.file(file));
+        }
+        if let Some(page) = self.page.as_ref().filter(|page| page.file > 0) {
+            page.place(line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lle_core::start::trace;
+
+    #[test]
+    fn what_is_noted_is_read_by_the_next_start() {
+        let dir = std::env::temp_dir()
+            .join(format!("lle-page-{}", std::process::id()))
+            .join("0042-7");
+        std::fs::create_dir_all(&dir).unwrap();
+        let read = || trace::read(&std::fs::read(dir.join(NAME)).unwrap(), 42).unwrap();
+        for round in 0..2 {
+            // A record is used again: nothing of the former start is left.
+            let mut page = Page::open(&dir).unwrap();
+            assert_eq!(read(), trace::Trace::default(), "round {round}");
+            page.file = page.file(b"/h/.bashrc");
+            page.place(3);
+            assert_eq!(read().place, Some((0, 3)));
+            page.file = page.file(b"/h/aliases");
+            page.place(1);
+            page.file = page.file(b"/h/.bashrc");
+            page.place(4);
+            page.ready();
+            let read = read();
+            assert_eq!(
+                (read.place, read.files.len(), read.ready),
+                (Some((0, 4)), 2, true)
+            );
+            for n in 0..2 * FILES_MAX {
+                page.file(format!("/{}{n}", "d".repeat(100)).as_bytes());
+            }
+            assert_eq!(page.file(b"/one/more"), 0, "there is no room");
+            assert_eq!(files(&dir).len(), FILES_MAX);
+        }
+        assert!(
+            Page::open(dir.parent().unwrap()).is_none(),
+            "no record of a start"
+        );
+        std::fs::remove_dir_all(dir.parent().unwrap()).unwrap();
+    }
+
+    fn files(dir: &Path) -> Vec<Vec<u8>> {
+        trace::read(&std::fs::read(dir.join(NAME)).unwrap(), 42)
+            .unwrap()
+            .files
+    }
+}

@@ -1,0 +1,217 @@
+//! The `$(…)` and `` `…` `` of a PS1 that may be put off, and the PS1 without them.
+//!
+//! Bash decodes the backslashes of a prompt first and expands what comes of it afterwards. Where that makes it uncertain
+//! what is a substitution and what is not, nothing is put off: the whole PS1 stays as it is.
+//!
+//! Invariants: a part stands by itself, in no `${…}`, no `$((…))`, no `\[…\]`; in its place comes what takes no room,
+//! [`GAP`], by which it is found in the prompt that bash makes of the rest.
+
+use std::ops::Range;
+
+/// What stands in the place of a part in PS1: so many empty stretches without width are nobody's own.
+pub(super) const GAP_IN_PS1: &[u8] = br"\[\]\[\]\[\]\[\]\[\]";
+/// What bash makes of it.
+pub(super) const GAP: &[u8] = b"\x01\x02\x01\x02\x01\x02\x01\x02\x01\x02";
+
+/// Parts of one prompt that are put off; further ones are not.
+pub(super) const PARTS_MAX: usize = 8;
+
+/// A PS1 without what is put off.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Split {
+    /// The text that bash is given.
+    pub(super) rest: Vec<u8>,
+    /// The substitutions that were taken out, each with its `$(` and `)`.
+    pub(super) parts: Vec<Vec<u8>>,
+}
+
+/// Takes the parts out of a PS1 that one of the texts speaks of; none if there are none or it is not certain.
+pub(super) fn split(ps1: &[u8], consented: &[String]) -> Option<Split> {
+    let found = substitutions(ps1)?;
+    let mut split = Split {
+        rest: Vec::with_capacity(ps1.len() + GAP_IN_PS1.len()),
+        parts: Vec::new(),
+    };
+    let mut kept_until = 0;
+    for one in found {
+        let command = ps1.get(one.command.clone()).unwrap_or_default();
+        if split.parts.len() == PARTS_MAX || !consented.iter().any(|text| speaks_of(text, command)) {
+            continue;
+        }
+        split.rest.extend_from_slice(&ps1[kept_until..one.whole.start]);
+        split.rest.extend_from_slice(GAP_IN_PS1);
+        split.parts.push(ps1[one.whole.clone()].to_vec());
+        kept_until = one.whole.end;
+    }
+    split.rest.extend_from_slice(&ps1[kept_until..]);
+    (!split.parts.is_empty()).then_some(split)
+}
+
+/// Whether a text names a command: its words are the command's first ones.
+fn speaks_of(text: &str, command: &[u8]) -> bool {
+    let mut words = command
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty());
+    let mut wanted = text.split_ascii_whitespace().peekable();
+    let mut any = false;
+    while let Some(one) = wanted.next() {
+        any = true;
+        let Some(word) = words.next() else { return false };
+        let is_last = wanted.peek().is_none();
+        let behind = word.strip_prefix(one.as_bytes());
+        if !behind.is_some_and(|rest| rest.is_empty() || is_last && b"|&;<>".contains(&rest[0])) {
+            return false;
+        }
+    }
+    any
+}
+
+/// A substitution in a PS1.
+struct Found {
+    /// With `$(` and `)`, or the backticks.
+    whole: Range<usize>,
+    /// What it runs.
+    command: Range<usize>,
+}
+
+/// Finds the substitutions that stand by themselves; none if the text is not certain.
+fn substitutions(ps1: &[u8]) -> Option<Vec<Found>> {
+    let (mut found, mut at, mut without_width) = (Vec::new(), 0, false);
+    while let Some(&b) = ps1.get(at) {
+        let rest = &ps1[at..];
+        let (lead, length, tail) = match b {
+            b'\\' => {
+                at += escape(rest, &mut without_width)?;
+                continue;
+            }
+            b'`' => (1, rest[1..].iter().position(|b| *b == b'`')?, 1),
+            b'$' if rest.starts_with(b"$((") => {
+                at += 3 + to_parenthesis(&rest[2..])?;
+                continue;
+            }
+            b'$' if rest.starts_with(b"$(") => (2, to_parenthesis(&rest[2..])?, 1),
+            b'$' if rest.starts_with(b"${") => {
+                at += 2 + to_brace(&rest[2..])?;
+                continue;
+            }
+            b'$' if rest.starts_with(b"$[") => return None,
+            _ => {
+                at += 1;
+                continue;
+            }
+        };
+        let command = at + lead..at + lead + length;
+        let whole = at..command.end + tail;
+        if !is_certain(&ps1[command.clone()]) {
+            return None;
+        }
+        at = whole.end;
+        if !without_width {
+            found.push(Found { whole, command });
+        }
+    }
+    Some(found)
+}
+
+/// True if the end of a command is surely where it was looked for: no backslash, which bash decodes before it looks, and
+/// nothing that a parenthesis stands in by itself.
+fn is_certain(command: &[u8]) -> bool {
+    let has = |text: &[u8]| command.windows(text.len()).any(|part| part == text);
+    !(has(b"\\") || has(b"case") || has(b"<<") || has(b"#") || has(b"$'"))
+}
+
+/// The bytes of an escape; none if what it decodes to changes what follows.
+fn escape(rest: &[u8], without_width: &mut bool) -> Option<usize> {
+    match *rest.get(1)? {
+        b'\\' => {
+            // One backslash is left, and takes its meaning from what follows.
+            let next = rest.get(2).copied().unwrap_or_default();
+            (!b"\\$`\"\n".contains(&next)).then_some(2)
+        }
+        b'0'..=b'7' => {
+            let digits = rest[1..].iter().take(3).take_while(|b| matches!(b, b'0'..=b'7'));
+            let (n, value) = digits.fold((0, 0u32), |(n, value), b| {
+                (n + 1, value * 8 + u32::from(b - b'0'))
+            });
+            // An ordinary character, as `\033` is: what the shell obeys, or bash cannot decode, makes all uncertain.
+            let harmless = u8::try_from(value).is_ok_and(|b| !b"\\$`\"{}()'".contains(&b) && b > 2);
+            harmless.then_some(1 + n)
+        }
+        b'[' => {
+            *without_width = true;
+            Some(2)
+        }
+        b']' => {
+            *without_width = false;
+            Some(2)
+        }
+        b'D' if rest.get(2) == Some(&b'{') => {
+            let length = rest[3..].iter().position(|b| *b == b'}')?;
+            let format = &rest[3..3 + length];
+            (!format.iter().any(|b| b"\\$`".contains(b))).then_some(4 + length)
+        }
+        _ => Some(2),
+    }
+}
+
+/// Bytes up to the parenthesis that closes; none if there is none.
+fn to_parenthesis(text: &[u8]) -> Option<usize> {
+    let (mut depth, mut quote) = (0usize, 0u8);
+    for (at, b) in text.iter().enumerate() {
+        match (*b, quote) {
+            (b @ (b'\'' | b'"'), 0) => quote = b,
+            (b, q) if q != 0 => quote = if b == q { 0 } else { q },
+            (b'(', _) => depth += 1,
+            (b')', _) if depth == 0 => return Some(at),
+            (b')', _) => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Bytes up to behind the brace that closes; none if that is not certain.
+fn to_brace(text: &[u8]) -> Option<usize> {
+    // A command in braces, and quotes, of which some are none in here.
+    if text.first().is_none_or(|b| b.is_ascii_whitespace() || *b == b'|') {
+        return None;
+    }
+    let (mut depth, mut at) = (1usize, 0);
+    while let Some(&b) = text.get(at) {
+        match b {
+            b'\'' | b'"' | b'\\' | b'`' => return None,
+            b'$' if text[at..].starts_with(b"$(") => at += 2 + to_parenthesis(&text[at + 2..])?,
+            b'{' if at > 0 && text[at - 1] == b'$' => depth += 1,
+            b'{' => return None,
+            b'}' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+    None
+}
+
+/// Puts values into the gaps of a prompt that bash has made, in their order; none if there are not as many gaps.
+pub(super) fn fill(made: &[u8], values: &[&[u8]]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(made.len() + values.iter().map(|value| value.len()).sum::<usize>());
+    let mut rest = made;
+    for value in values {
+        let at = gap(rest)?;
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(value);
+        rest = &rest[at + GAP.len()..];
+    }
+    out.extend_from_slice(rest);
+    gap(rest).is_none().then_some(out)
+}
+
+/// Where the next gap is.
+pub(super) fn gap(made: &[u8]) -> Option<usize> {
+    made.windows(GAP.len()).position(|window| window == GAP)
+}
+
+#[cfg(test)]
+mod tests;

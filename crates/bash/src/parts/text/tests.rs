@@ -1,0 +1,132 @@
+//! Which parts are taken out of a PS1, and which PS1 is left alone.
+
+use super::*;
+use proptest::prelude::*;
+
+fn consent(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn check(ps1: &str, texts: &[&str], expect: Option<(&str, &[&str])>) {
+    let found = split(ps1.as_bytes(), &consent(texts)).map(|split| {
+        let rest = String::from_utf8_lossy(&split.rest).replace(r"\[\]\[\]\[\]\[\]\[\]", "@");
+        let parts: Vec<_> = split
+            .parts
+            .iter()
+            .map(|part| String::from_utf8_lossy(part).into_owned())
+            .collect();
+        (rest, parts)
+    });
+    let expect = expect.map(|(rest, parts)| (rest.to_owned(), consent(parts)));
+    assert_eq!(found, expect, "{ps1}");
+}
+
+#[test]
+fn parts_that_stand_by_themselves_are_taken_out() {
+    check(
+        r"\u@\h:\w$(__git_ps1 ' (%s)')\$ ",
+        &["__git_ps1"],
+        Some((r"\u@\h:\w@\$ ", &["$(__git_ps1 ' (%s)')"])),
+    );
+    check(
+        "`date`$(git  status -b)> ",
+        &["git status"],
+        Some(("`date`@> ", &["$(git  status -b)"])),
+    );
+    check("`date`> ", &["date"], Some(("@> ", &["`date`"])));
+    check(
+        "$(a)$(b)$(a)",
+        &["a", "b"],
+        Some(("@@@", &["$(a)", "$(b)", "$(a)"])),
+    );
+    check(
+        "$((1+2))$(a) ${x:-$(b)}",
+        &["a"],
+        Some(("$((1+2))@ ${x:-$(b)}", &["$(a)"])),
+    );
+    check(
+        r"\[\e[32m\]$(a)\[\e[0m\]",
+        &["a"],
+        Some((r"\[\e[32m\]@\[\e[0m\]", &["$(a)"])),
+    );
+    check(
+        r"\033[1m\D{%H}$(a;b)",
+        &["a"],
+        Some((r"\033[1m\D{%H}@", &["$(a;b)"])),
+    );
+    check("\"$(a)\" '$(a)'", &["a"], Some(("\"@\" '@'", &["$(a)", "$(a)"])));
+    check(r"\$(no) $(a)", &["a", "no"], Some((r"\$(no) @", &["$(a)"])));
+}
+
+#[test]
+fn what_nobody_named_stays() {
+    check("$(git status)", &["git stat"], None);
+    check("$(git status)", &["status"], None);
+    check("$(git status)", &["git status -b"], None);
+    check("$(gitx)", &["git"], None);
+    check("$(git status)", &["git"], Some(("@", &["$(git status)"])));
+    check("$(git status)", &[], None);
+    check("$(git status)", &["", " "], None);
+    check("$ ", &["a"], None);
+}
+
+#[test]
+fn what_is_not_certain_is_left_alone() {
+    for ps1 in [
+        // What stands between brackets that take no room.
+        r"\[$(a)\]",
+        // Backslashes that are left after the first of bash's two rounds.
+        r"\\$(a)",
+        r"\\\$(a)",
+        r"$(a \n)",
+        r"\134$(a)",
+        r"\044(a)$(a)",
+        r"\777$(a)",
+        // Ends that are not where they seem to be.
+        "$(case x in x) a;; esac)",
+        "$(a # )\n)",
+        "$(a <<x)",
+        "$(a",
+        "`a",
+        "$(a)$(b",
+        "$(a) ${x",
+        "${ b; }$(a)",
+        "${x:-'}'}$(a)",
+        "$[1]$(a)",
+        r"\D{$(a)}",
+        r"\D{x$(a)",
+        // In another expansion.
+        "${x:-$(a)}",
+        "$(($(a)))",
+    ] {
+        check(ps1, &["a"], None);
+    }
+}
+
+#[test]
+fn values_stand_where_the_parts_stood() {
+    let made = [b"<", GAP, b"|", GAP, b">"].concat();
+    assert_eq!(fill(&made, &[b"a", b"b"]).as_deref(), Some(&b"<a|b>"[..]));
+    assert_eq!(
+        fill(&made, &[b"", b"\x01x\x02"]).as_deref(),
+        Some(&b"<|\x01x\x02>"[..])
+    );
+    assert_eq!(fill(&made, &[b"a"]), None, "one gap is left");
+    assert_eq!(fill(&made, &[b"a", b"b", b"c"]), None, "one gap is missing");
+    assert_eq!(fill(b"$ ", &[]).as_deref(), Some(&b"$ "[..]));
+}
+
+proptest! {
+    #[test]
+    fn what_is_taken_out_can_be_put_back(ps1 in r"[a$()`\\\[\]{}'# n0-7]{0,40}") {
+        let texts = consent(&["a"]);
+        if let Some(split) = split(ps1.as_bytes(), &texts) {
+            let mut back = split.rest.clone();
+            for part in &split.parts {
+                let at = back.windows(GAP_IN_PS1.len()).position(|w| w == GAP_IN_PS1).expect("a gap a part");
+                back.splice(at..at + GAP_IN_PS1.len(), part.iter().copied());
+            }
+            prop_assert_eq!(back, ps1.as_bytes());
+        }
+    }
+}

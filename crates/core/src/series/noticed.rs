@@ -1,0 +1,333 @@
+//! What was changed, what changed by it, and what is still suspected: all that a worker which begins anew must know of
+//! the one before, to go on blaming as if it had never ended.
+//!
+//! The detectors themselves are not kept: what they know is learned again from the samples of the last weeks
+//! ([`super::watch`]). What they found once is kept here, since a detector that began elsewhere may find a change at
+//! another moment, or not; and what was found is blamed on what was known then.
+//!
+//! Invariants:
+//! - Everything is bounded, texts too ([`WHAT_BYTES_MAX`]); where there is no room, runs of tasks, which seldom move
+//!   anything, give way before what a person changed.
+//! - Taking the same news twice is taking it once.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::Changepoint;
+use super::blame::{CHANGES_MAX, Change, ChangeKind, SUSPECTS_MAX, Suspect};
+use super::suspected::{SAMPLES_MIN, Suspected, Verdict};
+use crate::trial::Evidence;
+
+/// Changepoints that are remembered.
+pub const MOVED_MAX: usize = 16;
+/// Sessions of which it is remembered how long their prompts take; more live ones are known to the worker alone.
+pub const SESSIONS_MAX: usize = 64;
+/// Bytes of what was changed, in words: with all there is room for, the whole stays below 160 KiB.
+pub const WHAT_BYTES_MAX: usize = 240;
+/// Two of the same words so close to each other are one change, told twice: a worker that begins anew sees a file's
+/// change again, to the precision of the file system's clock.
+const SAME_NS: i64 = 1_000_000_000;
+/// Of the changes, so many may be runs of tasks.
+const TASKS_MAX: usize = CHANGES_MAX / 2;
+
+/// A changepoint of a series, and who may have done it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Moved {
+    /// The series.
+    pub metric: String,
+    /// What happened.
+    pub changepoint: Changepoint,
+    /// Who may have done it, the most probable first; as it was known then.
+    pub suspects: Vec<Suspect>,
+    /// When it was noticed, in nanoseconds since 1970.
+    pub noticed_wall_ns: i64,
+}
+
+/// How long something takes since it was changed last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Level {
+    /// What was measured.
+    pub evidence: Evidence,
+    /// The first measurement, in nanoseconds since 1970.
+    pub first_ns: i64,
+    /// The last one.
+    pub last_ns: i64,
+}
+
+impl Level {
+    /// Adds a measurement.
+    pub fn add(&mut self, wall_ns: i64, value: f64) {
+        if self.evidence.count == 0 {
+            self.first_ns = wall_ns;
+        }
+        self.evidence.add(value);
+        self.last_ns = wall_ns;
+    }
+
+    /// Suspects a change of being the end of this level. Without enough of it, what an open suspicion compares with
+    /// stays what is compared with.
+    fn suspect(self, at_ns: i64, open: Option<Suspected>) -> Suspected {
+        match open {
+            Some(open) if self.evidence.count < SAMPLES_MIN && open.before.count >= SAMPLES_MIN => open,
+            _ => Suspected {
+                at_ns,
+                last_before_ns: self.last_ns,
+                before: self.evidence,
+            },
+        }
+    }
+}
+
+/// A level, and the change that is suspected of having ended the one before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Watched {
+    /// How it is since.
+    pub level: Level,
+    /// The change under suspicion, if one is.
+    pub suspect: Option<Suspected>,
+}
+
+impl Watched {
+    /// Something was changed: what is measured from now on is compared with what was before.
+    pub fn changed(&mut self, at_ns: i64) {
+        self.suspect = Some(std::mem::take(&mut self.level).suspect(at_ns, self.suspect));
+    }
+
+    /// Judges what is suspected, and ends the suspicion if it can; gives what moved. `least` and `share` are as in
+    /// [`Suspected::judge`].
+    pub fn judge(&mut self, least: f64, share: f64) -> Option<Changepoint> {
+        let suspected = self.suspect?;
+        match suspected.judge(&self.level.evidence, self.level.first_ns, least, share) {
+            Verdict::Open => None,
+            Verdict::Cleared => {
+                self.level.evidence.merge(&suspected.before);
+                self.suspect = None;
+                None
+            }
+            Verdict::Moved(changepoint) => {
+                self.suspect = None;
+                Some(changepoint)
+            }
+        }
+    }
+}
+
+/// What is remembered of the prompts of one session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Prompts {
+    /// Prompts timed when it was last looked at.
+    pub timed: u64,
+    /// Commands so far that may have changed the prompt.
+    pub changes: u64,
+    /// How long they take, and what is suspected.
+    #[serde(flatten)]
+    pub watched: Watched,
+}
+
+/// What is remembered of the start-up files, as the prompts of all sessions show them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StartFiles {
+    /// When they were last changed: sessions that began before tell nothing of how they are now.
+    pub since_wall_ns: i64,
+    /// How long prompts of later sessions take, and what is suspected.
+    #[serde(flatten)]
+    pub watched: Watched,
+}
+
+/// All of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Noticed {
+    /// What was changed, oldest first.
+    pub changes: VecDeque<Change>,
+    /// What moved, oldest first.
+    pub moved: VecDeque<Moved>,
+    /// Live sessions' prompts, by the session's sixteen hex digits.
+    pub prompts: BTreeMap<String, Prompts>,
+    /// The start-up files.
+    pub start_files: StartFiles,
+}
+
+impl Noticed {
+    /// Whether it was taken in already.
+    pub fn knows(&self, change: &Change) -> bool {
+        self.changes.iter().rev().any(|known| {
+            known.what == fit(&change.what)
+                && known.at_ns.saturating_sub(change.at_ns).saturating_abs() <= SAME_NS
+        })
+    }
+
+    /// Remembers that something was changed.
+    pub fn note(&mut self, mut change: Change) {
+        if self.knows(&change) {
+            return;
+        }
+        let fits = fit(&change.what).len();
+        change.what.truncate(fits);
+        if self.changes.len() >= CHANGES_MAX {
+            let tasks = || {
+                self.changes
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, known)| known.kind == ChangeKind::Task)
+            };
+            let first_task = tasks().next().map(|(at, _)| at);
+            let goes = first_task.filter(|_| tasks().count() > TASKS_MAX).unwrap_or(0);
+            self.changes.remove(goes);
+        }
+        self.changes.push_back(change);
+    }
+
+    /// Remembers that a series moved.
+    pub fn moved(&mut self, mut moved: Moved) {
+        moved.suspects.truncate(SUSPECTS_MAX);
+        let same = |known: &Moved| known.metric == moved.metric && known.changepoint == moved.changepoint;
+        if self.moved.iter().any(same) {
+            return;
+        }
+        if self.moved.len() >= MOVED_MAX {
+            self.moved.pop_front();
+        }
+        self.moved.push_back(moved);
+    }
+
+    /// Remembers what a session's prompts are like; where there is no room, instead of the one whose last was longest ago.
+    pub fn prompts(&mut self, session: &str, prompts: Prompts) {
+        if self.prompts.len() >= SESSIONS_MAX && !self.prompts.contains_key(session) {
+            let oldest = self
+                .prompts
+                .iter()
+                .min_by_key(|(_, known)| known.watched.level.last_ns);
+            let goes = oldest.map(|(session, _)| session.clone());
+            goes.and_then(|goes| self.prompts.remove(&goes));
+        }
+        self.prompts.insert(session.to_owned(), prompts);
+    }
+}
+
+/// As much of a text as is kept, to the end of a character.
+fn fit(text: &str) -> &str {
+    let mut end = text.len().min(WHAT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: i64 = 1_000_000_000;
+
+    fn change(at_ns: i64, what: &str, kind: ChangeKind) -> Change {
+        Change {
+            at_ns,
+            what: what.into(),
+            kind,
+        }
+    }
+
+    fn moved(at_ns: i64) -> Moved {
+        Moved {
+            metric: "prompt_ns_recent".into(),
+            changepoint: Changepoint {
+                at_ns,
+                earliest_ns: at_ns - 10,
+                latest_ns: at_ns + 10,
+                before: 1e6,
+                after: 6e7,
+                confidence: 0.999,
+            },
+            suspects: vec![
+                Suspect {
+                    what: Some("x".repeat(WHAT_BYTES_MAX)),
+                    at_ns: Some(at_ns),
+                    confidence: 0.1,
+                };
+                2 * SUSPECTS_MAX
+            ],
+            noticed_wall_ns: at_ns + 1,
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut noticed = Noticed::default();
+        for at in 0..2 * CHANGES_MAX as i64 {
+            noticed.note(change(at * 10 * S, &"\u{8a9e}".repeat(500), ChangeKind::Rc));
+            noticed.moved(moved(at));
+            noticed.prompts(&format!("{at:016x}"), Prompts::default());
+        }
+        assert_eq!(noticed.changes.len(), CHANGES_MAX);
+        assert_eq!(noticed.moved.len(), MOVED_MAX);
+        assert_eq!(noticed.prompts.len(), SESSIONS_MAX);
+        let bytes = serde_json::to_vec(&noticed).unwrap().len();
+        assert!(bytes <= 160 * 1_024, "{bytes}");
+    }
+
+    #[test]
+    fn what_tasks_did_gives_way_before_what_a_person_did() {
+        let mut noticed = Noticed::default();
+        noticed.note(change(0, "a line", ChangeKind::Rc));
+        for at in 1..4 * CHANGES_MAX as i64 {
+            noticed.note(change(at * 10 * S, "a run", ChangeKind::Task));
+        }
+        assert_eq!(noticed.changes[0].what, "a line");
+        // But not for ever: of what persons do, too, there may be much.
+        for at in 0..CHANGES_MAX as i64 {
+            noticed.note(change(at * 10 * S, "another line", ChangeKind::Rc));
+        }
+        assert!(noticed.changes.iter().all(|known| known.what == "another line"));
+        assert_eq!(noticed.changes.len(), CHANGES_MAX);
+    }
+
+    #[test]
+    fn news_that_come_twice_are_taken_once() {
+        let mut noticed = Noticed::default();
+        for again in 0..2 {
+            noticed.note(change(100 * S + again, "a line", ChangeKind::Rc));
+            noticed.moved(moved(100));
+        }
+        noticed.note(change(102 * S, "a line", ChangeKind::Rc));
+        assert_eq!((noticed.changes.len(), noticed.moved.len()), (2, 1));
+    }
+
+    #[test]
+    fn it_is_read_back_as_it_was_and_what_is_missing_is_empty() {
+        let mut noticed = Noticed::default();
+        noticed.note(change(7, "a line", ChangeKind::Rc));
+        noticed.moved(moved(100));
+        assert_eq!(noticed.moved[0].suspects.len(), SUSPECTS_MAX);
+        let mut watched = Watched::default();
+        (0..9).for_each(|at| watched.level.add(at, 3e6));
+        watched.changed(10);
+        let prompts = Prompts {
+            timed: 9,
+            changes: 1,
+            watched,
+        };
+        noticed.prompts("00000000000000ff", prompts);
+        noticed.start_files.watched = watched;
+        let bytes = serde_json::to_vec(&noticed).unwrap();
+        assert_eq!(serde_json::from_slice::<Noticed>(&bytes).unwrap(), noticed);
+        assert_eq!(serde_json::from_str::<Noticed>("{}").unwrap(), Noticed::default());
+    }
+
+    #[test]
+    fn a_suspicion_outlives_whoever_had_it() {
+        let mut watched = Watched::default();
+        (0..9).for_each(|at| watched.level.add(at, 3e6 + at as f64));
+        watched.changed(10);
+        let bytes = serde_json::to_vec(&watched).unwrap();
+        let mut again: Watched = serde_json::from_slice(&bytes).unwrap();
+        (11..16).for_each(|at| again.level.add(at, 6e7 + at as f64));
+        let found = again.judge(5e6, 0.2).unwrap();
+        assert_eq!((found.earliest_ns, found.at_ns, again.suspect), (8, 11, None));
+    }
+}

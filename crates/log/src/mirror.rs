@@ -1,0 +1,431 @@
+//! The mirror of a log: a second file with the same bytes, a moment behind, so that what another program does to the
+//! log can be seen and undone.
+//!
+//! ```text
+//!  log ─ longer, beginning and end as mirrored ▸ copy what is new        follow, by one process
+//!      ─ records overwritten on purpose        ▸ overwrite them in the mirror
+//!      ─ anything else                         ▸ trouble: the mirror stays as it is
+//!  trouble ▸ restore: mirror + what only the log has ▸ new file ▸ rename over the log ▸ what late writers left
+//!          ▸ accept:  the mirror is made anew, the former one is kept beside it
+//! ```
+//!
+//! Invariants:
+//! - The mirror never loses a record that it has, unless that was overwritten on purpose or [`Mirror::accept`] says so.
+//! - Who rewrites a log of ours holds the lock; while somebody does, nothing is trouble.
+//! - Restoring keeps every record of both files. What was no record stays in a file of its own.
+//! - Loss window: what was appended after the last copy and was cut before the next. Whoever follows once a second
+//!   states it as that second.
+//!
+//! A change in the middle of the file that leaves its first and last bytes alone is not seen by following, which reads
+//! a few pages; [`Mirror::compare_whole`] sees it.
+
+mod compare;
+mod restore;
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::descriptor::Identity;
+use crate::frame::HEADER_BYTES;
+use crate::header::FILE_HEADER_BYTES;
+use compare::{Compared, compare};
+use restore::Late;
+pub use restore::{RestoreError, Restored};
+pub(crate) use restore::{number, write_record};
+
+/// Bytes copied in one call: some 20 ms. What is left is copied by the next.
+const COPY_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Bytes compared at the beginning of the file, and as many before the end of what is mirrored.
+const COMPARED_BYTES: u64 = 64 * 1024;
+/// Bytes read at once.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// What another program did to the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// The name is gone, or belongs to a log that began anew.
+    Removed,
+    /// Everything was cut off; sessions may have begun it anew since.
+    Emptied,
+    /// The end was cut off; sessions may have gone on since.
+    Cut,
+    /// Bytes are others than they were.
+    Rewritten,
+}
+
+/// Something is wrong with the log, and the mirror has what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What was done.
+    pub damage: Damage,
+    /// Length of the log as it is, in bytes.
+    pub log_bytes: u64,
+    /// Length of the mirror, in bytes.
+    pub mirror_bytes: u64,
+    /// Bytes that both begin with.
+    pub common_bytes: u64,
+}
+
+/// What following came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Followed {
+    /// There was nothing new.
+    Unchanged,
+    /// So many bytes were copied.
+    Copied {
+        /// How many.
+        bytes: u64,
+        /// How many are still to be copied.
+        left: u64,
+    },
+    /// So many records were overwritten, as in the log.
+    Redacted {
+        /// How many.
+        records: usize,
+    },
+    /// Somebody of ours rewrites the log just now.
+    Busy,
+    /// The log is not what it was.
+    Trouble(Trouble),
+}
+
+/// A log and its mirror.
+#[derive(Debug)]
+pub struct Mirror {
+    log: PathBuf,
+    mirror: PathBuf,
+    /// The log as it was last seen: nothing is read while it is the same.
+    seen: Option<Seen>,
+    /// Which file had the log's name last.
+    identity: Option<Identity>,
+    /// The file that had the log's name before it was restored, for what is still written into it.
+    late: Option<Late>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Seen {
+    identity: Identity,
+    bytes: u64,
+    changed: (i64, i64),
+    mirror: (u64, i64, i64),
+    trouble: Option<Trouble>,
+}
+
+impl Mirror {
+    /// Names the two files. Nothing is opened yet.
+    pub fn new(log: &Path) -> Self {
+        Self {
+            log: log.to_owned(),
+            mirror: path_of(log),
+            seen: None,
+            identity: None,
+            late: None,
+        }
+    }
+
+    /// The mirror's file.
+    pub fn path(&self) -> &Path {
+        &self.mirror
+    }
+
+    /// Looks at the log, and copies what is new in it.
+    ///
+    /// # Errors
+    /// The system's. The mirror may have a part of what is new.
+    pub fn follow(&mut self) -> io::Result<Followed> {
+        let Some(_lock) = Lock::try_take(&self.log)? else {
+            return Ok(Followed::Busy);
+        };
+        crate::rewrite::adopt_leftovers(&self.log)?;
+        if let Some(late) = &mut self.late {
+            // What cannot be carried over now is tried again in the next round.
+            match late.carry_over(&self.log) {
+                Ok(false) => self.late = None,
+                Ok(true) | Err(_) => {}
+            }
+        }
+        let log = match File::open(&self.log) {
+            Ok(log) => log,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(self.removed()),
+            Err(error) => return Err(error),
+        };
+        let found = log.metadata()?;
+        let mirrored = fs::metadata(&self.mirror).map_or((0, 0, 0), |mirror| stamp(&mirror));
+        if let Some(seen) = self.seen
+            && seen.is(&found, mirrored)
+        {
+            return Ok(seen.trouble.map_or(Followed::Unchanged, Followed::Trouble));
+        }
+        let mirror = open_mirror(&self.mirror)?;
+        let followed = self.bring_up(&log, &found, &mirror)?;
+        let left = matches!(followed, Followed::Copied { left: 1.., .. });
+        let trouble = match followed {
+            Followed::Trouble(trouble) => Some(trouble),
+            _ => None,
+        };
+        self.identity = Some(Identity::of(&found));
+        self.seen = Some(Seen {
+            identity: Identity::of(&found),
+            bytes: found.len(),
+            changed: (found.ctime(), found.ctime_nsec()),
+            mirror: stamp(&mirror.metadata()?),
+            trouble,
+        });
+        if left {
+            self.seen = None;
+        }
+        Ok(followed)
+    }
+
+    fn removed(&self) -> Followed {
+        let mirror_bytes = fs::metadata(&self.mirror).map_or(0, |mirror| mirror.len());
+        if mirror_bytes <= FILE_HEADER_BYTES as u64 {
+            return Followed::Unchanged;
+        }
+        Followed::Trouble(Trouble {
+            damage: Damage::Removed,
+            log_bytes: 0,
+            mirror_bytes,
+            common_bytes: 0,
+        })
+    }
+
+    fn bring_up(&self, log: &File, found: &Metadata, mirror: &File) -> io::Result<Followed> {
+        let (bytes, mirror_bytes) = (found.len(), mirror.metadata()?.len());
+        let mut redacted = Vec::new();
+        let mut same = bytes >= mirror_bytes;
+        let tail = mirror_bytes.saturating_sub(COMPARED_BYTES);
+        for (from, to) in [(0, mirror_bytes.min(COMPARED_BYTES)), (tail, mirror_bytes)] {
+            if same && from < to {
+                match compare(log, mirror, from, to, mirror_bytes)? {
+                    Compared::Same => {}
+                    Compared::Redacted(records) => redacted.extend(records),
+                    Compared::Different => same = false,
+                }
+            }
+        }
+        if !same {
+            return self.judge(log, found, mirror);
+        }
+        if !redacted.is_empty() {
+            for (at, frame_bytes) in &redacted {
+                copy(log, mirror, *at, at + frame_bytes)?;
+            }
+            if bytes == mirror_bytes {
+                return Ok(Followed::Redacted {
+                    records: redacted.len(),
+                });
+            }
+        }
+        let to = bytes.min(mirror_bytes + COPY_BYTES_MAX);
+        copy(log, mirror, mirror_bytes, to)?;
+        Ok(match to - mirror_bytes {
+            0 => Followed::Unchanged,
+            copied => Followed::Copied {
+                bytes: copied,
+                left: bytes - to,
+            },
+        })
+    }
+
+    /// Says what is wrong: the log, or the mirror itself, which is then made anew.
+    fn judge(&self, log: &File, found: &Metadata, mirror: &File) -> io::Result<Followed> {
+        let (log_bytes, mirror_bytes) = (found.len(), mirror.metadata()?.len());
+        let common_bytes = compare::common(log, mirror, log_bytes.min(mirror_bytes))?;
+        let mirror_is_worse = log_bytes >= mirror_bytes
+            && compare::damage(&self.log, common_bytes, mirror_bytes) == 0
+            && compare::damage(&self.mirror, common_bytes, mirror_bytes) > 0;
+        if mirror_is_worse {
+            mirror.set_len(common_bytes)?;
+            let to = log_bytes.min(common_bytes + COPY_BYTES_MAX);
+            copy(log, mirror, common_bytes, to)?;
+            return Ok(Followed::Copied {
+                bytes: to - common_bytes,
+                left: log_bytes - to,
+            });
+        }
+        let header = FILE_HEADER_BYTES as u64;
+        let is_other = self.identity.is_some_and(|last| last != Identity::of(found));
+        if mirror_bytes <= header {
+            return self.begin_again(log, log_bytes, mirror);
+        }
+        // A session that began the log and begins it anew writes the same header, and its records begin alike.
+        let begun_anew = common_bytes < header + HEADER_BYTES as u64;
+        let damage = match (begun_anew, log_bytes < mirror_bytes) {
+            (true, _) if is_other => Damage::Removed,
+            (true, true) => Damage::Emptied,
+            (false, true) => Damage::Cut,
+            (_, false) => Damage::Rewritten,
+        };
+        Ok(Followed::Trouble(Trouble {
+            damage,
+            log_bytes,
+            mirror_bytes,
+            common_bytes,
+        }))
+    }
+
+    /// A mirror without a record is worth nothing: it follows whatever log there is.
+    fn begin_again(&self, log: &File, log_bytes: u64, mirror: &File) -> io::Result<Followed> {
+        mirror.set_len(0)?;
+        let to = log_bytes.min(COPY_BYTES_MAX);
+        copy(log, mirror, 0, to)?;
+        Ok(Followed::Copied {
+            bytes: to,
+            left: log_bytes - to,
+        })
+    }
+
+    /// Makes what was copied durable.
+    ///
+    /// # Errors
+    /// It may not be.
+    pub fn sync(&self) -> io::Result<()> {
+        match File::open(&self.mirror) {
+            Ok(mirror) => mirror.sync_data(),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Compares all of the mirror with the log, but for records overwritten in either; gives the first offset at which
+    /// they differ.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn compare_whole(&self) -> io::Result<Option<u64>> {
+        let (log, mirror) = (File::open(&self.log)?, File::open(&self.mirror)?);
+        let (mirror_bytes, log_bytes) = (mirror.metadata()?.len(), log.metadata()?.len());
+        let end = mirror_bytes.min(log_bytes);
+        let mut from = compare::common(&log, &mirror, end)?;
+        while from < end {
+            let to = end.min(from + compare::FRAME_BYTES_MAX);
+            if compare(&log, &mirror, from, to, end)? == Compared::Different {
+                return Ok(Some(from));
+            }
+            from = compare::common_from(&log, &mirror, to, end)?;
+        }
+        Ok((log_bytes < mirror_bytes).then_some(log_bytes))
+    }
+
+    /// Takes the log as it is now: the mirror is made anew from it, and the former one is kept as `….mirror.before`.
+    ///
+    /// # Errors
+    /// The system's. The former mirror is then there under one of its two names.
+    pub fn accept(&mut self, _lock: &Lock) -> io::Result<()> {
+        match fs::rename(&self.mirror, with_suffix(&self.mirror, ".before")) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        self.seen = None;
+        let mirror = open_mirror(&self.mirror)?;
+        match File::open(&self.log) {
+            Ok(log) => copy(&log, &mirror, 0, log.metadata()?.len())?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        mirror.sync_data()
+    }
+}
+
+impl Seen {
+    fn is(&self, found: &Metadata, mirrored: (u64, i64, i64)) -> bool {
+        self.identity == Identity::of(found)
+            && self.bytes == found.len()
+            && self.changed == (found.ctime(), found.ctime_nsec())
+            && self.mirror == mirrored
+    }
+}
+
+/// Length and time of change.
+fn stamp(found: &Metadata) -> (u64, i64, i64) {
+    (found.len(), found.ctime(), found.ctime_nsec())
+}
+
+/// The mirror's name: the log's with `.mirror` for `.log`.
+pub fn path_of(log: &Path) -> PathBuf {
+    log.with_extension("mirror")
+}
+
+/// Held by whoever rewrites a log, and by whoever compares it with its mirror.
+#[derive(Debug)]
+pub struct Lock {
+    /// Never read: open, it holds the lock.
+    _file: File,
+}
+
+impl Lock {
+    /// Waits for the lock of a log; nobody holds it for longer than rewriting takes.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn take(log: &Path) -> io::Result<Self> {
+        let file = lock_file(log)?;
+        file.lock()?;
+        Ok(Self { _file: file })
+    }
+
+    /// Takes the lock if nobody holds it.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn try_take(log: &Path) -> io::Result<Option<Self>> {
+        let file = match lock_file(log) {
+            Ok(file) => file,
+            // Without its folder there is no log either.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+fn lock_file(log: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(log.with_extension("lock"))
+}
+
+fn open_mirror(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+}
+
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+/// Copies `from..to` to the same place. A source that ends before is copied as far as it goes.
+pub(crate) fn copy(source: &File, target: &File, from: u64, to: u64) -> io::Result<()> {
+    let mut piece = vec![0; PIECE_BYTES];
+    let mut at = from;
+    while at < to {
+        let wanted = PIECE_BYTES.min(usize::try_from(to - at).unwrap_or(PIECE_BYTES));
+        match source.read_at(&mut piece[..wanted], at) {
+            Ok(0) => break,
+            Ok(read) => {
+                target.write_all_at(&piece[..read], at)?;
+                at += read as u64;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

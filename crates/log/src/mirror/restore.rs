@@ -1,0 +1,272 @@
+//! Puts back what another program took out of a log.
+//!
+//! The new file is the mirror and, behind it, every record that only the log has. It takes the log's name by rename:
+//! killed before, nothing has changed; killed after, all is there. Sessions see the other file before they write again;
+//! what was written between their look and the rename is carried over.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::compare::{self, FRAME_BYTES_MAX};
+use super::{Lock, Mirror, with_suffix};
+use crate::descriptor::{Descriptor, Identity};
+use crate::frame::{self, Header};
+use crate::header::FILE_HEADER_BYTES;
+use crate::walk::Forward;
+
+/// Rounds of following for which the former file is looked at: a session that had looked just before writes within
+/// microseconds, one of an older version with its next command.
+const LATE_ROUNDS: u32 = 600;
+
+/// What restoring came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// Bytes of the log that are back.
+    pub bytes_back: u64,
+    /// Records that only the damaged log had, which are kept.
+    pub records_kept: u64,
+    /// Bytes that were no record: the damaged log stays as `….found` for whoever wants to look.
+    pub foreign_bytes: u64,
+}
+
+/// Why nothing was restored. The log is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// There is no mirror.
+    #[error("there is no mirror to restore from")]
+    NoMirror,
+    /// The damaged log has more records of its own than may be held in memory here.
+    #[error("the log has more than {most} records that the mirror has not")]
+    TooMuchNew {
+        /// How many may be held.
+        most: usize,
+    },
+    /// The system refused.
+    #[error("the log cannot be restored")]
+    Io(#[from] io::Error),
+}
+
+impl Mirror {
+    /// Puts back what the log has lost, and keeps what only it has, `records_max` records at most.
+    ///
+    /// # Errors
+    /// The log is as it was.
+    pub fn restore(&mut self, _lock: &Lock, records_max: usize) -> Result<Restored, RestoreError> {
+        let mirror = match Descriptor::open(&self.mirror) {
+            Ok(mirror) => mirror,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(RestoreError::NoMirror),
+            Err(error) => return Err(error.into()),
+        };
+        let mirror_bytes = mirror.length()?;
+        let damaged = match Descriptor::open(&self.log) {
+            Ok(damaged) => Some(damaged),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error.into()),
+        };
+        let draft = with_suffix(&self.log, &format!(".{}.new", std::process::id()));
+        let made = self.draft(&draft, &mirror, damaged.as_ref(), records_max);
+        let (restored, read_to) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                let _stray = fs::remove_file(&draft);
+                return Err(error);
+            }
+        };
+        if restored.foreign_bytes > 0 {
+            let found = with_suffix(&self.log, ".found");
+            let _none_before = fs::remove_file(&found);
+            // Without a second name it goes with the last who has it open: it was no record of anything.
+            let _unnamed = fs::hard_link(&self.log, &found);
+        }
+        // Killed from here on, what is written late is found by this name.
+        let before = with_suffix(&self.log, ".before");
+        let _none_before = fs::remove_file(&before);
+        let is_named = fs::hard_link(&self.log, &before).is_ok();
+        fs::rename(&draft, &self.log)?;
+        if let Some(folder) = self.log.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        let mut late = damaged.map(|old| Late {
+            old,
+            read_to,
+            rounds: LATE_ROUNDS,
+        });
+        if let Some(late) = &mut late {
+            late.carry_over(&self.log)?;
+        }
+        if is_named {
+            fs::remove_file(&before)?;
+        }
+        self.late = late;
+        self.seen = None;
+        self.identity = Some(Identity::of(&fs::metadata(&self.log)?));
+        debug_assert!(fs::metadata(&self.log).map_or(0, |log| log.len()) >= mirror_bytes);
+        Ok(restored)
+    }
+
+    /// Writes the new file, durable; says how far the damaged one was read.
+    fn draft(
+        &self,
+        draft: &Path,
+        mirror: &Descriptor,
+        damaged: Option<&Descriptor>,
+        records_max: usize,
+    ) -> Result<(Restored, u64), RestoreError> {
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(draft)?;
+        let mirror_bytes = mirror.length()?;
+        io::copy(&mut File::open(&self.mirror)?, &mut &file)?;
+        let mut restored = Restored {
+            bytes_back: mirror_bytes,
+            records_kept: 0,
+            foreign_bytes: 0,
+        };
+        let mut read_to = 0;
+        if let Some(damaged) = damaged {
+            let end = damaged.length()?;
+            let common = {
+                let (log, mirror) = (File::open(&self.log)?, File::open(&self.mirror)?);
+                compare::common(&log, &mirror, end.min(mirror_bytes))?
+            };
+            restored.bytes_back = mirror_bytes - common;
+            // The record around the first difference begins before it.
+            let from = common
+                .saturating_sub(FRAME_BYTES_MAX)
+                .max((FILE_HEADER_BYTES as u64).min(end));
+            let only_here = only_in(damaged, end, mirror, mirror_bytes, from, records_max)?;
+            let mut out = BufWriter::new(&file);
+            let mut walk = Forward::new(damaged, from, end);
+            let mut buffer = Vec::new();
+            let mut before_first = None;
+            loop {
+                let Some(record) = walk.next() else { break };
+                let (header, payload, redacted) = (record.header, record.payload, record.redacted);
+                let keeps = !redacted && only_here.contains(&number(&header));
+                if keeps {
+                    write_record(&mut buffer, &header, payload);
+                    out.write_all(&buffer)?;
+                    restored.records_kept += 1;
+                }
+                // Where the walk began is no boundary of a record, unless it is the first.
+                before_first.get_or_insert(walk.damage().bytes);
+            }
+            out.flush()?;
+            let header = FILE_HEADER_BYTES as u64;
+            read_to = walk.position().max(from.min(end));
+            let before_first = before_first.filter(|_| from > header).unwrap_or(0);
+            let foreign = walk.damage().bytes - before_first + (end - read_to.min(end));
+            restored.foreign_bytes = match common {
+                // It does not even begin like a log.
+                0 => foreign + from.min(end),
+                // A second session that began the log anew at the same moment left a header between records.
+                _ if foreign <= header => 0,
+                _ => foreign,
+            };
+        }
+        file.sync_all()?;
+        Ok((restored, read_to))
+    }
+}
+
+/// The records from `from` on that the mirror has not.
+fn only_in(
+    damaged: &Descriptor,
+    end: u64,
+    mirror: &Descriptor,
+    mirror_bytes: u64,
+    from: u64,
+    records_max: usize,
+) -> Result<HashSet<u64>, RestoreError> {
+    let mut only = HashSet::new();
+    let mut walk = Forward::new(damaged, from, end);
+    while let Some(record) = walk.next() {
+        if only.len() >= records_max {
+            return Err(RestoreError::TooMuchNew { most: records_max });
+        }
+        only.insert(number(&record.header));
+    }
+    let mut walk = Forward::new(mirror, from, mirror_bytes);
+    while !only.is_empty()
+        && let Some(record) = walk.next()
+    {
+        only.remove(&number(&record.header));
+    }
+    Ok(only)
+}
+
+/// Tells a record from every other: who wrote it, its number there, when, and what it says.
+pub(crate) fn number(header: &Header) -> u64 {
+    let mut number = 0xcbf2_9ce4_8422_2325_u64;
+    for part in [
+        header.session,
+        header.sequence,
+        header.time_ns.cast_unsigned(),
+        u64::from(header.payload_crc) << 8 | u64::from(header.kind),
+    ] {
+        // FNV-1a by words (Fowler, Noll, Vo), with a shift that brings high bits down: nobody gains by a collision.
+        number = (number ^ part).wrapping_mul(0x0000_0100_0000_01b3);
+        number ^= number >> 29;
+    }
+    number
+}
+
+/// Writes a record anew, with its closing length, which a cut may have taken.
+pub(crate) fn write_record(out: &mut Vec<u8>, header: &Header, payload: &[u8]) {
+    out.clear();
+    frame::encode(
+        out,
+        header.kind,
+        header.sequence,
+        header.session,
+        header.time_ns,
+        |out| {
+            out.extend_from_slice(payload);
+        },
+    );
+}
+
+/// The file that had the log's name: what is written into it late is carried over.
+pub(super) struct Late {
+    old: Descriptor,
+    read_to: u64,
+    rounds: u32,
+}
+
+impl std::fmt::Debug for Late {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            out,
+            "Late {{ read_to: {}, rounds: {} }}",
+            self.read_to, self.rounds
+        )
+    }
+}
+
+impl Late {
+    /// Appends to the log what was written into the old file since; false if nobody is expected to write any more.
+    pub(super) fn carry_over(&mut self, log: &Path) -> io::Result<bool> {
+        self.rounds = self.rounds.saturating_sub(1);
+        let Some(end) = self.old.opened_length().filter(|end| *end > self.read_to) else {
+            return Ok(self.rounds > 0);
+        };
+        let mut log = OpenOptions::new().append(true).open(log)?;
+        let mut walk = Forward::new(&self.old, self.read_to, end);
+        let mut buffer = Vec::new();
+        while let Some(record) = walk.next() {
+            if !record.redacted {
+                write_record(&mut buffer, &record.header, record.payload);
+                log.write_all(&buffer)?;
+            }
+        }
+        self.read_to = walk.position();
+        Ok(self.rounds > 0)
+    }
+}

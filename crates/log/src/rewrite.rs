@@ -1,0 +1,260 @@
+//! Writes a log anew with more in it: what was imported comes before everything, what another log has comes behind.
+//!
+//! ```text
+//!  log ▸ draft │ header │ imported │ all else │        mirror ▸ the same, first; then the log, by rename
+//!  killed before the mirror's rename: nothing happened       after it: the mirror has more, and restoring ends it
+//! ```
+//!
+//! Invariant: every record of the log is in the new one. What sessions wrote meanwhile is carried over; until that is
+//! done the former file has the name `….log.before`, and [`adopt_leftovers`] finishes what was killed in between.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File, OpenOptions};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use crate::OpenError;
+use crate::descriptor::Descriptor;
+use crate::event::Event;
+use crate::formats::Entry;
+use crate::frame;
+use crate::header::FILE_HEADER_BYTES;
+use crate::history::History;
+use crate::mirror::{Lock, number, path_of, with_suffix, write_record};
+use crate::walk::Forward;
+
+const SECOND_NS: i64 = 1_000_000_000;
+/// Bytes looked at at the end of the former file and of the log for what was written while one took the other's place.
+const LEFTOVER_BYTES: u64 = 4 * 1024 * 1024;
+
+/// What came in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Added {
+    /// Entries or records that are new.
+    pub added: u64,
+    /// Those that were there already.
+    pub known: u64,
+}
+
+/// Why nothing came in.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RewriteError {
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// It cannot be written.
+    #[error("the log cannot be written anew")]
+    Io(#[from] io::Error),
+}
+
+/// Puts the entries before everything that the log has, but for those that it has already: as many of the same second and
+/// text as it has are passed over. Importing twice is importing once.
+///
+/// `importer` is a random number, not 0, by which these records are known.
+///
+/// # Errors
+/// The log is as it was.
+pub fn import(log: &Path, _lock: &Lock, importer: u64, entries: &[Entry]) -> Result<Added, RewriteError> {
+    let history = History::open(log, importer, 0, None)?.history;
+    let mut there: HashMap<u64, u64> = HashMap::new();
+    for command in history.commands() {
+        *there.entry(said(command.time_ns, &command.command)).or_default() += 1;
+    }
+    let mut added = Added::default();
+    let new: Vec<&Entry> = entries
+        .iter()
+        .filter(|entry| {
+            let left = there.entry(said(entry.time_ns, &entry.command)).or_default();
+            let is_known = *left > 0;
+            *left = left.saturating_sub(1);
+            added.known += u64::from(is_known);
+            !is_known
+        })
+        .collect();
+    drop(history);
+    added.added = new.len() as u64;
+    if new.is_empty() {
+        return Ok(added);
+    }
+    write_anew(log, |out| {
+        let mut record = Vec::new();
+        for (at, entry) in new.iter().enumerate() {
+            let event = Event::Imported {
+                command: &entry.command,
+            };
+            record.clear();
+            let sequence = at as u64 + 1;
+            frame::encode(
+                &mut record,
+                event.kind(),
+                sequence,
+                importer,
+                entry.time_ns,
+                |out| {
+                    event.write(out);
+                },
+            );
+            out.write_all(&record)?;
+        }
+        Ok(())
+    })?;
+    Ok(added)
+}
+
+/// Brings the records of another log in, behind those of `log`, which is made if there is none. Merging twice is merging
+/// once.
+///
+/// # Errors
+/// The log is as it was, or has some of the records.
+pub fn merge(log: &Path, _lock: &Lock, other: &Path) -> Result<Added, RewriteError> {
+    // Looks whether it is a log, too.
+    let other = History::open(other, 1, 0, None)?.history;
+    let mut added = Added::default();
+    if !log.exists() {
+        let draft = with_suffix(log, &format!(".{}.new", std::process::id()));
+        let file = new_file(&draft)?;
+        let mut out = BufWriter::new(&file);
+        out.write_all(other.beginning())?;
+        append_all(&other, &mut out, |_| true, &mut added)?;
+        out.flush()?;
+        file.sync_data()?;
+        fs::rename(&draft, log)?;
+        return Ok(added);
+    }
+    let own = History::open(log, 1, 0, None)?.history;
+    let mut there = HashSet::new();
+    let mut walk = Forward::new(own.descriptor(), own.floor(), own.version().1);
+    while let Some(record) = walk.next() {
+        there.insert(number(&record.header));
+    }
+    let file = OpenOptions::new().append(true).open(log)?;
+    let mut out = BufWriter::new(&file);
+    append_all(&other, &mut out, |number| !there.contains(&number), &mut added)?;
+    out.flush()?;
+    file.sync_data()?;
+    Ok(added)
+}
+
+fn append_all(
+    from: &History,
+    out: &mut impl Write,
+    wanted: impl Fn(u64) -> bool,
+    added: &mut Added,
+) -> io::Result<()> {
+    let mut record = Vec::new();
+    let mut walk = Forward::new(from.descriptor(), from.floor(), from.version().1);
+    while let Some(found) = walk.next() {
+        if found.redacted {
+            continue;
+        }
+        if wanted(number(&found.header)) {
+            write_record(&mut record, &found.header, found.payload);
+            out.write_all(&record)?;
+            added.added += 1;
+        } else {
+            added.known += 1;
+        }
+    }
+    Ok(())
+}
+
+/// A command by its second and its text.
+fn said(time_ns: i64, command: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (time_ns.div_euclid(SECOND_NS), command).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Writes the log anew with what `first` writes behind the header, its mirror too.
+fn write_anew(log: &Path, first: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let draft = with_suffix(log, &format!(".{}.new", std::process::id()));
+    let mirror = path_of(log);
+    let mirror_draft = with_suffix(&mirror, &format!(".{}.new", std::process::id()));
+    let before = with_suffix(log, ".before");
+    let written = (|| {
+        let file = new_file(&draft)?;
+        let mut out = BufWriter::new(&file);
+        let mut source = File::open(log)?;
+        io::copy(
+            &mut io::Read::take(&mut source, FILE_HEADER_BYTES as u64),
+            &mut out,
+        )?;
+        first(&mut out)?;
+        io::copy(&mut source, &mut out)?;
+        out.flush()?;
+        file.sync_data()?;
+        let copy = new_file(&mirror_draft)?;
+        io::copy(&mut File::open(&draft)?, &mut &copy)?;
+        copy.sync_data()?;
+        match fs::remove_file(&before) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        fs::hard_link(log, &before)?;
+        fs::rename(&mirror_draft, &mirror)?;
+        fs::rename(&draft, log)
+    })();
+    if written.is_err() {
+        let _stray = fs::remove_file(&draft);
+        let _stray = fs::remove_file(&mirror_draft);
+    }
+    written?;
+    adopt_leftovers(log)
+}
+
+fn new_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Carries over what was written into the file that had the log's name before it was written anew, and removes that.
+/// The caller holds the lock.
+///
+/// # Errors
+/// The system's; it stays to be done.
+pub fn adopt_leftovers(log: &Path) -> io::Result<()> {
+    let before = with_suffix(log, ".before");
+    let old = match Descriptor::open(&before) {
+        Ok(old) => old,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let new = Descriptor::open(log)?;
+    if old.identity() == new.identity() {
+        // Killed before the rename: the name is all there is to take back.
+        return fs::remove_file(&before);
+    }
+    let last = |of: &Descriptor| -> io::Result<(u64, u64)> {
+        let end = of.length()?;
+        Ok((
+            end.saturating_sub(LEFTOVER_BYTES).max(FILE_HEADER_BYTES as u64),
+            end,
+        ))
+    };
+    let mut there = HashSet::new();
+    let (from, end) = last(&new)?;
+    let mut walk = Forward::new(&new, from, end);
+    while let Some(record) = walk.next() {
+        there.insert(number(&record.header));
+    }
+    let (from, end) = last(&old)?;
+    // As much less as the new file may have more of at its end.
+    let from = from.max(end.saturating_sub(LEFTOVER_BYTES / 2));
+    let mut out = OpenOptions::new().append(true).open(log)?;
+    let mut record = Vec::new();
+    let mut walk = Forward::new(&old, from, end);
+    while let Some(found) = walk.next() {
+        if !found.redacted && !there.contains(&number(&found.header)) {
+            write_record(&mut record, &found.header, found.payload);
+            out.write_all(&record)?;
+        }
+    }
+    fs::remove_file(&before)
+}

@@ -1,0 +1,211 @@
+//! An index finds what a walk finds, whatever the log has been through.
+#![allow(clippy::unwrap_used, reason = "a panic here is the report")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use lle_log::history::History;
+use lle_log::index::{SEGMENT_SPAN, coverage, extend, forget, verify};
+use lle_log::search::{PrefixSearch, SubstringSearch};
+
+/// Words of which commands are made: few, so that most texts occur often, and some never.
+const WORDS: [&str; 12] = [
+    "git", "log", "cargo", "test", "-p", "lle", "ls", "-la", "cd", "..", "make", "größer",
+];
+
+fn scattered(n: u64) -> u64 {
+    let z = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (z ^ (z >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 20
+}
+
+fn command(n: u64) -> String {
+    let mut text = String::new();
+    for word in 0..1 + scattered(n) % 5 {
+        let pick = scattered(n * 7 + word) as usize % WORDS.len();
+        let _ = write!(text, "{}{}", if word > 0 { " " } else { "" }, WORDS[pick]);
+    }
+    if n.is_multiple_of(3) {
+        let _ = write!(text, " {:x}", scattered(n) & 0xffff_ffff);
+    }
+    text
+}
+
+/// A log of some 21 MB: two whole segments and half of one.
+fn log(folder: &Path) -> PathBuf {
+    let path = folder.join("m.log");
+    let list = folder.join("list");
+    let lines: String = (0..230_000).map(|n| command(n) + "\n").collect();
+    fs::write(&list, lines).unwrap();
+    let mut history = History::open(&path, 1, 0, Some(&list)).unwrap().history;
+    for n in 230_000..250_000 {
+        let seq = history
+            .started(1, b"/home/someone", command(n).as_bytes())
+            .unwrap();
+        history.finished(seq, 2, 0, 3).unwrap();
+    }
+    path
+}
+
+fn build(log: &Path, index: &Path) -> u64 {
+    let mut built = 0;
+    loop {
+        let extended = extend(log, index).unwrap();
+        built += u64::from(extended.built);
+        if !extended.more {
+            return built;
+        }
+    }
+}
+
+/// Types `text` key by key, until each key has nothing more to find.
+fn prefix(history: &History, index: Option<&Path>, text: &[u8]) -> Vec<Option<Vec<u8>>> {
+    let mut search = PrefixSearch::new();
+    search.set_index(index.map(Path::to_owned));
+    search.set_bytes_per_call(300_000);
+    (1..=text.len())
+        .map(|end| {
+            loop {
+                let found = search.find(history, &text[..end]).map(<[u8]>::to_vec);
+                if search.is_done() {
+                    return found;
+                }
+            }
+        })
+        .collect()
+}
+
+fn substring(history: &History, index: Option<&Path>, text: &[u8]) -> Option<Vec<u8>> {
+    let mut search = SubstringSearch::new();
+    search.set_index(index.map(Path::to_owned));
+    loop {
+        let found = search.find(history, text).map(<[u8]>::to_vec);
+        if search.is_done() {
+            return found;
+        }
+    }
+}
+
+fn compare(history: &History, index: &Path, what: &str) {
+    let mut texts: Vec<Vec<u8>> = (0..40).map(|n| command(n * 5_987 + 11).into_bytes()).collect();
+    texts.extend(
+        [
+            &b"zzz never typed"[..],
+            b"git log deadbeef",
+            b"lle",
+            b"~",
+            b"g\xc3",
+            b"make make make make",
+        ]
+        .map(<[u8]>::to_vec),
+    );
+    for text in texts {
+        let said = String::from_utf8_lossy(&text).into_owned();
+        assert_eq!(
+            prefix(history, Some(index), &text),
+            prefix(history, None, &text),
+            "{what}: {said}"
+        );
+        for part in [
+            &text[..],
+            &text[text.len() / 2..],
+            &text[..1],
+            &text[text.len() - 1..],
+        ] {
+            assert_eq!(
+                substring(history, Some(index), part),
+                substring(history, None, part),
+                "{what}: {said}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_index_finds_what_a_walk_finds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = log(folder.path());
+    let index = folder.path().join("cache").join("m.index");
+    let mut history = History::open(&path, 2, 0, None).unwrap().history;
+    compare(&history, &index, "there is none");
+    assert_eq!(build(&path, &index), 2);
+    assert_eq!(coverage(&path, &index).unwrap().0, 2 * SEGMENT_SPAN);
+    assert_eq!(verify(&path, &index).unwrap(), []);
+    compare(&history, &index, "whole");
+
+    // What is typed since is found before what is indexed.
+    history.started(1, b"/", b"git log deadbeef again").unwrap();
+    compare(&history, &index, "grown");
+
+    // One in the middle is missing.
+    forget(&index, std::iter::once(5)).unwrap();
+    compare(&history, &index, "the first is missing");
+    assert_eq!(build(&path, &index), 1);
+    forget(&index, std::iter::once(SEGMENT_SPAN + 5)).unwrap();
+    compare(&history, &index, "the second is missing");
+    assert_eq!(build(&path, &index), 1);
+
+    // A command that was taken out is found no more.
+    let gone = substring(&history, None, b"git log").unwrap();
+    let all: Vec<_> = history.commands().filter(|c| c.command == gone).collect();
+    for command in all {
+        history.redact(command.session, command.seq).unwrap();
+    }
+    compare(&history, &index, "redacted");
+    assert_eq!(
+        verify(&path, &index).unwrap(),
+        [],
+        "bits that stayed hide nothing"
+    );
+}
+
+#[test]
+fn damage_of_the_log_or_the_index_costs_no_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = log(folder.path());
+    let index = folder.path().join("m.index");
+    let file = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    // Across the border of a segment, across one of a block, at the beginning.
+    for at in [SEGMENT_SPAN - 3_000, SEGMENT_SPAN + 16 * 1024 * 9 - 40, 64] {
+        file.write_all_at(&[0x55; 5_000], at).unwrap();
+    }
+    let history = History::open(&path, 2, 0, None).unwrap().history;
+    assert_eq!(build(&path, &index), 2);
+    compare(&history, &index, "damaged log");
+
+    let rows = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&index)
+        .unwrap();
+    let length = rows.metadata().unwrap().len();
+    rows.write_all_at(&[0; 65_536], 4096 + 4096).unwrap();
+    assert_eq!(verify(&path, &index).unwrap(), [0]);
+    forget(&index, std::iter::once(0)).unwrap();
+    build(&path, &index);
+    assert_eq!(verify(&path, &index).unwrap(), []);
+    // A table that is not what it was is not gone by.
+    rows.write_all_at(&[0xff; 4], 4096 + 64 + 40).unwrap();
+    compare(&history, &index, "damaged table");
+    for cut in [length - 1, length / 2, 4096, 100, 0] {
+        rows.set_len(cut).unwrap();
+        compare(&history, &index, "cut index");
+    }
+}
+
+#[test]
+fn an_index_of_another_log_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = log(folder.path());
+    let index = folder.path().join("m.index");
+    build(&path, &index);
+    let other = folder.path().join("other.log");
+    let mut history = History::open(&other, 9, 77, None).unwrap().history;
+    history.started(1, b"/", b"zzz never typed, but here").unwrap();
+    assert_eq!(
+        substring(&history, Some(&index), b"zzz").as_deref(),
+        Some(&b"zzz never typed, but here"[..])
+    );
+    assert_eq!(coverage(&other, &index), None);
+}

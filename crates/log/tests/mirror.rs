@@ -1,0 +1,311 @@
+//! What another program does to a log, and what of it can be undone.
+#![allow(clippy::unwrap_used, reason = "a panic here is the report")]
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use lle_log::history::History;
+use lle_log::mirror::{Damage, Followed, Lock, Mirror};
+use proptest::prelude::*;
+
+struct Place {
+    _folder: tempfile::TempDir,
+    log: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("history").join("m.log");
+        Self { _folder: folder, log }
+    }
+
+    fn session(&self, number: u64) -> History {
+        History::open(&self.log, number, 1, None).unwrap().history
+    }
+
+    fn commands(&self) -> Vec<String> {
+        self.session(99)
+            .commands()
+            .map(|c| String::from_utf8(c.command).unwrap())
+            .collect()
+    }
+
+    fn restore(&self, mirror: &mut Mirror) -> lle_log::mirror::Restored {
+        let lock = Lock::take(&self.log).unwrap();
+        mirror.restore(&lock, 1_000).unwrap()
+    }
+}
+
+fn run(history: &mut History, text: &str) {
+    let seq = history.started(1, b"/", text.as_bytes()).unwrap();
+    history.finished(seq, 2, 0, 3).unwrap();
+}
+
+fn empty(path: &Path) {
+    fs::write(path, b"").unwrap();
+}
+
+fn damage(mirror: &mut Mirror) -> Option<Damage> {
+    match mirror.follow().unwrap() {
+        Followed::Trouble(trouble) => Some(trouble.damage),
+        _ => None,
+    }
+}
+
+#[test]
+fn the_mirror_is_the_log() {
+    let place = Place::new();
+    let mut mirror = Mirror::new(&place.log);
+    assert_eq!(mirror.follow().unwrap(), Followed::Busy, "there is no folder yet");
+    let mut a = place.session(1);
+    for n in 0..50 {
+        run(&mut a, &format!("command {n}"));
+        assert!(matches!(
+            mirror.follow().unwrap(),
+            Followed::Copied { left: 0, .. }
+        ));
+        assert_eq!(fs::read(&place.log).unwrap(), fs::read(mirror.path()).unwrap());
+    }
+    assert_eq!(mirror.follow().unwrap(), Followed::Unchanged);
+    assert_eq!(mirror.compare_whole().unwrap(), None);
+}
+
+#[test]
+fn an_emptied_log_comes_back_with_what_was_typed_since() {
+    let place = Place::new();
+    let mut mirror = Mirror::new(&place.log);
+    let (mut a, mut b) = (place.session(1), place.session(2));
+    run(&mut a, "before a");
+    run(&mut b, "before b");
+    mirror.follow().unwrap();
+    empty(&place.log);
+    assert_eq!(damage(&mut mirror), Some(Damage::Emptied));
+    a.refresh().unwrap();
+    run(&mut a, "since a");
+    assert!(damage(&mut mirror).is_some(), "it stays what it is");
+    let restored = place.restore(&mut mirror);
+    assert_eq!((restored.records_kept, restored.foreign_bytes), (2, 0));
+    assert_eq!(place.commands(), ["before a", "before b", "since a"]);
+    // Sessions that have the emptied file open write into the restored one.
+    run(&mut b, "after b");
+    run(&mut a, "after a");
+    assert_eq!(
+        place.commands(),
+        ["before a", "before b", "since a", "after b", "after a"]
+    );
+    assert!(matches!(mirror.follow().unwrap(), Followed::Copied { .. }));
+    assert_eq!(mirror.compare_whole().unwrap(), None);
+}
+
+#[test]
+fn what_is_written_into_the_old_file_late_is_carried_over() {
+    let place = Place::new();
+    let mut mirror = Mirror::new(&place.log);
+    let mut a = place.session(1);
+    run(&mut a, "before");
+    mirror.follow().unwrap();
+    empty(&place.log);
+    // A session that looked just before the rename.
+    let mut late = OpenOptions::new().append(true).open(&place.log).unwrap();
+    place.restore(&mut mirror);
+    let other = Place::new();
+    let mut writer = other.session(7);
+    run(&mut writer, "late");
+    late.write_all(&fs::read(&other.log).unwrap()[64..]).unwrap();
+    mirror.follow().unwrap();
+    assert_eq!(place.commands(), ["before", "late"]);
+}
+
+#[test]
+fn every_damage_is_told_apart_and_undone() {
+    let check = |what: &str, harm: &dyn Fn(&Path), expect: Damage| {
+        let place = Place::new();
+        let mut mirror = Mirror::new(&place.log);
+        let mut a = place.session(1);
+        for n in 0..20 {
+            run(&mut a, &format!("command number {n}"));
+        }
+        mirror.follow().unwrap();
+        harm(&place.log);
+        assert_eq!(damage(&mut mirror), Some(expect), "{what}");
+        assert_eq!(damage(&mut mirror), Some(expect), "{what}: it stays");
+        // One that began only now sees it from the mirror alone.
+        assert!(damage(&mut Mirror::new(&place.log)).is_some(), "{what}");
+        place.restore(&mut mirror);
+        assert!(place.commands().len() >= 20, "{what}");
+        assert_eq!(damage(&mut mirror), None, "{what}");
+    };
+    check("emptied", &|log| empty(log), Damage::Emptied);
+    check(
+        "cut",
+        &|log| {
+            OpenOptions::new()
+                .write(true)
+                .open(log)
+                .unwrap()
+                .set_len(500)
+                .unwrap();
+        },
+        Damage::Cut,
+    );
+    check(
+        "text",
+        &|log| fs::write(log, "echo hello\n").unwrap(),
+        Damage::Emptied,
+    );
+    check(
+        "a byte",
+        &|log| {
+            OpenOptions::new()
+                .write(true)
+                .open(log)
+                .unwrap()
+                .write_all_at(b"X", 200)
+                .unwrap();
+        },
+        Damage::Rewritten,
+    );
+    check("removed", &|log| fs::remove_file(log).unwrap(), Damage::Removed);
+    for session in [5, 1] {
+        check(
+            "another log",
+            &|log| {
+                fs::remove_file(log).unwrap();
+                // Two files that are there at once are told apart by their numbers.
+                fs::write(log.with_extension("other"), "").unwrap();
+                run(&mut History::open(log, session, 1, None).unwrap().history, "anew");
+            },
+            Damage::Removed,
+        );
+    }
+}
+
+#[test]
+fn foreign_bytes_stay_in_a_file_of_their_own() {
+    let place = Place::new();
+    let mut mirror = Mirror::new(&place.log);
+    run(&mut place.session(1), "mine");
+    mirror.follow().unwrap();
+    fs::write(&place.log, "what another program wrote\n").unwrap();
+    assert!(place.restore(&mut mirror).foreign_bytes > 0);
+    let found = place.log.with_file_name("m.log.found");
+    assert_eq!(fs::read_to_string(found).unwrap(), "what another program wrote\n");
+}
+
+#[test]
+fn a_redaction_is_followed_and_never_undone() {
+    let place = Place::new();
+    let mut mirror = Mirror::new(&place.log);
+    let mut a = place.session(1);
+    for n in 0..2_000 {
+        run(&mut a, &format!("command number {n} with a secret"));
+    }
+    mirror.follow().unwrap();
+    let bytes = fs::metadata(&place.log).unwrap().len();
+    assert!(bytes > 3 * 64 * 1024, "beginning and end are told apart");
+    // The last, the first, and one that lies across the border of what is compared.
+    for seq in [1, 3_999, 1_999] {
+        assert_eq!(a.redact(1, seq).unwrap(), 1);
+    }
+    assert_eq!(damage(&mut mirror), None);
+    assert!(mirror.compare_whole().unwrap().is_none());
+    empty(&place.log);
+    place.restore(&mut mirror);
+    let left = place.commands();
+    assert!(!left.contains(&"command number 0 with a secret".to_owned()));
+    assert!(!left.contains(&"command number 1999 with a secret".to_owned()));
+}
+
+#[test]
+fn a_damaged_mirror_is_mended_from_the_log() {
+    let place = Place::new();
+    let mut mirror = Mirror::new(&place.log);
+    let mut a = place.session(1);
+    for n in 0..20 {
+        run(&mut a, &format!("command number {n}"));
+    }
+    mirror.follow().unwrap();
+    for harm in [
+        &(|m: &Path| {
+            OpenOptions::new()
+                .write(true)
+                .open(m)
+                .unwrap()
+                .write_all_at(b"XY", 300)
+                .unwrap()
+        }) as &dyn Fn(&Path),
+        &|m: &Path| empty(m),
+        &|m: &Path| fs::remove_file(m).unwrap(),
+    ] {
+        harm(mirror.path());
+        assert!(matches!(mirror.follow().unwrap(), Followed::Copied { .. }));
+        assert_eq!(fs::read(&place.log).unwrap(), fs::read(mirror.path()).unwrap());
+    }
+}
+
+#[test]
+fn who_accepts_a_damaged_log_keeps_the_former_mirror() {
+    let place = Place::new();
+    let mut mirror = Mirror::new(&place.log);
+    run(&mut place.session(1), "before");
+    mirror.follow().unwrap();
+    let was = fs::read(mirror.path()).unwrap();
+    empty(&place.log);
+    let lock = Lock::take(&place.log).unwrap();
+    assert!(matches!(
+        Mirror::new(&place.log).follow().unwrap(),
+        Followed::Busy
+    ));
+    mirror.accept(&lock).unwrap();
+    drop(lock);
+    assert_eq!(damage(&mut mirror), None);
+    assert_eq!(
+        fs::read(place.log.with_file_name("m.mirror.before")).unwrap(),
+        was
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever is cut off and whenever: what was mirrored and what was written since are there afterwards, each once.
+    #[test]
+    fn nothing_mirrored_is_lost(steps in proptest::collection::vec((0..3_u8, any::<prop::sample::Index>()), 1..30)) {
+        let place = Place::new();
+        let mut mirror = Mirror::new(&place.log);
+        let mut sessions = [place.session(1), place.session(2)];
+        let (mut mirrored, mut unmirrored) = (Vec::new(), Vec::new());
+        for (n, (step, index)) in steps.into_iter().enumerate() {
+            match step {
+                0 => {
+                    let text = format!("command {n}");
+                    let session = &mut sessions[index.index(2)];
+                    session.refresh().unwrap();
+                    run(session, &text);
+                    unmirrored.push(text);
+                }
+                1 => {
+                    if damage(&mut mirror).is_none() {
+                        mirrored.append(&mut unmirrored);
+                    }
+                }
+                _ => {
+                    if damage(&mut mirror).is_none() {
+                        mirrored.append(&mut unmirrored);
+                    }
+                    let bytes = fs::metadata(&place.log).unwrap().len();
+                    let left = index.index(usize::try_from(bytes).unwrap() + 1) as u64;
+                    OpenOptions::new().write(true).open(&place.log).unwrap().set_len(left).unwrap();
+                    place.restore(&mut mirror);
+                    let there = place.commands();
+                    for text in &mirrored {
+                        prop_assert_eq!(there.iter().filter(|known| *known == text).count(), 1, "{}", text);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What is imported, merged and taken out: nothing else is touched, and doing it twice is doing it once.
+#![allow(clippy::unwrap_used, reason = "a panic here is the report")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use lle_log::formats::Entry;
+use lle_log::history::History;
+use lle_log::mirror::{Followed, Lock, Mirror};
+use lle_log::rewrite::{import, merge};
+use lle_log::scrub::scrub;
+use lle_log::{find, index};
+use proptest::prelude::*;
+
+const SECOND_NS: i64 = 1_000_000_000;
+
+fn open(log: &Path, session: u64) -> History {
+    History::open(log, session, 1, None).unwrap().history
+}
+
+fn commands(log: &Path) -> Vec<String> {
+    open(log, 99)
+        .commands()
+        .map(|command| String::from_utf8_lossy(&command.command).into_owned())
+        .collect()
+}
+
+fn entry(second: i64, command: &str) -> Entry {
+    Entry {
+        time_ns: second * SECOND_NS,
+        command: command.into(),
+    }
+}
+
+fn run(history: &mut History, at: i64, text: &str) {
+    let seq = history
+        .started(at * SECOND_NS + 5, b"/", text.as_bytes())
+        .unwrap();
+    history.finished(seq, at * SECOND_NS + 9, 0, 3).unwrap();
+}
+
+#[test]
+fn what_is_imported_comes_first_and_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("m.log");
+    let mut session = open(&log, 1);
+    run(&mut session, 10, "typed");
+    let mut mirror = Mirror::new(&log);
+    mirror.follow().unwrap();
+    let entries = [
+        entry(5, "old"),
+        entry(0, "ls"),
+        entry(0, "ls"),
+        entry(10, "typed"),
+    ];
+    let lock = Lock::take(&log).unwrap();
+    let added = import(&log, &lock, 7, &entries).unwrap();
+    assert_eq!((added.added, added.known), (3, 1));
+    let again = import(&log, &lock, 8, &entries).unwrap();
+    assert_eq!((again.added, again.known), (0, 4));
+    drop(lock);
+    // A session that was there writes into the new file, and nobody is alarmed.
+    run(&mut session, 20, "since");
+    assert!(!matches!(mirror.follow().unwrap(), Followed::Trouble(_)));
+    assert_eq!(commands(&log), ["old", "ls", "ls", "typed", "since"]);
+    assert!(!folder.path().join("m.log.before").exists());
+    assert_eq!(mirror.compare_whole().unwrap(), None);
+}
+
+#[test]
+fn another_machine_s_log_is_merged_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, other) = (folder.path().join("them.log"), folder.path().join("elsewhere"));
+    run(&mut open(&other, 5), 1, "theirs");
+    let lock = Lock::take(&log).unwrap();
+    assert_eq!(merge(&log, &lock, &other).unwrap().added, 2);
+    assert_eq!(merge(&log, &lock, &other).unwrap().added, 0);
+    run(&mut open(&other, 6), 2, "theirs again");
+    let added = merge(&log, &lock, &other).unwrap();
+    assert_eq!((added.added, added.known), (2, 2));
+    assert_eq!(commands(&log), ["theirs", "theirs again"]);
+    fs::write(&other, "no log\n").unwrap();
+    assert!(merge(&log, &lock, &other).is_err());
+}
+
+#[test]
+fn a_killed_import_is_finished_by_whoever_comes_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("m.log");
+    let mut session = open(&log, 1);
+    run(&mut session, 10, "typed");
+    Mirror::new(&log).follow().unwrap();
+    // Killed between the two renames: the mirror is the new one, the log still the old, with two names.
+    let old = fs::read(&log).unwrap();
+    let lock = Lock::take(&log).unwrap();
+    import(&log, &lock, 7, &[entry(5, "old")]).unwrap();
+    fs::write(&log, old).unwrap();
+    drop(lock);
+    fs::hard_link(&log, folder.path().join("m.log.before")).unwrap();
+    let mut mirror = Mirror::new(&log);
+    assert!(matches!(mirror.follow().unwrap(), Followed::Trouble(_)));
+    assert!(!folder.path().join("m.log.before").exists());
+    let lock = Lock::take(&log).unwrap();
+    mirror.restore(&lock, 1_000).unwrap();
+    drop(lock);
+    assert_eq!(commands(&log), ["old", "typed"]);
+
+    // Killed before what was written meanwhile was carried over.
+    let before = folder.path().join("m.log.before");
+    fs::copy(&log, &before).unwrap();
+    run(&mut open(&before, 3), 30, "meanwhile");
+    mirror.follow().unwrap();
+    assert_eq!(commands(&log), ["old", "typed", "meanwhile"]);
+    assert!(!before.exists());
+}
+
+#[test]
+fn what_contains_a_text_is_found_newest_first_with_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("m.log");
+    let mut session = open(&log, 1);
+    let one = session.started(1, b"/a", b"git log \\").unwrap();
+    let two = session.started(2, b"/b", b"git push").unwrap();
+    session.continued(one, 3, b"--oneline").unwrap();
+    session.finished(two, 4, 1, 5).unwrap();
+    session.finished(one, 6, 0, 5).unwrap();
+    run(&mut session, 7, "ls");
+    let mut found = Vec::new();
+    find::containing(&session, None, b"git", |command| {
+        found.push((String::from_utf8(command.command).unwrap(), command.status));
+        true
+    });
+    assert_eq!(
+        found,
+        [
+            ("git push".into(), Some(1)),
+            ("git log \\\n--oneline".into(), Some(0))
+        ]
+    );
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("secret".to_owned()),
+        "[a-d ]{1,6}",
+        Just("a secret b".to_owned())
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// What is wanted out is out, in log and mirror alike; everything else is as it was, record by record.
+    #[test]
+    fn a_redaction_keeps_every_other_record(
+        texts in proptest::collection::vec((text(), any::<bool>()), 1..30),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("m.log");
+        let mut session = open(&log, 1);
+        let mut mirror = Mirror::new(&log);
+        for (n, (text, goes_on)) in texts.iter().enumerate() {
+            let seq = session.started(n as i64, b"/", text.as_bytes()).unwrap();
+            if *goes_on {
+                session.continued(seq, n as i64, b"secret more").unwrap();
+            }
+            session.finished(seq, n as i64, 0, 1).unwrap();
+        }
+        mirror.follow().unwrap();
+        let before: Vec<_> = open(&log, 2).commands().collect();
+        let bytes = fs::metadata(&log).unwrap().len();
+        let wanted = |text: &[u8]| text.windows(6).any(|window| window == b"secret");
+        for path in [mirror.path().to_owned(), log.clone()] {
+            scrub(&path, |command| wanted(&command.command)).unwrap();
+            prop_assert_eq!(fs::metadata(&path).unwrap().len(), bytes);
+            let left: Vec<_> = open(&path, 3).commands().collect();
+            let expected: Vec<_> = before.iter().filter(|command| !wanted(&command.command)).cloned().collect();
+            prop_assert_eq!(left, expected);
+            prop_assert!(!wanted(&fs::read(&path).unwrap()));
+            prop_assert_eq!(open(&path, 4).check().damaged_bytes, 0);
+        }
+        prop_assert!(!matches!(mirror.follow().unwrap(), Followed::Trouble(_)));
+        prop_assert_eq!(mirror.compare_whole().unwrap(), None);
+        prop_assert!(index::extend(&log, &folder.path().join("m.index")).is_ok());
+    }
+
+    /// As many of each entry as there are, whatever was there before.
+    #[test]
+    fn importing_is_a_union(
+        typed in proptest::collection::vec((0..3_i64, "[ab]"), 0..8),
+        entries in proptest::collection::vec((0..3_i64, "[ab]"), 0..8),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("m.log");
+        let mut session = open(&log, 1);
+        for (at, text) in &typed {
+            run(&mut session, *at, text);
+        }
+        let list: Vec<Entry> = entries.iter().map(|(at, text)| entry(*at, text)).collect();
+        let lock = Lock::take(&log).unwrap();
+        import(&log, &lock, 7, &list).unwrap();
+        let mut there: Vec<(i64, Vec<u8>)> = open(&log, 3)
+            .commands()
+            .map(|command| (command.time_ns / SECOND_NS, command.command))
+            .collect();
+        there.sort();
+        let kinds: BTreeSet<(i64, Vec<u8>)> =
+            typed.iter().chain(&entries).map(|(at, text)| (*at, text.clone().into_bytes())).collect();
+        let times = |of: &[(i64, String)], kind: &(i64, Vec<u8>)| {
+            of.iter().filter(|(at, text)| (*at, text.as_bytes()) == (kind.0, &kind.1)).count()
+        };
+        for kind in &kinds {
+            let expected = times(&typed, kind).max(times(&entries, kind));
+            prop_assert_eq!(there.iter().filter(|one| *one == kind).count(), expected);
+        }
+    }
+}

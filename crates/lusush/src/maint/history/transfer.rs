@@ -1,0 +1,245 @@
+//! `lusush maint history import|export|merge`: history that comes from elsewhere and goes elsewhere.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+use lle_core::quantity::several;
+use lle_log::formats::Format;
+use lle_log::history::Command;
+use lle_log::mirror::Lock;
+use lle_log::rewrite::{self, Added, RewriteError};
+use serde::Serialize;
+
+use super::super::Json;
+use super::logs::{self, Own};
+use super::note;
+use crate::answer;
+use crate::failure::Failure;
+
+const SCHEMA_VERSION: u32 = 1;
+const SECOND_NS: i64 = 1_000_000_000;
+
+/// A history file of bash, zsh or fish
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The file
+    file: String,
+    /// Whose it is; told by its first line without
+    #[arg(long, value_parser = ["bash", "zsh", "fish"])]
+    format: Option<String>,
+    #[command(flatten)]
+    json: Json,
+}
+
+/// To the standard output
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// As bash's history file with times, or JSON, a line each
+    #[arg(long, value_parser = ["text", "json"], default_value = "text")]
+    format: String,
+    /// Of this machine; of all without
+    #[arg(long)]
+    host: Option<String>,
+}
+
+/// A log of another machine
+#[derive(Debug, Args)]
+pub(crate) struct Merge {
+    /// The log
+    file: String,
+    /// What that machine is called here; its file's name without
+    #[arg(long)]
+    host: Option<String>,
+    #[command(flatten)]
+    json: Json,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    version: u32,
+    added: u64,
+    known: u64,
+}
+
+/// Brings a file in.
+pub(super) fn import(asked: &Import) -> Result<ExitCode, Failure> {
+    let own = logs::own()?;
+    let unread = |error: std::io::Error| {
+        Failure::new(format!("cannot read {}", asked.file))
+            .because(error)
+            .hint("name a history file of bash, zsh or fish")
+    };
+    let mut file = BufReader::new(File::open(&asked.file).map_err(unread)?);
+    let named = asked.format.as_deref();
+    let format = match named.and_then(|name| Format::ALL.iter().find(|known| known.0 == name)) {
+        Some((_, format)) => *format,
+        None => Format::of(file.fill_buf().map_err(unread)?),
+    };
+    let entries = format.read(file).map_err(unread)?;
+    logs::open(&own.log)?;
+    let detail = format!("{} as {format:?}, {} entries", asked.file, entries.len());
+    let added = changing(&own, "import", &detail, |lock| {
+        // Made again by the worker, of what is then in the log.
+        forget_index(&own)?;
+        rewrite::import(&own.log, lock, logs::random(), &entries)
+    })?;
+    told(&added, asked.json.json, "entry", "entries")
+}
+
+/// Brings another machine's log in.
+pub(super) fn merge(asked: &Merge) -> Result<ExitCode, Failure> {
+    let own = logs::own()?;
+    let other = Path::new(&asked.file);
+    let stem = other
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let host = asked.host.clone().unwrap_or(stem);
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if host.is_empty() || host.len() > 64 || !host.chars().all(plain) {
+        return Err(Failure::new(format!("{host:?} names no machine"))
+            .hint("--host NAME: letters, digits, - and _, at most 64"));
+    }
+    if !other.is_file() {
+        return Err(Failure::new(format!("there is no file {}", asked.file))
+            .hint("a log is in the folder `history` of the state folder of its machine"));
+    }
+    let target = own.log.with_file_name(format!("{host}.log"));
+    if let Some(folder) = target.parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Failure::new("cannot make the folder").because(error))?;
+    }
+    let detail = format!("{} into {host}", asked.file);
+    let added = changing(&own, "merge", &detail, |lock| {
+        rewrite::merge(&target, lock, other)
+    })?;
+    told(&added, asked.json.json, "record", "records")
+}
+
+fn forget_index(own: &Own) -> std::io::Result<()> {
+    match own.index.as_deref().map(std::fs::remove_file) {
+        Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Does it with the lock, and has it written down before and after.
+fn changing(
+    own: &Own,
+    what: &str,
+    detail: &str,
+    change: impl FnOnce(&Lock) -> Result<Added, RewriteError>,
+) -> Result<Added, Failure> {
+    note(what, &format!("begins: {detail}"))?;
+    let lock = Lock::take(&own.log).map_err(|error| {
+        Failure::new("the history log cannot be locked")
+            .because(error)
+            .hint("`lusush doctor` says more about folders")
+    })?;
+    let done = change(&lock);
+    drop(lock);
+    match done {
+        Ok(added) => {
+            note(
+                what,
+                &format!("done: {} added, {} known", added.added, added.known),
+            )?;
+            Ok(added)
+        }
+        Err(error) => {
+            note(what, &format!("failed: {error}"))?;
+            Err(Failure::new(format!("nothing was {what}ed"))
+                .because(error)
+                .hint("what was there is as it was; `lusush maint history check` reads all of it"))
+        }
+    }
+}
+
+fn told(added: &Added, json: bool, one: &str, more: &str) -> Result<ExitCode, Failure> {
+    if json {
+        return answer::json(&Answer {
+            version: SCHEMA_VERSION,
+            added: added.added,
+            known: added.known,
+        });
+    }
+    answer::text(&format!(
+        "{} added, {} there already\n",
+        several(added.added, one, more),
+        lle_core::quantity::count(added.known)
+    ))
+}
+
+#[derive(Serialize)]
+struct Exported<'a> {
+    host: &'a str,
+    time_ns: Option<i64>,
+    cwd: Option<String>,
+    command: String,
+    status: Option<i32>,
+    duration_ns: Option<u64>,
+    imported: bool,
+}
+
+/// Writes every command out.
+pub(super) fn export(asked: &Export) -> Result<ExitCode, Failure> {
+    let own = logs::own()?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut any = false;
+    for log in own.all() {
+        if asked
+            .host
+            .as_ref()
+            .is_some_and(|host| !log.host.starts_with(host.as_str()))
+        {
+            continue;
+        }
+        any = true;
+        for command in logs::open(&log.path)?.commands() {
+            let written = match asked.format.as_str() {
+                "json" => json_line(&mut out, &log.host, &command),
+                _ => text_lines(&mut out, &command),
+            };
+            match written {
+                // `… | head` is no failure.
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+                Err(error) => return Err(Failure::new("cannot write the history").because(error)),
+                Ok(()) => {}
+            }
+        }
+    }
+    match out.flush() {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new("cannot write the history").because(error))
+        }
+        _ if !any => Err(Failure::new("there is no history of that machine")
+            .hint("`lusush maint history stats` lists the machines")),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// As bash writes its file when HISTTIMEFORMAT is set: read back, an entry of several lines is one again.
+fn text_lines(out: &mut impl Write, command: &Command) -> std::io::Result<()> {
+    writeln!(out, "#{}", command.time_ns.div_euclid(SECOND_NS).max(0))?;
+    out.write_all(&command.command)?;
+    out.write_all(b"\n")
+}
+
+fn json_line(out: &mut impl Write, host: &str, command: &Command) -> std::io::Result<()> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let exported = Exported {
+        host,
+        time_ns: (command.time_ns != 0).then_some(command.time_ns),
+        cwd: (!command.cwd.is_empty()).then(|| text(&command.cwd)),
+        command: text(&command.command),
+        status: command.status,
+        duration_ns: command.duration_ns,
+        imported: command.imported,
+    };
+    serde_json::to_writer(&mut *out, &exported)?;
+    out.write_all(b"\n")
+}

@@ -1,0 +1,271 @@
+//! `lusush maint history` on the real binary: search, stats, import, export, merge, scrub; and kill -9 at any moment.
+#![allow(clippy::unwrap_used, reason = "a panic here is the report")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use lle_log::history::History;
+use support::household::{Household, wait};
+use support::{Random, log_of, number};
+
+/// Rounds of kill -9; CI makes more.
+const KILLS: usize = 12;
+
+fn open(log: &Path, session: u64) -> History {
+    History::open(log, session, 1, None).unwrap().history
+}
+
+fn commands(log: &Path) -> Vec<String> {
+    open(log, 99)
+        .commands()
+        .map(|command| String::from_utf8_lossy(&command.command).into_owned())
+        .collect()
+}
+
+/// Some commands, as sessions would have logged them.
+fn fill(log: &Path, count: usize) {
+    let mut history = open(log, 1);
+    for n in 0..count {
+        let text = match n % 5 {
+            0 => format!("deploy --token hunter2-{n}"),
+            _ => format!("echo {n}"),
+        };
+        let cwd: &[u8] = if n % 2 == 0 { b"/srv/a" } else { b"/srv/b" };
+        let seq = history
+            .started(1_700_000_000_000_000_000 + n as i64, cwd, text.as_bytes())
+            .unwrap();
+        let status = i32::from(n % 3 == 0);
+        history
+            .finished(seq, 1_700_000_000_000_000_001 + n as i64, status, 5)
+            .unwrap();
+    }
+}
+
+#[test]
+fn what_is_asked_for_is_found() {
+    let house = Household::new("");
+    let log = log_of(&house.home);
+    fill(&log, 30);
+    let found = house.json(&[
+        "history", "search", "echo", "--dir", "/srv/b", "--status", "0", "--limit", "100",
+    ]);
+    let rows = found["commands"].as_array().unwrap();
+    // Odd, no multiple of 3 or 5.
+    assert_eq!(
+        rows.len(),
+        (0..30).filter(|n| n % 2 == 1 && n % 3 != 0 && n % 5 != 0).count()
+    );
+    assert!(
+        rows.iter()
+            .all(|row| row["cwd"] == "/srv/b" && row["status"] == 0)
+    );
+    assert_eq!(
+        house.json(&["history", "search", "echo", "--since", "1h"])["matches"],
+        0
+    );
+    assert_eq!(
+        house.json(&["history", "search", "echo 11", "--until", "1h"])["matches"],
+        1
+    );
+    assert!(
+        house
+            .said(&["history", "search", "nobody typed this"])
+            .contains("nothing matches")
+    );
+    assert!(
+        house
+            .said(&["history", "search", "echo 11", "--why"])
+            .contains("1 use")
+    );
+    let stats = house.json(&["history", "stats"]);
+    assert_eq!(
+        (&stats["commands"], &stats["programs"][0][0]),
+        (&30.into(), &"echo".into())
+    );
+    let exported = house.said(&["history", "export", "--format", "json"]);
+    assert_eq!(exported.lines().count(), 30);
+}
+
+#[test]
+fn histories_of_other_shells_come_in_once() {
+    let house = Household::with_worker("", &[]);
+    let log = log_of(&house.home);
+    fill(&log, 3);
+    let zsh = house.home.path().join("zsh");
+    fs::write(
+        &zsh,
+        ": 1600000000:0;git log\n: 1600000001:2;for i in 1\\\ndo echo\\\ndone\n",
+    )
+    .unwrap();
+    let fish = house.home.path().join("fish");
+    fs::write(&fish, "- cmd: cargo test\n  when: 1600000002\n").unwrap();
+    let path = |path: &Path| path.display().to_string();
+    assert_eq!(house.json(&["history", "import", &path(&zsh)])["added"], 2);
+    assert_eq!(house.json(&["history", "import", &path(&zsh)])["known"], 2);
+    assert_eq!(house.json(&["history", "import", &path(&fish)])["added"], 1);
+    let there = commands(&log);
+    assert_eq!(there[..3], ["cargo test", "git log", "for i in 1\ndo echo\ndone"]);
+    assert_eq!(there.len(), 6);
+    // What was exported comes back as it was.
+    let out = house.home.path().join("out");
+    fs::write(&out, house.said(&["history", "export"])).unwrap();
+    assert_eq!(house.json(&["history", "import", &path(&out)])["added"], 0);
+    let audit = house.json(&["audit", "show"]).to_string();
+    assert!(audit.contains("import: done: 2 added, 0 known"), "{audit}");
+
+    let other = house.home.path().join("laptop.log");
+    fill(&other, 2);
+    assert_eq!(house.json(&["history", "merge", &path(&other)])["added"], 4);
+    assert_eq!(house.json(&["history", "merge", &path(&other)])["added"], 0);
+    let found = house.json(&["history", "search", "echo 1", "--host", "laptop"]);
+    assert_eq!(found["commands"][0]["host"], "laptop");
+    let alerts = house.json(&["alerts"]).to_string();
+    assert!(!alerts.contains("another program"), "{alerts}");
+}
+
+#[test]
+fn what_is_scrubbed_is_nowhere_of_ours() {
+    let house = Household::with_worker("HISTFILE=~/.bash_history\n", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    fs::write(house.home.history(), "ls\nexport KEY=hunter2\nls -l\n").unwrap();
+    fill(&log, 20);
+    let mut session = house.session();
+    session.press("true\r").unwrap();
+    let drafts = house.state().join("drafts");
+    fs::create_dir_all(&drafts).unwrap();
+    fs::write(drafts.join("0000000000000001.draft"), "login hunter2").unwrap();
+    wait("the mirror", || {
+        lle_maintenance::real::history::mirrored(&log).is_some_and(|(log, mirror)| log == mirror)
+    });
+    let planned = house.said(&["history", "scrub", "hunter2", "--plan"]);
+    assert!(planned.starts_with("4 commands would be taken out"), "{planned}");
+    assert!(planned.contains("--histfile"), "{planned}");
+    let done = house.said(&["history", "scrub", "hunter2", "--histfile"]);
+    assert!(done.starts_with("4 commands taken out"), "{done}");
+    assert_eq!(commands(&log).len(), 17);
+    assert_eq!(fs::read_to_string(house.home.history()).unwrap(), "ls\nls -l\n");
+    let mut folders = vec![house.state(), house.home.lusush().join("cache")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            match entry.file_type().unwrap().is_dir() {
+                true => folders.push(entry.path()),
+                false => {
+                    let bytes = fs::read(entry.path()).unwrap();
+                    let is_there = bytes.windows(7).any(|window| window == b"hunter2");
+                    assert!(!is_there, "it is in {}", entry.path().display());
+                }
+            }
+        }
+    }
+    let audit = house.json(&["audit", "show"]).to_string();
+    assert!(
+        audit.contains("scrub: begins: 4 commands") && audit.contains("scrub: done"),
+        "{audit}"
+    );
+    assert!(
+        !house.maint(&["history", "scrub", "ab"]).status.success(),
+        "too short"
+    );
+    let id = house.json(&["history", "search", "echo 7", "--limit", "1"]);
+    assert_eq!(id["matches"], 1);
+}
+
+/// Runs a verb and kills it at some moment.
+fn killed(house: &Household, words: &[&str], after: Duration) {
+    let mut child: std::process::Child = house_command(house, words).spawn().unwrap();
+    let began = Instant::now();
+    while began.elapsed() < after && child.try_wait().unwrap().is_none() {
+        std::hint::spin_loop();
+    }
+    let _ended_already = child.kill();
+    child.wait().unwrap();
+}
+
+fn house_command(house: &Household, words: &[&str]) -> Command {
+    let mut command = house.command(&["maint", "history"]);
+    command
+        .args(words)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+#[test]
+fn an_import_that_is_killed_is_whole_or_did_not_happen() {
+    let rounds = number("LUSUSH_KILLS", KILLS);
+    let mut random = Random::new(number("LUSUSH_SEED", 1) as u64);
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    fill(&log, 2_000);
+    let list = house.home.path().join("list");
+    for round in 0..rounds {
+        let lines: String = (0..500)
+            .map(|n| format!("#{}\nimported {round} {n}\n", 1_500_000_000 + n))
+            .collect();
+        fs::write(&list, lines).unwrap();
+        let words = ["import", list.to_str().unwrap()];
+        killed(&house, &words, Duration::from_micros(random.below(40_000) as u64));
+        let marker = format!("imported {round} ");
+        let there = |log: &Path| commands(log).iter().filter(|c| c.starts_with(&marker)).count();
+        let count = there(&log);
+        assert!(count == 0 || count == 500, "round {round}: {count} of 500");
+        house.said(&["history", "import", list.to_str().unwrap()]);
+        assert_eq!(there(&log), 500, "round {round}");
+        assert_eq!(
+            commands(&log).iter().filter(|c| c.starts_with("echo ")).count(),
+            1_600,
+            "round {round}"
+        );
+    }
+    assert!(house.said(&["history", "check"]).contains("no damage"));
+}
+
+#[test]
+fn a_scrub_that_is_killed_leaves_whole_records_and_is_finished_by_the_next() {
+    let rounds = number("LUSUSH_KILLS", KILLS);
+    let mut random = Random::new(number("LUSUSH_SEED", 2) as u64);
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    for round in 0..rounds {
+        let mut history = open(&log, 100 + round as u64);
+        for n in 0..400 {
+            let text = format!("{} {round} {n}", if n % 2 == 0 { "secret-word" } else { "kept" });
+            history.started(5, b"/", text.as_bytes()).unwrap();
+        }
+        drop(history);
+        wait("the mirror", || {
+            lle_maintenance::real::history::mirrored(&log).is_some_and(|(log, mirror)| log == mirror)
+        });
+        killed(
+            &house,
+            &["scrub", "secret-word"],
+            Duration::from_micros(random.below(30_000) as u64),
+        );
+        let kept = commands(&log).iter().filter(|c| c.starts_with("kept")).count();
+        assert_eq!(kept, 200 * (round + 1), "round {round}");
+        house.said(&["history", "scrub", "secret-word"]);
+        let left = commands(&log);
+        assert!(!left.iter().any(|c| c.contains("secret-word")), "round {round}");
+        assert_eq!(
+            left.iter().filter(|c| c.starts_with("kept")).count(),
+            200 * (round + 1),
+            "round {round}"
+        );
+        let mirror = lle_log::mirror::path_of(&log);
+        let has = |path: &Path| {
+            fs::read(path)
+                .unwrap()
+                .windows(11)
+                .any(|window| window == b"secret-word")
+        };
+        assert!(!has(&log) && !has(&mirror), "round {round}");
+    }
+    assert!(house.said(&["history", "check"]).contains("no damage"));
+    let alerts = house.json(&["alerts"]).to_string();
+    assert!(!alerts.contains("another program"), "{alerts}");
+}

@@ -1,0 +1,465 @@
+//! A configuration that has come into force is on trial until it proved itself.
+//!
+//! ```text
+//!  accepted ─▸ trial, before = what each session usually takes ─▸ each look: since ─▸ judge
+//!     ▲                                                                                ├ no slower, or in time: stays
+//!     │ the same way as an edit                                                        │
+//!     └── plan { use the version before } ◂── verdict written down ◂── worse, or nobody said so
+//! ```
+//!
+//! To open a trial changes nothing in the world, so it is a record and no plan; what takes a version back is a plan,
+//! authorised and recorded as every other.
+//!
+//! Invariants:
+//! - One configuration is on trial at a time. The next edit ends that trial, and is compared with what proved itself last.
+//! - Each trial ends once: kept, taken back, or named as what cannot be taken back.
+//! - What somebody wrote meanwhile is not overwritten: a version is taken back only while it is the one in force.
+
+use lle_core::config::{CATALOGUE, Config, Name, effect};
+use lle_core::in_force::InForce;
+use lle_core::mode::Mode;
+use lle_core::plan::{Action, Check, Plan, Step};
+use lle_core::policy::Who;
+use lle_core::task::TaskKind;
+use lle_core::trial::configured::{Configured, Judged};
+use lle_core::trial::measure::{Measure, moved_by_all};
+use lle_core::trial::{ConfigEnded, Ended, Evidence, OPEN_MAX, Otherwise, Trial, Verdict};
+
+use super::audit::Entry;
+use super::config::Accepted;
+use super::{Engine, SECOND_NS};
+use crate::state::{Change, OpenTrial};
+use crate::world::{Now, World};
+
+/// How often what was heard is written, in nanoseconds: what was heard since is lost with a worker, and heard anew.
+const KEEP_NS: u64 = 60 * SECOND_NS;
+/// Looks at which a version is tried to be taken back, before that is given up and told.
+const ATTEMPTS_MAX: u32 = 5;
+/// The session that all starts are counted to: each session has but one.
+const ALL_SESSIONS: u64 = 0;
+const MINUTE_NS: u64 = 60 * SECOND_NS;
+
+/// What is known of the trial of a configuration and need not survive.
+#[derive(Debug, Default)]
+pub(crate) struct Watching {
+    /// The generation that sessions have seen once they go by what is on trial.
+    generation: u64,
+    kept_ns: u64,
+    attempts: u32,
+}
+
+impl Engine {
+    /// The configuration on trial, and the trial's number.
+    pub(super) fn on_trial(&self) -> Option<(u64, &Trial, &Configured)> {
+        let mut trials = self.state.trials.iter();
+        trials.find_map(|(id, trial)| Some((*id, trial, trial.configured.as_deref()?)))
+    }
+
+    /// A version has come into force: ends the trial of the one before it, and opens its own.
+    pub(super) fn try_configuration<W: World>(&mut self, world: &mut W, now: Now, accepted: &Accepted<'_>) {
+        let open = self
+            .on_trial()
+            .map(|(id, trial, configured)| (id, trial.clone(), configured.clone()));
+        let (earlier, says) = match &open {
+            Some((_, _, before)) => (before.earlier, before.earlier_says.clone()),
+            None => (
+                accepted.before_version,
+                accepted
+                    .before
+                    .in_force(accepted.before_version, None, Vec::new())
+                    .encode(),
+            ),
+        };
+        let proven = InForce::decode(says.as_bytes()).map(|says| CATALOGUE.read_back(&says));
+        let proven = proven.unwrap_or_else(|| accepted.before.clone());
+        let back = accepted.after.says_the_same(&proven);
+        if let Some((id, trial, before)) = &open {
+            let judged = match (&before.judged, back) {
+                // By us, or by somebody in that moment.
+                (Some(judged), true) => judged.clone(),
+                (_, true) => withdrawn(format!("version {earlier} was taken up again by hand")),
+                _ => withdrawn(format!("version {} took its place", accepted.version)),
+            };
+            let mut trial = trial.clone();
+            if let Some(configured) = trial.configured.as_deref_mut().filter(|_| !back) {
+                configured.judged = None;
+            }
+            self.end_configuration(world, now, *id, &trial, &judged, false);
+        }
+        let change = effect(&proven, accepted.after);
+        let armed = self.disarm(world, now, accepted.after);
+        // Nobody knows what was in force before the first start: that is no change.
+        if back || accepted.is_first || change.changed.is_empty() {
+            return;
+        }
+        let measures = moved_by_all(&change.parts);
+        if measures.is_empty() && armed.is_none() {
+            return;
+        }
+        let keys = change
+            .changed
+            .iter()
+            .map(|changed| changed.name.to_owned())
+            .collect();
+        let mut configured = Configured::new(accepted.version, earlier, keys, &measures, armed.is_some());
+        configured.earlier_says = says;
+        self.say_what_was_before(&mut configured, open.as_ref().map(|(_, _, before)| before));
+        self.open_configuration(world, now, configured, accepted.after, armed);
+    }
+
+    fn open_configuration<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        configured: Configured,
+        config: &Config,
+        armed_ns: Option<u64>,
+    ) {
+        if self.state.trials.len() >= OPEN_MAX {
+            return;
+        }
+        let minutes = config.number(Name::TrialActive);
+        let version = configured.version;
+        let trial = Trial {
+            change: format!("config version {version}"),
+            revert: Action::UseConfig {
+                version: configured.earlier,
+                instead_of: version,
+            },
+            metric: configured
+                .judged_by()
+                .map(|measure| measure.row().name)
+                .collect::<Vec<_>>()
+                .join(", "),
+            before: Evidence::default(),
+            after: Evidence::default(),
+            tolerance: config.number(Name::TrialPromptTolerance) as f64 / 100.0,
+            active_ns_max: armed_ns.unwrap_or_else(|| minutes.saturating_mul(MINUTE_NS)),
+            active_ns: 0,
+            otherwise: match config.word(Name::TrialInconclusive) {
+                "revert" => Otherwise::Revert,
+                _ => Otherwise::Keep,
+            },
+            paired: None,
+            configured: Some(Box::new(configured)),
+        };
+        let id = self.state.next_id();
+        self.commit = Watching {
+            generation: self.published.generation().saturating_add(1),
+            kept_ns: now.mono_ns,
+            attempts: 0,
+        };
+        let what = format!("trial {id} of {} is open", trial.change);
+        let why = format!(
+            "judged by {}",
+            if trial.metric.is_empty() {
+                "nothing but trouble"
+            } else {
+                &trial.metric
+            }
+        );
+        self.record(world, now, &Entry::noticed(&what, &why));
+        let trial = Box::new(OpenTrial { id, trial });
+        self.keep(world, now, Change::Trial { trial });
+    }
+
+    /// Takes what was armed if it is this configuration; gives the active time that it has. What else was armed is
+    /// forgotten: something else came of it.
+    fn disarm<W: World>(&mut self, world: &mut W, now: Now, after: &Config) -> Option<u64> {
+        let armed = self.state.armed.clone()?;
+        self.keep(world, now, Change::Armed { armed: None });
+        (armed.says == after.mark()).then_some(armed.active_ns_max)
+    }
+
+    /// What sessions usually take, or what the trial before compared with.
+    fn say_what_was_before(&self, configured: &mut Configured, former: Option<&Configured>) {
+        let measures: Vec<Measure> = configured.judged_by().collect();
+        let mut starts = Evidence::default();
+        for session in self.sessions.values().filter(|session| session.is_alive()) {
+            starts.merge(&session.usual.of(Measure::Starts));
+            for measure in measures.iter().filter(|measure| **measure != Measure::Starts) {
+                let usual = session.usual.of(*measure);
+                if usual.count > 0 {
+                    configured.before(session.id(), *measure, usual);
+                }
+            }
+        }
+        if measures.contains(&Measure::Starts) {
+            configured.before(ALL_SESSIONS, Measure::Starts, starts);
+        }
+        // Sessions keep apart what they took before a version went on trial; a trial in between does not end that.
+        if let Some(former) = former {
+            configured.take_before_of(former);
+        }
+    }
+
+    /// Takes over what sessions show of the configuration on trial, or adds it to what is usual. Once a look.
+    pub(super) fn hear_configuration(&mut self) {
+        let looks = self.looks;
+        let began = self.started_wall_ns.max(0).cast_unsigned();
+        let seen_generation = self.commit.generation;
+        let mut on_trial = self
+            .state
+            .trials
+            .values_mut()
+            .find_map(|trial| trial.configured.as_deref_mut());
+        for session in self
+            .sessions
+            .values_mut()
+            .filter(|session| session.was_seen_in(looks))
+        {
+            let Some(trial) = &mut on_trial else {
+                session.usual.keep();
+                continue;
+            };
+            let goes_by = session.config_version() == Some(trial.version);
+            // What it went by when the look before was taken: what lies in between is of both.
+            let version = session.config_version();
+            let settled = std::mem::replace(&mut session.goes_by, version) == Some(trial.version);
+            let has_seen = session
+                .seen_generation()
+                .is_some_and(|seen| seen >= seen_generation);
+            if session.new_faults() > 0 && (goes_by || has_seen) {
+                trial.fail(&format!("LLE failed in the session on {}", session.tty()));
+            }
+            if session.began_with() == Some(trial.version)
+                && session.created_wall_ns.is_some_and(|created| created >= began)
+                && let Some(start) = session.usual.fresh(Measure::Starts)
+            {
+                trial.hear(ALL_SESSIONS, Measure::Starts, start);
+            }
+            if !goes_by {
+                session.usual.keep();
+                continue;
+            }
+            if settled {
+                let measures: Vec<Measure> = trial.judged_by().filter(|of| *of != Measure::Starts).collect();
+                for measure in measures {
+                    if let Some(seen) = session.usual.fresh(measure) {
+                        trial.hear(session.id(), measure, seen);
+                    }
+                }
+            }
+            session.usual.pass();
+        }
+    }
+
+    /// A session that went by the configuration on trial has ended without a word: while a command ran, somebody may have
+    /// killed it; otherwise nobody knows what else it was.
+    pub(super) fn note_crash(&mut self, version: Option<u64>, was_busy: bool, tty: &str) {
+        let mut trials = self.state.trials.values_mut();
+        let on_trial = trials.find_map(|trial| trial.configured.as_deref_mut());
+        if let Some(trial) = on_trial.filter(|trial| version == Some(trial.version) && !was_busy) {
+            trial.fail(&format!("the session on {tty} ended without a word"));
+        }
+    }
+
+    /// Gives a configuration its verdict, if there is one. Once a look.
+    pub(super) fn judge_configuration<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        id: u64,
+        trial: &mut Trial,
+    ) {
+        if self.looked_at != Some(now) {
+            return;
+        }
+        let over = trial.active_ns >= trial.active_ns_max;
+        let (tolerance, otherwise) = (trial.tolerance, trial.otherwise);
+        let Some(configured) = trial.configured.as_deref_mut() else {
+            return;
+        };
+        let before = configured.looks();
+        let judged = match &configured.judged {
+            Some(judged) => Some(judged.clone()),
+            None => configured.look(tolerance, over, otherwise),
+        };
+        let looked = configured.looks() > before;
+        match judged {
+            None => {
+                if looked || now.mono_ns.saturating_sub(self.commit.kept_ns) >= KEEP_NS {
+                    self.commit.kept_ns = now.mono_ns;
+                    let trial = Box::new(OpenTrial {
+                        id,
+                        trial: trial.clone(),
+                    });
+                    self.keep(world, now, Change::Trial { trial });
+                }
+            }
+            Some(judged) if judged.verdict.reverts() => self.take_back(world, now, id, trial, judged),
+            Some(judged) => {
+                self.adopt(trial);
+                self.end_configuration(world, now, id, trial, &judged, true);
+            }
+        }
+    }
+
+    /// What was measured under the configuration that stays is what is usual from now on.
+    pub(super) fn adopt(&mut self, trial: &Trial) {
+        let Some(configured) = trial.configured.as_deref() else {
+            return;
+        };
+        for session in self.sessions.values_mut() {
+            for measure in configured.judged_by() {
+                if let Some(after) = configured.after(session.id(), measure) {
+                    session.usual.begin_anew(measure, after);
+                }
+            }
+        }
+    }
+
+    fn take_back<W: World>(&mut self, world: &mut W, now: Now, id: u64, trial: &mut Trial, judged: Judged) {
+        // Whatever somebody has saved by now goes first: then there is nothing to take back.
+        let _later = self.sync_configuration(world, now);
+        if !self.state.trials.contains_key(&id) {
+            return;
+        }
+        let Some(configured) = trial.configured.as_deref_mut() else {
+            return;
+        };
+        let (version, earlier, needs_word) = (configured.version, configured.earlier, configured.needs_word);
+        configured.judged = Some(judged.clone());
+        let kept = Box::new(OpenTrial {
+            id,
+            trial: trial.clone(),
+        });
+        self.keep(world, now, Change::Trial { trial: kept });
+        // Who applied it for a while has said what is to become of it.
+        let name = TaskKind::ConfigSync.name();
+        if !needs_word && self.mode_of(name) != Mode::Automatic {
+            let why = format!(
+                "not taken back, since {name} may only {}",
+                self.mode_of(name).name()
+            );
+            self.end_configuration(world, now, id, trial, &and(&judged, &why), true);
+            return;
+        }
+        let plan = Plan {
+            task: name.to_owned(),
+            why: format!("trial {id}: {}", judged.why),
+            steps: vec![Step {
+                action: Action::UseConfig {
+                    version: earlier,
+                    instead_of: version,
+                },
+                verify: Check::Accepted,
+                undo: None,
+            }],
+        };
+        let who = Who::engine(self.config.uid);
+        let refused = self
+            .begin(world, now, &who, plan)
+            .err()
+            .map(|fault| fault.message);
+        if !self.state.trials.contains_key(&id) {
+            return;
+        }
+        self.commit.attempts += 1;
+        if self.commit.attempts >= ATTEMPTS_MAX {
+            let why = refused.unwrap_or_else(|| "the file could not be written".to_owned());
+            let why = format!("it could not be taken back: {why}");
+            self.end_configuration(world, now, id, trial, &and(&judged, &why), true);
+        }
+    }
+
+    /// Does what a plan that takes a version back consists of.
+    pub(super) fn use_config<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        version: u64,
+        instead_of: u64,
+    ) -> Result<(), String> {
+        let in_force = self.version_in_force();
+        if in_force != instead_of {
+            return Err(format!("version {in_force} is in force, and not {instead_of}"));
+        }
+        let why = format!("version {instead_of} did not prove itself");
+        self.put_back(world, now, version, &why).map(drop)?;
+        self.publish_now(world, now)
+    }
+
+    /// Ends the trial of a configuration, and says so among its versions.
+    pub(super) fn end_configuration<W: World>(
+        &mut self,
+        world: &mut W,
+        now: Now,
+        id: u64,
+        trial: &Trial,
+        judged: &Judged,
+        kept: bool,
+    ) {
+        let Some(configured) = trial.configured.as_deref() else {
+            return;
+        };
+        // It was judged, and what it was compared with is in force again.
+        let taken_back = !kept && configured.judged.is_some();
+        let ended = Ended {
+            id,
+            wall_ns: now.wall_ns,
+            change: trial.change.clone(),
+            lever: None,
+            metric: trial.metric.clone(),
+            estimate: None,
+            active_ns: trial.active_ns,
+            verdict: judged.verdict,
+            why: judged.why.clone(),
+            kept,
+            config: Some(ConfigEnded {
+                version: configured.version,
+                earlier: configured.earlier,
+                keys: configured.keys.clone(),
+                slower: judged.by.clone(),
+                taken_back,
+            }),
+        };
+        let what = format!("trial {id} of {}: {}", trial.change, outcome(&ended));
+        self.record(world, now, &Entry::noticed(&what, &judged.why));
+        // What only another edit ended has neither proved itself nor failed.
+        let said = match judged.verdict {
+            Verdict::Confirm => Some(true),
+            _ => taken_back.then_some(false),
+        };
+        if let Some(confirmed) = said
+            && let Err(trouble) = world.judge_version(now, configured.version, confirmed)
+        {
+            let why = format!("{trouble:?}");
+            self.record(
+                world,
+                now,
+                &Entry::noticed("a verdict is not among the versions", &why),
+            );
+        }
+        let ended = Some(Box::new(ended));
+        self.keep(world, now, Change::TrialEnded { id, ended });
+    }
+}
+
+/// What became of a configuration, in a word.
+pub(super) fn outcome(ended: &Ended) -> &'static str {
+    let taken_back = ended.config.as_ref().is_some_and(|config| config.taken_back);
+    match (ended.verdict, taken_back) {
+        (Verdict::Confirm, _) => "confirmed",
+        (Verdict::InconclusiveKept, _) => "kept, undecided",
+        (Verdict::InconclusiveReverted, true) => "taken back, undecided",
+        (_, true) => "taken back",
+        _ if ended.kept => "worse, and kept",
+        _ => "replaced",
+    }
+}
+
+fn withdrawn(why: String) -> Judged {
+    Judged {
+        verdict: Verdict::Withdrawn,
+        by: None,
+        why,
+    }
+}
+
+fn and(judged: &Judged, why: &str) -> Judged {
+    Judged {
+        why: format!("{}; {why}", judged.why),
+        ..judged.clone()
+    }
+}

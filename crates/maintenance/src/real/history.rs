@@ -1,0 +1,281 @@
+//! The histories under guard: our log with its mirror, and the history files of bash with their copies.
+//!
+//! ```text
+//!  inotify ▸ at most once a second: log ▸ mirror       news ▸ engine ▸ audit ▸ restore
+//!                                   bash's file ▸ copy
+//! ```
+//!
+//! Invariants:
+//! - A change is looked at within a second of its being made, however idle everybody is: the kernel tells. Where it
+//!   does not, within five.
+//! - Nothing is restored here by itself: the engine asks, once it has written down what it does.
+
+mod culprit;
+mod lists;
+mod secrets;
+
+use std::fs;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use lle_core::quantity::{bytes, duration, several};
+use lle_log::mirror::{Damage, Followed, Lock, Mirror, RestoreError, Trouble};
+use rustix::fs::inotify;
+
+use crate::world::{HistoryNews, Now};
+use lists::Lists;
+
+/// Time after a look for which the kernel is not listened to, in nanoseconds: the loss window.
+pub(crate) const LOOK_NS: u64 = 1_000_000_000;
+/// How often it is looked where the kernel does not tell, in nanoseconds.
+const UNHEARD_NS: u64 = 5_000_000_000;
+/// Records that only a damaged log has, held in memory while it is restored: 1 MiB, and far more than is typed between
+/// two looks.
+const NEW_RECORDS_MAX: usize = 64 * 1024;
+/// Bytes of notices taken at once, and how often.
+const NOTICE_BYTES: usize = 4096;
+const NOTICES_MAX: usize = 64;
+/// The name by which the log goes.
+pub(crate) const LOG: &str = "log";
+
+/// The guard.
+pub(crate) struct Histories {
+    log: PathBuf,
+    mirror: Mirror,
+    lists: Lists,
+    index: Option<PathBuf>,
+    /// Length of the log at which the index can be extended.
+    index_at: u64,
+    /// The kernel tells of changes of the log.
+    is_heard: bool,
+    /// Something was left for the next look.
+    unfinished: bool,
+    kernel: Option<OwnedFd>,
+    /// When it was looked last, on the monotonic clock.
+    looked_ns: Option<u64>,
+    /// What is wrong with the log and was told.
+    told: Option<Trouble>,
+}
+
+impl Histories {
+    /// Guards the log, the history file in `home`, and those that sessions name, and keeps the log's index.
+    pub(crate) fn new(log: &Path, home: Option<&Path>, index: Option<PathBuf>) -> Self {
+        let flags = inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC;
+        Self {
+            log: log.to_owned(),
+            mirror: Mirror::new(log),
+            lists: Lists::new(log, home),
+            index,
+            index_at: 0,
+            is_heard: false,
+            unfinished: false,
+            kernel: inotify::init(flags).ok(),
+            looked_ns: None,
+            told: None,
+        }
+    }
+
+    /// What becomes readable when a history is changed; none right after a look.
+    pub(crate) fn wakes(&self, now_ns: u64) -> Option<BorrowedFd<'_>> {
+        let kernel = self.kernel.as_ref()?;
+        (now_ns >= self.deaf_until()).then(|| kernel.as_fd())
+    }
+
+    /// When the kernel is listened to again.
+    pub(crate) fn deaf_until(&self) -> u64 {
+        self.looked_ns.map_or(0, |looked| looked.saturating_add(LOOK_NS))
+    }
+
+    /// Whether the kernel said that a history was changed since the last call, or something was left to be done.
+    pub(crate) fn was_touched(&mut self, now_ns: u64) -> bool {
+        if now_ns < self.deaf_until() {
+            return false;
+        }
+        let mut notices = [0; NOTICE_BYTES];
+        let mut take = |kernel: &OwnedFd| rustix::io::read(kernel, &mut notices).is_ok_and(|n| n > 0);
+        let was_told = self
+            .kernel
+            .as_ref()
+            .is_some_and(|kernel| (0..NOTICES_MAX).take_while(|_| take(kernel)).count() > 0);
+        let is_old = self
+            .looked_ns
+            .is_none_or(|looked| now_ns.saturating_sub(looked) >= UNHEARD_NS);
+        was_told || self.unfinished || !self.is_heard && is_old
+    }
+
+    /// Looks at every history: copies what is new, and says what others did.
+    pub(crate) fn look(&mut self, now: Now) -> Vec<HistoryNews> {
+        let since_ns = self.looked_ns.map(|looked| now.mono_ns.saturating_sub(looked));
+        self.looked_ns = Some(now.mono_ns);
+        self.listen();
+        let mut news = self.lists.look();
+        self.unfinished = false;
+        // What cannot be followed now is tried again with the next look.
+        let followed = self.mirror.follow();
+        if let Ok(Followed::Copied { left: 1.., .. } | Followed::Busy) = followed {
+            self.unfinished = self.log.exists();
+        }
+        match followed {
+            Ok(Followed::Trouble(trouble)) if self.told != Some(trouble) => {
+                let is_new = self.told.is_none();
+                if let Some(index) = &self.index {
+                    // It is of what was there. It is made again of what comes back.
+                    let _searches_read_the_log = fs::remove_file(index);
+                    self.index_at = 0;
+                }
+                self.told = Some(trouble);
+                if is_new {
+                    news.push(self.tell(&trouble, since_ns));
+                }
+            }
+            Ok(Followed::Copied { bytes, .. }) => {
+                self.told = None;
+                news.extend(secrets::among_the_newest(&self.log, self.mirror.path(), bytes));
+                self.extend_index();
+                let _again_with_the_next = self.mirror.sync();
+            }
+            Ok(Followed::Unchanged | Followed::Redacted { .. }) => {
+                self.told = None;
+                self.extend_index();
+            }
+            Ok(Followed::Busy | Followed::Trouble(_)) | Err(_) => {}
+        }
+        news
+    }
+
+    /// Makes one more segment of the index, if the log has one: some 20 ms once in 8 MiB.
+    fn extend_index(&mut self) {
+        let Some(index) = &self.index else { return };
+        let bytes = fs::metadata(&self.log).map_or(0, |found| found.len());
+        // A log that got shorter is another one; an index that is gone is made again.
+        let is_due =
+            bytes >= self.index_at || self.index_at > lle_log::index::SEGMENT_SPAN && !index.exists();
+        if !is_due && bytes + lle_log::index::SEGMENT_SPAN >= self.index_at {
+            return;
+        }
+        match lle_log::index::extend(&self.log, index) {
+            Ok(extended) => {
+                self.index_at = extended.next_at;
+                self.unfinished |= extended.more;
+            }
+            // Searches walk the log meanwhile; it is tried again when that has grown.
+            Err(_) => self.index_at = bytes.saturating_add(lle_log::index::SEGMENT_SPAN),
+        }
+    }
+
+    /// Has the kernel tell of changes. Each name is looked up again: another file may have it now.
+    fn listen(&mut self) {
+        let Some(kernel) = &self.kernel else { return };
+        let flags = inotify::WatchFlags::MODIFY
+            | inotify::WatchFlags::ATTRIB
+            | inotify::WatchFlags::MOVE_SELF
+            | inotify::WatchFlags::DELETE_SELF;
+        // Without the log, or without a place for one more, it is looked at every few seconds.
+        self.is_heard = inotify::add_watch(kernel, &self.log, flags).is_ok();
+        for path in self.lists.paths() {
+            // One that is not there is heard of when bash makes it: a session writes to the log, too.
+            let _unwatched = inotify::add_watch(kernel, path, flags);
+        }
+    }
+
+    fn tell(&self, trouble: &Trouble, since_ns: Option<u64>) -> HistoryNews {
+        let sizes = format!(
+            "it had {}, it has {}",
+            bytes(trouble.mirror_bytes as f64),
+            bytes(trouble.log_bytes as f64)
+        );
+        let (title, undo) = match trouble.damage {
+            Damage::Removed => ("the history log was removed", false),
+            Damage::Emptied => ("the history log was emptied by another program", true),
+            Damage::Cut => ("the history log was cut by another program", true),
+            Damage::Rewritten => ("the history log was rewritten by another program", true),
+        };
+        // The kernel told of every earlier change, and that was looked at within the window.
+        let window_ns = since_ns.map(|ns| match self.kernel.is_some() {
+            true => ns.min(LOOK_NS),
+            false => ns,
+        });
+        let lost = match window_ns {
+            Some(ns) => format!("lost is at most what was typed within {}", duration(ns as f64)),
+            None => "it was done while no worker ran: what was typed then and cut is lost".into(),
+        };
+        let remedy = "`lusush maint history restore` puts it back, `… restore --accept` keeps it so";
+        HistoryNews {
+            which: LOG.into(),
+            file: name_of(&self.log),
+            title: title.into(),
+            evidence: format!("{sizes}; {lost}; {}", culprit::of(&self.log)),
+            remedy: remedy.into(),
+            undo,
+            is_loss: true,
+        }
+    }
+
+    /// Puts a history back.
+    pub(crate) fn restore(&mut self, which: &str) -> Result<String, String> {
+        if which != LOG {
+            return self.lists.restore(Path::new(which));
+        }
+        match self.mirror.follow() {
+            Ok(Followed::Trouble(_)) => {}
+            Ok(_) => return Err("nothing of the log is gone".into()),
+            Err(error) => return Err(error.to_string()),
+        }
+        let lock = Lock::try_take(&self.log).map_err(|error| error.to_string())?;
+        let Some(lock) = lock else {
+            return Err("somebody rewrites the log just now".into());
+        };
+        let restored = self
+            .mirror
+            .restore(&lock, NEW_RECORDS_MAX)
+            .map_err(|error| with_cause(&error))?;
+        self.told = None;
+        let mut said = format!("{} put back", bytes(restored.bytes_back as f64));
+        if restored.records_kept > 0 {
+            said += &format!(
+                ", {} of what was typed since kept",
+                several(restored.records_kept, "record", "records")
+            );
+        }
+        if restored.foreign_bytes > 0 {
+            said += &format!(
+                ", {} of others left in {}.found",
+                bytes(restored.foreign_bytes as f64),
+                self.log.display()
+            );
+        }
+        Ok(said)
+    }
+
+    /// Takes every history as it is.
+    pub(crate) fn accept(&mut self) -> std::io::Result<()> {
+        let Some(lock) = Lock::try_take(&self.log)? else {
+            return Err(std::io::Error::other("somebody rewrites the log just now"));
+        };
+        self.mirror.accept(&lock)?;
+        self.told = None;
+        self.lists.accept()
+    }
+}
+
+/// A file's name without its folder.
+fn name_of(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+fn with_cause(error: &RestoreError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// Where the mirror of a log is, and how far it is: bytes of both; none if there is no log.
+pub fn mirrored(log: &Path) -> Option<(u64, u64)> {
+    let bytes = |path: &Path| fs::metadata(path).map(|found| found.len());
+    let mirror = bytes(&lle_log::mirror::path_of(log)).unwrap_or(0);
+    Some((bytes(log).ok()?, mirror))
+}

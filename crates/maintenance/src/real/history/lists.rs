@@ -1,0 +1,351 @@
+//! The history files of bash: `~/.bash_history`, and those that sessions name.
+//!
+//! Files: `history/<machine>.lists` names them, a path a line, written by sessions; `history/<machine>.list-<number>` is
+//! the copy of one, `….before` what it was before somebody edited it. All 0600.
+//!
+//! Invariants: a file is only read, until somebody asks for what it lost; the copy changes only by what bash does to the
+//! file, or when somebody accepts it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use lle_core::list_file::{self, Verdict};
+use lle_core::quantity::several;
+
+use super::culprit;
+use crate::real::draft;
+use crate::world::HistoryNews;
+
+/// Files that are guarded.
+const FILES_MAX: usize = 8;
+/// Bytes of a file that is guarded; what is longer is let be.
+const BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Bytes of the list of names.
+const NAMES_BYTES_MAX: u64 = 64 * 1024;
+const DEFAULT: &str = ".bash_history";
+
+/// What tells one state of a file from another.
+type Stamp = (u64, u64, u64, i64, i64);
+
+pub(super) struct Lists {
+    names: PathBuf,
+    log: PathBuf,
+    named: Option<Stamp>,
+    files: Vec<List>,
+}
+
+struct List {
+    path: PathBuf,
+    copy: PathBuf,
+    seen: Option<Stamp>,
+    /// What is gone was told.
+    told: bool,
+}
+
+impl Lists {
+    pub(super) fn new(log: &Path, home: Option<&Path>) -> Self {
+        let mut lists = Self {
+            names: log.with_extension("lists"),
+            log: log.to_owned(),
+            named: None,
+            files: Vec::new(),
+        };
+        if let Some(home) = home {
+            lists.guard(home.join(DEFAULT));
+        }
+        lists
+    }
+
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.names.as_path()).chain(self.files.iter().map(|list| list.path.as_path()))
+    }
+
+    fn guard(&mut self, path: PathBuf) {
+        let known = self.files.iter().any(|list| list.path == path);
+        if known || self.files.len() >= FILES_MAX || !path.is_absolute() {
+            return;
+        }
+        let number = number(&path);
+        self.files.push(List {
+            copy: self.log.with_extension(format!("list-{number:016x}")),
+            path,
+            seen: None,
+            told: false,
+        });
+    }
+
+    /// Looks at each file that changed.
+    pub(super) fn look(&mut self) -> Vec<HistoryNews> {
+        self.read_names();
+        // Without its folder there is no session yet, and nowhere to keep a copy.
+        if !self.log.parent().is_some_and(Path::is_dir) {
+            return Vec::new();
+        }
+        self.files.iter_mut().filter_map(List::look).collect()
+    }
+
+    fn read_names(&mut self) {
+        let found = fs::metadata(&self.names).ok().map(|found| stamp(&found));
+        if self.named == found {
+            return;
+        }
+        self.named = found;
+        let text = read(&self.names, NAMES_BYTES_MAX).unwrap_or_default();
+        for line in text.split(|byte| *byte == b'\n') {
+            use std::os::unix::ffi::OsStrExt;
+            self.guard(PathBuf::from(std::ffi::OsStr::from_bytes(line)));
+        }
+    }
+
+    pub(super) fn restore(&mut self, path: &Path) -> Result<String, String> {
+        let Some(list) = self.files.iter_mut().find(|list| list.path == path) else {
+            return Err(format!("{} is no history file of a session", path.display()));
+        };
+        list.restore()
+    }
+
+    pub(super) fn accept(&mut self) -> io::Result<()> {
+        for list in &mut self.files {
+            if let Some(now) = read(&list.path, BYTES_MAX) {
+                list.keep(&now)?;
+            }
+            list.told = false;
+        }
+        Ok(())
+    }
+}
+
+impl List {
+    fn look(&mut self) -> Option<HistoryNews> {
+        let found = fs::metadata(&self.path).ok().map(|found| stamp(&found));
+        if self.seen.is_some() && self.seen == found {
+            return None;
+        }
+        self.seen = found;
+        let former = read(&self.copy, BYTES_MAX);
+        // One that is removed is empty: bash makes it anew when it ends.
+        let now = match found {
+            Some(_) => read(&self.path, BYTES_MAX)?,
+            None => Vec::new(),
+        };
+        let Some(former) = former else {
+            // Failing that, there is nothing to compare the next change with, and it is tried again then.
+            let _none = self.keep(&now);
+            return None;
+        };
+        let name = shown(&self.path);
+        match list_file::judge(&former, &now) {
+            Verdict::Same => {}
+            Verdict::Bash => {
+                self.told = false;
+                let _again = self.keep(&now);
+            }
+            Verdict::Edited { missing } => {
+                let _without = fs::rename(&self.copy, before(&self.copy));
+                let _again = self.keep(&now);
+                return Some(HistoryNews {
+                    which: self.path.display().to_string(),
+                    file: super::name_of(&self.path),
+                    title: format!(
+                        "{} of {name} gone",
+                        several(missing as u64, "line is", "lines are")
+                    ),
+                    evidence: culprit::of(&self.path),
+                    remedy: format!("`lusush maint history restore {name}` puts them back"),
+                    undo: false,
+                    is_loss: false,
+                });
+            }
+            Verdict::Cut { missing } if !self.told => {
+                self.told = true;
+                let remedy = format!(
+                    "`lusush maint history restore {name}` puts it back, `… restore --accept` keeps it so"
+                );
+                let done = match (found, now.is_empty()) {
+                    (None, _) => "removed",
+                    (_, true) => "emptied by another program",
+                    _ => "cut by another program",
+                };
+                return Some(HistoryNews {
+                    which: self.path.display().to_string(),
+                    file: super::name_of(&self.path),
+                    title: format!("{name} was {done}"),
+                    evidence: format!(
+                        "{} gone; {}",
+                        several(missing as u64, "line is", "lines are"),
+                        culprit::of(&self.path)
+                    ),
+                    remedy,
+                    undo: found.is_some(),
+                    is_loss: true,
+                });
+            }
+            Verdict::Cut { .. } => {}
+        }
+        None
+    }
+
+    fn restore(&mut self) -> Result<String, String> {
+        let text = |error: io::Error| error.to_string();
+        let now = read(&self.path, BYTES_MAX).unwrap_or_default();
+        let copy = read(&self.copy, BYTES_MAX).unwrap_or_default();
+        // If it is as the copy has it, what is wanted back was edited out before.
+        let former = match list_file::judge(&copy, &now) {
+            Verdict::Cut { .. } | Verdict::Edited { .. } => Some(copy),
+            Verdict::Same | Verdict::Bash => read(&before(&self.copy), BYTES_MAX),
+        };
+        let Some(former) = former else {
+            return Err(format!("nothing of {} is gone", self.path.display()));
+        };
+        let back = list_file::restored(&former, &now);
+        write_over(&self.path, &back).map_err(text)?;
+        self.keep(&back).map_err(text)?;
+        self.told = false;
+        let lines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let gained = lines(&back).saturating_sub(lines(&now));
+        Ok(format!("{} put back", several(gained, "line", "lines")))
+    }
+
+    /// Makes the copy.
+    fn keep(&self, bytes: &[u8]) -> io::Result<()> {
+        replace(&self.copy, bytes, 0o600)
+    }
+}
+
+fn before(copy: &Path) -> PathBuf {
+    let mut name = copy.file_name().unwrap_or_default().to_owned();
+    name.push(".before");
+    copy.with_file_name(name)
+}
+
+/// Puts a file in the place of bash's, which may be a link, with the mode that it has.
+fn write_over(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mode = fs::metadata(&target).map_or(0o600, |found| found.permissions().mode() & 0o777);
+    replace(&target, bytes, mode)
+}
+
+fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let draft = draft::draft_of(path);
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(&draft)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_data()
+        })
+        .and_then(|()| fs::rename(&draft, path));
+    if written.is_err() {
+        let _stray = fs::remove_file(&draft);
+    }
+    written
+}
+
+/// A file of at most that size; none if it is none, or longer.
+fn read(path: &Path, bytes_max: u64) -> Option<Vec<u8>> {
+    let file = match OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)
+    {
+        Err(error) if error.kind() == ErrorKind::NotFound => return None,
+        other => other.ok()?,
+    };
+    whole(&file, bytes_max)
+}
+
+fn whole(file: &File, bytes_max: u64) -> Option<Vec<u8>> {
+    let found = file.metadata().ok()?;
+    (found.is_file() && found.len() <= bytes_max).then_some(())?;
+    let mut bytes = Vec::new();
+    file.take(bytes_max).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn stamp(found: &fs::Metadata) -> Stamp {
+    (
+        found.dev(),
+        found.ino(),
+        found.len(),
+        found.ctime(),
+        found.ctime_nsec(),
+    )
+}
+
+/// FNV-1a, 64 bits (Fowler, Noll, Vo): a name for the copy; of two paths with one name the second is not guarded well,
+/// which nobody gains by.
+fn number(path: &Path) -> u64 {
+    use std::os::unix::ffi::OsStrExt;
+    path.as_os_str()
+        .as_bytes()
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
+}
+
+/// A path as people write it.
+fn shown(path: &Path) -> String {
+    lle_core::health::text::harmless(path.display().to_string().as_bytes(), 120)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bash_may_do_what_it_does_and_nobody_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (home, state) = (folder.path().join("home"), folder.path().join("history"));
+        fs::create_dir_all(&home).unwrap();
+        fs::create_dir_all(&state).unwrap();
+        let file = home.join(DEFAULT);
+        let text = |range: std::ops::Range<u32>| -> String { range.map(|n| format!("line {n}\n")).collect() };
+        let mut lists = Lists::new(&state.join("m.log"), Some(&home));
+        let mut look = || lists.look();
+        fs::write(&file, text(0..300)).unwrap();
+        assert_eq!(look(), [], "it is copied");
+        fs::write(&file, text(10..310)).unwrap();
+        assert_eq!(look(), [], "bash cut the oldest");
+        fs::write(&file, "").unwrap();
+        let news = look();
+        assert!(news[0].title.contains("emptied") && news[0].undo && news[0].is_loss);
+        fs::write(&file, "since\n").unwrap();
+        assert_eq!(look(), [], "it was told");
+        assert_eq!(lists.restore(&file).unwrap(), "300 lines put back");
+        assert_eq!(fs::read_to_string(&file).unwrap(), text(10..310) + "since\n");
+        let mut look = || lists.look();
+        assert_eq!(look(), []);
+        fs::write(&file, text(12..310) + "since\n").unwrap();
+        assert_eq!(look(), [], "two of the oldest");
+        fs::write(&file, text(12..100) + &text(101..310)).unwrap();
+        let news = look();
+        assert!(!news[0].undo && !news[0].is_loss, "{news:?}");
+        assert!(lists.restore(&file).is_ok());
+        assert!(fs::read_to_string(&file).unwrap().contains("line 100\n"));
+        assert!(lists.restore(&home.join("other")).is_err());
+    }
+
+    #[test]
+    fn sessions_name_further_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("m.log");
+        let file = folder.path().join("elsewhere");
+        fs::write(&file, "a\nb\n").unwrap();
+        let mut lists = Lists::new(&log, None);
+        assert_eq!(lists.look(), []);
+        fs::write(
+            log.with_extension("lists"),
+            format!("{}\nrelative\n", file.display()),
+        )
+        .unwrap();
+        assert_eq!(lists.look(), []);
+        fs::remove_file(&file).unwrap();
+        let news = lists.look();
+        assert!(news[0].title.contains("removed") && !news[0].undo, "{news:?}");
+    }
+}
