@@ -297,9 +297,9 @@ fn read(item: &Item, missing: &Missing) -> io::Result<(Metadata, Content)> {
     Err(io::Error::other("it changed each time it was read"))
 }
 
-/// Whether a file is a log, whose beginning is a log.
+/// Whether a file is a log, whose beginning is a log; beside a history lie its mirror and copies of bash's, which grow, too.
 pub(crate) fn grows(name: &Path) -> bool {
-    name.extension() == Some(OsStr::new("log"))
+    name.extension() == Some(OsStr::new("log")) || name.starts_with("/data/history")
 }
 
 /// What tells a version of a file from another.
