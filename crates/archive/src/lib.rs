@@ -3,6 +3,7 @@
 //! ```text
 //!  config, start-up files, history, state, plugins          data/backup/
 //!    │ sections: what belongs to what, under which name       ├─ archive/   a restic repository: restic alone reads it
+//!    │                                                       ├─ journal/   what changed since, sealed
 //!    ▼                                                        ├─ aside/     what a restore found in its places
 //!  source ─▸ create ─────────────────────────────────────▸    ├─ lock       one at a time
 //!  places ◂─ restore { stage ▸ verify ▸ note ▸ move } ◂────    └─ restore.plan   only while a restore moves files
@@ -19,6 +20,7 @@ mod disk;
 mod durable;
 mod failure;
 mod hex;
+mod journal;
 mod key;
 mod list;
 mod lock;
@@ -35,6 +37,9 @@ mod verify;
 pub use create::{CreateError, Created, create};
 pub use diff::{Change, DiffError, Difference, between, since};
 pub use failure::RepositoryError;
+pub use journal::{
+    JournalError, JournalFile, Recorded, forget_journal, has_journal, journal, record, restore_journal_to,
+};
 pub use key::{Key, KeyError, Line, LineError};
 pub use list::{Entry, Part, Snapshot, contents, parts, snapshots};
 pub use lock::{Lock, LockError};

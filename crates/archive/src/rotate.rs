@@ -56,8 +56,8 @@ pub enum Imported {
 /// Why a line was not taken in.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// Another key is kept, and it opens what is here.
-    #[error("another key is kept here, and it is the key of the backup here")]
+    /// Another key is kept, and may be the only one that opens what was saved here.
+    #[error("another key is kept here, and may be all that opens what was saved here")]
     InUse,
     /// The line does not open what is here.
     #[error(transparent)]
@@ -86,10 +86,15 @@ pub fn import(places: &Places, path: Option<&Path>, line: Line) -> Result<Import
     }
     let mut key = Key::of_line(line);
     let there = archive.join("config").exists();
+    let own = archive == places.archive();
+    if !own && places.archive().join("config").exists() {
+        // Only the key that is kept opens what was saved here.
+        return Err(ImportError::InUse);
+    }
     if there {
         // Proven before anything is replaced.
         let (repository, file) = store::open_by_line(&archive, &key.line, &progress::nobody())?;
-        if archive == places.archive() {
+        if own {
             (key.master, key.file) = (Some(repository.key()), file);
         }
     } else if let Ok(Some(_)) = kept {

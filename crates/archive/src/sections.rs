@@ -194,14 +194,18 @@ pub(crate) const ROWS: &[Row] = &[
     ),
 ];
 
-/// Ends of names that are never anybody's data: locks, and files that are not whole yet.
-const PASSING: &[&str] = &[".lock", ".new", ".tmp", ".lusush-restore"];
+/// Ends of names in our own folders that are nobody's data: locks, and files that are not whole yet. In the user's
+/// folders such names may be anything.
+const PASSING: &[&str] = &[".lock", ".new", ".tmp"];
+/// How the name of a file ends that a restore has staged.
+const STAGED: &[u8] = b".lusush-restore";
 
 /// Whether a path below a row's folder is passed over.
 pub(crate) fn left_out(rest: &Path, row: &Row) -> bool {
     let name = rest.file_name().unwrap_or_default().as_encoded_bytes();
     row.but.iter().any(|but| rest.starts_with(but))
-        || PASSING.iter().any(|end| name.ends_with(end.as_bytes()))
+        || name.ends_with(STAGED)
+        || (!row.follows_links && PASSING.iter().any(|end| name.ends_with(end.as_bytes())))
         || (row.root == Root::State && name == b"stopped")
 }
 
@@ -230,6 +234,7 @@ mod tests {
         check("/configuration/home/.ssh/id", None);
         check("/plugins/a/b.wasm", Some("/c/plugins/a/b.wasm"));
         check("/data/history/m.log", Some("/s/history/m.log"));
+        check("/plugins/a/package.lock", Some("/c/plugins/a/package.lock"));
         check("/data/other", None);
         check("/state/state/maint/m/state.log", Some("/s/maint/m/state.log"));
         check("/state/state/maint/m/worker.lock", None);

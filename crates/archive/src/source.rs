@@ -109,6 +109,17 @@ impl Source {
         self.items.iter().all(|item| item.folder)
     }
 
+    /// The files, each with its name in the archive, where it lies, and whether it is read through a link.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&Path, &Path, bool)> {
+        let files = self.items.iter().filter(|item| !item.folder);
+        files.map(|item| (&*item.name, &*item.path, item.follow))
+    }
+
+    /// Notes a file that could not be read.
+    pub(crate) fn unread(&self, path: &Path, error: &io::Error) {
+        unread(&self.missing, path, error);
+    }
+
     /// What was left out, once everything was read.
     pub(crate) fn missing(&self) -> Vec<LeftOut> {
         self.missing
@@ -286,9 +297,9 @@ fn read(item: &Item, missing: &Missing) -> io::Result<(Metadata, Content)> {
     Err(io::Error::other("it changed each time it was read"))
 }
 
-/// Whether a file is a log, whose beginning is a log.
+/// Whether a file is a log, whose beginning is a log; beside a history lie its mirror and copies of bash's, which grow, too.
 pub(crate) fn grows(name: &Path) -> bool {
-    name.extension() == Some(OsStr::new("log"))
+    name.extension() == Some(OsStr::new("log")) || name.starts_with("/data/history")
 }
 
 /// What tells a version of a file from another.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustic_backend::BackendOptions;
-use rustic_core::repofile::MasterKey;
+use rustic_core::repofile::{KeyFile, MasterKey};
 use rustic_core::{
     ConfigOptions, Credentials, KeyOptions, OpenStatus, Repository, RepositoryBackends, RepositoryOptions,
 };
@@ -161,8 +161,12 @@ impl Store {
             key.keep(&self.places.state)?;
         }
         if let Some(retired) = key.retired.take() {
-            if has(&retired) && key.file.as_ref() != Some(&retired) {
-                remove_key(&self.path, &retired)?;
+            // Those of rotations that were killed before their line was kept, too: nobody has it.
+            let ours = files
+                .iter()
+                .filter(|name| is_ours(&self.path, name) || **name == retired);
+            for name in ours.filter(|name| key.file.as_ref() != Some(name)) {
+                remove_key(&self.path, name)?;
             }
             key.keep(&self.places.state)?;
         }
@@ -347,6 +351,22 @@ fn closed(path: &Path, watch: &Watch) -> Result<Repository<()>, RepositoryError>
     )?)
 }
 
+/// Who a key file of ours says it is of; those that people add with restic name them.
+const KEY_OWNER: &str = "lusush";
+/// Bytes of a key file, at most.
+const KEY_FILE_BYTES_MAX: u64 = 16 * 1024;
+
 pub(crate) fn key_options() -> KeyOptions {
-    KeyOptions::default().with_created(true)
+    KeyOptions::default()
+        .with_created(true)
+        .username(Some(KEY_OWNER.to_owned()))
+}
+
+fn is_ours(path: &Path, name: &str) -> bool {
+    let bytes = disk::read_small(&path.join("keys").join(name), KEY_FILE_BYTES_MAX);
+    let file: Option<KeyFile> = bytes
+        .ok()
+        .flatten()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    file.is_some_and(|file| file.username.as_deref() == Some(KEY_OWNER))
 }

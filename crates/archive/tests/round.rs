@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use lle_archive::{
-    Change, Imported, Key, OpenError, RestoreError, Section, Store, Verification, create, import, restore,
-    restore_to, since, snapshots, verify,
+    Change, ImportError, Imported, Key, Line, OpenError, RestoreError, Section, Store, Verification, create,
+    import, restore, restore_to, since, snapshots, verify,
 };
 use support::{House, files};
 
@@ -51,6 +51,15 @@ fn a_home_that_was_lost_comes_back_on_another_machine() {
     let store = new.store();
     create(&store, "by hand").unwrap();
     assert_eq!(store.line(), &line);
+    drop(store);
+    // With a backup of its own, another line would lock it up.
+    let other = Line::random().unwrap();
+    let refused = import(&new.places, Some(&archive), other.clone());
+    assert!(matches!(refused, Err(ImportError::InUse)), "{refused:?}");
+    assert!(matches!(
+        import(&new.places, None, other),
+        Err(ImportError::Open(OpenError::WrongKey(_)))
+    ));
     assert_eq!(import(&new.places, None, line).unwrap(), Imported::Same);
 }
 

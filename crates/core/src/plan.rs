@@ -88,6 +88,11 @@ pub enum Action {
         /// How long it may take, in milliseconds.
         budget_ms: u64,
     },
+    /// Runs `lusush` itself with these words, as a job.
+    RunOwn {
+        /// The words.
+        words: Vec<String>,
+    },
     /// Runs the job that fits models of the day and the week to the samples: it writes a cache and changes nothing else.
     FitModels {
         /// The program and its arguments: this one's own.
@@ -113,7 +118,10 @@ impl Action {
     pub const fn is_irreversible(&self) -> bool {
         matches!(
             self,
-            Action::RemoveSegmentsBelow { .. } | Action::RunCommand { .. } | Action::CallHost { .. }
+            Action::RemoveSegmentsBelow { .. }
+                | Action::RunCommand { .. }
+                | Action::RunOwn { .. }
+                | Action::CallHost { .. }
         )
     }
 
@@ -128,6 +136,7 @@ impl Action {
             self,
             Action::TrimSession { .. }
                 | Action::RunCommand { .. }
+                | Action::RunOwn { .. }
                 | Action::FitModels { .. }
                 | Action::CallHost { .. }
         )
@@ -159,6 +168,7 @@ impl Action {
             }
             Action::UseSetting { name, value: None } => format!("use the default of {name}"),
             Action::RunCommand { command, .. } => format!("run {}", command.join(" ")),
+            Action::RunOwn { words } => format!("run lusush {}", words.join(" ")),
             Action::FitModels { .. } => FIT_MODELS.into(),
             Action::CallHost { task } => format!("call the host's {task}"),
         }

@@ -6,7 +6,7 @@
 //!
 //! Invariant: a task that [`check`](Task::check) lets through is bounded in every field.
 
-mod backup;
+pub mod backup;
 pub mod cache_cleanup;
 mod check;
 pub mod config_sync;
@@ -293,11 +293,10 @@ pub const fn built(kind: TaskKind) -> bool {
         | TaskKind::MemoryDefrag
         | TaskKind::LogRotation
         | TaskKind::Performance
+        | TaskKind::Backup
         | TaskKind::ConfigSync
         | TaskKind::CacheCleanup => true,
-        TaskKind::SecurityScan | TaskKind::Backup | TaskKind::PluginUpdate | TaskKind::FeatureUpgrade => {
-            false
-        }
+        TaskKind::SecurityScan | TaskKind::PluginUpdate | TaskKind::FeatureUpgrade => false,
     }
 }
 
@@ -351,7 +350,7 @@ mod tests {
         memory-defrag   every 6h       deferred     30000 ms, 0 retries, built
         config-sync     every 1h       medium       10000 ms, 2 retries, built
         security-scan   every 5m       critical     10000 ms, 0 retries, not built
-        backup          0 2 * * SUN    high       3600000 ms, 3 retries, not built
+        backup          0 2 * * SUN    high       3600000 ms, 3 retries, built
         log-rotation    40 3 * * *     low          60000 ms, 1 retries, built
         plugin-update   0 5 * * WED    medium      600000 ms, 2 retries, not built
         feature-upgrade 0 3 * * SUN#1  medium      600000 ms, 0 retries, not built

@@ -29,6 +29,8 @@ pub enum LogKind {
     State = 3,
     /// Versions of files, such as the configuration.
     Versions = 4,
+    /// Sealed pieces of files, between two snapshots.
+    Journal = 5,
 }
 
 /// Makes the header of a new log, written by `id`, a random number not zero, at `now_ns` (Unix time).

@@ -4,7 +4,7 @@
 
 mod analyze;
 pub(crate) mod ask;
-mod backup;
+pub(crate) mod backup;
 mod config;
 pub(crate) mod history;
 mod optimise;
@@ -162,7 +162,7 @@ enum Verb {
     /// Saves the home, and brings it back: snapshots that restic reads, too
     Backup {
         #[command(subcommand)]
-        verb: backup::BackupVerb,
+        verb: backup::verbs::BackupVerb,
     },
     /// Looks after the history log
     History {
@@ -266,7 +266,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         Some(Verb::Analyze(asked)) => analyze::run(&asked),
         Some(Verb::Config { verb }) => config::run(verb),
         Some(Verb::Rc { verb }) => rc::run(verb),
-        Some(Verb::Backup { verb }) => backup::run(verb),
+        Some(Verb::Backup { verb }) => backup::run(verb, &arguments[1..]),
         Some(Verb::Worker(asked)) => worker::run(&asked),
         Some(Verb::Optimize(asked)) if asked.advise => show::advice(asked.json.json),
         Some(verb) => {

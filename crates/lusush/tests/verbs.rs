@@ -94,6 +94,8 @@ fn with_a_worker() {
     for verb in ASKING {
         check_width(&house, verb);
     }
+    // It is a job, and one at a time.
+    wait("the backup to end", || house.task("backup")["running"] == false);
     for verb in [
         &["pause", "backup"][..],
         &["resume"],

@@ -267,6 +267,9 @@ impl Host for RealWorld {
     fn start_job(&mut self, job: &Job) -> io::Result<()> {
         self.jobs.start(job)
     }
+    fn start_own_job(&mut self, job: &Job) -> io::Result<()> {
+        self.jobs.start_own(job)
+    }
     fn kill_job(&mut self, plan: u64) {
         self.jobs.kill(plan);
     }

@@ -239,6 +239,14 @@ pub trait Host {
     /// It does not run.
     fn start_job(&mut self, job: &Job) -> io::Result<()>;
 
+    /// Starts a job that is this program itself, whatever its first word says.
+    ///
+    /// # Errors
+    /// It does not run, or no such program is known: the host is another one.
+    fn start_own_job(&mut self, job: &Job) -> io::Result<()> {
+        self.start_job(job)
+    }
+
     /// Kills a job with everything it started; its end is reported all the same.
     fn kill_job(&mut self, plan: u64);
 

@@ -7,6 +7,7 @@ use super::{Budget, Cache, MIB, MS, NO_PROBE, Percentile, US, Unit};
 const MB: f64 = 1e6;
 
 const ENGINE: &str = "cargo bench -p lle-maintenance --bench engine";
+const BACKUP: &str = "cargo bench -p lle-archive --bench backup";
 
 /// A time that the 99th percentile must keep; nothing else is said yet.
 const TIMED: Budget = Budget {
@@ -258,6 +259,7 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "incremental backup into the journal, acknowledged",
         corpus: "5 MB in 50 files, 20 MB history, one change",
         at_most: 5.0 * MS,
+        probe: BACKUP,
         ..TIMED
     },
     Budget {
@@ -265,6 +267,7 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "incremental backup into the archive, nothing changed",
         corpus: "5 MB in 50 files, 20 MB history",
         at_most: 15.0 * MS,
+        probe: BACKUP,
         ..TIMED
     },
     Budget {
@@ -272,6 +275,7 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "full backup into the journal, acknowledged",
         corpus: "5 MB in 50 files, 20 MB history",
         at_most: 100.0 * MS,
+        probe: BACKUP,
         ..TIMED
     },
     Budget {
@@ -279,6 +283,7 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "full backup into the archive",
         corpus: "5 MB in 50 files, 20 MB history",
         at_most: 500.0 * MS,
+        probe: BACKUP,
         ..TIMED
     },
     Budget {
@@ -286,6 +291,7 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "validation of a recovery",
         corpus: "5 MB in 50 files, 20 MB history",
         at_most: 5.0 * MS,
+        probe: BACKUP,
         ..TIMED
     },
     Budget {
@@ -293,6 +299,7 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "integrity check of metadata",
         corpus: "5 MB in 50 files, 20 MB history",
         at_most: 2.0 * MS,
+        probe: BACKUP,
         ..TIMED
     },
 ];

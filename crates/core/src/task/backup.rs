@@ -1,9 +1,13 @@
 //! The comprehensive backup: history, configuration, state, plugins.
 //!
-//! Its substance comes later. Until then a run says that it is not built. Sunday at two, local time; an hour for a
-//! remote archive over a slow line, and three more attempts, since the usual reason to fail is a network that is away.
+//! Built. Sunday at two, local time; an hour for a remote archive over a slow line, and three more attempts, since the
+//! usual reason to fail is a network that is away.
+//!
+//! Invariant: nothing old goes before what is new was taken and every byte of the backup was read: a plan whose step fails
+//! does no further one.
 
 use super::{Priority, Task, TaskKind};
+use crate::plan::{Action, Check, Plan, Planned, Step};
 use crate::schedule::Schedule;
 
 pub(super) fn task() -> Task {
@@ -19,5 +23,54 @@ pub(super) fn task() -> Task {
                 text: "0 2 * * SUN".into(),
             },
         )
+    }
+}
+
+/// What is run, in this order.
+const WORDS: &[&[&str]] = &[
+    &["create", "--why", "scheduled"],
+    &["verify", "--data"],
+    &["prune"],
+];
+
+/// Plans a snapshot, its proof, and the end of those that are too many.
+pub fn plan(why: &str) -> Planned {
+    let step = |words: &[&str]| Step {
+        action: Action::RunOwn {
+            words: ["maint", "backup"]
+                .iter()
+                .chain(words)
+                .map(|word| (*word).to_owned())
+                .collect(),
+        },
+        verify: Check::ExitZero,
+        undo: None,
+    };
+    Planned::Do(Plan {
+        task: TaskKind::Backup.name().to_owned(),
+        why: why.to_owned(),
+        steps: WORDS.iter().map(|words| step(words)).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_taken_and_proven_before_old_ones_go() {
+        let Planned::Do(plan) = plan("test") else {
+            panic!("there is always something to do");
+        };
+        plan.check().unwrap();
+        let steps: Vec<String> = plan.steps.iter().map(|step| step.action.about()).collect();
+        assert_eq!(
+            steps,
+            [
+                "run lusush maint backup create --why scheduled",
+                "run lusush maint backup verify --data",
+                "run lusush maint backup prune",
+            ]
+        );
     }
 }

@@ -453,12 +453,12 @@ fn rows_as_json() {
       "why": "within 8 MiB, of 1 sample"
     }
     "#);
-    insta::assert_snapshot!(json(&validation, "full_archive"), @r#"
+    insta::assert_snapshot!(json(&validation, "vulnerability_assessment"), @r#"
     {
-      "id": "full_archive",
-      "title": "full backup into the archive",
-      "validator": "performance",
-      "target": "p99 at most 500 ms",
+      "id": "vulnerability_assessment",
+      "title": "vulnerability assessment",
+      "validator": "security",
+      "target": "p99 at most 2 ms",
       "verdict": "unknown",
       "value": null,
       "shown": "",

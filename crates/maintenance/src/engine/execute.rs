@@ -356,6 +356,13 @@ impl Engine {
                     command: command.clone(),
                 })
                 .map_err(|error| format!("{} cannot be started: {error}", command.join(" "))),
+            Action::RunOwn { words } => {
+                let own = std::iter::once("lusush".to_owned());
+                let command = own.chain(words.iter().cloned()).collect();
+                world
+                    .start_own_job(&Job { plan: id, command })
+                    .map_err(|error| format!("lusush {} cannot be started: {error}", words.join(" ")))
+            }
             Action::CallHost { task } => world
                 .call_host(id, task)
                 .map_err(|error| format!("{task} cannot be called: {error}")),
@@ -376,9 +383,10 @@ impl Engine {
                         .and_then(|session| session.rss_anon_bytes()),
                 })
             }
-            (Check::ExitZero, Action::RunCommand { .. } | Action::FitModels { .. }) => {
-                Stepped::Waits(Wait::Job)
-            }
+            (
+                Check::ExitZero,
+                Action::RunCommand { .. } | Action::RunOwn { .. } | Action::FitModels { .. },
+            ) => Stepped::Waits(Wait::Job),
             (Check::Returned, Action::CallHost { .. }) => Stepped::Waits(Wait::Call),
             (Check::SegmentOpen, Action::OpenSegment { segment, .. }) if self.audit.segment() != *segment => {
                 Stepped::Failed(format!("the audit log did not go on in segment {segment}"))

@@ -219,6 +219,7 @@ impl Engine {
                 },
                 why,
             ),
+            TaskKind::Backup => task::backup::plan(why),
             TaskKind::CacheCleanup => self.plan_cache_cleanup(why),
             TaskKind::ConfigSync => Planned::Do(task::config_sync::plan(why)),
             TaskKind::Performance => match self.plan_performance(why, now, asked) {

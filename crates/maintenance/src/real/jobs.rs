@@ -89,6 +89,20 @@ impl Jobs {
         Ok(())
     }
 
+    /// Starts this program itself as a job; the first word of its command is only a name.
+    pub(crate) fn start_own(&mut self, job: &Job) -> io::Result<()> {
+        let own = self.supervisor.as_ref().and_then(|own| own.to_str());
+        let own = own.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no lusush is known here"))?;
+        let mut command = job.command.clone();
+        if let Some(first) = command.first_mut() {
+            own.clone_into(first);
+        }
+        self.start(&Job {
+            plan: job.plan,
+            command,
+        })
+    }
+
     pub(crate) fn kill(&mut self, plan: u64) {
         if let Some(running) = self.running.get(&plan) {
             running.kill();

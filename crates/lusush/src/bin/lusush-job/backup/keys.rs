@@ -28,14 +28,7 @@ struct Taken {
 /// Prints the line.
 pub(super) fn export(json: bool) -> Result<ExitCode, Failure> {
     let places = open::places()?;
-    let key = Key::read(&places.state)
-        .map_err(open::key_failure)?
-        .ok_or_else(|| {
-            Failure::new("there is no key yet")
-                .code(Code::NotFound.exit())
-                .hint("`lusush maint backup create` makes it with the first snapshot")
-        })?;
-    print(&key.line, json)
+    print(&open::line(&places)?, json)
 }
 
 fn print(line: &Line, json: bool) -> Result<ExitCode, Failure> {
@@ -73,8 +66,11 @@ pub(super) fn import(line: Option<&str>, at: &At) -> Result<ExitCode, Failure> {
             ImportError::InUse => Failure::new("the key was not taken in")
                 .code(Code::InvalidState.exit())
                 .because(error)
-                .hint("`--repository FOLDER` names the backup that the line is of")
-                .hint(format!("or move {} away", Key::path(&places.state).display())),
+                .hint(format!(
+                    "move {} and {} away together: they belong to each other",
+                    Key::path(&places.state).display(),
+                    places.archive().display()
+                )),
         })?;
     let (name, said) = match imported {
         Imported::Opens => ("opens", "The key opens the backup, and is kept.\n"),
@@ -91,5 +87,11 @@ pub(super) fn import(line: Option<&str>, at: &At) -> Result<ExitCode, Failure> {
 pub(super) fn rotate(at: &At) -> Result<ExitCode, Failure> {
     let mut store = open::open(at, &Bar::new())?;
     let line = lle_archive::rotate(&mut store).map_err(open::failure)?;
+    let places = open::places()?;
+    if lle_archive::has_journal(&places) {
+        // The former line opens it no more: it begins anew under the new one. What it held is in the home still.
+        lle_archive::record(&places, &line)
+            .map_err(|error| open::other("the journal did not follow", error))?;
+    }
     print(&line, at.json.json)
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use lle_archive::{KeyError, LockError, OpenError, Places, Store};
+use lle_archive::{Key, KeyError, Line, Lock, LockError, OpenError, PATIENCE, Places, Store};
 use lle_core::error::Code;
 
 use super::At;
@@ -25,6 +25,21 @@ pub(super) fn places() -> Result<Places, Failure> {
         data: folders.data.map_err(refused)?,
         home: paths::home(),
     })
+}
+
+/// The line that is kept here.
+pub(super) fn line(places: &Places) -> Result<Line, Failure> {
+    let key = Key::read(&places.state).map_err(key_failure)?.ok_or_else(|| {
+        Failure::new("there is no key yet")
+            .code(Code::NotFound.exit())
+            .hint("`lusush maint backup create` makes it with the first snapshot")
+    })?;
+    Ok(key.line)
+}
+
+/// The lock, for what is done without the repository.
+pub(super) fn lock(places: &Places) -> Result<Lock, Failure> {
+    Lock::take(&places.backup(), PATIENCE).map_err(lock_failure)
 }
 
 /// Opens the repository.

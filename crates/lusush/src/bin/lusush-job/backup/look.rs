@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use lle_archive::{Change, Difference, Entry, Section, Snapshot, Verdict, Verification};
 use lle_core::error::Code;
 use lle_core::quantity::{age, bytes, several};
-use lle_maintenance::real::now;
 use serde::Serialize;
 
 use super::bar::Bar;
@@ -98,6 +97,12 @@ pub(super) fn listed(one: &Snapshot) -> Listed {
     }
 }
 
+/// Nanoseconds since 1970.
+fn now_ns() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |now| i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))
+}
+
 /// One line about a snapshot.
 fn line(one: &Snapshot, now_ns: i64) -> String {
     let ago = age(now_ns.saturating_sub(one.time_ns).max(0).unsigned_abs());
@@ -125,7 +130,7 @@ pub(super) fn list(at: &At) -> Result<ExitCode, Failure> {
             snapshots: all.iter().map(listed).collect(),
         });
     }
-    let now_ns = now().wall_ns;
+    let now_ns = now_ns();
     let mut out: String = all.iter().map(|one| line(one, now_ns)).collect();
     out.push_str(&match all.len() {
         0 => "There is no snapshot yet: `lusush maint backup create` takes one.\n".to_owned(),
@@ -162,7 +167,7 @@ pub(super) fn show(name: &str, files: bool, at: &At) -> Result<ExitCode, Failure
             files: named().map(row).collect(),
         });
     }
-    let mut out = line(&one, now().wall_ns);
+    let mut out = line(&one, now_ns());
     for part in &parts {
         out.push_str(&format!(
             "  {:<14} {:>7}, {}\n",
@@ -315,7 +320,8 @@ fn verdict_said(verdict: &Verdict, took: std::time::Duration, ink: Ink) -> Strin
         true => "Good".to_owned(),
         false => ink.bad("DAMAGED"),
     };
-    format!("{good}: {of}; {how}.\n{out}")
+    let said = text::wrapped(&format!("{good}: {of}; {how}."), COLUMNS, 2);
+    format!("{said}\n{out}")
 }
 
 /// The names of sections, for those that say what was asked for.

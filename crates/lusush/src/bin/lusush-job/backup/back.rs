@@ -4,20 +4,29 @@
 //! afterwards, whatever came of it.
 
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
 
 use lle_archive::{RestoreError, Restored, Section};
 use lle_core::error::Code;
 use lle_core::quantity::{bytes, several};
-use lle_maintenance::api::Request;
 use serde::Serialize;
 
 use super::bar::Bar;
 use super::look::{Listed, listed, names};
-use super::{At, open};
+use super::{At, JOURNAL, open};
 use crate::failure::Failure;
-use crate::maint::ask;
 use crate::{answer, text};
+
+/// How long a worker may take to end: it takes its jobs with it.
+const STOP: Duration = Duration::from_secs(10);
+/// Between two looks whether it has.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+#[derive(Debug, Serialize)]
+struct FromJournal {
+    files: u64,
+}
 
 #[derive(Debug, Serialize)]
 struct Came {
@@ -37,6 +46,9 @@ pub(super) fn restore(
     to: Option<&Path>,
     at: &At,
 ) -> Result<ExitCode, Failure> {
+    if name == JOURNAL {
+        return from_journal(sections, to, at);
+    }
     let bar = Bar::new();
     let store = open::open(at, &bar)?;
     let once = || match to {
@@ -45,10 +57,10 @@ pub(super) fn restore(
     };
     let restored = match once() {
         Err(RestoreError::WorkerRuns) => {
-            ask::ask(&Request::Stop)?;
-            let restored = once();
+            worker("stop")?;
+            let restored = once_it_has_left(once);
             // Its own trouble is told by `maint status`; what came back is what was asked for.
-            let _started = ask::ask(&Request::Start);
+            let _started = worker("start");
             restored
         }
         other => other,
@@ -71,6 +83,66 @@ pub(super) fn restore(
         });
     }
     answer::text(&said(&restored, to))
+}
+
+/// Writes what the journal holds to a new folder.
+fn from_journal(sections: &[Section], to: Option<&Path>, at: &At) -> Result<ExitCode, Failure> {
+    let failed = || Failure::new("nothing was restored from the journal");
+    let to = to.ok_or_else(|| {
+        failed()
+            .code(Code::InvalidParameters.exit())
+            .because("it is restored to a new folder only")
+            .hint("`--to FOLDER` names one; move from there what you need")
+    })?;
+    let places = open::places()?;
+    let line = open::line(&places)?;
+    let _lock = open::lock(&places)?;
+    let files = lle_archive::restore_journal_to(&places, &line, sections, to).map_err(|error| {
+        failed()
+            .code(Code::BackupInvalid.exit())
+            .because(error)
+            .hint("`lusush maint backup list` names the snapshots in the archive")
+    })?;
+    if at.json.json {
+        return answer::json(&FromJournal { files });
+    }
+    let files = several(files, "file", "files");
+    answer::text(&format!(
+        "{files} of the journal, each proven, in {}.\n",
+        to.display()
+    ))
+}
+
+/// Tries again until the worker that was told to end has ended.
+fn once_it_has_left(once: impl Fn() -> Result<Restored, RestoreError>) -> Result<Restored, RestoreError> {
+    let began = Instant::now();
+    loop {
+        match once() {
+            Err(RestoreError::WorkerRuns) if began.elapsed() < STOP => std::thread::sleep(LOOK_EVERY),
+            other => return other,
+        }
+    }
+}
+
+/// Stops or starts the worker, by `lusush`, which knows how.
+fn worker(word: &str) -> Result<(), Failure> {
+    let failed = || Failure::new(format!("cannot {word} the worker")).hint("`lusush maint status` shows it");
+    let own = std::env::current_exe().map_err(|error| failed().because(error))?;
+    let folder = own.parent().unwrap_or(&own);
+    let places = [folder.join("lusush"), folder.join("../../bin/lusush")];
+    let lusush = places
+        .iter()
+        .find(|place| place.is_file())
+        .ok_or_else(|| failed().because("there is no lusush beside lusush-job"))?;
+    let output = Command::new(lusush)
+        .args(["maint", word])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| failed().because(error))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(failed().because(String::from_utf8_lossy(&output.stderr).trim().to_owned())),
+    }
 }
 
 fn said(restored: &Restored, to: Option<&Path>) -> String {

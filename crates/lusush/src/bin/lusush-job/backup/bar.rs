@@ -100,7 +100,7 @@ mod tests {
             1024,
             Some(2048),
             true,
-            "backing up [############------------] 1.0 KiB of 2.0 KiB",
+            "backing up [############------------] 1 KiB of 2 KiB",
         );
         check(9, Some(3), false, "backing up [########################] 3 of 3");
     }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use lle_archive::{CreateError, Created, LeftOut, PruneError, Pruned};
+use lle_archive::{CreateError, Created, KEEP, Key, LeftOut, PruneError, Pruned};
 use lle_core::error::Code;
 use lle_core::quantity::{bytes, duration, several};
 use serde::Serialize;
@@ -31,6 +31,16 @@ struct Left {
     path: String,
     why: String,
     unread: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Journalled {
+    files: u64,
+    changed: u64,
+    written_bytes: u64,
+    acknowledged_us: u64,
+    durable_us: u64,
+    left_out: Vec<Left>,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,12 +75,15 @@ pub(super) fn create(why: &str, at: &At) -> Result<ExitCode, Failure> {
     })
 }
 
-fn taken(created: &Created) -> Taken {
-    let left = |file: &LeftOut| Left {
+fn left(file: &LeftOut) -> Left {
+    Left {
         path: file.path.display().to_string(),
         why: file.why.clone(),
         unread: file.unread,
-    };
+    }
+}
+
+fn taken(created: &Created) -> Taken {
     Taken {
         snapshot: listed(&created.snapshot),
         added_bytes: created.added_bytes,
@@ -82,8 +95,8 @@ fn taken(created: &Created) -> Taken {
 
 fn said(created: &Created) -> String {
     let one = &created.snapshot;
-    let mut out = format!(
-        "Snapshot {}: {}, {}; {} new or changed, {} added, in {}.\n",
+    let said = format!(
+        "Snapshot {}: {}, {}; {} new or changed, {} added, in {}.",
         one.short(),
         several(one.files, "file", "files"),
         bytes(one.bytes as f64),
@@ -91,6 +104,7 @@ fn said(created: &Created) -> String {
         bytes(created.added_bytes as f64),
         duration(created.took.as_nanos() as f64),
     );
+    let mut out = text::wrapped(&said, text::COLUMNS, 2) + "\n";
     for file in created.left_out.iter().take(NAMED_MAX) {
         let what = if file.unread { "NOT READ" } else { "left out" };
         let line = format!("  {what}: {} ({})", file.path.display(), file.why);
@@ -104,16 +118,50 @@ fn said(created: &Created) -> String {
     out
 }
 
+/// Records what changed in the journal.
+pub(super) fn journal(at: &At) -> Result<ExitCode, Failure> {
+    let places = open::places()?;
+    let _lock = open::lock(&places)?;
+    let key = match Key::read(&places.state).map_err(open::key_failure)? {
+        Some(key) => key,
+        None => Key::random()
+            .map_err(|error| open::other("cannot make a key", error))?
+            .keep_first(&places.state)
+            .map_err(open::key_failure)?,
+    };
+    let recorded = lle_archive::record(&places, &key.line)
+        .map_err(|error| open::other("the journal was not written", error))?;
+    if at.json.json {
+        return answer::json(&Journalled {
+            files: recorded.files,
+            changed: recorded.changed,
+            written_bytes: recorded.written_bytes,
+            acknowledged_us: u64::try_from(recorded.acknowledged.as_micros()).unwrap_or(u64::MAX),
+            durable_us: u64::try_from(recorded.durable.as_micros()).unwrap_or(u64::MAX),
+            left_out: recorded.left_out.iter().map(left).collect(),
+        });
+    }
+    let said = format!(
+        "Journal: {}, {} changed, {} written; acknowledged in {}, durable in {}.",
+        several(recorded.files, "file", "files"),
+        recorded.changed,
+        bytes(recorded.written_bytes as f64),
+        duration(recorded.acknowledged.as_nanos() as f64),
+        duration(recorded.durable.as_nanos() as f64),
+    );
+    answer::text(&(text::wrapped(&said, text::COLUMNS, 2) + "\n"))
+}
+
 /// Lets old snapshots go.
 pub(super) fn prune(keep: Keep, dry_run: bool, at: &At) -> Result<ExitCode, Failure> {
     let bar = Bar::new();
     let store = open::open(at, &bar)?;
     let keep = lle_archive::Keep {
-        last: keep.keep_last,
-        daily: keep.keep_daily,
-        weekly: keep.keep_weekly,
-        monthly: keep.keep_monthly,
-        yearly: keep.keep_yearly,
+        last: keep.keep_last.unwrap_or(KEEP.last),
+        daily: keep.keep_daily.unwrap_or(KEEP.daily),
+        weekly: keep.keep_weekly.unwrap_or(KEEP.weekly),
+        monthly: keep.keep_monthly.unwrap_or(KEEP.monthly),
+        yearly: keep.keep_yearly.unwrap_or(KEEP.yearly),
     };
     let pruned = lle_archive::prune(&store, keep, dry_run).map_err(|error| match error {
         PruneError::KeepsNothing => Failure::new("nothing was pruned")

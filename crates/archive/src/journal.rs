@@ -1,0 +1,387 @@
+//! The journal: what is between two snapshots, acknowledged in milliseconds.
+//!
+//! ```text
+//!  journal/<number>.log   │ header │ piece │ piece │ … │ listing │ piece │ listing │
+//!                                                         ▲ names every file and its pieces     ▲ the last one counts
+//! ```
+//!
+//! A piece is up to 960 KiB of a file, a listing says of which pieces every file consists; both are compressed, sealed and
+//! framed. A file that did not change keeps its pieces, a log that grew adds one. The last whole listing is the state.
+//!
+//! Invariants: what is acknowledged survives `kill -9`; it is durable once [`Recorded::durable`] has passed, which is
+//! measured apart. A torn or damaged record costs what only it said: an earlier listing then counts. A segment begins anew,
+//! under another name, when it has grown to four times what it holds or a log is in too many pieces, and the former ones go after it is durable.
+
+mod listing;
+mod seal;
+mod segment;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use self::listing::{Kept, Listing, PIECE_BYTES, Piece, Stamp};
+use self::seal::{Place, Seal};
+use self::segment::{LISTING, PIECE, Segment};
+use crate::disk;
+use crate::key::Line;
+use crate::sections::{Places, Section};
+use crate::source::{LeftOut, Source, grows};
+use crate::verify::names;
+
+/// A segment begins anew at so many times what its last listing holds, packed; at less than a few MiB it never does.
+const SURPLUS: u64 = 4;
+const SEGMENT_BYTES_MIN: u64 = 8 * 1024 * 1024;
+/// How often a file that changes is read.
+const READS_MAX: usize = 3;
+/// Threads that compress.
+const THREADS_MAX: usize = 4;
+
+/// Why nothing was recorded or restored.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// There is no whole listing that the key opens.
+    #[error("the journal has nothing that this key opens")]
+    None,
+    /// A piece of a file is damaged.
+    #[error("the journal's copy of {} is damaged", .0.display())]
+    Damaged(PathBuf),
+    /// A file or its listing is too long.
+    #[error("there are more files than the journal takes")]
+    TooMuch,
+    /// The system refused.
+    #[error("cannot use {}", path.display())]
+    Io {
+        /// What.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// What was recorded.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Files in the state that is recorded.
+    pub files: u64,
+    /// Files of which something was written.
+    pub changed: u64,
+    /// Bytes that were written.
+    pub written_bytes: u64,
+    /// Files that could not be read.
+    pub left_out: Vec<LeftOut>,
+    /// Until it survives `kill -9`.
+    pub acknowledged: Duration,
+    /// Until it survives a loss of power, from the beginning.
+    pub durable: Duration,
+}
+
+/// A file in the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalFile {
+    /// Its name in the archive.
+    pub path: PathBuf,
+    /// Its bytes.
+    pub bytes: u64,
+}
+
+fn folder(places: &Places) -> PathBuf {
+    places.backup().join("journal")
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> JournalError {
+    let path = path.to_owned();
+    move |source| JournalError::Io { path, source }
+}
+
+/// The segments that are there, oldest first.
+fn segments(places: &Places) -> Vec<(u64, PathBuf)> {
+    let folder = folder(places);
+    let number = |name: &String| Some((name.strip_suffix(".log")?.parse().ok()?, folder.join(name)));
+    let mut all: Vec<(u64, PathBuf)> = names(&folder).iter().filter_map(number).collect();
+    all.sort_unstable();
+    all
+}
+
+/// The newest listing that the key opens, with the segment that it is in.
+fn newest(places: &Places, seal: &Seal) -> Option<(Segment, Listing)> {
+    segments(places).into_iter().rev().find_map(|(number, path)| {
+        let mut segment = Segment::open(number, &path).ok()?;
+        let listing = segment.last_listing(seal)?;
+        Some((segment, listing))
+    })
+}
+
+/// Records what changed since the last time. The caller holds the lock.
+///
+/// # Errors
+/// Nothing more than before is recorded.
+pub fn record(places: &Places, line: &Line) -> Result<Recorded, JournalError> {
+    let began = Instant::now();
+    let seal = Seal::of(line);
+    let folder = folder(places);
+    disk::create_folder(&folder).map_err(failed(&folder))?;
+    let former = newest(places, &seal);
+    let anew = former.as_ref().is_none_or(|(segment, listing)| {
+        let most = SEGMENT_BYTES_MIN.max(SURPLUS * listing.packed_bytes());
+        segment.length() > most || listing.is_scattered()
+    });
+    let last = segments(places).last().map_or(0, |(number, _)| *number);
+    let (mut segment, mut known) = match former {
+        Some((segment, listing)) if !anew => (segment, listing.by_name()),
+        _ => {
+            let path = folder.join(format!("{:08}.log", last + 1));
+            let segment = Segment::create(last + 1, &path).map_err(failed(&path))?;
+            (segment, BTreeMap::new())
+        }
+    };
+    let before = segment.length();
+    let source = Source::look(places);
+    let mut files = Vec::new();
+    let mut changed = 0;
+    for (name, path, follow) in source.files() {
+        match keep(
+            &source,
+            &mut segment,
+            &seal,
+            known.remove(name),
+            name,
+            path,
+            follow,
+        ) {
+            Ok(Some((kept, wrote))) => {
+                changed += u64::from(wrote);
+                files.push(kept);
+            }
+            Ok(None) => {}
+            Err(source) => return Err(failed(path)(source)),
+        }
+    }
+    let (count, listing) = (files.len() as u64, Listing { files });
+    if anew || changed > 0 || !known.is_empty() {
+        let text = listing.encode().ok_or(JournalError::TooMuch)?;
+        segment.append(&seal, LISTING, &text).map_err(failed(&folder))?;
+    }
+    segment.flush().map_err(failed(&folder))?;
+    let acknowledged = began.elapsed();
+    segment.sync().map_err(failed(&folder))?;
+    disk::sync_folder(&folder).map_err(failed(&folder))?;
+    if anew {
+        for (_, path) in segments(places).iter().filter(|(number, _)| *number <= last) {
+            fs::remove_file(path).map_err(failed(path))?;
+        }
+    }
+    Ok(Recorded {
+        files: count,
+        changed,
+        written_bytes: segment.length().saturating_sub(before),
+        left_out: source.missing(),
+        acknowledged,
+        durable: began.elapsed(),
+    })
+}
+
+/// Keeps one file: by what is known of it if it did not change, its new end if it is a log that grew, else all of it.
+/// One that cannot be read stays what it was; one that is gone goes.
+fn keep(
+    source: &Source,
+    segment: &mut Segment,
+    seal: &Seal,
+    known: Option<Kept>,
+    name: &Path,
+    path: &Path,
+    follow: bool,
+) -> io::Result<Option<(Kept, bool)>> {
+    let Ok(found) = fs::metadata(path) else {
+        return Ok(None);
+    };
+    if let Some(known) = &known
+        && known.stamp == Stamp::of(&found)
+    {
+        return Ok(Some((known.clone(), false)));
+    }
+    for _ in 0..READS_MAX {
+        let mut new = match stretch(known.as_ref(), name, path, follow) {
+            Ok(new) => new,
+            Err(error) => {
+                source.unread(path, &error);
+                return Ok(known.map(|known| (known, false)));
+            }
+        };
+        // Written again if it changed meanwhile; the pieces of the first time are named by no listing.
+        if new.store(segment, seal, grows(name))? {
+            return Ok(Some((Kept::new(name, &new.found, new.pieces), true)));
+        }
+    }
+    source.unread(path, &io::Error::other("it changed each time it was read"));
+    Ok(known.map(|known| (known, false)))
+}
+
+/// What of a file is new.
+struct Stretch {
+    file: fs::File,
+    found: fs::Metadata,
+    /// Pieces that stay, and then those of the rest.
+    pieces: Vec<Piece>,
+    /// Bytes that are still to be read.
+    left: u64,
+}
+
+/// Opens a file where it is new.
+fn stretch(known: Option<&Kept>, name: &Path, path: &Path, follow: bool) -> io::Result<Stretch> {
+    let mut file = match follow {
+        true => fs::File::open(path)?,
+        false => disk::open(path)?,
+    };
+    let found = file.metadata()?;
+    let same_log = |known: &&Kept| {
+        grows(name) && known.stamp.inode == Stamp::of(&found).inode && known.bytes() <= found.len()
+    };
+    let pieces = known
+        .filter(same_log)
+        .map_or_else(Vec::new, |known| known.pieces.clone());
+    let left = found.len() - pieces.iter().map(|piece| u64::from(piece.raw)).sum::<u64>();
+    file.seek(SeekFrom::Start(found.len() - left))?;
+    Ok(Stretch {
+        file,
+        found,
+        pieces,
+        left,
+    })
+}
+
+impl Stretch {
+    /// Stores the rest, a few pieces at a time; tells whether it is a file that was there at some moment.
+    fn store(&mut self, segment: &mut Segment, seal: &Seal, grows: bool) -> io::Result<bool> {
+        while self.left > 0 {
+            let mut texts = Vec::new();
+            while self.left > 0 && texts.len() < THREADS_MAX {
+                let mut text = Vec::new();
+                let length = self.left.min(PIECE_BYTES as u64);
+                // What cannot be read now, is read the next time.
+                let read = (&mut self.file).take(length).read_to_end(&mut text);
+                if read.is_err() || text.is_empty() {
+                    return Ok(false);
+                }
+                self.left -= text.len() as u64;
+                texts.push(text);
+            }
+            self.pieces.extend(segment.pieces(seal, &texts)?);
+        }
+        let after = self.file.metadata().map(|after| Stamp::of(&after));
+        Ok(grows || after.is_ok_and(|after| after == Stamp::of(&self.found)))
+    }
+}
+
+/// Whether there is a journal.
+pub fn has_journal(places: &Places) -> bool {
+    !segments(places).is_empty()
+}
+
+/// The files that the journal holds, with when they were recorded in nanoseconds since 1970; none if it holds nothing.
+pub fn journal(places: &Places, line: &Line) -> Option<(i64, Vec<JournalFile>)> {
+    let (segment, listing) = newest(places, &Seal::of(line))?;
+    let files = listing.files.iter().filter_map(|kept| {
+        Some(JournalFile {
+            path: kept.path()?,
+            bytes: kept.bytes(),
+        })
+    });
+    Some((segment.listed_ns(), files.collect()))
+}
+
+/// Writes the journal's files below a folder that is not there yet or is empty, under their names in the archive; gives
+/// how many.
+///
+/// # Errors
+/// The folder is as it was.
+pub fn restore_journal_to(
+    places: &Places,
+    line: &Line,
+    sections: &[Section],
+    to: &Path,
+) -> Result<u64, JournalError> {
+    let seal = Seal::of(line);
+    let (mut segment, listing) = newest(places, &seal).ok_or(JournalError::None)?;
+    let draft = crate::stage::staged(to);
+    if draft.exists() {
+        fs::remove_dir_all(&draft).map_err(failed(&draft))?;
+    }
+    disk::create_folder(&draft).map_err(failed(&draft))?;
+    let mut count = 0;
+    for kept in &listing.files {
+        let Some(name) = kept.path() else { continue };
+        // A listing is sealed, and its names are still held to what a backup has.
+        let asked = Section::of(&name).is_some_and(|section| sections.contains(&section));
+        if !asked || places.target(&name).is_none() {
+            continue;
+        }
+        let path = draft.join(name.strip_prefix("/").unwrap_or(&name));
+        disk::create_folder(disk::folder_of(&path)).map_err(failed(&path))?;
+        let mut file = fs::File::create_new(&path).map_err(failed(&path))?;
+        for piece in &kept.pieces {
+            let text = segment
+                .piece(&seal, piece)
+                .ok_or_else(|| JournalError::Damaged(name.clone()))?;
+            file.write_all(&text).map_err(failed(&path))?;
+        }
+        file.set_permissions(fs::Permissions::from_mode(kept.mode))
+            .and_then(|()| file.sync_all())
+            .map_err(failed(&path))?;
+        count += 1;
+    }
+    fs::rename(&draft, to).map_err(failed(to))?;
+    disk::sync_folder(disk::folder_of(to)).map_err(failed(to))?;
+    Ok(count)
+}
+
+/// Forgets the journal: after its key was replaced, or when something must not stay in it.
+///
+/// # Errors
+/// Some of it is still there.
+pub fn forget_journal(places: &Places) -> Result<(), JournalError> {
+    for (_, path) in segments(places) {
+        fs::remove_file(&path).map_err(failed(&path))?;
+    }
+    Ok(())
+}
+
+/// What the pieces of several texts are sealed as, in order.
+type Sealed = Vec<Option<Vec<u8>>>;
+
+/// Seals texts on as many threads; numbers follow each other from `first` on.
+fn seal_all(seal: &Seal, segment: u64, first: u64, texts: &[Vec<u8>]) -> Sealed {
+    let place = |at: usize| Place {
+        segment,
+        sequence: first + at as u64,
+        kind: PIECE,
+    };
+    if texts.len() < 2 {
+        return texts
+            .iter()
+            .enumerate()
+            .map(|(at, text)| seal.close(place(at), text))
+            .collect();
+    }
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = texts
+            .iter()
+            .enumerate()
+            .map(|(at, text)| scope.spawn(move || seal.close(place(at), text)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().ok().flatten())
+            .collect()
+    })
+}
+
+/// What names a piece: the beginning of its BLAKE3.
+fn name_of(text: &[u8]) -> [u8; Piece::NAME_BYTES] {
+    let mut name = [0; Piece::NAME_BYTES];
+    name.copy_from_slice(&blake3::hash(text).as_bytes()[..Piece::NAME_BYTES]);
+    name
+}

@@ -1,0 +1,149 @@
+//! The journal: what it was told is there, whatever was cut off or flipped.
+#![allow(clippy::unwrap_used, reason = "a panic here is the report")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use lle_archive::{JournalError, Line, Section, has_journal, journal, record, restore_journal_to};
+use support::{House, files};
+
+/// The journal's files, restored; none if nothing is.
+fn restored(house: &House, line: &Line) -> Result<BTreeMap<PathBuf, Vec<u8>>, JournalError> {
+    let to = house.path("to");
+    let _before = fs::remove_dir_all(&to);
+    restore_journal_to(&house.places, line, Section::ALL, &to)?;
+    Ok(files(&to))
+}
+
+fn segment(house: &House) -> PathBuf {
+    let folder = house.places.backup().join("journal");
+    let mut all: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    all.sort();
+    all.pop().unwrap()
+}
+
+#[test]
+fn what_changed_is_added_and_the_last_state_comes_back() {
+    let house = House::furnished();
+    let line = Line::random().unwrap();
+    assert!(!has_journal(&house.places));
+    assert!(matches!(restored(&house, &line), Err(JournalError::None)));
+    let long = support::log(60_000, 3);
+    house.put("lusush/state/history/m.log", &long);
+    let first = record(&house.places, &line).unwrap();
+    assert_eq!((first.files, first.changed), (11, 11));
+    let same = record(&house.places, &line).unwrap();
+    assert_eq!((same.changed, same.written_bytes), (0, 0));
+    let mut log = fs::OpenOptions::new()
+        .append(true)
+        .open(house.path("lusush/state/history/m.log"))
+        .unwrap();
+    log.write_all(b"one more\n").unwrap();
+    house.put("lusush/config/config.toml", b"version = 2\n");
+    fs::remove_file(house.path("lusush/config/themes/a.toml")).unwrap();
+    let more = record(&house.places, &line).unwrap();
+    assert_eq!((more.files, more.changed), (10, 2));
+    assert!(more.written_bytes < 4_000, "{more:?}");
+    let back = restored(&house, &line).unwrap();
+    assert_eq!(back.len(), 10);
+    let same = |name: &str| &back[Path::new(name)];
+    assert_eq!(*same("data/history/m.log"), [&long[..], b"one more\n"].concat());
+    assert_eq!(same("configuration/lusush/config.toml"), b"version = 2\n");
+    assert_eq!(same("configuration/lusush/empty"), b"");
+    assert_eq!(journal(&house.places, &line).unwrap().1.len(), 10);
+    // Another key finds nothing, and begins its own.
+    let other = Line::random().unwrap();
+    assert!(matches!(restored(&house, &other), Err(JournalError::None)));
+    assert_eq!(record(&house.places, &other).unwrap().changed, 10);
+    assert!(matches!(restored(&house, &line), Err(JournalError::None)));
+}
+
+#[test]
+fn a_log_that_was_rewritten_is_kept_whole() {
+    let house = House::furnished();
+    let line = Line::random().unwrap();
+    record(&house.places, &line).unwrap();
+    let path = house.path("lusush/state/history/m.log");
+    fs::write(house.path("new"), b"shorter\n").unwrap();
+    fs::rename(house.path("new"), &path).unwrap();
+    record(&house.places, &line).unwrap();
+    assert_eq!(
+        restored(&house, &line).unwrap()[Path::new("data/history/m.log")],
+        b"shorter\n"
+    );
+    fs::write(&path, b"s\n").unwrap();
+    record(&house.places, &line).unwrap();
+    assert_eq!(
+        restored(&house, &line).unwrap()[Path::new("data/history/m.log")],
+        b"s\n"
+    );
+}
+
+#[test]
+fn cut_off_anywhere_the_last_whole_state_counts() {
+    let house = House::furnished();
+    let line = Line::random().unwrap();
+    let mut states = Vec::new();
+    for n in 0..4 {
+        house.put("lusush/config/config.toml", format!("version = {n}\n").as_bytes());
+        record(&house.places, &line).unwrap();
+        states.push((
+            fs::metadata(segment(&house)).unwrap().len(),
+            restored(&house, &line).unwrap(),
+        ));
+    }
+    let whole = fs::read(segment(&house)).unwrap();
+    let path = segment(&house);
+    for cut in (0..whole.len()).step_by(whole.len() / 150) {
+        fs::write(&path, &whole[..cut]).unwrap();
+        let expect = states.iter().rfind(|(length, _)| *length <= cut as u64);
+        match (restored(&house, &line), expect) {
+            (Ok(found), Some((_, state))) => assert_eq!(&found, state, "cut at {cut}"),
+            // All of a listing but its closing length is a listing.
+            (Ok(found), None) => assert!(states.iter().any(|(_, state)| *state == found), "cut at {cut}"),
+            (Err(error), expect) => assert!(expect.is_none(), "cut at {cut}: {error}"),
+        }
+        // And it goes on from there.
+        record(&house.places, &line).unwrap();
+        assert_eq!(
+            restored(&house, &line).unwrap(),
+            states[3].1,
+            "after a cut at {cut}"
+        );
+        for entry in fs::read_dir(path.parent().unwrap()).unwrap().flatten() {
+            fs::remove_file(entry.path()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_flipped_byte_is_found_or_harmless() {
+    let house = House::furnished();
+    let line = Line::random().unwrap();
+    let mut states = Vec::new();
+    for n in 0..2 {
+        house.put("lusush/config/config.toml", format!("version = {n}\n").as_bytes());
+        record(&house.places, &line).unwrap();
+        states.push(restored(&house, &line).unwrap());
+    }
+    let path = segment(&house);
+    let whole = fs::read(&path).unwrap();
+    for at in (0..whole.len()).step_by(whole.len() / 300) {
+        let mut bad = whole.clone();
+        bad[at] ^= 0x20;
+        fs::write(&path, bad).unwrap();
+        match restored(&house, &line) {
+            Ok(found) => assert!(states.contains(&found), "a flip at {at} went unseen"),
+            Err(JournalError::Damaged(_) | JournalError::None) => {}
+            Err(error) => panic!("{at}: {error}"),
+        }
+    }
+}

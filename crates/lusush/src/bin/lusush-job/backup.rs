@@ -1,0 +1,74 @@
+//! `lusush maint backup`, done.
+//!
+//! Works without a worker, which runs `create` as a job when its task is due. One at a time, by the archive's lock.
+
+mod back;
+mod bar;
+mod keys;
+mod look;
+mod open;
+mod take;
+#[path = "../../maint/backup/verbs.rs"]
+mod verbs;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use lle_archive::Section;
+use verbs::{At, Backup, BackupVerb, Json, Keep, KeyVerb, Part};
+
+use crate::answer;
+use crate::failure::Failure;
+
+/// What stands for the journal where a snapshot is named.
+const JOURNAL: &str = "journal";
+
+impl Part {
+    const fn section(self) -> Section {
+        match self {
+            Part::Configuration => Section::Configuration,
+            Part::Data => Section::Data,
+            Part::State => Section::State,
+            Part::Plugins => Section::Plugins,
+        }
+    }
+}
+
+/// Answers one of the verbs.
+pub(crate) fn run(words: &[OsString]) -> Result<ExitCode, Failure> {
+    let parsed = match answer::parse::<Backup>("lusush maint backup", words) {
+        Ok(parsed) => parsed,
+        Err(code) => return Ok(code),
+    };
+    // Whatever a library creates is for this user alone, too.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    match parsed.verb {
+        BackupVerb::Create { why, journal, at } => match journal {
+            true => take::journal(&at),
+            false => take::create(&why, &at),
+        },
+        BackupVerb::List(at) => look::list(&at),
+        BackupVerb::Show { snapshot, files, at } => look::show(&snapshot, files, &at),
+        BackupVerb::Diff { a, b, at } => look::diff(&a, b.as_deref(), &at),
+        BackupVerb::Verify { data, at } => look::verify(data, &at),
+        BackupVerb::Restore {
+            snapshot,
+            section,
+            to,
+            at,
+        } => {
+            let asked: Vec<Section> = section.into_iter().map(Part::section).collect();
+            let sections = if asked.is_empty() { Section::ALL } else { &asked };
+            back::restore(&snapshot, sections, to.as_deref(), &at)
+        }
+        BackupVerb::Prune { keep, dry_run, at } => take::prune(keep, dry_run, &at),
+        BackupVerb::Key { verb } => match verb {
+            KeyVerb::Export(Json { json }) => keys::export(json),
+            KeyVerb::Import { line, at } => keys::import(line.as_deref(), &at),
+            KeyVerb::Rotate(at) => keys::rotate(&at),
+        },
+        BackupVerb::Schedule { .. } => Err(Failure::new("the schedule is the worker's")
+            .code(2)
+            .hint("`lusush maint backup schedule`")),
+    }
+}

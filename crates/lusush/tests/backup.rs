@@ -1,0 +1,254 @@
+//! The backup as a user has it: taken by hand and by the worker, listed, proven, lost and brought back.
+#![allow(clippy::unwrap_used, reason = "a panic here is the report")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use lle_core::error::Code;
+use support::household::{Household, wait};
+use support::press;
+
+fn backup(house: &Household, words: &[&str]) -> Output {
+    house.maint(&[&["backup"], words].concat())
+}
+
+fn said(house: &Household, words: &[&str]) -> String {
+    house.said(&[&["backup"], words].concat())
+}
+
+/// Demands that a verb fails, with the code, and says what and what to do.
+fn refused(house: &Household, words: &[&str], code: Code, what: &str) {
+    let output = backup(house, words);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        output.status.code(),
+        Some(i32::from(code.exit())),
+        "{words:?}: {error}"
+    );
+    assert!(
+        error.contains(what) && error.contains("Hint: "),
+        "{words:?}: {error}"
+    );
+}
+
+fn snapshots(house: &Household) -> Vec<String> {
+    let list = house.json(&["backup", "list"]);
+    let ids = list["snapshots"].as_array().unwrap().iter();
+    ids.map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_home_is_saved_lost_and_brought_back_on_another_machine() {
+    let house = Household::new("# the rc file\n");
+    let mut terminal = house.session();
+    press(&mut terminal, "echo remembered\r", "\nremembered\n");
+    let config = house.home.lusush().join("config");
+    fs::create_dir_all(config.join("plugins/clock")).unwrap();
+    fs::write(
+        config.join("config.toml"),
+        "version = 1\n[editor]\ntheme = \"light\"\n",
+    )
+    .unwrap();
+    fs::write(config.join("plugins/clock/clock.wasm"), b"\0asm").unwrap();
+    refused(&house, &["list"], Code::NotFound, "there is no backup");
+    refused(&house, &["key", "export"], Code::NotFound, "there is no key");
+    said(&house, &["create"]);
+    terminal.signal(rustix::process::Signal::KILL).unwrap();
+    let line = said(&house, &["key", "export"]);
+    assert!(line.starts_with("lbk1-") && line.trim().len() == 46, "{line}");
+    let rc = fs::read(house.home.path().join(".bashrc")).unwrap();
+
+    // A new machine has nothing but the repository and the line.
+    let new = Household::new("");
+    let archive = new.home.path().join("archive");
+    fs::rename(house.home.lusush().join("data/backup/archive"), &archive).unwrap();
+    drop(house);
+    let at = ["--repository", archive.to_str().unwrap()];
+    let with = |words: &[&str]| -> Vec<String> {
+        let words = words.iter().chain(&at);
+        words.map(|word| (*word).to_owned()).collect()
+    };
+    let run = |words: &[&str]| {
+        let words = with(words);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        backup(&new, &words)
+    };
+    let refused = |words: &[&str], code: Code, what: &str| {
+        let words = with(words);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        refused(&new, &words, code, what);
+    };
+    refused(&["list"], Code::InvalidState, "without its key");
+    refused(
+        &["key", "import", "lbk1-abc"],
+        Code::InvalidParameters,
+        "36 characters",
+    );
+    let other = "lbk1-mpjtb9-d5mpjt-b9d5mp-jtb9d5-mpjtb9-d5v3z3";
+    refused(
+        &["key", "import", other],
+        Code::InvalidParameters,
+        "not the one of the backup",
+    );
+    assert!(run(&["key", "import", &line.to_uppercase()]).status.success());
+    let output = run(&["restore"]);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(fs::read(new.home.path().join(".bashrc")).unwrap(), rc);
+    let config = new.home.lusush().join("config");
+    assert!(
+        fs::read_to_string(config.join("config.toml"))
+            .unwrap()
+            .contains("light")
+    );
+    assert_eq!(
+        fs::read(config.join("plugins/clock/clock.wasm")).unwrap(),
+        b"\0asm"
+    );
+    let mut terminal = new.session();
+    press(&mut terminal, "\x1b[A", "echo remembered");
+}
+
+#[test]
+fn the_worker_saves_proves_and_prunes() {
+    let house = Household::with_worker("", &[]);
+    for run in 1..=2u64 {
+        house.said(&["run", "backup"]);
+        wait("the backup to end", || house.task("backup")["running"] == false);
+        let task = house.task("backup");
+        assert_eq!(task["successes"].as_u64(), Some(run), "{task}");
+    }
+    assert_eq!(snapshots(&house).len(), 2);
+    let done = house.said(&["audit", "show", "--limit", "20"]);
+    assert!(done.contains("backup"), "{done}");
+    // Damage that only a full look finds fails the task.
+    let data = house.home.lusush().join("data/backup/archive/data");
+    let pack = first_file(&data);
+    let mut bytes = fs::read(&pack).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    fs::write(&pack, bytes).unwrap();
+    house.said(&["run", "backup"]);
+    wait("the backup to end", || house.task("backup")["running"] == false);
+    let task = house.task("backup");
+    assert_eq!(task["failures"].as_u64(), Some(1), "{task}");
+    let found = backup(&house, &["verify", "--data"]);
+    assert_eq!(found.status.code(), Some(i32::from(Code::BackupInvalid.exit())));
+    assert!(String::from_utf8_lossy(&found.stdout).starts_with("DAMAGED: "));
+}
+
+fn first_file(folder: &Path) -> std::path::PathBuf {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            if entry.path().is_file() {
+                return entry.path();
+            }
+            folders.push(entry.path());
+        }
+    }
+    panic!("there is no file");
+}
+
+#[test]
+fn a_worker_is_stopped_while_its_state_comes_back() {
+    let house = Household::with_worker("", &[]);
+    house.said(&["run", "health-check"]);
+    said(&house, &["create"]);
+    let log = house.folder().join("state.log");
+    let worker = house.worker().unwrap();
+    house.said(&["pause", "cache-cleanup"]);
+    assert_eq!(house.task("cache-cleanup")["paused"], true);
+    // Something that differs, or the log would only have grown.
+    house.said(&["stop"]);
+    wait("the worker to end", || house.worker().is_none());
+    let bytes = fs::read(&log).unwrap();
+    fs::write(&log, &bytes[..bytes.len() / 2]).unwrap();
+    house.said(&["start"]);
+    let between = house.wait_for_worker(Some(worker));
+    said(&house, &["restore", "--section", "state"]);
+    house.wait_for_worker(Some(between));
+    assert_eq!(house.task("cache-cleanup")["paused"], false);
+}
+
+#[test]
+fn every_answer_is_json_or_fits_eighty_columns() {
+    let house = Household::new("");
+    let config = house.home.lusush().join("config/themes");
+    fs::create_dir_all(&config).unwrap();
+    fs::write(config.join(format!("{}.toml", "long-name-".repeat(15))), "x").unwrap();
+    let verbs: &[&[&str]] = &[
+        &["create"],
+        &["create", "--journal"],
+        &["list"],
+        &["show", "--files"],
+        &["diff"],
+        &["diff", "latest", "latest"],
+        &["verify"],
+        &["verify", "--data"],
+        &["restore"],
+        &["prune"],
+        &["key", "export"],
+        &["schedule"],
+    ];
+    for verb in verbs {
+        for line in said(&house, verb).lines() {
+            assert!(line.chars().count() <= 80, "{verb:?}: {line}");
+        }
+        assert!(house.json(&[&["backup"], *verb].concat()).is_object(), "{verb:?}");
+    }
+    let to = house.home.path().join("from the journal");
+    said(&house, &["restore", "journal", "--to", to.to_str().unwrap()]);
+    assert!(to.join("configuration/home/.bashrc").is_file());
+}
+
+#[test]
+fn what_was_there_is_kept_aside_and_told() {
+    let house = Household::new("");
+    let config = house.home.lusush().join("config/config.toml");
+    fs::create_dir_all(config.parent().unwrap()).unwrap();
+    fs::write(&config, "version = 1\n").unwrap();
+    said(&house, &["create", "--why", "before the mistake"]);
+    fs::write(&config, "version = 1\nbroken").unwrap();
+    let diff = said(&house, &["diff"]);
+    assert!(
+        diff.contains("changed  /configuration/lusush/config.toml"),
+        "{diff}"
+    );
+    assert!(said(&house, &["list"]).contains("before the mistake"));
+    let restored = house.json(&["backup", "restore"]);
+    assert_eq!(restored["moved"], 1, "{restored}");
+    assert_eq!(fs::read(&config).unwrap(), b"version = 1\n");
+    let aside = Path::new(restored["aside"].as_str().unwrap()).join("configuration/lusush/config.toml");
+    assert_eq!(fs::read(aside).unwrap(), b"version = 1\nbroken");
+    said(&house, &["create"]);
+    let all = snapshots(&house);
+    let keep = [
+        "--keep-last",
+        "1",
+        "--keep-daily",
+        "0",
+        "--keep-weekly",
+        "0",
+        "--keep-monthly",
+        "0",
+        "--keep-yearly",
+        "0",
+    ];
+    said(&house, &[&["prune", "--dry-run"], &keep[..]].concat());
+    assert_eq!(snapshots(&house), all);
+    said(&house, &[&["prune"], &keep[..]].concat());
+    assert_eq!(snapshots(&house), all[1..]);
+    assert!(said(&house, &["verify", "--data"]).starts_with("Good: "));
+    let former = said(&house, &["key", "export"]);
+    let line = said(&house, &["key", "rotate"]);
+    assert_ne!(former, line);
+    assert_eq!(said(&house, &["key", "export"]), line);
+    assert!(said(&house, &["verify", "--data"]).starts_with("Good: "));
+}
