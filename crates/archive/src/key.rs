@@ -321,7 +321,7 @@ fn decode(bytes: &[u8]) -> Result<Key, String> {
     for text in lines {
         match text.split_once(' ') {
             Some(("line", value)) => {
-                line = Some(value.parse().map_err(|error: LineError| error.to_string())?)
+                line = Some(value.parse().map_err(|error: LineError| error.to_string())?);
             }
             Some(("master", value)) => {
                 master = Some(serde_json::from_str(value).map_err(|_| "its master key is unreadable")?);

@@ -235,7 +235,7 @@ fn a_damaged_mirror_is_mended_from_the_log() {
                 .open(m)
                 .unwrap()
                 .write_all_at(b"XY", 300)
-                .unwrap()
+                .unwrap();
         }) as &dyn Fn(&Path),
         &|m: &Path| empty(m),
         &|m: &Path| fs::remove_file(m).unwrap(),

@@ -13,7 +13,7 @@ use lle_core::health::assess::Thresholds;
 use lle_core::policy::Policy;
 use lle_maintenance::engine::Config;
 use lle_maintenance::real::Places;
-use lle_maintenance::worker::{self, Options};
+use lle_maintenance::worker::{self, Linger, Options};
 use lle_metrics::{Counter, Flight, Gauge, Identity, Timer};
 use rustix::process::{
     Pid, Resource, Signal, getrlimit, kill_process, set_parent_process_death_signal, setrlimit,
@@ -203,7 +203,7 @@ fn work(places: Places) {
         places,
         config: config(),
         user_policy: None,
-        linger: lle_maintenance::worker::Linger::Forever,
+        linger: Linger::Forever,
         spawned: false,
         pace: lle_maintenance::engine::Pace::default(),
     };
