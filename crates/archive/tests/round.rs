@@ -36,7 +36,7 @@ fn a_home_that_was_lost_comes_back_on_another_machine() {
     let restored = restore(&store, "latest", Section::ALL).unwrap();
     assert_eq!((restored.moved, restored.aside), (11, None));
     let mut after = new.files();
-    let mut lost = before.clone();
+    let mut lost = before;
     for name in [
         "home/notes",
         "lusush/state/versions/config.lock",

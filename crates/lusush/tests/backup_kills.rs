@@ -251,7 +251,7 @@ fn a_prune() {
     assert_eq!(house.snapshots().len(), 2);
     assert_eq!(
         strays(&house.home.lusush().join("data/backup/archive"), "-tmp-"),
-        [PathBuf::new(); 0]
+        Vec::<PathBuf>::new()
     );
     house.is_clean(0);
 }
@@ -274,7 +274,7 @@ fn a_restore() {
         }
         assert_eq!(
             strays(&house.home.lusush(), ".lusush-restore"),
-            [PathBuf::new(); 0]
+            Vec::<PathBuf>::new()
         );
         assert!(!house.home.lusush().join("data/backup/restore.plan").exists());
         house.is_clean(round);

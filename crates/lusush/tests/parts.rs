@@ -173,7 +173,7 @@ fn a_value_is_what_bash_itself_would_show() {
     in_every_bash("", |mut s| {
         s.open("two");
         s.press("x=y\r", "two");
-        s.press(&format!("PS1='<{}> '\r", PARTS), "|b>");
+        s.press(&format!("PS1='<{PARTS}> '\r"), "|b>");
         let mut shown = Vec::new();
         for consent in ["lle cached part", "lle cached off"] {
             s.press(&format!("{consent}; cd /tmp; clear; (exit 7)\r"), "<");

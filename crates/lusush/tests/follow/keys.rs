@@ -40,8 +40,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
 fn every_key_has_a_proof() {
     for key in KEYS {
         let is = |name: &&str| key.name == *name || name.ends_with('.') && key.name.starts_with(*name);
-        let proven = PROOFS.iter().map(|(name, _)| name).any(|name| is(&name));
-        let elsewhere = ELSEWHERE.iter().map(|(name, _)| name).any(|name| is(&name));
+        let proven = PROOFS.iter().map(|(name, _)| name).any(&is);
+        let elsewhere = ELSEWHERE.iter().map(|(name, _)| name).any(is);
         assert!(proven || elsewhere, "{} does nothing that is tested", key.name);
     }
 }
@@ -140,10 +140,10 @@ fn share(house: &Household) {
     both(house, "history.share", |terminal, on| {
         let mut other = launched(house);
         let word = if on { "told" } else { "untold" };
-        other.press(&format!("echo {word}\r")).unwrap();
+        other.press(format!("echo {word}\r")).unwrap();
         terminal.press("\r").unwrap();
         terminal
-            .press(&format!("clear; history | grep -c 'echo {word}$'\r"))
+            .press(format!("clear; history | grep -c 'echo {word}$'\r"))
             .unwrap();
         let counted = terminal
             .text()

@@ -71,7 +71,7 @@ fn launched_with(house: &Household, variables: &[(&str, &str)]) -> Terminal {
 /// What `lle status` says of a word.
 fn says(terminal: &mut Terminal, word: &str) -> String {
     terminal
-        .press(&format!("\x15clear; lle status | grep '^  {word} '\r"))
+        .press(format!("\x15clear; lle status | grep '^  {word} '\r"))
         .unwrap();
     let text = terminal.text();
     let line = text.lines().find(|line| line.starts_with(&format!("  {word} ")));
