@@ -6,8 +6,9 @@ use crate::abi::{BUILTIN_ENABLED, Builtin, WordList};
 use crate::hooks::{arm, disarm};
 use crate::lle::{Lle, state};
 use crate::readline::text;
-use crate::{complete_child, drafts, parts, symbols, theme};
+use crate::{complete_child, configured, drafts, parts, symbols};
 use libc::{c_char, c_int};
+use lle_metrics::Gauge;
 use std::fmt::Write;
 
 /// `EXECUTION_SUCCESS`, `EXECUTION_FAILURE`, `EX_USAGE`.
@@ -15,10 +16,11 @@ const OK: c_int = 0;
 const FAILED: c_int = 1;
 const USAGE: c_int = 258;
 
-/// History lists longer than this are held to it: a list of a million entries costs bash 136 MB and 0.4 s.
-const LIST_MAX: u64 = 20_000;
-/// A HISTFILE smaller than this cannot hold that many.
+/// A HISTFILE smaller than this holds fewer commands than bash's list has room for out of the box.
 const LARGE_FILE: u64 = 1 << 20;
+
+/// What bash takes if nobody says, once the start-up files have run.
+const HISTSIZE_DEFAULT: &[u8] = b"500";
 
 struct Verb {
     name: &'static str,
@@ -197,7 +199,7 @@ fn dispatch(args: &[String]) -> (c_int, String) {
         _ => {}
     }
     if let Some(lle) = state() {
-        lle.session.settings(&lle.settings);
+        lle.session.settings(&lle.settings, lle.configured.version());
     }
     (status, out)
 }
@@ -256,6 +258,11 @@ fn on_or_off(value: Option<&String>) -> Option<bool> {
 }
 
 fn set(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
+    let word = args.first().map_or("", String::as_str);
+    if lle.configured.is_locked(word) {
+        let _ = writeln!(out, "lle: `{word}` is locked by the machine's configuration");
+        return FAILED;
+    }
     let s = &mut lle.settings;
     let slot = match args.first().map(String::as_str) {
         Some("suggest") => &mut s.suggest,
@@ -272,30 +279,33 @@ fn set(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
         }
     };
     match on_or_off(args.get(1)) {
-        Some(on) => *slot = on,
+        Some(on) => {
+            *slot = on;
+            lle.configured.choose(word, on);
+        }
         None => {
             out.push_str("lle: `on` or `off`?\n");
             return USAGE;
         }
     }
-    crate::attribution::set_enabled(s.attribute);
+    crate::attribution::set_enabled(lle.settings.attribute);
     OK
 }
 
 fn theme_verb(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
     match args.first() {
         None => {
-            for t in theme::THEMES {
-                let mark = if t.name == lle.painter.theme.name {
-                    '*'
-                } else {
-                    ' '
-                };
-                let _ = writeln!(out, "{mark} {}", t.name);
+            for name in configured::theme_names(&lle.configured) {
+                let mark = if name == lle.painter.theme.name { '*' } else { ' ' };
+                let _ = writeln!(out, "{mark} {name}");
             }
             OK
         }
-        Some(name) => match theme::find(name) {
+        Some(_) if lle.configured.is_locked("theme") => {
+            out.push_str("lle: the theme is locked by the machine's configuration\n");
+            FAILED
+        }
+        Some(name) => match lle.configured.named(name) {
             Some(t) => {
                 lle.set_theme(t);
                 OK
@@ -370,16 +380,21 @@ fn cached(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
         [off] if off == "off" => Vec::new(),
         texts => texts.to_vec(),
     };
+    if lle.configured.is_locked("cached") {
+        out.push_str("lle: it is locked by the machine's configuration\n");
+        return FAILED;
+    }
     if !lle_core::texts::admits(&wanted) {
         let _ = writeln!(
             out,
-            "lle: at most {} texts of at most {} bytes, each once",
+            "lle: at most {} texts of at most {} bytes, each once, and not too many of them long",
             lle_core::texts::TEXTS_MAX,
             lle_core::texts::TEXT_BYTES_MAX
         );
         return USAGE;
     }
-    lle.parts.consent(wanted);
+    lle.parts.choose(wanted);
+    lle.configure_parts();
     OK
 }
 
@@ -423,25 +438,35 @@ fn notice(lle: &mut Lle, args: &[String], _: &mut String) -> c_int {
     OK
 }
 
-/// Holds bash's own list to [`LIST_MAX`] before bash loads a large HISTFILE. What the file keeps stays the user's
+/// Holds bash's own list to `history.list_max` before bash loads a large HISTFILE. What the file keeps stays the user's
 /// choice: `HISTFILESIZE` is set to what `HISTSIZE` would have made it.
 fn cap_list(lle: &Lle) {
     let bash = &lle.bash;
-    let (Some(size), Some(bind)) = (bash.variable(c"HISTSIZE"), bash.bind_variable) else {
+    let Some(bind) = bash.bind_variable else {
         return;
     };
+    let size = bash.variable(c"HISTSIZE").unwrap_or(HISTSIZE_DEFAULT);
+    let most = lle.configured.list_max(bash);
+    // A command takes two bytes at least.
+    let large_file = if most < configured::LIST_MAX_DEFAULT {
+        2 * most
+    } else {
+        LARGE_FILE
+    };
+    lle.session
+        .record(|w| w.set(Gauge::HistoryListCap, most.cast_signed()));
     let large = bash.variable(c"HISTFILE").is_some_and(|f| {
         use std::os::unix::ffi::OsStrExt;
-        std::fs::metadata(std::ffi::OsStr::from_bytes(f)).is_ok_and(|m| m.len() > LARGE_FILE)
+        std::fs::metadata(std::ffi::OsStr::from_bytes(f)).is_ok_and(|m| m.len() > large_file)
     });
     let asked = std::str::from_utf8(size).ok().and_then(|s| s.parse::<u64>().ok());
-    if !large || asked.is_some_and(|n| n <= LIST_MAX) {
+    if !large || asked.is_some_and(|n| n <= most) {
         return;
     }
     let Ok(original) = std::ffi::CString::new(size) else {
         return;
     };
-    let cap = std::ffi::CString::new(LIST_MAX.to_string()).unwrap_or_default();
+    let cap = std::ffi::CString::new(most.to_string()).unwrap_or_default();
     // SAFETY: bash copies both strings; setting these runs bash's own checks for them.
     unsafe {
         if bash.variable(c"HISTFILESIZE").is_none() {

@@ -13,6 +13,8 @@ pub(crate) struct Style(u16);
 impl Style {
     const REGION: u16 = 0x100;
     const PROMPT: u16 = 0x8000;
+    /// A look that is on the screen and that no theme in force has: the cell is painted again.
+    const STALE: Self = Self(0xffff);
 
     pub(crate) const PLAIN: Self = Self(Role::Plain as u16);
 
@@ -105,6 +107,15 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
+    /// Takes what was painted under another theme for painted otherwise; `changed` says which roles those are, by number.
+    pub(crate) fn age(&mut self, changed: impl Fn(usize) -> bool) {
+        for cell in &mut self.cells {
+            if cell.style.parts().is_ok_and(|(role, _)| changed(role)) {
+                cell.style = Style::STALE;
+            }
+        }
+    }
+
     /// Starts an empty picture of the given width in columns.
     pub(crate) fn begin(&mut self, width: usize) {
         self.cells.clear();

@@ -22,8 +22,12 @@ use crate::lle::{Lle, state, write_all};
 use libc::{FILE, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Keys closer together than this were pasted or typed ahead: the fastest typists leave 40 ms, key repeat 20.
-const BURST_NS: u64 = 10_000_000;
+/// How long what has to be looked up waits behind an echo: long enough for that to pass on a busy machine, and nobody sees
+/// colours come half a millisecond later.
+const LOOKUPS_AFTER: libc::timespec = libc::timespec {
+    tv_sec: 0,
+    tv_nsec: 500_000,
+};
 
 /// What was hooked before, and what is waiting.
 pub(crate) struct Hooks {
@@ -39,10 +43,9 @@ pub(crate) struct Hooks {
     deprep: Option<VoidFn>,
     /// Bytes that wait in the terminal's queue, if that was asked since the last key: a command may have read some.
     waiting: Option<usize>,
-    /// The last key came right behind the one before: then it is worth asking whether more wait before painting.
+    /// The last key was there before it was waited for, pasted or typed ahead: then it is worth asking whether more wait
+    /// before painting.
     in_burst: bool,
-    /// When it came.
-    last_key_at: u64,
     /// The last key, and whether the line was empty then: how 5.1 ends a line at end of file.
     last_key: c_int,
     line_was_empty: bool,
@@ -66,7 +69,6 @@ impl Hooks {
             deprep: None,
             waiting: None,
             in_burst: false,
-            last_key_at: 0,
             last_key: 0,
             line_was_empty: false,
             signal_work_done: false,
@@ -395,18 +397,46 @@ impl Lle {
             return Wait::Signal;
         }
         self.settle_in();
-        if self.keys_wait() {
+        if self.owes_lookups() && !self.owed {
+            match self.let_output_pass() {
+                0 => self.hooks.waiting = Some(0),
+                1.. => {
+                    self.hooks.in_burst = true;
+                    return self.read_key();
+                }
+                _ => return self.interrupted(),
+            }
+        }
+        self.hooks.in_burst = self.keys_wait();
+        if self.hooks.in_burst {
             return self.read_key();
         }
         if self.owed {
             self.paint();
         }
+        self.session.tell_keys();
         self.enrich();
         self.use_idle_time();
         if self.has_time_limit() {
             return Wait::Stock;
         }
         self.poll()
+    }
+
+    /// Sleeps for a moment, so that the echo just written reaches whoever reads it before anything is looked up. Gives 1 if
+    /// a key came instead, -1 if a signal did.
+    ///
+    /// A kernel thread hands the output of a pseudo-terminal on, nearly always queued on the writer's own processor: what is
+    /// still done for a key would delay its echo by just as long.
+    fn let_output_pass(&mut self) -> c_int {
+        let mut terminal = libc::pollfd {
+            fd: self.bash.in_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        let time = LOOKUPS_AFTER;
+        // SAFETY: both pointers outlive the call; the signal mask stays as it is.
+        unsafe { libc::ppoll(&raw mut terminal, 1, &raw const time, std::ptr::null()) }
     }
 
     fn poll(&mut self) -> Wait {
@@ -446,10 +476,7 @@ impl Lle {
         self.hooks.signal_work_done = false;
         self.session.polled();
         if n < 0 {
-            self.hooks.interrupted = true;
-            // SAFETY: only reads which signal was caught.
-            self.before_signal(unsafe { (bash.pending_signal)() });
-            return Wait::Signal;
+            return self.interrupted();
         }
         if fds[3].revents != 0 {
             self.parts_came();
@@ -469,6 +496,14 @@ impl Lle {
             return Wait::Again;
         }
         self.read_key()
+    }
+
+    /// A signal ended the wait.
+    fn interrupted(&mut self) -> Wait {
+        self.hooks.interrupted = true;
+        // SAFETY: only reads which signal was caught.
+        self.before_signal(unsafe { (self.bash.pending_signal)() });
+        Wait::Signal
     }
 
     /// Asks the terminal anew whether a key has come.
@@ -514,8 +549,6 @@ impl Lle {
         }
         self.key_at = crate::clock::now();
         self.idle.wake.rested();
-        self.hooks.in_burst = self.key_at - self.hooks.last_key_at < BURST_NS;
-        self.hooks.last_key_at = self.key_at;
         self.hooks.last_key = key;
         self.hooks.line_was_empty = self.bash.line().is_empty() && self.bash.is(bits::READCMD);
     }

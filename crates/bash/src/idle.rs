@@ -96,6 +96,7 @@ impl Lle {
         if first {
             self.idle.plan(Step::Read);
         } else {
+            self.configured.is_settled();
             self.read_desired();
             self.tell_alerts();
         }
@@ -121,7 +122,11 @@ impl Lle {
         while self.idle.due != 0 && !self.key_came() {
             match self.idle.next() {
                 Some(Step::Register) => self.register_wake(),
-                Some(Step::Read) => self.read_desired(),
+                Some(Step::Read) => {
+                    if self.read_desired() {
+                        self.paint_again();
+                    }
+                }
                 Some(Step::Trim) => self.trim(),
                 Some(Step::Measure) => self.measure_memory(),
                 Some(Step::Check) => self.check_caches(),
@@ -144,29 +149,28 @@ impl Lle {
         }
     }
 
-    fn read_desired(&mut self) {
+    /// Reads what is wanted, if that has changed; true if what is shown changes with it.
+    fn read_desired(&mut self) -> bool {
         let id = self.session.id();
         let runtime = self
             .session
             .flight_path()
             .and_then(|flight| flight.parent()?.parent());
         let Some(generation) = runtime.and_then(|runtime| self.idle.inbox.look(runtime, id)) else {
-            return;
+            return false;
         };
         let generation = i64::try_from(generation).unwrap_or(i64::MAX);
         self.session
             .record(|w| w.set(Gauge::ConfigGeneration, generation));
         let (settings, trial) = self.idle.inbox.settings();
         let refused = self.session.take_levers(settings, trial);
-        for setting in settings {
-            self.parts.set(&setting.name, &setting.value);
-        }
         if refused > 0 {
             self.session.record(|w| w.add(Counter::SettingsRefused, refused));
         }
         if self.idle.inbox.wants_trim() {
             self.idle.plan(Step::Trim);
         }
+        self.take_configuration()
     }
 
     /// Adds the alerts to the notices, as many as have room; the others wait for the next prompt.

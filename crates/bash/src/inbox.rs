@@ -4,6 +4,7 @@
 //! each alert is told once and each trim done once, whatever the file says how often.
 
 use lle_core::desired::{Alert, BYTES_MAX, Desired, FILE_NAME, Setting, Trial};
+use lle_core::in_force::InForce;
 use std::fs::{Metadata, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -37,6 +38,8 @@ pub(crate) struct Inbox {
     /// What every session is to use, and the value that is compared with one of them.
     settings: Vec<Setting>,
     trial: Option<Trial>,
+    /// The configuration that running sessions are to go by.
+    config: Option<InForce>,
     /// The newest trim asked for.
     trim: u64,
     trimmed: u64,
@@ -58,7 +61,7 @@ impl Inbox {
             return None;
         }
         // What cannot be read is not looked at again before it changes; `lusush doctor` is who explains it.
-        let desired = read(&path).and_then(|bytes| Desired::decode(&bytes).ok())?;
+        let desired = read_own(&path, BYTES_MAX).and_then(|bytes| Desired::decode(&bytes).ok())?;
         self.take(desired, session)
     }
 
@@ -71,12 +74,18 @@ impl Inbox {
         self.trim = trims.map(|trim| trim.token).fold(self.trimmed, u64::max);
         self.settings = desired.settings;
         self.trial = desired.trials.into_iter().next();
+        self.config = desired.config;
         Some(desired.generation)
     }
 
     /// What every session is to use, and what is compared with it.
     pub(crate) fn settings(&self) -> (&[Setting], Option<&Trial>) {
         (&self.settings, self.trial.as_ref())
+    }
+
+    /// The configuration that is published, if one is.
+    pub(crate) fn configuration(&self) -> Option<&InForce> {
+        self.config.as_ref()
     }
 
     /// The next alert to tell.
@@ -105,8 +114,8 @@ impl Inbox {
     }
 }
 
-/// The file's bytes, if it is a file that this user wrote.
-fn read(path: &Path) -> Option<Vec<u8>> {
+/// A file's bytes, if it is a file that this user wrote, of at most `bytes_max`.
+pub(crate) fn read_own(path: &Path, bytes_max: usize) -> Option<Vec<u8>> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = OpenOptions::new()
         .read(true)
@@ -116,11 +125,11 @@ fn read(path: &Path) -> Option<Vec<u8>> {
     let metadata = file.metadata().ok()?;
     // SAFETY: geteuid has no arguments and cannot fail.
     let ours = metadata.uid() == unsafe { libc::geteuid() };
-    if !(metadata.is_file() && ours && metadata.len() <= BYTES_MAX as u64) {
+    if !(metadata.is_file() && ours && metadata.len() <= bytes_max as u64) {
         return None;
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()?);
-    file.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes).ok()?;
+    file.take(bytes_max as u64 + 1).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
 

@@ -35,6 +35,7 @@ mod cache;
 mod clock;
 mod complete;
 mod complete_child;
+mod configured;
 #[cfg(test)]
 mod counted;
 mod detached;

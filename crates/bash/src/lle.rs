@@ -7,6 +7,7 @@
 use crate::cache::Cache;
 use crate::clock;
 use crate::complete::{Completed, Job};
+use crate::configured::Configured;
 use crate::frame::Frame;
 use crate::hooks::Hooks;
 use crate::idle::Idle;
@@ -20,7 +21,7 @@ use crate::prompt_clock::PromptClock;
 use crate::rounds::Round;
 use crate::session::Session;
 use crate::symbols::Bash;
-use crate::theme::{self, Role, Theme};
+use crate::theme::{Role, Theme};
 use crate::view::{self, Extent, Picture};
 use lle_core::lever::Lever;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -29,7 +30,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 const LONG_LINE: usize = 8 * 1024;
 
 /// What the user can switch, `lle set`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) suggest: bool,
     pub(crate) multiline: bool,
@@ -50,6 +51,7 @@ pub(crate) struct Lle {
     pub(crate) commands: Commands,
     pub(crate) painter: Painter,
     pub(crate) settings: Settings,
+    pub(crate) configured: Configured,
     pub(crate) session: Session,
     pub(crate) menu: Option<Menu>,
     pub(crate) job: Option<Job>,
@@ -82,6 +84,8 @@ pub(crate) struct Lle {
     search_open: bool,
     lexer: Lexer,
     roles: Vec<Role>,
+    /// The line that the roles belong to.
+    colored: Vec<u8>,
     /// Why LLE leaves this terminal to readline.
     pub(crate) declined: Option<&'static str>,
     /// The user, or a panic, switched LLE off.
@@ -89,7 +93,7 @@ pub(crate) struct Lle {
     /// The prompt shown was a message while readline was in a state that has one.
     in_message: bool,
     /// The user chose the theme by `lle theme`.
-    theme_chosen: bool,
+    pub(crate) theme_chosen: bool,
     /// The next Tab is for readline's own completion: LLE's wants the terminal.
     pub(crate) complete_in_shell: bool,
     /// The process this session is; forked children are not.
@@ -128,6 +132,7 @@ impl Lle {
                 private: false,
                 attribute: true,
             },
+            configured: Configured::default(),
             session,
             menu: None,
             job: None,
@@ -151,6 +156,7 @@ impl Lle {
             search_open: false,
             lexer: Lexer::default(),
             roles: Vec::new(),
+            colored: Vec::new(),
             declined: None,
             switched_off: false,
             in_message: false,
@@ -170,7 +176,9 @@ impl Lle {
         let instructions = self.session.instructions();
         let began = clock::now();
         let line = self.bash.line();
-        if line.len() < self.session.levers.size(Lever::HighlightFullBelowBytes) {
+        if self.goes_on_with_word(line) {
+            self.color_as_before(line);
+        } else if line.len() < self.session.levers.size(Lever::HighlightFullBelowBytes) {
             self.color(line, false, began);
         } else {
             self.color_later(line);
@@ -197,14 +205,14 @@ impl Lle {
     /// anything. Called when no key waits; in the middle of a command of several keys it waits for its end, since the
     /// text may be half changed.
     pub(crate) fn enrich(&mut self) {
-        if !self.bash.is(crate::abi::state::READCMD) {
+        if !self.owes_lookups() {
             return;
         }
         let (names, search) = (
             std::mem::take(&mut self.names_open),
             std::mem::take(&mut self.search_open),
         );
-        if !(names || search) || !self.painter.is_valid() {
+        if !self.painter.is_valid() {
             return;
         }
         let line = self.bash.line();
@@ -217,6 +225,27 @@ impl Lle {
             self.search_open = false;
         }
         self.show(line, self.bash.point());
+    }
+
+    /// True if the last paint left something for [`Lle::enrich`] to look up.
+    pub(crate) fn owes_lookups(&self) -> bool {
+        (self.names_open || self.search_open) && self.bash.is(crate::abi::state::READCMD)
+    }
+
+    /// Shows the line as it is under what is in force now: the theme, colours and suggestion. Called when no key waits.
+    pub(crate) fn paint_again(&mut self) {
+        if !self.hooks.armed() || !self.painter.is_valid() {
+            return;
+        }
+        let line = self.bash.line();
+        if line.len() < self.session.levers.size(Lever::HighlightFullBelowBytes) {
+            self.color(line, true, clock::now());
+        } else {
+            self.color_later(line);
+        }
+        self.keep_suggestion(line);
+        self.show(line, self.bash.point());
+        self.enrich();
     }
 
     /// Takes note that a key is read for the message that is shown.
@@ -265,6 +294,7 @@ impl Lle {
     /// unknown until `look` allows to look. `began` is now.
     fn color(&mut self, line: &[u8], look: bool, began: u64) {
         self.roles.clear();
+        self.colored.clear();
         if !self.settings.highlight || !self.bash.reads_commands() {
             return;
         }
@@ -281,11 +311,39 @@ impl Lle {
                 }
             });
         let searches = names.take_searches();
-        self.session.highlighted(began, searches, names.gave_up());
+        let gave_up = names.gave_up();
+        self.colored.extend_from_slice(line);
+        self.session.highlighted(began, searches, gave_up);
+    }
+
+    /// True if all that is new is one more letter of the word at the end of the line: by far the most keys.
+    fn goes_on_with_word(&self, line: &[u8]) -> bool {
+        let in_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+        let Some((last, before)) = line.split_last() else {
+            return false;
+        };
+        in_word(last)
+            && before.last().is_some_and(in_word)
+            && self.roles.len() == before.len()
+            && self.bash.point() == line.len()
+            && self.settings.highlight
+            && self.bash.reads_commands()
+            && self.colored == before
+    }
+
+    /// Shows one more letter in the colour of the one before it, which is nearly always right: the echo waits for no
+    /// lexer. [`Lle::enrich`] says what it really is.
+    fn color_as_before(&mut self, line: &[u8]) {
+        let role = self.roles.last().copied().unwrap_or(Role::Plain);
+        self.roles.push(role);
+        self.colored.clear();
+        self.colored.extend_from_slice(line);
+        self.names_open = true;
     }
 
     /// The echo of a long line does not wait for its colours: [`Lle::enrich`] brings them.
     fn color_later(&mut self, line: &[u8]) {
+        self.colored.clear();
         if self.settings.highlight && self.bash.reads_commands() {
             self.roles.resize(line.len(), Role::Plain);
             self.names_open = true;
@@ -296,6 +354,7 @@ impl Lle {
 
     /// Says whether Enter may submit the line.
     pub(crate) fn line_end(&mut self, line: &[u8]) -> End {
+        self.colored.clear();
         self.lexer.lex(line, &mut self.roles, |_| Known::Unasked)
     }
 
@@ -465,20 +524,12 @@ impl Lle {
         }
     }
 
-    /// Switches the look.
-    pub(crate) fn set_theme(&mut self, theme: &'static Theme) {
-        self.theme_chosen = true;
-        self.painter.theme = theme;
-    }
-
     /// Takes over what the shell's variables say now: start-up files and users set them after LLE was loaded.
     pub(crate) fn follow_environment(&mut self) {
         let (declined, utf8) = crate::load::environment(&self.bash);
         self.declined = declined;
         self.utf8 = utf8;
-        if !self.theme_chosen {
-            self.painter.theme = theme_from_environment(&self.bash);
-        }
+        self.configure();
     }
 
     /// Closes whatever hangs on the line being typed: menu, completion, suggestion.
@@ -491,17 +542,6 @@ impl Lle {
             job.cancel();
         }
     }
-}
-
-/// Chooses the theme from `NO_COLOR` and `LUSUSH_THEME`.
-pub(crate) fn theme_from_environment(bash: &Bash) -> &'static Theme {
-    let named = bash
-        .variable(c"LUSUSH_THEME")
-        .and_then(|n| theme::find(std::str::from_utf8(n).ok()?));
-    if bash.variable(c"NO_COLOR").is_some_and(|v| !v.is_empty()) {
-        return theme::find(theme::MONO).unwrap_or(&theme::THEMES[0]);
-    }
-    named.unwrap_or(&theme::THEMES[0])
 }
 
 /// Writes everything, waiting where the terminal is slow; a terminal that is gone ends it.

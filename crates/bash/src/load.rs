@@ -7,6 +7,7 @@ use crate::lle::{self, Lle};
 use crate::places::Places;
 use crate::session::Session;
 use crate::symbols::Bash;
+use crate::theme::THEMES;
 use crate::{attribution, hooks, panics, rounds};
 use libc::{c_char, c_int};
 use std::ffi::{CStr, CString};
@@ -74,8 +75,7 @@ fn load() {
         .iter()
         .any(|name| bash.variable(name).is_some_and(|v| !v.is_empty()));
     let session = Session::begin(Places::of(&bash), &tty_name(), &version, reflows);
-    let theme = lle::theme_from_environment(&bash);
-    lle::install(Lle::new(bash, session, theme, codeset() == "UTF-8"));
+    lle::install(Lle::new(bash, session, &THEMES[0], codeset() == "UTF-8"));
     if let (Some(bind), Ok(pid)) = (bash.bind_variable, CString::new(pid)) {
         // SAFETY: bash copies both strings.
         unsafe { bind(LOADED.as_ptr(), pid.as_ptr().cast_mut(), 0) };
@@ -84,7 +84,7 @@ fn load() {
     unsafe { libc::atexit(rounds::at_exit) };
     attribution::begin_start(bash);
     if let Some(lle) = lle::state() {
-        lle.session.settings(&lle.settings);
+        lle.begin_configured();
         lle.follow_environment();
         if !has_terminal() {
             return;

@@ -10,7 +10,7 @@
 //! included (`col == width`), and `old` is what the terminal shows from the first row down.
 
 use crate::frame::{Cell, Frame, Marks, Place, Style};
-use crate::theme::{REGION, Theme};
+use crate::theme::{Look, REGION, Theme};
 use std::io::Write;
 
 /// The state of the terminal as LLE left it, and the bytes not yet written.
@@ -27,7 +27,7 @@ pub(crate) struct Painter {
     /// SGR sequences of the prompt, each the sum of what the prompt had set by then.
     pub(crate) prompt_sgr: Vec<Vec<u8>>,
     pub(crate) marks: Marks,
-    pub(crate) theme: &'static Theme,
+    pub(crate) theme: Look,
     /// The picture on the terminal is known.
     valid: bool,
 }
@@ -43,7 +43,7 @@ impl Painter {
             out: Vec::with_capacity(1024),
             prompt_sgr: Vec::new(),
             marks: Marks::default(),
-            theme,
+            theme: theme.into(),
             valid: false,
         }
     }
@@ -68,6 +68,16 @@ impl Painter {
     /// Forgets the terminal: whatever is there was put there by somebody else.
     pub(crate) fn forget(&mut self) {
         self.valid = false;
+    }
+
+    /// Switches the look; the next paint writes again what looks otherwise now. False if it is the look in use.
+    pub(crate) fn restyle(&mut self, look: Look) -> bool {
+        let changed = self.theme != look;
+        if changed {
+            self.old.age(|role| self.theme.differs(&look, role));
+            self.theme = look;
+        }
+        changed
     }
 
     /// Takes `frame` as what was just printed by other means, the cursor after its last cell.

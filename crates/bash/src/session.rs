@@ -46,7 +46,9 @@ pub(crate) struct Session {
     said: Vec<&'static str>,
     loaded_at: u64,
     reached_prompt: bool,
-    polls: u64,
+    /// Keys read and waits for them that are not in the flight file yet: that can wait for the echo.
+    untold_keys: u64,
+    untold_polls: u64,
     draft_file: Option<PathBuf>,
     reflows: bool,
     path_was_slow: bool,
@@ -83,7 +85,8 @@ impl Session {
             said: Vec::new(),
             loaded_at: clock::now(),
             reached_prompt: false,
-            polls: 0,
+            untold_keys: 0,
+            untold_polls: 0,
             draft_file: None,
             reflows,
             path_was_slow: false,
@@ -248,7 +251,33 @@ impl Session {
     }
 
     /// Keeps what came of the parts of the prompt that are put off.
-    pub(crate) fn record_parts(&self, _account: Account, _counts: &crate::parts::Counts) {}
+    pub(crate) fn record_parts(&self, account: Account, counts: &crate::parts::Counts) {
+        use Gauge as G;
+        let of = account.counts;
+        let rows = [
+            (G::PartsCacheHits, of.hits),
+            (G::PartsCacheMisses, of.misses),
+            (G::PartsCacheEvictions, of.evictions),
+            (G::PartsCacheGhostHits, of.ghost_hits),
+            (G::PartsCacheEntries, account.entries as u64),
+            (G::PartsCacheBytes, account.bytes as u64),
+            (G::PartsPrompts, counts.prompts),
+            (G::PartsFresh, counts.fresh),
+            (G::PartsLate, counts.late),
+            (G::PartsDiffered, counts.differed),
+            (G::PartsGivenUp, counts.given_up),
+            (G::PartsWorkNs, counts.work_ns),
+            (G::PartsWaitedNs, counts.waited_ns),
+        ];
+        self.flight.update(|w| {
+            for (gauge, value) in rows {
+                w.set(gauge, value.cast_signed());
+            }
+            if let Some(age) = counts.age_ns {
+                w.set(G::PartsAgeNs, age.cast_signed());
+            }
+        });
+    }
 
     /// Takes over what the worker wants of the levers; gives how many of its settings this version does not have.
     pub(crate) fn take_levers(&mut self, settings: &[Setting], trial: Option<&Trial>) -> u64 {
@@ -313,15 +342,26 @@ impl Session {
 
     pub(crate) fn key(&mut self) {
         self.keys += 1;
-        let polls = std::mem::take(&mut self.polls);
-        self.flight.update(|w| {
-            w.add(Counter::Keys, 1);
-            w.add(Counter::GetcPolls, polls);
-        });
+        self.untold_keys += 1;
     }
 
     pub(crate) fn polled(&mut self) {
-        self.polls += 1;
+        self.untold_polls += 1;
+    }
+
+    /// Tells of keys that came to no paint. Called when no key waits.
+    pub(crate) fn tell_keys(&mut self) {
+        if self.untold_keys == 0 {
+            return;
+        }
+        let (keys, polls) = (
+            std::mem::take(&mut self.untold_keys),
+            std::mem::take(&mut self.untold_polls),
+        );
+        self.flight.update(|w| {
+            w.add(Counter::Keys, keys);
+            w.add(Counter::GetcPolls, polls);
+        });
     }
 
     /// The screen is up to date; `times` are when the key arrived, 0 if no key was the cause, and when its paint began.
@@ -373,7 +413,13 @@ impl Session {
             self.arms.painted();
             self.arms.spent(Cost::KeyToPaint, now.saturating_sub(key_at));
         }
+        let (keys, polls) = (
+            std::mem::take(&mut self.untold_keys),
+            std::mem::take(&mut self.untold_polls),
+        );
         self.flight.update(|w| {
+            w.add(Counter::Keys, keys);
+            w.add(Counter::GetcPolls, polls);
             w.add(Counter::Paints, 1);
             w.add(Counter::PaintBytes, bytes as u64);
             w.time(Timer::PaintBytes, bytes as u64);
@@ -505,8 +551,10 @@ impl Session {
     }
 
     /// Keeps what is switched where others can read it.
-    pub(crate) fn settings(&mut self, s: &crate::lle::Settings) {
+    /// `version` is the configuration's that they are of, in the same batch: nobody reads half of two.
+    pub(crate) fn settings(&mut self, s: &crate::lle::Settings, version: u64) {
         self.flight.update(|w| {
+            w.set(Gauge::ConfigVersion, version.cast_signed());
             w.set(Gauge::SuggestOn, i64::from(s.suggest));
             w.set(Gauge::MultilineOn, i64::from(s.multiline));
             w.set(Gauge::HighlightOn, i64::from(s.highlight));

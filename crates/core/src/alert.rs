@@ -267,6 +267,11 @@ impl Alerts {
         self.last_id = self.last_id.max(id);
     }
 
+    /// Raises at most so many alerts in an hour from now on, [`PER_HOUR_MAX`] if nothing is said.
+    pub fn limit_per_hour(&mut self, most: usize) {
+        self.raises.limit(most);
+    }
+
     /// The open alerts, by key.
     pub fn open(&self) -> impl Iterator<Item = &Alert> {
         self.open.values()

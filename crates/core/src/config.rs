@@ -12,6 +12,7 @@
 mod change;
 mod document;
 pub mod edit;
+mod force;
 mod found;
 mod given;
 mod key;

@@ -7,6 +7,7 @@
 //! trim <token> <session>
 //! set <name> <value to the end of the line>
 //! trial <id> <lever> <value>
+//! config <version>               and, behind it, the lines of a configuration: see [`in_force`](crate::in_force)
 //! ```
 //!
 //! Numbers are decimal, a session is sixteen hex digits. The file is replaced by a rename, so that nobody reads half
@@ -17,6 +18,7 @@
 
 use std::fmt::{self, Write};
 
+use crate::in_force::{InForce, KEY_LINE_BYTES_MAX, SESSION_KEYS_MAX, THEME_LINE_BYTES_MAX};
 use crate::severity::Severity;
 
 /// The file's name in the runtime folder.
@@ -60,12 +62,15 @@ const ALERT_BYTES_MAX: usize =
 const TRIM_BYTES_MAX: usize = "trim  \n".len() + NUMBER_BYTES_MAX + SESSION_BYTES;
 const SET_BYTES_MAX: usize = "set  \n".len() + 2 * SETTING_BYTES_MAX;
 const TRIAL_BYTES_MAX: usize = "trial   \n".len() + NUMBER_BYTES_MAX + 2 * SETTING_BYTES_MAX;
+const CONFIG_BYTES_MAX: usize =
+    "config \n".len() + NUMBER_BYTES_MAX + SESSION_KEYS_MAX * KEY_LINE_BYTES_MAX + THEME_LINE_BYTES_MAX;
 const _: () = assert!(
     HEAD_BYTES_MAX
         + ALERTS_MAX * ALERT_BYTES_MAX
         + TRIMS_MAX * TRIM_BYTES_MAX
         + SETTINGS_MAX * SET_BYTES_MAX
         + TRIALS_MAX * TRIAL_BYTES_MAX
+        + CONFIG_BYTES_MAX
         <= BYTES_MAX
 );
 
@@ -82,6 +87,8 @@ pub struct Desired {
     pub settings: Vec<Setting>,
     /// What sessions are to compare with what they use.
     pub trials: Vec<Trial>,
+    /// The configuration that running sessions are to go by; none leaves them theirs.
+    pub config: Option<InForce>,
 }
 
 /// A value of a lever that is compared with the one in force: sessions use the one and the other by turns.
@@ -177,6 +184,10 @@ impl Desired {
         for Trial { id, setting } in trials.take(TRIALS_MAX) {
             let _ = writeln!(out, "trial {id} {} {}", setting.name, one_line(&setting.value));
         }
+        if let Some(config) = &self.config {
+            let _ = writeln!(out, "config {}", config.version);
+            config.write_lines(&mut out, SESSION_KEYS_MAX);
+        }
         out
     }
 
@@ -206,7 +217,19 @@ impl Desired {
                 Some(("trial", rest)) if desired.trials.len() < TRIALS_MAX => {
                     desired.trials.extend(trial(rest));
                 }
-                _ => {}
+                Some(("config", rest)) => {
+                    let version = rest.split(' ').next().and_then(|word| word.parse().ok());
+                    desired.config = version.map(|version| InForce {
+                        version,
+                        ..InForce::default()
+                    });
+                }
+                Some((kind, rest)) => {
+                    if let Some(config) = &mut desired.config {
+                        config.read_line(kind, rest);
+                    }
+                }
+                None => {}
             }
         }
         Ok(desired)
@@ -319,6 +342,15 @@ mod tests {
                     value: "path".into(),
                 },
             }],
+            config: Some(InForce {
+                version: 5,
+                keys: vec![crate::in_force::KeyValue {
+                    name: "editor.theme".into(),
+                    value: "light".into(),
+                    locked: false,
+                }],
+                ..InForce::default()
+            }),
         }
     }
 
@@ -330,6 +362,8 @@ mod tests {
         trim 9 ffffffffffffffff
         set highlight.mode deferred above 4096
         trial 12 names.keep path
+        config 5
+        key editor.theme free light
         ");
     }
 
@@ -352,7 +386,8 @@ mod tests {
     #[test]
     fn a_later_version_s_lines_and_words_are_passed_over() {
         let text = "lusush-desired 1 7 more\n\
-            config 12\n\
+            moon 12\n\
+            key editor.theme free behind no version\n\
             alert 3 0000000000000abc catastrophic x  y \n\
             trim 9 ffffffffffffffff at-once\n\
             \n\
@@ -409,6 +444,7 @@ mod tests {
             trims,
             settings: sample().settings,
             trials: sample().trials,
+            config: sample().config,
         })
     }
 

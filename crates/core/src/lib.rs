@@ -19,6 +19,7 @@ pub mod desired;
 pub mod error;
 #[cfg(feature = "engine")]
 pub mod health;
+pub mod in_force;
 pub mod lever;
 #[cfg(feature = "engine")]
 pub mod mode;

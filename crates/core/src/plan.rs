@@ -49,6 +49,8 @@ pub enum Action {
         /// The value; none is the default.
         value: Option<String>,
     },
+    /// Brings what the configuration's files say into force, if it is sound and new.
+    SyncConfig,
     /// Lets sessions compare a value of a lever with the one in force.
     OpenTrial {
         /// The trial's number.
@@ -124,6 +126,7 @@ impl Action {
                 name,
                 value: Some(value),
             } => format!("use {name} = {value}"),
+            Action::SyncConfig => "bring the configuration into force".into(),
             Action::OpenTrial { lever, value, .. } => format!("try {lever} = {value}"),
             Action::WithdrawTrial { trial } => format!("withdraw trial {trial}"),
             Action::UseSetting { name, value: None } => format!("use the default of {name}"),

@@ -25,6 +25,16 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// Every severity, the least first.
+    pub const ALL: &[Severity] = &[
+        Severity::Info,
+        Severity::Warning,
+        Severity::Minor,
+        Severity::Major,
+        Severity::Critical,
+        Severity::Fatal,
+    ];
+
     /// The stable name, as reports and JSON have it.
     pub const fn name(self) -> &'static str {
         match self {

@@ -9,7 +9,7 @@
 mod backup;
 pub mod cache_cleanup;
 mod check;
-mod config_sync;
+pub mod config_sync;
 mod feature_upgrade;
 pub mod health_check;
 pub mod ledger;
@@ -293,12 +293,11 @@ pub const fn built(kind: TaskKind) -> bool {
         | TaskKind::MemoryDefrag
         | TaskKind::LogRotation
         | TaskKind::Performance
+        | TaskKind::ConfigSync
         | TaskKind::CacheCleanup => true,
-        TaskKind::ConfigSync
-        | TaskKind::SecurityScan
-        | TaskKind::Backup
-        | TaskKind::PluginUpdate
-        | TaskKind::FeatureUpgrade => false,
+        TaskKind::SecurityScan | TaskKind::Backup | TaskKind::PluginUpdate | TaskKind::FeatureUpgrade => {
+            false
+        }
     }
 }
 
@@ -350,7 +349,7 @@ mod tests {
         performance     every 2h       high         60000 ms, 0 retries, built
         cache-cleanup   20 4 * * *     low          60000 ms, 0 retries, built
         memory-defrag   every 6h       deferred     30000 ms, 0 retries, built
-        config-sync     every 1h       medium       10000 ms, 2 retries, not built
+        config-sync     every 1h       medium       10000 ms, 2 retries, built
         security-scan   every 5m       critical     10000 ms, 0 retries, not built
         backup          0 2 * * SUN    high       3600000 ms, 3 retries, not built
         log-rotation    40 3 * * *     low          60000 ms, 1 retries, built

@@ -21,7 +21,7 @@ use std::process::{Command, ExitCode};
 use crate::failure::Failure;
 use crate::launch_args::{self, Interactive, Request};
 use crate::launch_script::{self, Script, Source};
-use crate::{install, paths, start};
+use crate::{install, launch_config, paths, start};
 
 /// Exit status of a shell that could not be run, as shells have it.
 const NOT_FOUND: u8 = 127;
@@ -130,6 +130,7 @@ impl Bash {
             let command = launch_script::prompt_command(&library, former.as_deref());
             return self.exec(login, &asked.all, Some(OsString::from_vec(command)));
         }
+        launch_config::catch_up();
         let files = files(asked, terminal, self);
         let script = |descriptor| {
             Script {

@@ -11,6 +11,7 @@ mod install_unit;
 mod job;
 mod launch;
 mod launch_args;
+mod launch_config;
 mod launch_script;
 mod maint;
 mod manual;

@@ -147,7 +147,7 @@ enum Verb {
     Anomalies(Json),
     /// Says of each row of a series how unusual it is, by the detectors that watch this shell
     Analyze(analyze::Analyze),
-    /// Shows, checks and changes what is configured; sessions do not go by it yet
+    /// Shows, checks and changes what is configured, and says which session goes by what
     Config {
         #[command(subcommand)]
         verb: config::ConfigVerb,

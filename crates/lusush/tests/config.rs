@@ -42,7 +42,7 @@ fn a_key_is_set_shown_and_unset_without_a_worker() {
     );
     assert_eq!(
         house.said(&["config", "set", "editor.theme", "light"]),
-        "editor.theme = \"light\"\n    Sessions and worker do not go by the configuration yet.\n"
+        "editor.theme = \"light\"\n"
     );
     assert_eq!(fs::metadata(file(&house)).unwrap().mode() & 0o777, 0o600);
     let shown = house.json(&["config", "show"]);

@@ -57,6 +57,22 @@ fn words_are_coloured_by_what_they_are() {
     );
 }
 
+/// Letters are echoed in the colour of the one before; what they really are is seen once no key waits.
+#[test]
+fn a_word_has_its_own_colour_after_each_letter() {
+    let (_home, mut terminal) = bash("");
+    let mut colors = Vec::new();
+    for letter in "untilx".chars() {
+        terminal.type_bytes(letter.to_string().as_bytes()).unwrap();
+        terminal.settle().unwrap();
+        colors.push(colour_of(&terminal, "u"));
+    }
+    let (unknown, keyword) = (colors[0], colors[4]);
+    assert_ne!(unknown, keyword);
+    assert_eq!(colors, [unknown, unknown, unknown, unknown, keyword, unknown]);
+    assert_eq!(colour_of(&terminal, "x"), unknown);
+}
+
 #[test]
 fn no_color_means_none() {
     let home = Home::new(&load_lle()).unwrap();

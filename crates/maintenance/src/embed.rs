@@ -397,7 +397,7 @@ fn run(
         places: options.places.clone(),
         config: options.config.clone(),
         user_policy: None,
-        linger: None,
+        linger: worker::Linger::Forever,
         spawned: false,
         pace: crate::engine::Pace::default(),
     };

@@ -18,6 +18,7 @@
 mod answer;
 mod audit;
 mod changed;
+mod config;
 mod evidence;
 mod execute;
 mod host;
@@ -126,6 +127,7 @@ pub struct Engine {
     /// Up to when due tasks were looked at.
     due_wall_ns: i64,
     published: publish::Published,
+    configured: config::Configured,
     /// Somebody was answered over the control socket.
     socket_answers: bool,
     history_sync_ns: Option<u64>,
@@ -173,6 +175,7 @@ impl Engine {
             baselines_kept_at: now.mono_ns,
             due_wall_ns: i64::MIN,
             published: publish::Published::default(),
+            configured: config::Configured::default(),
             socket_answers: false,
             history_sync_ns: None,
             history_sync_failed: None,
@@ -187,6 +190,7 @@ impl Engine {
             acts: false,
             stopping: false,
         };
+        engine.recall_configuration();
         engine.add_tasks(now);
         Ok(engine)
     }
@@ -210,6 +214,7 @@ impl Engine {
         self.end_what_never_began(world, now);
         // Before anything is published anew: what was shown of the old state is not shown again.
         self.look(world, now);
+        self.begin_configuration(world, now);
         self.resume(world, now);
         self.tick(world, now);
     }

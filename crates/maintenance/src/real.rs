@@ -7,23 +7,27 @@ pub mod disk;
 mod draft;
 pub mod host;
 pub(crate) mod jobs;
+pub mod layers;
 pub mod policy;
 pub mod process;
 mod rc;
+pub mod settle;
 pub(crate) mod sources;
 pub mod versions;
+pub(crate) mod watch;
 
 use std::io;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lle_core::desired::Desired;
 
-use crate::world::{CallEnd, Cost, Disk, File, Host, Job, JobEnd, Look, Now};
+use crate::world::{CallEnd, ConfigFound, ConfigTrouble, Cost, Disk, File, Host, Job, JobEnd, Look, Now};
 use calls::{Callback, Calls, Wake};
 use disk::RealDisk;
 use host::Sessions;
 use jobs::Jobs;
+use settle::{ConfigFiles, SettleError, Settler};
 
 /// The file beside the state in which benches leave their results, if `LUSUSH_BENCH_RESULTS` names it.
 pub const BENCH_RESULTS: &str = "bench.jsonl";
@@ -45,6 +49,8 @@ pub struct Places {
     pub metrics: Option<PathBuf>,
     /// The home folder whose start-up files are watched; none watches none.
     pub home: Option<PathBuf>,
+    /// The files of the configuration that is followed; none follows none.
+    pub config: Option<ConfigFiles>,
     /// The program that supervises jobs as `PROGRAM job command -- …`; none runs them unsupervised.
     pub program: Option<PathBuf>,
 }
@@ -68,9 +74,20 @@ impl Places {
             history: lle_core::paths::history_log(state, machine_id),
             metrics: Some(cache.join("metrics.db")),
             home: None,
+            config: None,
             program: None,
             maint,
         }
+    }
+
+    /// Follows the user's configuration, and the machine's, from now on.
+    pub fn follow(&mut self, user: PathBuf) {
+        self.config = Some(ConfigFiles {
+            system: lle_core::config::SYSTEM_FILE.into(),
+            user,
+            state: self.maint.ancestors().nth(2).unwrap_or(&self.maint).to_owned(),
+            maint: self.maint.clone(),
+        });
     }
 
     /// The control socket.
@@ -216,6 +233,9 @@ impl Host for RealWorld {
     fn wake(&mut self, session: u64) {
         self.sessions.wake(session);
     }
+    fn wake_everyone(&mut self, _known: &[u64]) {
+        self.sessions.wake_everyone();
+    }
     fn bury(&mut self, session: u64) {
         self.sessions.bury(session);
     }
@@ -259,6 +279,21 @@ impl Host for RealWorld {
     fn bench_results(&mut self) -> Option<Vec<u8>> {
         disk::read_small(&self.places.maint.join(BENCH_RESULTS))
     }
+    fn settle_config(&mut self, now: Now) -> Result<Option<ConfigFound>, ConfigTrouble> {
+        let Some(files) = &self.places.config else {
+            return Ok(None);
+        };
+        // Another worker may follow it by now.
+        self.disk.refuse_unless_writable().map_err(failed)?;
+        settle::settle(files, &settler(now)).map(Some).map_err(trouble)
+    }
+    fn restore_config(&mut self, now: Now, version: u64) -> Result<ConfigFound, ConfigTrouble> {
+        let Some(files) = &self.places.config else {
+            return Err(ConfigTrouble::Failed("no configuration is followed here".into()));
+        };
+        self.disk.refuse_unless_writable().map_err(failed)?;
+        settle::restore(files, &settler(now), version).map_err(trouble)
+    }
     fn now(&mut self) -> Now {
         now()
     }
@@ -270,4 +305,35 @@ impl Host for RealWorld {
             _ => now().mono_ns ^ u64::from(std::process::id()) << 40 | 1,
         }
     }
+}
+
+/// The worker, which waits for nobody.
+fn settler(now: Now) -> Settler {
+    Settler {
+        wall_ns: now.wall_ns,
+        tool: "lusush worker",
+        patience: Duration::ZERO,
+    }
+}
+
+fn trouble(error: SettleError) -> ConfigTrouble {
+    match error {
+        SettleError::Busy => ConfigTrouble::Busy,
+        other => ConfigTrouble::Failed(with_causes(&other)),
+    }
+}
+
+fn failed(error: io::Error) -> ConfigTrouble {
+    ConfigTrouble::Failed(error.to_string())
+}
+
+/// An error and what caused it, on one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(because) = cause {
+        text = format!("{text}: {because}");
+        cause = because.source();
+    }
+    text
 }

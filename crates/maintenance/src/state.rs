@@ -150,6 +150,8 @@ pub struct Durable {
     pub targets: Option<Targets>,
     /// Settings that sessions are to use.
     pub settings: BTreeMap<String, String>,
+    /// The configuration in force, as sessions read it.
+    pub config: Option<String>,
     /// Alerts.
     pub alerts: Alerts,
     /// What is normal here.
@@ -238,6 +240,11 @@ pub enum Change {
         /// The value.
         value: Option<String>,
     },
+    /// A configuration has come into force.
+    Config {
+        /// It, as sessions read it.
+        in_force: String,
+    },
     /// The baseline of performance was taken.
     Targets {
         /// It.
@@ -320,6 +327,7 @@ impl Durable {
                 value: Some(value),
             } => drop(self.settings.insert(name, value)),
             Change::Setting { name, value: None } => drop(self.settings.remove(&name)),
+            Change::Config { in_force } => self.config = Some(in_force),
             Change::Targets { targets } => self.targets = Some(*targets),
             Change::Alerts { alerts } => self.alerts = *alerts,
             Change::Baselines { baselines } => self.baselines = *baselines,

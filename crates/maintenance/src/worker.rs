@@ -29,12 +29,11 @@ use crate::engine::{Config, Engine, Event, Pace};
 use crate::real::bell::Bell;
 use crate::real::disk::Guard;
 use crate::real::sources::Sources;
+use crate::real::watch::ConfigWatch;
 use crate::real::{Places, RealWorld, now};
 use crate::world::Now;
 use lle_core::policy::Who;
 
-/// How long the worker stays after the last session, out of the box.
-pub const LINGER: Duration = Duration::from_secs(600);
 /// How often the folders are looked after, in nanoseconds: a logout may have removed them, and rules may have been
 /// changed. It is the longest sleep, too: six looks at the disk every five seconds are some millionths of a processor.
 const LOOK_AFTER_NS: u64 = 5_000_000_000;
@@ -49,12 +48,23 @@ pub struct Options {
     /// The file with the user's rules, which is followed while the worker runs, as the machine's is; none leaves the
     /// user's as they are in `config`.
     pub user_policy: Option<PathBuf>,
-    /// How long to stay after the last session; none is for ever.
-    pub linger: Option<Duration>,
+    /// How long to stay after the last session.
+    pub linger: Linger,
     /// How often sessions are looked at.
     pub pace: Pace,
     /// It was started by a session, and leaves at once if nobody wants a worker.
     pub spawned: bool,
+}
+
+/// How long a worker stays after the last session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Linger {
+    /// As the configuration says.
+    Configured,
+    /// So long, whatever that says.
+    For(Duration),
+    /// Until it is told to end.
+    Forever,
 }
 
 /// Why a worker did not run.
@@ -266,6 +276,8 @@ pub(crate) struct Running<'a, S> {
     last_needed: u64,
     looked_after: u64,
     sources: Sources,
+    /// None where no configuration is followed.
+    config: Option<ConfigWatch>,
     /// None where it cannot be hung: then sessions are looked at when it is time to.
     bell: Option<Bell>,
     /// Dropped last: until the jobs are dead and the socket is gone, no other engine may begin.
@@ -291,7 +303,12 @@ impl<'a, S: Summons> Running<'a, S> {
             .map_err(|source| unusable(&options.places, source))?;
         engine.set_pace(options.pace);
         let server = listens.then(|| bind(&options.places)).flatten();
+        // Watched before it is read: what changes in between is told.
+        let mut config = options.places.config.clone().map(ConfigWatch::new);
         engine.start(&mut world, now());
+        if let Some(config) = &mut config {
+            config.was_read(engine.config_sources());
+        }
         lock.tell_ready();
         Ok(Self {
             options,
@@ -303,6 +320,7 @@ impl<'a, S: Summons> Running<'a, S> {
             last_needed: now().mono_ns,
             looked_after: 0,
             sources,
+            config,
             bell: Bell::hang(&options.places.runtime).ok(),
             lock,
         })
@@ -335,6 +353,7 @@ impl<'a, S: Summons> Running<'a, S> {
                 self.engine.is_called(&mut self.world, at);
             }
             self.answer(at);
+            self.follow_config(at);
             self.engine.handle(&mut self.world, now(), Event::Tick);
             self.look_after(at);
             if self.engine.is_stopping() || !self.is_needed(at) {
@@ -359,6 +378,9 @@ impl<'a, S: Summons> Running<'a, S> {
         if let Some(server) = &self.server {
             until = until.min(server.next_deadline().unwrap_or(u64::MAX));
         }
+        if let Some(config) = &self.config {
+            until = until.min(config.deadline().unwrap_or(u64::MAX)).max(at.mono_ns);
+        }
         let left = Duration::from_nanos(until.saturating_sub(at.mono_ns));
         let timeout = rustix::event::Timespec {
             tv_sec: i64::try_from(left.as_secs()).unwrap_or(60),
@@ -370,6 +392,8 @@ impl<'a, S: Summons> Running<'a, S> {
         }
         let bell = self.bell.as_ref().and_then(|bell| bell.wakes(at.mono_ns));
         fds.extend(bell.map(|bell| PollFd::from_borrowed_fd(bell, PollFlags::IN)));
+        let config = self.config.as_ref().and_then(ConfigWatch::wakes);
+        fds.extend(config.map(|config| PollFd::from_borrowed_fd(config, PollFlags::IN)));
         fds.extend(
             self.world
                 .jobs()
@@ -397,7 +421,11 @@ impl<'a, S: Summons> Running<'a, S> {
             self.last_needed = at.mono_ns;
         }
         let alone = Duration::from_nanos(at.mono_ns.saturating_sub(self.last_needed));
-        self.options.linger.is_none_or(|linger| alone < linger)
+        match self.options.linger {
+            Linger::Configured => alone < self.engine.linger(),
+            Linger::For(linger) => alone < linger,
+            Linger::Forever => true,
+        }
     }
 
     /// Puts back what a logout or a cleaner removed, and sees what was changed.
@@ -418,7 +446,22 @@ impl<'a, S: Summons> Running<'a, S> {
             self.bell = None;
             self.bell = Bell::hang(&self.options.places.runtime).ok();
         }
+        if let Some(config) = &mut self.config {
+            config.look(at.mono_ns);
+        }
         self.follow(at);
+    }
+
+    /// Brings the configuration into force, once its files have changed and are left alone.
+    fn follow_config(&mut self, at: Now) {
+        let Some(config) = &mut self.config else { return };
+        if !config.is_due(at.mono_ns) {
+            return;
+        }
+        match self.engine.sync_configuration(&mut self.world, at) {
+            true => config.again(at.mono_ns),
+            false => config.was_read(self.engine.config_sources()),
+        }
     }
 
     /// Goes by what the files say that were changed meanwhile.

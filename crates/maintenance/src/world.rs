@@ -5,7 +5,9 @@
 
 use std::io;
 
+use lle_core::config::{Problem, Refused};
 use lle_core::desired::Desired;
+use lle_core::in_force::InForce;
 use lle_metrics::{Liveness, Snapshot};
 
 /// One moment, by both clocks.
@@ -163,6 +165,28 @@ pub struct RcChange {
     pub what: String,
 }
 
+/// What is in force by the configuration's files, and why not what they say, if it is not that.
+#[derive(Clone, Debug)]
+pub struct ConfigFound {
+    /// What is in force from now on: for sessions that start it is so already.
+    pub in_force: InForce,
+    /// Why the files as they are do not come into force.
+    pub refused: Option<Refused>,
+    /// What is not as it should be, and harms nothing.
+    pub warnings: Vec<Problem>,
+    /// What tells the files as they were read from others of their names.
+    pub sources: Vec<String>,
+}
+
+/// Why the configuration's files were not brought into force. What was in force still is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigTrouble {
+    /// Somebody is at it just now: it is worth trying again in a moment.
+    Busy,
+    /// It cannot be read, or not be kept.
+    Failed(String),
+}
+
 /// Sessions and processes.
 pub trait Host {
     /// Looks at every session.
@@ -179,6 +203,11 @@ pub trait Host {
 
     /// Wakes a session that may be waiting for a key. Best effort: it looks at its next prompt anyway.
     fn wake(&mut self, session: u64);
+
+    /// Wakes every session, those that began since the last look as well; `known` are those that were seen.
+    fn wake_everyone(&mut self, known: &[u64]) {
+        known.iter().for_each(|session| self.wake(*session));
+    }
 
     /// Forgets a session that has died, after its last words were recorded.
     fn bury(&mut self, session: u64);
@@ -237,6 +266,24 @@ pub trait Host {
 
     /// What time it is. Only for what something took: what is decided goes by the time of its event.
     fn now(&mut self) -> Now;
+
+    /// Brings the configuration's files into force, if they are sound and say anything new; none in a world without.
+    ///
+    /// # Errors
+    /// They were not read, or what they say cannot be kept.
+    fn settle_config(&mut self, _now: Now) -> Result<Option<ConfigFound>, ConfigTrouble> {
+        Ok(None)
+    }
+
+    /// Makes the user's files say what they said when that version was accepted, and brings it into force.
+    ///
+    /// # Errors
+    /// They say what they said, or what they are to say cannot be kept.
+    fn restore_config(&mut self, _now: Now, _version: u64) -> Result<ConfigFound, ConfigTrouble> {
+        Err(ConfigTrouble::Failed(
+            "there are no files of a configuration here".into(),
+        ))
+    }
 
     /// Random bits.
     fn random(&mut self) -> u64;

@@ -153,6 +153,10 @@ impl SimSession {
             return;
         }
         self.seen_generation = desired.generation;
+        if let Some(config) = &desired.config {
+            let version = config.version.cast_signed();
+            self.record(|recorder| recorder.set(Gauge::ConfigVersion, version));
+        }
         let trial = desired.trials.first().map_or(0, |trial| trial.id);
         if trial != self.compares.0 {
             self.compares = (trial, 0);

@@ -13,7 +13,7 @@ use std::io;
 use std::panic::resume_unwind;
 
 use lle_core::desired::Desired;
-use lle_maintenance::world::{Cost, Disk, File, Host, Job, JobEnd, Look, Now};
+use lle_maintenance::world::{ConfigFound, ConfigTrouble, Cost, Disk, File, Host, Job, JobEnd, Look, Now};
 use lle_metrics::Liveness;
 
 use crate::disk::{Cut, SimDisk};
@@ -57,6 +57,8 @@ pub struct World {
     pub desired: Option<Desired>,
     /// Publishing fails.
     pub unpublishable: bool,
+    /// What the configuration's files come to; none if there are none.
+    pub config: Option<ConfigFound>,
     /// Calls into the world so far.
     pub calls: u64,
     /// The worker dies at this call.
@@ -89,6 +91,7 @@ impl World {
             jobs: Vec::new(),
             desired: None,
             unpublishable: false,
+            config: None,
             calls: 0,
             dies_at: None,
             violations: Vec::new(),
@@ -458,6 +461,13 @@ impl Host for Hands<'_> {
 
     fn keep_samples(&mut self, _now: Now, _samples: &[(&'static str, f64)]) {
         self.must_act("samples");
+    }
+
+    fn settle_config(&mut self, _now: Now) -> Result<Option<ConfigFound>, ConfigTrouble> {
+        self.must_act("a change of the configuration");
+        let cut = self.call(&|| "settle the configuration".into());
+        let found = self.world.config.clone();
+        self.after(cut, Ok(found))
     }
 
     fn now(&mut self) -> Now {

@@ -25,6 +25,9 @@ pub(super) struct Raises {
     /// Held back when there was no room to tell them apart.
     more: bool,
     told_wall_ns: Option<u64>,
+    /// How many in an hour, if that was said.
+    #[serde(skip)]
+    per_hour: Option<usize>,
 }
 
 impl Raises {
@@ -32,11 +35,16 @@ impl Raises {
     pub(super) fn permit(&mut self, wall_ns: u64, key: &str) -> bool {
         self.raised.retain(|(raised, _)| is_within_hour(*raised, wall_ns));
         let about = self.raised.iter().filter(|(_, raised)| raised == key).count();
-        if self.raised.len() >= PER_HOUR_MAX || about >= PER_KEY_PER_HOUR_MAX {
+        if self.raised.len() >= self.per_hour.unwrap_or(PER_HOUR_MAX) || about >= PER_KEY_PER_HOUR_MAX {
             return false;
         }
         self.raised.push_back((wall_ns, key.to_owned()));
         true
+    }
+
+    /// Raises at most so many in an hour from now on.
+    pub(super) fn limit(&mut self, per_hour: usize) {
+        self.per_hour = Some(per_hour);
     }
 
     /// Counts a key that is held back; says whether it was not yet.

@@ -225,13 +225,15 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "configuration validation",
         corpus: "200 lines",
         at_most: 100.0 * US,
+        probe: "cargo bench -p lle-core --features engine --bench config",
         ..CRITICAL
     },
     Budget {
         name: "hot_reload",
         operation: "hot reload, published to applied",
-        corpus: "an idle session",
+        corpus: "an idle session, the line being typed painted again",
         at_most: 300.0 * US,
+        probe: "cargo bench -p lusush --bench follow",
         ..CRITICAL
     },
     Budget {
@@ -239,6 +241,7 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "configuration backup, acknowledged",
         corpus: "200 lines",
         at_most: 300.0 * US,
+        probe: ENGINE,
         ..CRITICAL
     },
     Budget {
@@ -246,6 +249,7 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "rollback, acknowledged",
         corpus: "200 lines",
         at_most: MS,
+        probe: ENGINE,
         ..TIMED
     },
     // Backup and recovery.

@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::texts;
+
 /// Characters of a name, such as a theme's.
 pub const NAME_CHARS_MAX: usize = 32;
 
@@ -20,6 +22,8 @@ pub enum Value {
     Integer(i64),
     /// A word.
     Text(Cow<'static, str>),
+    /// Several texts.
+    List(Vec<String>),
 }
 
 /// What values a key takes.
@@ -38,6 +42,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A name: at most [`NAME_CHARS_MAX`] of a-z, 0-9 and `-`.
     Name,
+    /// A list of short texts: see [`texts`].
+    Texts,
 }
 
 /// Who goes by a key, and has to look again when it changes.
@@ -159,6 +165,7 @@ impl Kind {
             (Kind::Integer { min, max }, Value::Integer(number)) => (min..=max).contains(number),
             (Kind::Choice(words), Value::Text(text)) => words.contains(&text.as_ref()),
             (Kind::Name, Value::Text(text)) => is_name(text),
+            (Kind::Texts, Value::List(list)) => texts::admits(list),
             _ => false,
         }
     }
@@ -169,6 +176,7 @@ impl Kind {
             Kind::Bool => Value::Bool(text.parse().ok()?),
             Kind::Integer { .. } => Value::Integer(text.parse().ok()?),
             Kind::Choice(_) | Kind::Name => Value::Text(text.to_owned().into()),
+            Kind::Texts => Value::List(texts::read(text)?),
         };
         self.admits(&value).then_some(value)
     }
@@ -178,7 +186,7 @@ impl Kind {
         match self {
             Kind::Bool => &["true", "false"],
             Kind::Choice(words) => words,
-            Kind::Integer { .. } | Kind::Name => &[],
+            Kind::Integer { .. } | Kind::Name | Kind::Texts => &[],
         }
     }
 }
@@ -205,6 +213,13 @@ impl fmt::Display for Kind {
                 out,
                 "a name of at most {NAME_CHARS_MAX} of a-z, 0-9 and -, in quotes"
             ),
+            Kind::Texts => write!(
+                out,
+                "at most {} texts, each once and of at most {} bytes, as [\"one\", \"two\"]; {} bytes in all",
+                texts::TEXTS_MAX,
+                texts::TEXT_BYTES_MAX,
+                texts::LIST_BYTES_MAX
+            ),
         }
     }
 }
@@ -216,6 +231,7 @@ impl fmt::Display for Value {
             Value::Bool(value) => write!(out, "{value}"),
             Value::Integer(value) => write!(out, "{value}"),
             Value::Text(text) => write!(out, "{}", quoted(text)),
+            Value::List(list) => write!(out, "{}", texts::show(list)),
         }
     }
 }

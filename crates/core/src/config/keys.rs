@@ -51,6 +51,8 @@ keys! {
     EditorMultiline, "editor.multiline", Kind::Bool, YES, Editor, LIVE, "0.1.0", "Goes on in the next row when Enter is pressed on an incomplete command.";
     EditorComplete, "editor.complete", Kind::Bool, YES, Editor, LIVE, "0.1.0", "Completes in a child process and shows a menu.";
     EditorTheme, "editor.theme", Kind::Name, word("default"), Display, LIVE, "0.1.0", "Names the theme: a built-in one, or NAME.toml in the folder `themes`.";
+    PromptCached, "prompt.cached", Kind::Texts, Value::List(Vec::new()), Display, LIVE, "0.1.0", "Names parts of PS1, by the first words of their commands, that may be shown older until their new value is there.";
+    PromptCachedWait, "prompt.cached_wait_ms", whole(0, 1_000), Value::Integer(20), Display, LIVE, "0.1.0", "How long a prompt waits for the new value of such a part before it shows the older one, in milliseconds.";
     HistoryShare, "history.share", Kind::Bool, YES, History, LIVE, "0.1.0", "Shares each command with the sessions that run, as soon as it is entered.";
     HistoryListMax, "history.list_max", whole(100, 1_000_000), Value::Integer(20_000), History, NEW_SHELL, "0.1.0", "How many commands bash's own list begins with at most; the log has all of them.";
     WorkerLinger, "worker.linger_s", whole(0, 86_400), Value::Integer(600), Worker, LIVE, "0.1.0", "How long the worker stays after the last session, in seconds.";

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Catalogue;
 use super::key::{Key, Kind, NAME_CHARS_MAX, Value};
+use crate::texts;
 
 /// A node of the schema.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -37,6 +38,10 @@ pub struct Node {
     additional: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     items: Option<Box<Node>>,
+    #[serde(rename = "maxItems", skip_serializing_if = "Option::is_none")]
+    items_max: Option<usize>,
+    #[serde(rename = "uniqueItems", skip_serializing_if = "std::ops::Not::not")]
+    unique: bool,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     properties: BTreeMap<&'static str, Node>,
 }
@@ -93,6 +98,20 @@ fn of(key: &Key) -> Node {
         Kind::Name => Node {
             of_type: "string",
             pattern: Some(format!("^[a-z0-9-]{{1,{NAME_CHARS_MAX}}}$")),
+            ..node
+        },
+        Kind::Texts => Node {
+            of_type: "array",
+            items: Some(Box::new(Node {
+                of_type: "string",
+                pattern: Some(format!(
+                    "^[^\\u0000-\\u001f\\u007f]{{1,{}}}$",
+                    texts::TEXT_BYTES_MAX
+                )),
+                ..Node::default()
+            })),
+            items_max: Some(texts::TEXTS_MAX),
+            unique: true,
             ..node
         },
     }

@@ -1,9 +1,9 @@
-//! The configuration in force against its sources: integrity, changes, reload, a version kept.
+//! The configuration in force against its sources: what changed comes into force, and a version is kept.
 //!
-//! Its substance comes later. Until then a run says that it is not built. A change to a file will be noticed when it
-//! happens; the hourly run is for what was not noticed.
+//! A change to a file is noticed when it happens; the hourly run is for what was not noticed.
 
 use super::{Priority, Task, TaskKind};
+use crate::plan::{Action, Check, Plan, Step};
 use crate::schedule::Schedule;
 
 pub(super) fn task() -> Task {
@@ -17,5 +17,19 @@ pub(super) fn task() -> Task {
             Priority::Medium,
             Schedule::Every { seconds: 60 * 60 },
         )
+    }
+}
+
+/// Plans a run. What it brings into force is taken back by a version of its own, as any change of a file is, so the step
+/// has nothing to take back.
+pub fn plan(why: &str) -> Plan {
+    Plan {
+        task: TaskKind::ConfigSync.name().to_owned(),
+        why: why.to_owned(),
+        steps: vec![Step {
+            action: Action::SyncConfig,
+            verify: Check::Accepted,
+            undo: None,
+        }],
     }
 }

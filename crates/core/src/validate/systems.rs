@@ -40,6 +40,8 @@ pub enum Check {
     DefaultSchedule,
     /// Live sessions are seen.
     SessionsSeen,
+    /// Idle sessions go by the configuration in force.
+    ConfigFollowed,
     /// This validation.
     Itself,
     /// A part that this version does not have.
@@ -65,6 +67,8 @@ pub struct Facts {
     pub default_schedule_missing: Option<u32>,
     /// Live sessions whose flight file could be read.
     pub sessions: Option<u32>,
+    /// Idle sessions that go by another version of the configuration than the one they are to; none if no session says.
+    pub sessions_behind: Option<u32>,
 }
 
 /// What the verification of the audit log found.
@@ -144,14 +148,17 @@ pub const SYSTEMS: &[System] = &[
         "configuration",
         "Layered configuration with origins, versions, and mistakes told with file, line and column.",
         Validator::Operational,
-        &[Check::NotBuilt("sessions and worker that go by it")],
+        &[Check::ConfigFollowed],
     ),
     system(
         "S9",
         "hot reload",
         "A change reaches every live session without losing the line, and goes back if it harms.",
         Validator::Integration,
-        &[Check::NotBuilt("live reload")],
+        &[
+            Check::ConfigFollowed,
+            Check::NotBuilt("versions that go back by themselves"),
+        ],
     ),
     system(
         "S10",
@@ -366,6 +373,18 @@ impl Check {
                 },
             ),
             Check::SessionsSeen => sessions(facts.sessions),
+            Check::ConfigFollowed => holds(
+                "configuration of sessions",
+                facts.sessions_behind,
+                |behind| behind == 0,
+                |behind| match behind {
+                    0 => "every idle session goes by the configuration in force".to_owned(),
+                    _ => format!(
+                        "{} by another version than the one in force",
+                        several(behind.into(), "idle session goes", "idle sessions go")
+                    ),
+                },
+            ),
             Check::Itself => (Verdict::Met, "every promise is listed and judged here".to_owned()),
             Check::NotBuilt(part) => (Verdict::Unknown, format!("not built yet: {part}")),
         }

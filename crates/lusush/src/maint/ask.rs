@@ -93,6 +93,9 @@ pub(crate) fn places() -> Result<Places, Failure> {
     );
     places.program = std::env::current_exe().ok();
     places.home = paths::home();
+    if let Ok(folder) = folders.config {
+        places.follow(folder.join(lle_core::config::FILE_NAME));
+    }
     Ok(places)
 }
 

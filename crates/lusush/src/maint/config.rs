@@ -1,10 +1,12 @@
 //! `lusush maint config`: what is configured, by whom, and what is wrong with it; setting and unsetting one key.
 //!
-//! Works without a worker: it reads the files themselves, and a worker notices when they change.
+//! Works without a worker: it reads the files themselves, and a worker notices when they change. What is in force, and
+//! where, is in files as well.
 
 mod edit;
 mod layers;
 mod show;
+mod status;
 mod versions;
 
 use std::path::PathBuf;
@@ -58,7 +60,7 @@ pub(crate) enum ConfigVerb {
         #[command(flatten)]
         json: Json,
     },
-    /// Lists the versions of your file: why, by whom, and how much changed
+    /// Lists the versions of your file and its themes: why, by whom, and how much changed
     Log(Json),
     /// Shows the difference between two versions, or between one and the file as it is
     Diff {
@@ -74,6 +76,8 @@ pub(crate) enum ConfigVerb {
         #[command(flatten)]
         json: Json,
     },
+    /// Says which version is in force, which each session goes by, and what was refused last
+    Status(Json),
     /// Prints where your file is, or would be
     Path,
 }
@@ -94,6 +98,7 @@ pub(crate) fn run(verb: ConfigVerb) -> Result<ExitCode, Failure> {
         ConfigVerb::Log(Json { json }) => versions::log(json),
         ConfigVerb::Diff { a, b } => versions::diff(a, b),
         ConfigVerb::Rollback { version, json } => versions::rollback(version, json.json),
+        ConfigVerb::Status(Json { json }) => status::status(json),
         ConfigVerb::Path => {
             let mut path = layers::user_file()?.into_os_string().into_encoded_bytes();
             path.push(b'\n');

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use lle_core::error::Code;
 use lle_maintenance::engine::Pace;
-use lle_maintenance::worker::{self, LINGER, Options, WorkerError};
+use lle_maintenance::worker::{self, Linger, Options, WorkerError};
 
 use super::ask;
 use crate::failure::Failure;
@@ -38,8 +38,9 @@ pub(crate) fn run(asked: &Worker) -> Result<ExitCode, Failure> {
     // Whatever a library creates is for this user alone, too.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let linger = match (asked.stay, asked.linger) {
-        (true, _) => None,
-        (false, seconds) => Some(seconds.map_or(LINGER, Duration::from_secs)),
+        (true, _) => Linger::Forever,
+        (false, None) => Linger::Configured,
+        (false, Some(seconds)) => Linger::For(Duration::from_secs(seconds)),
     };
     let pace = asked.look_every.map_or_else(Pace::default, |ms| {
         let ns = ms.max(1).saturating_mul(1_000_000);

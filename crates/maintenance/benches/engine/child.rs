@@ -203,7 +203,7 @@ fn work(places: Places) {
         places,
         config: config(),
         user_policy: None,
-        linger: None,
+        linger: lle_maintenance::worker::Linger::Forever,
         spawned: false,
         pace: lle_maintenance::engine::Pace::default(),
     };

@@ -10,6 +10,7 @@
 )]
 
 mod child;
+mod config;
 mod measure;
 mod results;
 mod worker;
@@ -56,6 +57,8 @@ fn main() {
     analysis();
     cache_cycle();
     state();
+    config::versions();
+    config::many_sessions();
     worker::many_sessions();
     worker::at_rest();
     unmeasured(
@@ -342,6 +345,7 @@ fn cache_cycle() {
                 levers: &levers,
                 on_trial: None,
                 checked: (8, 0),
+                parts: None,
             };
             cache_cleanup::plan(&inputs, "its schedule", |_| None)
         })

@@ -106,6 +106,7 @@ impl Engine {
                     .filter(|session| session.is_alive())
                     .count(),
             ),
+            sessions_behind: self.sessions_behind(now),
         }
     }
 

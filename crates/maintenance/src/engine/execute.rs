@@ -344,6 +344,7 @@ impl Engine {
                 self.note_size(name);
                 self.publish_now(world, now)
             }
+            Action::SyncConfig => self.sync_now(world, now, id),
             Action::OpenTrial { .. } => self.open_trial(world, now, action),
             Action::WithdrawTrial { trial } => {
                 self.withdraw_trial(world, now, *trial, "its plan was taken back")

@@ -555,6 +555,7 @@ impl Engine {
                 &check.remedy,
             );
         }
+        findings.extend(self.config_findings());
         findings
     }
 
@@ -657,6 +658,9 @@ impl Engine {
                     _ => id,
                 };
                 let alert = self.state.alerts.of(id)?;
+                if !self.is_told(&alert.key, alert.severity) {
+                    return None;
+                }
                 Some(lle_core::desired::Alert {
                     id,
                     session,
@@ -675,6 +679,23 @@ impl Engine {
                 self.worker.shed.push(name.clone());
             }
         }
+    }
+
+    /// Idle sessions that go by another version of the configuration than the one that is published; none if no session
+    /// says which.
+    pub(crate) fn sessions_behind(&self, now: Now) -> Option<u32> {
+        let published = self.published.config()?.version;
+        let idle = self
+            .sessions
+            .values()
+            .filter(|session| session.is_alive() && session.is_idle(now));
+        let says = idle.filter_map(|session| session.window.gauge(Gauge::ConfigVersion));
+        let versions: Vec<i64> = says.collect();
+        let behind = versions
+            .iter()
+            .filter(|version| version.cast_unsigned() != published);
+        let behind = u32::try_from(behind.count()).unwrap_or(u32::MAX);
+        (!versions.is_empty()).then_some(behind)
     }
 
     /// The sessions that are there: number, terminal, process.
@@ -734,7 +755,11 @@ fn last_words(snapshot: &Snapshot) -> String {
 
 /// An alert above a prompt: what it is, and where there is more. The remedy would take three rows.
 fn told(alert: &alert::Alert) -> String {
-    let text = format!("{}. `maint health` says what to do", alert.title);
+    let text = if alert.key.starts_with(super::config::TOLD_WHOLE) {
+        alert.title.clone()
+    } else {
+        format!("{}. `maint health` says what to do", alert.title)
+    };
     sanitise(&text, lle_core::desired::TEXT_BYTES_MAX).into_owned()
 }
 

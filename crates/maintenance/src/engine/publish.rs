@@ -4,6 +4,7 @@
 //! it was observed.
 
 use lle_core::desired::{ALERTS_MAX, Alert, Desired, Setting, Trim};
+use lle_core::in_force::InForce;
 
 use super::Engine;
 use crate::world::{Now, World};
@@ -36,6 +37,11 @@ impl Published {
     /// The alerts that are out.
     pub(crate) fn alerts(&self) -> impl Iterator<Item = &Alert> {
         self.desired.alerts.iter()
+    }
+
+    /// The configuration that is out.
+    pub(crate) fn config(&self) -> Option<&InForce> {
+        self.desired.config.as_ref()
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -105,10 +111,13 @@ impl Engine {
             })
             .collect();
         let trials = self.trials_to_publish();
+        let config = self.config_to_publish();
+        let concerns_all = config.is_some() && config != last.config;
         let same = alerts == last.alerts
             && self.published.trims == last.trims
             && settings == last.settings
-            && trials == last.trials;
+            && trials == last.trials
+            && config == last.config;
         if same && !self.published.stale {
             return;
         }
@@ -118,11 +127,17 @@ impl Engine {
             trims: self.published.trims.clone(),
             settings,
             trials,
+            config,
         };
         match world.publish(&desired) {
             Ok(()) => {
                 let mut woken: Vec<u64> = desired.trims.iter().map(|trim| trim.session).collect();
                 woken.extend(desired.alerts.iter().map(|alert| alert.session));
+                if concerns_all {
+                    let known: Vec<u64> = self.session_names().map(|(session, ..)| session).collect();
+                    world.wake_everyone(&known);
+                    woken.clear();
+                }
                 woken.sort_unstable();
                 woken.dedup();
                 woken.into_iter().for_each(|session| world.wake(session));
@@ -177,6 +192,7 @@ impl Engine {
             settings: last.settings.clone(),
             // The next worker goes on comparing; meanwhile sessions say what they find to their own flight files.
             trials: last.trials.clone(),
+            config: last.config.clone(),
         };
         // Failing that, sessions do once more what was wanted: each is done once.
         let _stands = world.publish(&desired);

@@ -217,15 +217,17 @@ impl Engine {
             ),
             TaskKind::CacheCleanup => self.plan_cache_cleanup(why),
             TaskKind::Performance => self.plan_performance(why, now, asked),
+            TaskKind::ConfigSync => Planned::Do(task::config_sync::plan(why)),
             _ => Planned::NotBuilt,
         }
     }
 
-    /// How far a task may go by itself: as it was set, within what the policy allows.
+    /// How far a task may go by itself: as it was set, within what the configuration and the policy allow.
     pub(crate) fn mode_of(&self, name: &str) -> Mode {
         let set = self.state.modes.get(name).copied();
         let out_of_the_box = Mode::Automatic;
         set.unwrap_or(out_of_the_box)
+            .min(self.configured_mode(name))
             .min(self.config.policy.mode_max(name))
     }
 

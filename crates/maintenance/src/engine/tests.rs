@@ -9,9 +9,20 @@ use crate::real::{Places, RealWorld};
 
 /// An engine that acts, in a folder of its own, at a time that stands still.
 pub(crate) fn started(folder: &Path) -> (RealWorld, Engine, Now) {
+    started_at(folder, None)
+}
+
+/// The same, which follows the configuration in that file.
+pub(crate) fn started_at(folder: &Path, file: Option<&Path>) -> (RealWorld, Engine, Now) {
     let below = |name: &str| folder.join(name);
     let mut places = Places::below(&below("s"), &below("d"), &below("c"), &below("r"), "m");
     places.metrics = None;
+    if let Some(file) = file {
+        places.follow(file.to_owned());
+        // Not what the machine of the test has.
+        let files = places.config.as_mut().unwrap();
+        files.system = folder.join("etc/config.toml");
+    }
     let config = Config {
         policy: Policy::default(),
         problems: Vec::new(),

@@ -137,8 +137,25 @@ impl Sessions {
         Desired::decode(&fs::read(&path).ok()?).ok()
     }
 
+    /// Wakes whoever has a socket: a session that has just begun was not seen yet.
+    pub(crate) fn wake_everyone(&mut self) {
+        let Ok(entries) = fs::read_dir(self.folder()) else {
+            return;
+        };
+        for entry in entries.flatten().take(2 * FILES_MAX) {
+            let path = entry.path();
+            if path.extension().is_some_and(|extension| extension == "wake") {
+                self.wake_at(&path);
+            }
+        }
+    }
+
     pub(crate) fn wake(&mut self, session: u64) {
         let path = self.folder().join(format!("{session:016x}.wake"));
+        self.wake_at(&path);
+    }
+
+    fn wake_at(&mut self, path: &Path) {
         if self.socket.is_none() {
             self.socket = UnixDatagram::unbound().ok();
             if let Some(socket) = &self.socket {

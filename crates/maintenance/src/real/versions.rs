@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use super::draft;
 
 /// How long to wait for whoever else writes a version: far longer than that takes.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 /// Between two looks at the lock.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// Bytes of a log that is read: what pruning leaves room for, with a version of the greatest length on top.
@@ -27,6 +27,15 @@ const BYTES_MAX: u64 = 4 * LOG_BYTES_MAX as u64;
 #[derive(Clone, Debug)]
 pub struct VersionLog {
     folder: PathBuf,
+}
+
+/// The log, while nobody else writes to it.
+#[derive(Debug)]
+pub struct Held {
+    log: VersionLog,
+    /// Never read: open, it holds the lock. Nobody may open the lock's file a second time in this process meanwhile, since
+    /// closing that would drop it.
+    _lock: File,
 }
 
 /// A state of a file, to be kept.
@@ -93,19 +102,30 @@ impl VersionLog {
         Ok(bytes)
     }
 
-    /// Keeps states of files, each unless it is what the newest version says already; gives the number of the last one
-    /// that was kept.
+    /// Keeps states of files, each unless it is what the newest version says already, and makes them durable; gives the
+    /// number of the last one that was kept.
     ///
     /// # Errors
     /// None of them was kept, or only the first ones.
     pub fn accept(&self, states: &[Accepted<'_>]) -> Result<Option<u64>, VersionsError> {
-        draft::create_folder(&self.folder)?;
-        let _lock = self.lock()?;
-        let mut kept = None;
-        for state in states {
-            kept = self.one(state)?.or(kept);
+        let held = self.hold(PATIENCE)?;
+        let kept = held.accept(states)?;
+        if kept.is_some() {
+            held.sync()?;
         }
         Ok(kept)
+    }
+
+    /// Keeps everybody else from writing versions, and from bringing files into force, until it is dropped.
+    ///
+    /// # Errors
+    /// Somebody else holds it for longer than `patience` ([`ErrorKind::WouldBlock`]), or the folder cannot be written.
+    pub fn hold(&self, patience: Duration) -> Result<Held, VersionsError> {
+        draft::create_folder(&self.folder)?;
+        Ok(Held {
+            log: self.clone(),
+            _lock: self.lock(patience)?,
+        })
     }
 
     fn one(&self, state: &Accepted<'_>) -> Result<Option<u64>, VersionsError> {
@@ -151,10 +171,10 @@ impl VersionLog {
         if written < record.len() {
             return Err(ErrorKind::StorageFull.into());
         }
-        log.sync_data()
+        Ok(())
     }
 
-    fn lock(&self) -> io::Result<File> {
+    fn lock(&self, patience: Duration) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options
             .write(true)
@@ -167,12 +187,43 @@ impl VersionLog {
         loop {
             match rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(lock),
-                Err(Errno::AGAIN | Errno::ACCESS) if began.elapsed() < PATIENCE => {
+                Err(Errno::AGAIN | Errno::ACCESS) if began.elapsed() < patience => {
                     std::thread::sleep(LOOK_EVERY);
                 }
+                Err(Errno::ACCESS) => return Err(ErrorKind::WouldBlock.into()),
                 Err(errno) => return Err(errno.into()),
             }
         }
+    }
+}
+
+impl Held {
+    /// As [`VersionLog::accept`]: acknowledged, and durable after [`Held::sync`].
+    ///
+    /// # Errors
+    /// None of them was kept, or only the first ones.
+    pub fn accept(&self, states: &[Accepted<'_>]) -> Result<Option<u64>, VersionsError> {
+        let mut kept = None;
+        for state in states {
+            kept = self.log.one(state)?.or(kept);
+        }
+        Ok(kept)
+    }
+
+    /// As [`VersionLog::bytes`].
+    ///
+    /// # Errors
+    /// It cannot be read, or is far longer than it may be.
+    pub fn bytes(&self) -> Result<Vec<u8>, VersionsError> {
+        Ok(self.log.bytes()?)
+    }
+
+    /// Makes what was kept durable.
+    ///
+    /// # Errors
+    /// It may not be.
+    pub fn sync(&self) -> io::Result<()> {
+        File::open(self.log.path())?.sync_data()
     }
 }
 

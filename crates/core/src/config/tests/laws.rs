@@ -11,6 +11,10 @@ fn a_value(kind: Kind) -> BoxedStrategy<Value> {
         Kind::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         Kind::Integer { min, max } => (min..=max).prop_map(Value::Integer).boxed(),
         Kind::Choice(words) => select(words).prop_map(|word| Value::Text(word.into())).boxed(),
+        Kind::Texts => vec(r#"[a-z $"\\']{1,12}"#, 0..4)
+            .prop_filter("each once", |list| crate::texts::admits(list))
+            .prop_map(Value::List)
+            .boxed(),
         Kind::Name => "[a-z0-9-]{1,32}"
             .prop_map(|name| Value::Text(name.into()))
             .boxed(),

@@ -62,11 +62,12 @@ fn edit(
     change: impl Fn(&str) -> Result<String, EditError>,
 ) -> Result<ExitCode, Failure> {
     let path = layers::user_file()?;
+    let keeper = versions::Keeper::hold();
     let file = layers::user_text(&path)?;
     let before = file.as_ref().map_or("", |file| file.text.as_str());
     let after = change(before).map_err(|error| not_edited(error, before, &path))?;
     write(&path, file.as_ref(), &after)?;
-    versions::keep(file.as_ref(), &after, Cause::Edited, 0);
+    keeper.keep(file.as_ref(), &after, Cause::Edited, 0);
     let said = said(before, key);
     let merged = CATALOGUE.merge(&layers::all(&[])).map_err(|refused| {
         let told = show::safe(&refused.to_string());
@@ -105,8 +106,9 @@ fn report(
     if let Some(by) = &edited.overridden_by {
         out.push_str(&format!("    Your file does not decide that: {by}\n"));
     }
-    // Said with each change, until it is no longer so.
-    out.push_str("    Sessions and worker do not go by the configuration yet.\n");
+    if edited.needs_new_shell {
+        out.push_str("    Sessions that run keep what they began with; new ones go by it.\n");
+    }
     answer::text(&out)
 }
 

@@ -1,15 +1,15 @@
 //! What the configuration is made of: the machine's file, the user's, variables, and words of the command.
-//!
-//! Invariant: a file that cannot be read is a mistake that is told, never one that is passed over.
 
 use std::path::{Path, PathBuf};
 
 use lle_core::config::{
-    CATALOGUE, Config, FILE_NAME, Layered, Name, Origin, Position, Problem, RawConfig, SYSTEM_FILE,
-    VARIABLE_PREFIX, Weight, command_line, environment, theme_file,
+    CATALOGUE, Config, FILE_NAME, Layered, Name, Origin, Problem, SYSTEM_FILE, VARIABLE_PREFIX, command_line,
+    environment,
 };
 use lle_core::theme;
-use lle_maintenance::real::config::{FileText, ReadError, Trust, read};
+use lle_maintenance::real::config::{FileText, Trust, read};
+use lle_maintenance::real::layers;
+use lle_maintenance::real::settle::no_theme;
 
 use crate::failure::Failure;
 use crate::paths;
@@ -32,7 +32,7 @@ pub(super) fn user_trust() -> Trust {
 /// Reads the user's file, to change it.
 pub(super) fn user_text(path: &Path) -> Result<Option<FileText>, Failure> {
     read(path, user_trust()).map_err(|error| {
-        let remedy = remedy(&error, path);
+        let remedy = layers::remedy(&error, path);
         Failure::new(format!("cannot read {}", path.display()))
             .because(error)
             .hint(remedy)
@@ -67,12 +67,7 @@ pub(super) fn variables() -> Layered {
 
 /// One file, checked; an empty layer if there is none.
 pub(super) fn file(origin: Origin, path: &Path, trust: Trust) -> Layered {
-    let source = path.display().to_string();
-    let text = match read(path, trust) {
-        Ok(found) => found.map_or(String::new(), |found| found.text),
-        Err(error) => return Layered::unreadable(origin, &source, unreadable(&error, &source, path)),
-    };
-    RawConfig::parse(origin, &source, &text).check(&CATALOGUE)
+    layers::file(origin, path, trust).0
 }
 
 /// What is wrong with the theme in force, if it is not a built-in one.
@@ -83,54 +78,14 @@ pub(super) fn theme_problems(config: &Config) -> Vec<Problem> {
         return Vec::new();
     }
     let path = user.with_file_name("themes").join(format!("{name}.toml"));
-    theme_file(&path, user_trust()).unwrap_or_else(|| {
-        let known: Vec<&str> = theme::THEMES.iter().map(|theme| theme.name).collect();
-        vec![Problem {
-            weight: Weight::Warning,
-            source: path.display().to_string(),
-            at: None,
-            message: format!("there is no theme `{name}`"),
-            expected: known.join(", "),
-            meant: None,
-            remedy: "take one of these, or put one there".to_owned(),
-        }]
-    })
+    theme_file(&path, user_trust()).unwrap_or_else(|| vec![no_theme(&path, name)])
 }
 
 /// What is wrong with a theme of the user's; none if there is no such file.
 pub(super) fn theme_file(path: &Path, trust: Trust) -> Option<Vec<Problem>> {
-    let source = path.display().to_string();
-    match read(path, trust) {
+    match layers::theme(path, trust) {
         Ok(None) => None,
-        Ok(Some(found)) => Some(match theme_file::read(&source, &found.text) {
-            Ok((_, warnings)) => warnings,
-            Err(problems) => problems,
-        }),
-        Err(error) => Some(vec![unreadable(&error, &source, path)]),
-    }
-}
-
-fn unreadable(error: &ReadError, source: &str, path: &Path) -> Problem {
-    Problem {
-        weight: Weight::Error,
-        source: source.to_owned(),
-        at: None::<Position>,
-        message: format!("cannot be read: {error}"),
-        expected: String::new(),
-        meant: None,
-        remedy: remedy(error, path),
-    }
-}
-
-fn remedy(error: &ReadError, path: &Path) -> String {
-    let path = path.display();
-    match error {
-        ReadError::TooLarge => "put something smaller there".to_owned(),
-        ReadError::Encoding { .. } => format!("write it as UTF-8: iconv -t UTF-8 {path}"),
-        ReadError::NotAFile { .. } => "put a file there, or nothing".to_owned(),
-        ReadError::Untrusted { .. } => {
-            format!("make sure of what is in it, then take it over: chown and chmod go-w {path}")
-        }
-        ReadError::Io(_) => "`lusush doctor` says more about folders".to_owned(),
+        Ok(Some(found)) => Some(found.warnings),
+        Err(problems) => Some(problems),
     }
 }

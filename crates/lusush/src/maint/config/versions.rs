@@ -1,4 +1,4 @@
-//! The versions of the user's file: what it said, since when, by whom, and back to one of them.
+//! The versions of the user's files, and of the machine's: what they said, since when, by whom, and back to one of them.
 //!
 //! Invariant: a version that is taken up again is checked as a file is, and is a version of its own then.
 
@@ -10,7 +10,7 @@ use lle_core::quantity::age;
 use lle_log::versions::{self, Cause, Version};
 use lle_maintenance::real::config::FileText;
 use lle_maintenance::real::now;
-use lle_maintenance::real::versions::{Accepted, VersionLog};
+use lle_maintenance::real::versions::{Accepted, Held, PATIENCE, VersionLog};
 use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
 
@@ -27,6 +27,8 @@ const CONTEXT: usize = 3;
 #[derive(Debug, Serialize)]
 struct Row<'v> {
     number: u64,
+    /// Which file: yours, a theme's, or the machine's.
+    file: &'v str,
     wall_ns: i64,
     cause: &'static str,
     from: Option<u64>,
@@ -49,14 +51,10 @@ struct Log<'v> {
 pub(super) fn log(json: bool) -> Result<ExitCode, Failure> {
     let bytes = bytes()?;
     let read = versions::read(&bytes).map_err(|error| unreadable().because(error))?;
-    let rows = read
-        .versions
-        .iter()
-        .filter(|version| version.file == FILE_NAME)
-        .map(|version| {
-            let before = read.before(FILE_NAME, version.number);
-            row(version, before.map_or(&[][..], |before| before.content))
-        });
+    let rows = read.versions.iter().map(|version| {
+        let before = read.before(version.file, version.number);
+        row(version, before.map_or(&[][..], |before| before.content))
+    });
     let log = Log {
         versions: rows.collect(),
         damaged_bytes: read.damaged_bytes,
@@ -72,8 +70,12 @@ pub(super) fn log(json: bool) -> Result<ExitCode, Failure> {
         let verdict = row
             .verdict
             .map_or(String::new(), |verdict| format!(", {verdict}"));
+        let file = match row.file {
+            FILE_NAME => String::new(),
+            other => format!(" {}", show::safe(other)),
+        };
         out.push_str(&format!(
-            "#{} {}{from} {ago} ago, +{} -{} lines{verdict}\n",
+            "#{}{file} {}{from} {ago} ago, +{} -{} lines{verdict}\n",
             row.number, row.cause, row.lines_added, row.lines_removed
         ));
         out.push_str(&format!(
@@ -84,7 +86,7 @@ pub(super) fn log(json: bool) -> Result<ExitCode, Failure> {
         ));
     }
     if log.versions.is_empty() {
-        out.push_str("There are no versions yet: `lusush maint config set` makes the first ones.\n");
+        out.push_str("There are no versions yet: a file makes the first one.\n");
     }
     if log.damaged_bytes > 0 {
         out.push_str(&format!(
@@ -137,11 +139,12 @@ pub(super) fn rollback(number: u64, json: bool) -> Result<ExitCode, Failure> {
     let layered = RawConfig::parse(Origin::User, &source, &text).check(&CATALOGUE);
     CATALOGUE.merge(&[layered]).map_err(show::mistakes)?;
     let path = layers::user_file()?;
+    let keeper = Keeper::hold();
     let file = layers::user_text(&path)?;
     let changed = file.as_ref().map_or("", |file| file.text.as_str()) != text;
     if changed {
         edit::write(&path, file.as_ref(), &text)?;
-        keep(file.as_ref(), &text, Cause::RolledBack, number);
+        keeper.keep(file.as_ref(), &text, Cause::RolledBack, number);
     }
     if json {
         return answer::json(&serde_json::json!({ "version": number, "changed": changed }));
@@ -153,25 +156,50 @@ pub(super) fn rollback(number: u64, json: bool) -> Result<ExitCode, Failure> {
     ))
 }
 
-/// Keeps what the file says now, and what it said before if nobody had noticed that. What cannot be kept is told and
-/// holds nothing up: the file is written.
-pub(super) fn keep(before: Option<&FileText>, after: &str, cause: Cause, from: u64) {
-    let state = match paths::folders().state {
-        Ok(state) => state,
-        Err(refusal) => return eprintln!("lusush: no version is kept: {refusal}"),
-    };
-    let sound = |text: &str| {
-        RawConfig::parse(Origin::User, "", text)
-            .check(&CATALOGUE)
-            .is_sound()
-    };
-    let mut states = Vec::new();
-    if let Some(before) = before.filter(|before| sound(&before.text)) {
-        states.push(accepted(Cause::Noticed, 0, &before.text));
+/// Whoever is about to change the file, and to keep what it says then.
+pub(super) struct Keeper(Option<Held>);
+
+impl Keeper {
+    /// Keeps everybody else from it, so that no worker takes the change for one that was only noticed. What cannot be kept
+    /// is told and holds nothing up: the file is written.
+    pub(super) fn hold() -> Keeper {
+        let held = match paths::folders().state {
+            Ok(state) => VersionLog::below(&state)
+                .hold(PATIENCE)
+                .map_err(|error| error.to_string()),
+            Err(refusal) => Err(refusal.to_string()),
+        };
+        Keeper(
+            held.map_err(|why| eprintln!("lusush: no version is kept: {why}"))
+                .ok(),
+        )
     }
-    states.push(accepted(cause, from, after));
-    if let Err(error) = VersionLog::below(&state).accept(&states) {
-        eprintln!("lusush: no version is kept: {error}");
+
+    /// Keeps what the file says now, and what it said before if nobody had noticed that.
+    pub(super) fn keep(&self, before: Option<&FileText>, after: &str, cause: Cause, from: u64) {
+        let Some(held) = &self.0 else { return };
+        let sound = |text: &str| {
+            RawConfig::parse(Origin::User, "", text)
+                .check(&CATALOGUE)
+                .is_sound()
+        };
+        let mut states = Vec::new();
+        if let Some(before) = before.filter(|before| sound(&before.text)) {
+            states.push(accepted(Cause::Noticed, 0, &before.text));
+        }
+        // What is not sound is in nobody's force, and no version.
+        if sound(after) {
+            states.push(accepted(cause, from, after));
+        }
+        let kept = held.accept(&states).and_then(|kept| {
+            if kept.is_some() {
+                held.sync()?;
+            }
+            Ok(kept)
+        });
+        if let Err(error) = kept {
+            eprintln!("lusush: no version is kept: {error}");
+        }
     }
 }
 
@@ -200,6 +228,7 @@ fn row<'v>(version: &Version<'v>, before: &[u8]) -> Row<'v> {
     };
     Row {
         number: version.number,
+        file: version.file,
         wall_ns: version.time_ns,
         cause: version.cause.name(),
         from: (version.from > 0).then_some(version.from),

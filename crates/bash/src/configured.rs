@@ -1,0 +1,323 @@
+//! The configuration that this session goes by: what the worker published, under what its own variables and its user say.
+//!
+//! ```text
+//!  in-force (at the start) ─┐
+//!  desired (in idle time) ──┴▸ one version, whole ▸ variables ▸ `lle set`, `lle theme` ▸ settings ▸ painted anew
+//!                                       └ a locked key ends here
+//! ```
+//!
+//! Invariants: all keys are of one version, always; a version is taken between two keys or at a prompt, never while a
+//! command of readline's is under way; readline's text, cursor and undo list are not touched.
+
+use crate::inbox;
+use crate::lle::{Lle, Settings};
+use crate::parts::WAIT_MS_MAX;
+use crate::symbols::Bash;
+use crate::theme::{self, Look, THEMES};
+use lle_core::in_force::{self, InForce};
+use lle_core::texts;
+use lle_metrics::Gauge;
+use std::borrow::Cow;
+use std::ffi::CStr;
+
+/// A key that switches something on or off.
+struct Switch {
+    key: &'static str,
+    /// What `lle set` calls it.
+    word: &'static str,
+    variable: &'static CStr,
+    slot: fn(&mut Settings) -> &mut bool,
+}
+
+const SWITCHES: [Switch; 5] = [
+    Switch {
+        key: "editor.highlight",
+        word: "highlight",
+        variable: c"LUSUSH_CONFIG_EDITOR_HIGHLIGHT",
+        slot: |settings| &mut settings.highlight,
+    },
+    Switch {
+        key: "editor.suggest",
+        word: "suggest",
+        variable: c"LUSUSH_CONFIG_EDITOR_SUGGEST",
+        slot: |settings| &mut settings.suggest,
+    },
+    Switch {
+        key: "editor.multiline",
+        word: "multiline",
+        variable: c"LUSUSH_CONFIG_EDITOR_MULTILINE",
+        slot: |settings| &mut settings.multiline,
+    },
+    Switch {
+        key: "editor.complete",
+        word: "complete",
+        variable: c"LUSUSH_CONFIG_EDITOR_COMPLETE",
+        slot: |settings| &mut settings.complete,
+    },
+    Switch {
+        key: "history.share",
+        word: "share",
+        variable: c"LUSUSH_CONFIG_HISTORY_SHARE",
+        slot: |settings| &mut settings.share,
+    },
+];
+
+const THEME: &str = "editor.theme";
+const THEME_VARIABLE: &CStr = c"LUSUSH_CONFIG_EDITOR_THEME";
+const LIST_MAX: &str = "history.list_max";
+const LIST_MAX_VARIABLE: &CStr = c"LUSUSH_CONFIG_HISTORY_LIST_MAX";
+const CACHED: &str = "prompt.cached";
+const CACHED_VARIABLE: &CStr = c"LUSUSH_CONFIG_PROMPT_CACHED";
+const CACHED_WAIT: &str = "prompt.cached_wait_ms";
+const CACHED_WAIT_VARIABLE: &CStr = c"LUSUSH_CONFIG_PROMPT_CACHED_WAIT_MS";
+/// Entries of bash's own list if nobody says: one of a million costs bash 136 MB and 0.4 s.
+pub(crate) const LIST_MAX_DEFAULT: u64 = 20_000;
+/// What the key takes.
+const LIST_MAX_RANGE: std::ops::RangeInclusive<u64> = 100..=1_000_000;
+
+/// What is in force here, and what the user of this session chose besides.
+#[derive(Default)]
+pub(crate) struct Configured {
+    in_force: InForce,
+    /// By row of [`SWITCHES`].
+    chosen: [Option<bool>; SWITCHES.len()],
+    /// The version it began with: the worker may not have seen that one yet, and what it published before is older.
+    /// 0 from the second prompt on.
+    floor: u64,
+    /// The bytes of a user's theme were made a look of.
+    look: Option<Look>,
+}
+
+impl Configured {
+    /// Takes a version over, whole; false if that is what it goes by already, or is older than what it began with.
+    pub(crate) fn take(&mut self, published: &InForce) -> bool {
+        if published.version < self.floor || *published == self.in_force {
+            return false;
+        }
+        self.floor = 0;
+        self.in_force.clone_from(published);
+        self.look = published.look.as_ref().map(Look::of);
+        true
+    }
+
+    /// A prompt was shown since the start: the worker has seen by now what there is.
+    pub(crate) fn is_settled(&mut self) {
+        self.floor = 0;
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.in_force.version
+    }
+
+    /// Whether the machine keeps the key for itself, by the word of `lle set`.
+    pub(crate) fn is_locked(&self, word: &str) -> bool {
+        let key = match SWITCHES.iter().find(|switch| switch.word == word) {
+            Some(switch) => switch.key,
+            None if word == "theme" => THEME,
+            None if word == "cached" => CACHED,
+            None => return false,
+        };
+        self.in_force.value(key).is_some_and(|(_, locked)| locked)
+    }
+
+    /// The user chose in this session; what is published does not change that.
+    pub(crate) fn choose(&mut self, word: &str, on: bool) {
+        if let Some(row) = SWITCHES.iter().position(|switch| switch.word == word) {
+            self.chosen[row] = Some(on);
+        }
+    }
+
+    /// What a key is, by the published value and the variable, as far as `read` understands them.
+    fn value<T>(
+        &self,
+        bash: &Bash,
+        key: &str,
+        variable: &CStr,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let published = self.in_force.value(key);
+        let by_file = || published.and_then(|(value, _)| read(value));
+        if published.is_some_and(|(_, locked)| locked) {
+            return by_file();
+        }
+        let own = bash
+            .variable(variable)
+            .and_then(|text| std::str::from_utf8(text).ok());
+        own.and_then(&read).or_else(by_file)
+    }
+
+    /// Entries that bash's own list begins with at most.
+    pub(crate) fn list_max(&self, bash: &Bash) -> u64 {
+        let read = |text: &str| text.parse().ok().filter(|n| LIST_MAX_RANGE.contains(n));
+        self.value(bash, LIST_MAX, LIST_MAX_VARIABLE, read)
+            .unwrap_or(LIST_MAX_DEFAULT)
+    }
+
+    /// The theme of the user's that is in force, if one is.
+    pub(crate) fn own_look(&self) -> Option<&Look> {
+        self.look.as_ref()
+    }
+
+    /// Finds a theme by name.
+    pub(crate) fn named(&self, name: &str) -> Option<Look> {
+        let own = self.look.as_ref().filter(|look| look.name == name);
+        own.cloned().or_else(|| theme::find(name).map(Look::from))
+    }
+
+    fn theme(&self, bash: &Bash) -> Look {
+        let by_name = |name: &str| self.named(name);
+        if bash.variable(c"NO_COLOR").is_some_and(|v| !v.is_empty()) {
+            return by_name(theme::MONO).unwrap_or_else(|| Look::from(&THEMES[0]));
+        }
+        let read = |name: &str| by_name(name);
+        let locked = self.is_locked("theme");
+        let variable = |name: &CStr| {
+            let text = bash.variable(name).filter(|_| !locked)?;
+            by_name(std::str::from_utf8(text).ok()?)
+        };
+        variable(THEME_VARIABLE)
+            .or_else(|| variable(c"LUSUSH_THEME"))
+            .or_else(|| self.in_force.value(THEME).and_then(|(name, _)| read(name)))
+            .unwrap_or_else(|| Look::from(&THEMES[0]))
+    }
+}
+
+impl Lle {
+    /// Before the first prompt: the last good configuration, as the worker or the launcher left it.
+    pub(crate) fn begin_configured(&mut self) {
+        let file = self
+            .session
+            .places
+            .maint()
+            .map(|folder| folder.join(in_force::FILE_NAME));
+        let found = file
+            .ok()
+            .and_then(|file| inbox::read_own(&file, in_force::BYTES_MAX))
+            .and_then(|bytes| InForce::decode(&bytes));
+        if let Some(found) = found {
+            // What concerns sessions, as it will be published: the same is not taken for something else then.
+            let found = found.only(|name| is_for_sessions(name));
+            self.configured.take(&found);
+            self.configured.floor = found.version;
+        }
+        let version = self.configured.version().cast_signed();
+        self.session.record(|w| w.set(Gauge::ConfigBeganVersion, version));
+        self.configure();
+        self.session.settings(&self.settings, self.configured.version());
+    }
+
+    /// Takes over what is published; true if what is shown changes with it.
+    pub(crate) fn take_configuration(&mut self) -> bool {
+        let Some(published) = self.idle.inbox.configuration() else {
+            return false;
+        };
+        let taken = self.configured.take(published);
+        let changed = taken && self.configure();
+        // Also where nothing changes: whoever looks is to see that it was taken.
+        self.session.settings(&self.settings, self.configured.version());
+        changed
+    }
+
+    /// Puts in force what variables, choices and the published version come to now; true if what is shown changes.
+    pub(crate) fn configure(&mut self) -> bool {
+        let bash = self.bash;
+        let before = self.settings;
+        for (row, switch) in SWITCHES.iter().enumerate() {
+            let locked = self.configured.is_locked(switch.word);
+            let chosen = self.configured.chosen[row].filter(|_| !locked);
+            let read = |text: &str| text.parse().ok();
+            let on = chosen.or_else(|| self.configured.value(&bash, switch.key, switch.variable, read));
+            *(switch.slot)(&mut self.settings) = on.unwrap_or(true);
+        }
+        self.configure_parts();
+        let switched = before != self.settings;
+        if switched {
+            self.session.settings(&self.settings, self.configured.version());
+        }
+        let restyled = (!self.theme_chosen || self.configured.is_locked("theme")) && {
+            let look = self.configured.theme(&bash);
+            self.painter.restyle(look)
+        };
+        switched || restyled
+    }
+
+    /// What of the prompt may be put off; seen at the next one.
+    pub(crate) fn configure_parts(&mut self) {
+        let bash = self.bash;
+        let said = self.configured.value(&bash, CACHED, CACHED_VARIABLE, texts::read);
+        let read = |text: &str| text.parse().ok().filter(|ms| *ms <= WAIT_MS_MAX);
+        let wait_ms = self
+            .configured
+            .value(&bash, CACHED_WAIT, CACHED_WAIT_VARIABLE, read);
+        let locked = self.configured.is_locked("cached");
+        self.parts.go_by(said, locked, wait_ms);
+    }
+
+    /// Switches the look, as the user chose.
+    pub(crate) fn set_theme(&mut self, look: Look) {
+        self.theme_chosen = true;
+        self.painter.restyle(look);
+    }
+}
+
+/// Whether sessions go by a key.
+fn is_for_sessions(name: &str) -> bool {
+    [THEME, LIST_MAX, CACHED, CACHED_WAIT].contains(&name) || SWITCHES.iter().any(|switch| switch.key == name)
+}
+
+/// The names of the themes that can be chosen, the user's own first.
+pub(crate) fn theme_names(configured: &Configured) -> impl Iterator<Item = Cow<'static, str>> {
+    let own = configured.own_look().map(|look| look.name.clone());
+    own.into_iter()
+        .chain(THEMES.iter().map(|theme| theme.name.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lle_core::in_force::KeyValue;
+
+    fn version(version: u64, theme: &str) -> InForce {
+        InForce {
+            version,
+            keys: vec![KeyValue {
+                name: THEME.into(),
+                value: theme.into(),
+                locked: version > 8,
+            }],
+            ..InForce::default()
+        }
+    }
+
+    #[test]
+    fn a_version_is_taken_once_and_never_an_older_one_at_the_start() {
+        let mut configured = Configured::default();
+        assert!(configured.take(&version(7, "light")));
+        assert!(!configured.take(&version(7, "light")));
+        configured.floor = 7;
+        assert!(!configured.take(&version(6, "deep")), "it began with a newer one");
+        assert!(configured.take(&version(8, "deep")));
+        assert!(!configured.is_locked("theme"));
+        configured.floor = 8;
+        configured.is_settled();
+        assert!(configured.take(&version(3, "night")), "the numbers began anew");
+        assert!(configured.take(&version(9, "night")) && configured.is_locked("theme"));
+    }
+
+    #[test]
+    fn a_theme_of_the_users_is_known_by_its_name() {
+        let mut configured = Configured::default();
+        let mut with = version(2, "mine");
+        let mut sgr: [String; lle_core::theme::ROLE_COUNT] = Default::default();
+        sgr[1] = "38;5;9".into();
+        with.look = Some(in_force::Look {
+            name: "mine".into(),
+            sgr,
+        });
+        assert!(configured.take(&with));
+        let look = configured.named("mine").expect("it is in force");
+        assert_eq!(look.sgr(theme::Role::Command), "38;5;9");
+        assert_eq!(theme_names(&configured).next().as_deref(), Some("mine"));
+        assert!(configured.named("other").is_none() && configured.named("deep").is_some());
+    }
+}

@@ -1,0 +1,44 @@
+//! The configuration of a shell that starts: what its files say now, if nobody has brought that into force yet.
+//!
+//! LLE reads what is in force from a small file, which a worker keeps as it should be. Without one, or a moment before it,
+//! the launcher does.
+//!
+//! Invariant: what was in force stays so, whatever fails; a start whose files nobody has changed costs some looks at them.
+
+use std::time::Duration;
+
+use lle_core::config::{FILE_NAME, SYSTEM_FILE};
+use lle_maintenance::real::now;
+use lle_maintenance::real::settle::{ConfigFiles, Settler, settle};
+
+use crate::paths;
+
+/// How long a start waits for whoever brings a change into force just now: that takes a few milliseconds.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// Where the configuration is, if there is a place for it.
+pub(crate) fn files() -> Option<ConfigFiles> {
+    let folders = paths::folders();
+    let state = folders.state.ok()?;
+    let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    Some(ConfigFiles {
+        system: SYSTEM_FILE.into(),
+        user: folders.config.ok()?.join(FILE_NAME),
+        maint: lle_core::paths::maint_folder(&state, &machine),
+        state,
+    })
+}
+
+/// Brings what changed into force, unless somebody has.
+pub(crate) fn catch_up() {
+    let Some(files) = files().filter(|files| !files.is_settled()) else {
+        return;
+    };
+    let by = Settler {
+        wall_ns: now().wall_ns,
+        tool: "lusush",
+        patience: PATIENCE,
+    };
+    // What is wrong is told by the worker, and by `lusush maint config status`.
+    let _in_force_as_before = settle(&files, &by);
+}
