@@ -144,7 +144,7 @@ fn the_user_reads_their_own_ps1() {
         s.press("clear; echo \"$PS1\"\r", "<$(part)>\n<two>");
         s.open("two");
         s.press("clear; echo \"${PS1@P}.\"\r", "<two> .\n<two>");
-        s.press("clear; set | grep -c 'LLE_P\\|lle_p\\|_part'\r", "\n0\n");
+        s.press("clear; set | grep -c 'LLE_P\\|lle_p\\|_part'\r", "0\n<two>");
     });
 }
 
