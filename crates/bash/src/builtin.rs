@@ -386,16 +386,21 @@ fn cached(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
         [off] if off == "off" => Vec::new(),
         texts => texts.to_vec(),
     };
+    if lle.configured.is_locked("cached") {
+        out.push_str("lle: it is locked by the machine's configuration\n");
+        return FAILED;
+    }
     if !lle_core::texts::admits(&wanted) {
         let _ = writeln!(
             out,
-            "lle: at most {} texts of at most {} bytes, each once",
+            "lle: at most {} texts of at most {} bytes, each once, and not too many of them long",
             lle_core::texts::TEXTS_MAX,
             lle_core::texts::TEXT_BYTES_MAX
         );
         return USAGE;
     }
-    lle.parts.consent(wanted);
+    lle.parts.choose(wanted);
+    lle.configure_parts();
     OK
 }
 

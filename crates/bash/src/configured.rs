@@ -11,10 +11,12 @@
 
 use crate::inbox;
 use crate::lle::{Lle, Settings};
+use crate::parts::WAIT_MS_MAX;
 use crate::prompt_command;
 use crate::symbols::Bash;
 use crate::theme::{self, Look, THEMES};
 use lle_core::in_force::{self, InForce};
+use lle_core::texts;
 use lle_metrics::Gauge;
 use std::borrow::Cow;
 use std::ffi::CStr;
@@ -67,6 +69,10 @@ const THEME: &str = "editor.theme";
 const THEME_VARIABLE: &CStr = c"LUSUSH_CONFIG_EDITOR_THEME";
 const LIST_MAX: &str = "history.list_max";
 const LIST_MAX_VARIABLE: &CStr = c"LUSUSH_CONFIG_HISTORY_LIST_MAX";
+const CACHED: &str = "prompt.cached";
+const CACHED_VARIABLE: &CStr = c"LUSUSH_CONFIG_PROMPT_CACHED";
+const CACHED_WAIT: &str = "prompt.cached_wait_ms";
+const CACHED_WAIT_VARIABLE: &CStr = c"LUSUSH_CONFIG_PROMPT_CACHED_WAIT_MS";
 /// Entries of bash's own list if nobody says: one of a million costs bash 136 MB and 0.4 s.
 pub(crate) const LIST_MAX_DEFAULT: u64 = 20_000;
 /// What the key takes.
@@ -111,6 +117,7 @@ impl Configured {
         let key = match SWITCHES.iter().find(|switch| switch.word == word) {
             Some(switch) => switch.key,
             None if word == "theme" => THEME,
+            None if word == "cached" => CACHED,
             None => return false,
         };
         self.in_force.value(key).is_some_and(|(_, locked)| locked)
@@ -223,6 +230,7 @@ impl Lle {
         let own = bash.variable(PROMPT_COMMAND_VARIABLE);
         let command = self.configured.value(PROMPT_COMMAND, own, read);
         prompt_command::set(command.unwrap_or_default());
+        self.configure_parts();
         let switched = before != self.settings;
         if switched {
             self.session.settings(&self.settings, self.configured.version());
@@ -236,6 +244,20 @@ impl Lle {
         switched || restyled
     }
 
+    /// What of the prompt may be put off; seen at the next one.
+    pub(crate) fn configure_parts(&mut self) {
+        let bash = self.bash;
+        let said = self
+            .configured
+            .value(CACHED, bash.variable(CACHED_VARIABLE), texts::read);
+        let read = |text: &str| text.parse().ok().filter(|ms| *ms <= WAIT_MS_MAX);
+        let wait_ms = self
+            .configured
+            .value(CACHED_WAIT, bash.variable(CACHED_WAIT_VARIABLE), read);
+        let locked = self.configured.is_locked("cached");
+        self.parts.go_by(said, locked, wait_ms);
+    }
+
     /// Switches the look, as the user chose.
     pub(crate) fn set_theme(&mut self, look: Look) {
         self.theme_chosen = true;
@@ -245,7 +267,8 @@ impl Lle {
 
 /// Whether sessions go by a key.
 fn is_for_sessions(name: &str) -> bool {
-    [THEME, LIST_MAX, PROMPT_COMMAND].contains(&name) || SWITCHES.iter().any(|switch| switch.key == name)
+    [THEME, LIST_MAX, PROMPT_COMMAND, CACHED, CACHED_WAIT].contains(&name)
+        || SWITCHES.iter().any(|switch| switch.key == name)
 }
 
 /// The names of the themes that can be chosen, the user's own first.

@@ -167,9 +167,6 @@ impl Lle {
             .record(|w| w.set(Gauge::ConfigGeneration, generation));
         let (settings, trial) = self.idle.inbox.settings();
         let refused = self.session.take_levers(settings, trial);
-        for setting in settings {
-            self.parts.set(&setting.name, &setting.value);
-        }
         if refused > 0 {
             self.session.record(|w| w.add(Counter::SettingsRefused, refused));
         }

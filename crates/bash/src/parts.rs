@@ -35,7 +35,6 @@ use crate::symbols::Bash;
 pub(crate) use counts::Counts;
 use job::{Job, Leaving, VALUE_MAX};
 use libc::c_int;
-use lle_core::texts;
 use std::ffi::CString;
 use std::time::Duration;
 
@@ -44,15 +43,11 @@ const VALUES_MAX: usize = 64;
 /// How long a prompt waits for a new value before it shows the older one, in milliseconds, unless it is set.
 const WAIT_MS: u64 = 20;
 /// The longest wait that can be set.
-const WAIT_MS_MAX: u64 = 1_000;
+pub(crate) const WAIT_MS_MAX: u64 = 1_000;
 /// Parts that are left alone for good, since they came to be too long.
 const REFUSED_MAX: usize = 16;
 /// Attributes of a variable that is no plain text: an array, an associative one, a reference.
 const NO_TEXT: c_int = 0x4 | 0x40 | 0x800;
-
-/// The settings, as the configuration calls them.
-pub(crate) const CACHED: &str = "prompt.cached";
-pub(crate) const CACHED_WAIT_MS: &str = "prompt.cached_wait_ms";
 
 /// What a part came to, and when.
 struct Value {
@@ -74,6 +69,8 @@ struct Part {
 /// What is put off, and what became of it.
 pub(crate) struct Parts {
     consented: Vec<String>,
+    /// What the user of this session chose, whatever else is said.
+    chosen: Option<Vec<String>>,
     wait: Duration,
     values: Cache<Value>,
     /// Texts of parts that were too long.
@@ -98,6 +95,7 @@ impl Parts {
     pub(crate) fn new() -> Self {
         Self {
             consented: Vec::new(),
+            chosen: None,
             wait: Duration::from_millis(WAIT_MS),
             values: Cache::new(VALUES_MAX),
             refused: Vec::new(),
@@ -120,26 +118,20 @@ impl Parts {
         }
     }
 
-    /// Takes a setting over; none if it is not one of these, false if the value is none of its own.
-    pub(crate) fn set(&mut self, name: &str, value: &str) -> Option<bool> {
-        match name {
-            CACHED => {
-                let list = texts::read(value);
-                let is_list = list.is_some();
-                self.consent(list.unwrap_or_default());
-                Some(is_list)
-            }
-            CACHED_WAIT_MS => {
-                let ms = value.parse().ok().filter(|ms| *ms <= WAIT_MS_MAX);
-                self.wait = Duration::from_millis(ms.unwrap_or(WAIT_MS));
-                Some(ms.is_some())
-            }
-            _ => None,
-        }
+    /// The user of this session chose what may be put off.
+    pub(crate) fn choose(&mut self, list: Vec<String>) {
+        self.chosen = Some(list);
     }
 
-    /// The user wants these parts put off, and no others.
-    pub(crate) fn consent(&mut self, list: Vec<String>) {
+    /// Goes by what the configuration says, under what was chosen here unless it is `locked`.
+    pub(crate) fn go_by(&mut self, said: Option<Vec<String>>, locked: bool, wait_ms: Option<u64>) {
+        let chosen = self.chosen.as_ref().filter(|_| !locked).cloned();
+        self.consent(chosen.or(said).unwrap_or_default());
+        self.wait = Duration::from_millis(wait_ms.unwrap_or(WAIT_MS));
+    }
+
+    /// These parts are put off, and no others.
+    fn consent(&mut self, list: Vec<String>) {
         if list != self.consented {
             self.consented = list;
             self.values.forget();
@@ -176,6 +168,11 @@ impl Parts {
         }
         self.leaving.reap();
         self.stale = false;
+    }
+
+    /// What the prompt that is shown spent on what is put off: starting the child, and waiting for it, in ns.
+    pub(crate) fn spent_ns(&self) -> (u64, u64) {
+        self.counts.spent_ns()
     }
 
     pub(crate) fn account(&self) -> Account {
@@ -338,7 +335,8 @@ impl Lle {
             parts.pump();
             let Some(job) = parts.job.as_ref() else { break };
             let left = parts.wait.saturating_sub(clock::since(job.began));
-            if left.is_zero() || !job.wait(&bash, left) {
+            // Where readline paints, signals are not its own yet: nothing is waited for.
+            if left.is_zero() || !self.hooks.armed() || !job.wait(&bash, left) {
                 break;
             }
         }
@@ -404,20 +402,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_are_taken_or_refused() {
+    fn what_is_chosen_goes_before_what_is_said() {
+        let list = |text: &str| vec![text.to_owned()];
         let mut parts = Parts::new();
-        assert_eq!(parts.set("names.keep", "path"), None);
-        assert_eq!(parts.set(CACHED, r#"["git status"]"#), Some(true));
-        assert_eq!(parts.consented(), ["git status"]);
-        assert_eq!(parts.set(CACHED, "git status"), Some(false));
-        assert!(
-            parts.consented().is_empty(),
-            "what is not understood is no consent"
-        );
-        assert_eq!(parts.set(CACHED_WAIT_MS, "0"), Some(true));
-        assert_eq!(parts.wait, Duration::ZERO);
-        assert_eq!(parts.set(CACHED_WAIT_MS, "1001"), Some(false));
+        parts.go_by(Some(list("a")), false, Some(0));
+        assert_eq!((parts.consented(), parts.wait), (&list("a")[..], Duration::ZERO));
+        parts.choose(list("b"));
+        parts.go_by(Some(list("a")), false, None);
+        assert_eq!(parts.consented(), list("b"));
         assert_eq!(parts.wait, Duration::from_millis(WAIT_MS));
+        parts.go_by(Some(list("a")), true, None);
+        assert_eq!(parts.consented(), list("a"), "it is locked");
+        parts.go_by(None, true, None);
+        assert!(parts.consented().is_empty());
     }
 
     #[test]

@@ -42,6 +42,8 @@ struct Due {
     ended: u64,
     /// What the history log took of that.
     history_ns: u64,
+    /// What the parts of PS1 that are put off cost before.
+    put_off_ns: u64,
 }
 
 /// What is under way between two prompts.
@@ -86,7 +88,9 @@ impl Lle {
         let status = unsafe { *bash.last_status };
         let began = clock::now();
         let ps1 = attribution::quietly(|| bash.variable(c"PS1")).unwrap_or_default();
-        let divided = attribution::finish(began, self.expanded_ps1(ps1));
+        // What the prompt waited for what is put off is no part of what stands last in PS1.
+        let (fork_ns, wait_ns) = self.parts.spent_ns();
+        let divided = attribution::finish(began.saturating_sub(wait_ns), self.expanded_ps1(ps1));
         let private = self.watch_prompt_text(ps1);
         if divided == Some(Parted::Prompt) {
             attribution::with_parts(|parts| parts.hide(private));
@@ -119,6 +123,7 @@ impl Lle {
             before_ns: spent.prompt,
             began,
             history_ns,
+            put_off_ns: fork_ns.saturating_add(wait_ns),
             ended: clock::now(),
         });
     }
@@ -165,6 +170,9 @@ impl Lle {
             self.session.prompt_took(own_ns.saturating_add(configured_ns));
         }
         let Some(of) = due.of else { return };
+        let put_off = [("PS1, put off", due.put_off_ns)]
+            .into_iter()
+            .filter(|(_, ns)| *ns > 0);
         let before_ns = match of {
             Parted::Start => Some(due.began.saturating_sub(self.session.loaded_at())),
             Parted::Prompt => due.before_ns,
@@ -173,7 +181,7 @@ impl Lle {
             return;
         };
         attribution::with_parts(|parts| {
-            for (name, ns) in own {
+            for (name, ns) in own.into_iter().chain(put_off) {
                 let row = parts.add(PartKind::Own, Name::of(name), ns, None, false);
                 parts.ran(row);
             }

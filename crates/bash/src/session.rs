@@ -256,7 +256,33 @@ impl Session {
     }
 
     /// Keeps what came of the parts of the prompt that are put off.
-    pub(crate) fn record_parts(&self, _account: Account, _counts: &crate::parts::Counts) {}
+    pub(crate) fn record_parts(&self, account: Account, counts: &crate::parts::Counts) {
+        use Gauge as G;
+        let of = account.counts;
+        let rows = [
+            (G::PartsCacheHits, of.hits),
+            (G::PartsCacheMisses, of.misses),
+            (G::PartsCacheEvictions, of.evictions),
+            (G::PartsCacheGhostHits, of.ghost_hits),
+            (G::PartsCacheEntries, account.entries as u64),
+            (G::PartsCacheBytes, account.bytes as u64),
+            (G::PartsPrompts, counts.prompts),
+            (G::PartsFresh, counts.fresh),
+            (G::PartsLate, counts.late),
+            (G::PartsDiffered, counts.differed),
+            (G::PartsGivenUp, counts.given_up),
+            (G::PartsWorkNs, counts.work_ns),
+            (G::PartsWaitedNs, counts.waited_ns),
+        ];
+        self.flight.update(|w| {
+            for (gauge, value) in rows {
+                w.set(gauge, value.cast_signed());
+            }
+            if let Some(age) = counts.age_ns {
+                w.set(G::PartsAgeNs, age.cast_signed());
+            }
+        });
+    }
 
     /// Takes over what the worker wants of the levers; gives how many of its settings this version does not have.
     pub(crate) fn take_levers(&mut self, settings: &[Setting], trial: Option<&Trial>) -> u64 {

@@ -29,6 +29,12 @@ pub struct Row {
     pub name: &'static str,
     /// How many entries it may have.
     pub capacity: Lever,
+    gauges: Gauges,
+}
+
+/// Where a session says what a cache has counted.
+#[derive(Debug)]
+struct Gauges {
     hits: Gauge,
     misses: Gauge,
     evictions: Gauge,
@@ -42,34 +48,50 @@ pub const CACHES: &[Row] = &[
     Row {
         name: "names",
         capacity: Lever::NamesCacheEntries,
-        hits: Gauge::NamesCacheHits,
-        misses: Gauge::NamesCacheMisses,
-        evictions: Gauge::NamesCacheEvictions,
-        ghost_hits: Gauge::NamesCacheGhostHits,
-        entries: Gauge::NamesCacheEntries,
-        bytes: Gauge::NamesCacheBytes,
+        gauges: Gauges {
+            hits: Gauge::NamesCacheHits,
+            misses: Gauge::NamesCacheMisses,
+            evictions: Gauge::NamesCacheEvictions,
+            ghost_hits: Gauge::NamesCacheGhostHits,
+            entries: Gauge::NamesCacheEntries,
+            bytes: Gauge::NamesCacheBytes,
+        },
     },
     Row {
         name: "suggestion",
         capacity: Lever::SuggestionCacheEntries,
-        hits: Gauge::SuggestionCacheHits,
-        misses: Gauge::SuggestionCacheMisses,
-        evictions: Gauge::SuggestionCacheEvictions,
-        ghost_hits: Gauge::SuggestionCacheGhostHits,
-        entries: Gauge::SuggestionCacheEntries,
-        bytes: Gauge::SuggestionCacheBytes,
+        gauges: Gauges {
+            hits: Gauge::SuggestionCacheHits,
+            misses: Gauge::SuggestionCacheMisses,
+            evictions: Gauge::SuggestionCacheEvictions,
+            ghost_hits: Gauge::SuggestionCacheGhostHits,
+            entries: Gauge::SuggestionCacheEntries,
+            bytes: Gauge::SuggestionCacheBytes,
+        },
     },
     Row {
         name: "completion",
         capacity: Lever::CompletionCacheEntries,
-        hits: Gauge::CompletionCacheHits,
-        misses: Gauge::CompletionCacheMisses,
-        evictions: Gauge::CompletionCacheEvictions,
-        ghost_hits: Gauge::CompletionCacheGhostHits,
-        entries: Gauge::CompletionCacheEntries,
-        bytes: Gauge::CompletionCacheBytes,
+        gauges: Gauges {
+            hits: Gauge::CompletionCacheHits,
+            misses: Gauge::CompletionCacheMisses,
+            evictions: Gauge::CompletionCacheEvictions,
+            ghost_hits: Gauge::CompletionCacheGhostHits,
+            entries: Gauge::CompletionCacheEntries,
+            bytes: Gauge::CompletionCacheBytes,
+        },
     },
 ];
+
+/// The values of parts of prompts that are put off: of a fixed size, so that it is in no rebalance.
+const PARTS: Gauges = Gauges {
+    hits: Gauge::PartsCacheHits,
+    misses: Gauge::PartsCacheMisses,
+    evictions: Gauge::PartsCacheEvictions,
+    ghost_hits: Gauge::PartsCacheGhostHits,
+    entries: Gauge::PartsCacheEntries,
+    bytes: Gauge::PartsCacheBytes,
+};
 
 /// What one cache has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,14 +113,18 @@ pub struct Reading {
 impl Reading {
     /// Reads a cache of one session; none if it does not tell, as an older one.
     pub fn of(row: &Row, window: &Window) -> Option<Reading> {
+        Reading::by(&row.gauges, window)
+    }
+
+    fn by(gauges: &Gauges, window: &Window) -> Option<Reading> {
         let read = |gauge| u64::try_from(window.gauge(gauge)?).ok();
         Some(Reading {
-            hits: read(row.hits)?,
-            misses: read(row.misses)?,
-            evictions: read(row.evictions)?,
-            ghost_hits: read(row.ghost_hits)?,
-            entries: read(row.entries)?,
-            bytes: read(row.bytes)?,
+            hits: read(gauges.hits)?,
+            misses: read(gauges.misses)?,
+            evictions: read(gauges.evictions)?,
+            ghost_hits: read(gauges.ghost_hits)?,
+            entries: read(gauges.entries)?,
+            bytes: read(gauges.bytes)?,
         })
     }
 
@@ -145,6 +171,44 @@ impl Reading {
     }
 }
 
+/// The parts of prompts that are put off. Their values are recomputed each time, so each is its own validation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PromptParts {
+    /// Values that were shown older, and parts of which none was known.
+    pub kept: Reading,
+    /// Parts whose new value came within the wait.
+    pub fresh: u64,
+    /// Values that came later.
+    pub late: u64,
+    /// Of these, those that were other than what was shown.
+    pub differed: u64,
+    /// Age of the value that was shown older last, in nanoseconds; of several sessions the largest.
+    pub age_ns: Option<u64>,
+}
+
+impl PromptParts {
+    /// Reads those of one session; none if it puts nothing off.
+    pub fn of(window: &Window) -> Option<PromptParts> {
+        let read = |gauge| window.gauge(gauge).and_then(|n| u64::try_from(n).ok());
+        Some(PromptParts {
+            kept: Reading::by(&PARTS, window)?,
+            fresh: read(Gauge::PartsFresh)?,
+            late: read(Gauge::PartsLate)?,
+            differed: read(Gauge::PartsDiffered)?,
+            age_ns: read(Gauge::PartsAgeNs),
+        })
+    }
+
+    /// All sessions together.
+    pub fn add(&mut self, other: &PromptParts) {
+        self.kept.add(&other.kept);
+        self.fresh = self.fresh.saturating_add(other.fresh);
+        self.late = self.late.saturating_add(other.late);
+        self.differed = self.differed.saturating_add(other.differed);
+        self.age_ns = self.age_ns.max(other.age_ns);
+    }
+}
+
 /// What the caches of a session have counted, or of all sessions together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
@@ -154,6 +218,8 @@ pub struct Counted {
     pub checked: u64,
     /// Of these, entries that were found wrong.
     pub wrong: u64,
+    /// Parts of prompts, since their sessions began; none where nothing is put off.
+    pub parts: Option<PromptParts>,
 }
 
 impl Counted {
@@ -168,6 +234,7 @@ impl Counted {
             caches,
             checked: gauge(Gauge::CachesChecked),
             wrong: gauge(Gauge::CachesWrong),
+            parts: PromptParts::of(window),
         }
     }
 
@@ -195,6 +262,9 @@ impl Counted {
         }
         self.checked = self.checked.saturating_add(other.checked);
         self.wrong = self.wrong.saturating_add(other.wrong);
+        if let Some(parts) = &other.parts {
+            self.parts.get_or_insert_with(PromptParts::default).add(parts);
+        }
     }
 }
 
@@ -325,6 +395,7 @@ mod tests {
             caches: [None, suggestion, None],
             checked,
             wrong,
+            parts: None,
         };
         let mark = counted(reading(0, 1_000, 0, 300, 0), 40, 9);
         let now = counted(reading(990, 1_010, 3, 301, 64), 60, 9);

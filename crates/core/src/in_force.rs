@@ -28,7 +28,7 @@ pub const KEYS_MAX: usize = 64;
 pub const SESSION_KEYS_MAX: usize = 16;
 /// Bytes of a name.
 pub const WORD_BYTES_MAX: usize = 64;
-/// Bytes of a key's value: a command line is the longest.
+/// Bytes of a key's value: a command line is the longest, a list of texts shorter.
 pub const VALUE_BYTES_MAX: usize = 400;
 /// Bytes of a role's parameters: one colour and every attribute take 27.
 pub const SGR_BYTES_MAX: usize = 48;

@@ -8,7 +8,7 @@ pub const TEXTS_MAX: usize = 8;
 /// Bytes of one text.
 pub const TEXT_BYTES_MAX: usize = 64;
 /// Bytes of a list as it is written.
-pub const LIST_BYTES_MAX: usize = 384;
+pub const LIST_BYTES_MAX: usize = 192;
 
 /// True if a list keeps to the bounds: no text is empty, too long or holds a control character, and none is there twice.
 pub fn admits<T: AsRef<str>>(list: &[T]) -> bool {

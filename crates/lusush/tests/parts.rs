@@ -10,7 +10,7 @@ use lle_pty::{Home, Terminal, test_bashes};
 
 mod support;
 
-use support::household::{processes, wait};
+use support::household::{Household, processes, wait};
 use support::{bash_with_lle, press};
 
 /// A part that waits for the gate, then shows the value. It counts its runs.
@@ -143,8 +143,8 @@ fn the_user_reads_their_own_ps1() {
         s.shut();
         s.press("clear; echo \"$PS1\"\r", "<$(part)>\n<two>");
         s.open("two");
-        s.press("clear; echo \"${PS1@P}.\"\r", "\n<two> .\n");
-        s.press("clear; set | grep -c 'LLE_P\\|lle_p\\|_part'\r", "\n0\n");
+        s.press("clear; echo \"${PS1@P}.\"\r", "<two> .\n<two>");
+        s.press("clear; set | grep -c 'LLE_P\\|lle_p\\|_part'\r", "0\n<two>");
     });
 }
 
@@ -292,4 +292,97 @@ fn a_part_that_is_not_heard_of_is_ended_with_its_line() {
         press(&mut t, "\r", "<v>");
         wait("the part to be killed", || processes("sleep 81234.5").is_empty());
     }
+}
+
+/// What the configuration says is in force from the next prompt on; a variable of the session goes before it, and what is
+/// chosen in the session before that.
+#[test]
+fn the_configuration_is_consent() {
+    let rc = "part() { until [[ -e ~/gate ]]; do sleep 0.01; done; cat ~/value; }; PS1='<$(part)> '\n";
+    let house = Household::with_worker(rc, &["--look-every", "200"]);
+    let gate = house.home.path().join("gate");
+    fs::write(&gate, "").unwrap();
+    fs::write(house.home.path().join("value"), "one\n").unwrap();
+    let said = house.said(&["config", "set", "prompt.cached", r#"["part"]"#]);
+    assert!(said.contains(r#"prompt.cached = ["part"]"#), "{said}");
+    let mut terminal = house.session();
+    for _ in 0..1_000 {
+        terminal.press("clear; lle cached\r").unwrap();
+        if terminal.text().starts_with("part\n") {
+            break;
+        }
+    }
+    assert!(terminal.text().starts_with("part\n<one>"), "{}", terminal.text());
+    terminal.press("\r").unwrap();
+    fs::remove_file(&gate).unwrap();
+    press(&mut terminal, "clear\r", "<one>");
+    fs::write(&gate, "").unwrap();
+    press(&mut terminal, "lle cached off; lle cached; echo none\r", "none");
+    press(&mut terminal, "clear; LUSUSH_CONFIG_PROMPT_CACHED=\r", "<one>");
+    let said = house.said(&["config", "show", "prompt.cached"]);
+    assert!(said.contains(r#"["part"]"#), "{said}");
+    let output = house.maint(&["config", "set", "prompt.cached", "git status"]);
+    assert!(!output.status.success(), "no list is no consent");
+    house.said(&["config", "set", "prompt.cached_wait_ms", "1000"]);
+    // With a long wait a value that takes a moment is new at once.
+    let mut patient = house.session();
+    press(
+        &mut patient,
+        "lle cached part; LUSUSH_CONFIG_PROMPT_CACHED_WAIT_MS=1000\r",
+        "<one>",
+    );
+    press(&mut patient, "\r", "<one>");
+    fs::remove_file(&gate).unwrap();
+    patient.type_bytes(b"clear\r").unwrap();
+    wait("the part to be at work", || !processes("sleep 0.01").is_empty());
+    fs::write(house.home.path().join("value"), "two\n").unwrap();
+    fs::write(&gate, "").unwrap();
+    patient.wait_for_text("<two>").unwrap();
+}
+
+/// What it saves, and what is told of it.
+#[test]
+fn what_is_slow_is_named_and_what_was_saved_is_told() {
+    let house = Household::new("slow() { sleep 0.06; echo s; }; PS1='<$(slow)> '\n");
+    let mut terminal = house.session();
+    for _ in 0..5 {
+        press(&mut terminal, "\r", "<s>");
+    }
+    let why = house.json(&["why", "prompt"]);
+    assert_eq!(why["may_be_cached"], "slow", "{why}");
+    let said = house.said(&["why", "prompt"]);
+    assert!(
+        said.contains("lusush maint config set prompt.cached '[\"slow\"]'"),
+        "{said}"
+    );
+    press(&mut terminal, "lle cached slow\r", "<");
+    for prompts in 1..5 {
+        // Its value comes, and is of use at the next prompt.
+        wait("the value", || {
+            house.json(&["why", "prompt"])["put_off"]["late"] == prompts
+        });
+        terminal.type_bytes(b"\r").unwrap();
+    }
+    wait("the values", || {
+        house.json(&["why", "prompt"])["put_off"]["late"] == 5
+    });
+    let put_off = &house.json(&["why", "prompt"])["put_off"];
+    assert_eq!(
+        (&put_off["prompts"], &put_off["given_up"]),
+        (&5.into(), &0.into()),
+        "{put_off}"
+    );
+    assert_eq!(
+        (&put_off["empty"], &put_off["older"]),
+        (&1.into(), &4.into()),
+        "{put_off}"
+    );
+    assert_eq!(put_off["differed"], 1, "{put_off}");
+    let number = |name: &str| put_off[name].as_u64().unwrap();
+    assert!(
+        number("work_ns") >= 5 * 60_000_000 && number("waited_ns") < number("work_ns"),
+        "{put_off}"
+    );
+    let said = house.said(&["why", "prompt"]);
+    assert!(said.contains("Parts of PS1 were put off in 5 prompts"), "{said}");
 }

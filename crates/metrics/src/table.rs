@@ -191,6 +191,20 @@ table! {
         AttributeOn,          "attribute_on",            Flag,            "What prompts spend their time on is recorded.";
         ConfigVersion,        "config_version",          Count,           "Version of the configuration that the session goes by.";
         ConfigBeganVersion,   "config_began_version",    Count,           "Version of the configuration that the session began with.";
+        PartsCacheHits, "parts_cache_hits", Count, "Parts of a prompt that were shown older.";
+        PartsCacheMisses, "parts_cache_misses", Count, "Parts of a prompt that nothing was known of yet in their folder.";
+        PartsCacheEvictions, "parts_cache_evictions", Count, "Values of parts that had to go for others.";
+        PartsCacheGhostHits, "parts_cache_ghost_hits", Count, "Unknown parts that more room would have kept.";
+        PartsCacheEntries, "parts_cache_entries", Count, "Values of parts that are kept.";
+        PartsCacheBytes, "parts_cache_bytes", Bytes, "Bytes of the values of parts.";
+        PartsPrompts, "parts_prompts", Count, "Prompts of which a part was put off.";
+        PartsFresh, "parts_fresh", Count, "Parts that came within the wait.";
+        PartsLate, "parts_late", Count, "Parts that came when the prompt was shown.";
+        PartsDiffered, "parts_differed", Count, "Parts that came then and were other than what was shown.";
+        PartsGivenUp, "parts_given_up", Count, "Prompts whose parts never came: the line was quicker, or they were too slow.";
+        PartsWorkNs, "parts_work_ns", Nanoseconds, "What the parts that came took in all.";
+        PartsWaitedNs, "parts_waited_ns", Nanoseconds, "What their prompts spent on them in all.";
+        PartsAgeNs, "parts_age_ns", Nanoseconds, "Age of the value that was shown older last.";
     }
 }
 

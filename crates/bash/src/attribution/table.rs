@@ -71,8 +71,8 @@ pub(crate) struct Table {
 
 /// The name of what found no row.
 const REST: &str = "(others)";
-/// Rows kept free for what LLE itself does: the log, the paint and the rest.
-const OWN_ROWS: usize = 3;
+/// Rows kept free for what LLE itself does: the log, the paint, parts of PS1 and the rest.
+const OWN_ROWS: usize = 4;
 
 /// Rows that parts of a kind may fill: one more is for those without one, and the last are LLE's own.
 fn rows_for(kind: PartKind) -> usize {

@@ -22,8 +22,8 @@ pub(crate) struct Counts {
     pub(crate) waited_ns: u64,
     /// How old the last value was that was shown older.
     pub(crate) age_ns: Option<u64>,
-    /// What the prompt under way has waited.
-    waiting_ns: u64,
+    /// What starting the child took, and what was waited for it, of the prompt under way.
+    spent: (u64, u64),
     /// The prompt under way is shown.
     is_shown: bool,
 }
@@ -32,11 +32,16 @@ impl Counts {
     /// A child was started, which took so long.
     pub(super) fn began(&mut self, fork_ns: u64) {
         self.prompts += 1;
-        (self.waiting_ns, self.is_shown) = (fork_ns, false);
+        (self.spent, self.is_shown) = ((fork_ns, 0), false);
     }
 
     pub(super) fn waited(&mut self, ns: u64) {
-        self.waiting_ns = self.waiting_ns.saturating_add(ns);
+        self.spent.1 = self.spent.1.saturating_add(ns);
+    }
+
+    /// Of the prompt that is shown: what starting the child took, and what was waited for it.
+    pub(super) fn spent_ns(&self) -> (u64, u64) {
+        self.spent
     }
 
     pub(super) fn older(&mut self, age_ns: u64) {
@@ -62,7 +67,12 @@ impl Counts {
             return;
         };
         self.work_ns = self.work_ns.saturating_add(work_ns);
-        // One that was there in time is waited for by no more than what it took; that its fork costs, too, is said below.
-        self.waited_ns = self.waited_ns.saturating_add(self.waiting_ns);
+        // Of one that comes while the prompt waits, the wait is what it took.
+        let spent = if self.is_shown {
+            self.spent.0.saturating_add(self.spent.1)
+        } else {
+            work_ns
+        };
+        self.waited_ns = self.waited_ns.saturating_add(spent);
     }
 }

@@ -37,6 +37,13 @@ impl Item<'_> {
             Item::Bool(value) => Some(Value::Bool(*value)),
             Item::Integer(number) => number.map(Value::Integer),
             Item::Text(text) => Some(Value::Text(text.clone().into_owned().into())),
+            Item::List(items) => {
+                let text = |(item, _): &(Item<'_>, Range<usize>)| match item {
+                    Item::Text(text) => Some(text.clone().into_owned()),
+                    _ => None,
+                };
+                Some(Value::List(items.iter().map(text).collect::<Option<_>>()?))
+            }
             _ => None,
         }
     }

@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::texts;
+
 /// Characters of a name, such as a theme's.
 pub const NAME_CHARS_MAX: usize = 32;
 
@@ -23,6 +25,8 @@ pub enum Value {
     Integer(i64),
     /// A word.
     Text(Cow<'static, str>),
+    /// Several texts.
+    List(Vec<String>),
 }
 
 /// What values a key takes.
@@ -43,6 +47,8 @@ pub enum Kind {
     Name,
     /// A command line of bash: one line of at most [`COMMAND_BYTES_MAX`] bytes, or nothing.
     Command,
+    /// A list of short texts: see [`texts`].
+    Texts,
 }
 
 /// Who goes by a key, and has to look again when it changes.
@@ -198,6 +204,7 @@ impl Kind {
             (Kind::Command, Value::Text(text)) => {
                 text.len() <= COMMAND_BYTES_MAX && !text.contains(char::is_control)
             }
+            (Kind::Texts, Value::List(list)) => texts::admits(list),
             _ => false,
         }
     }
@@ -208,6 +215,7 @@ impl Kind {
             Kind::Bool => Value::Bool(text.parse().ok()?),
             Kind::Integer { .. } => Value::Integer(text.parse().ok()?),
             Kind::Choice(_) | Kind::Name | Kind::Command => Value::Text(text.to_owned().into()),
+            Kind::Texts => Value::List(texts::read(text)?),
         };
         self.admits(&value).then_some(value)
     }
@@ -217,7 +225,7 @@ impl Kind {
         match self {
             Kind::Bool => &["true", "false"],
             Kind::Choice(words) => words,
-            Kind::Integer { .. } | Kind::Name | Kind::Command => &[],
+            Kind::Integer { .. } | Kind::Name | Kind::Command | Kind::Texts => &[],
         }
     }
 }
@@ -248,6 +256,13 @@ impl fmt::Display for Kind {
                 out,
                 "a name of at most {NAME_CHARS_MAX} of a-z, 0-9 and -, in quotes"
             ),
+            Kind::Texts => write!(
+                out,
+                "at most {} texts, each once and of at most {} bytes, as [\"one\", \"two\"]; {} bytes in all",
+                texts::TEXTS_MAX,
+                texts::TEXT_BYTES_MAX,
+                texts::LIST_BYTES_MAX
+            ),
         }
     }
 }
@@ -259,6 +274,7 @@ impl fmt::Display for Value {
             Value::Bool(value) => write!(out, "{value}"),
             Value::Integer(value) => write!(out, "{value}"),
             Value::Text(text) => write!(out, "{}", quoted(text)),
+            Value::List(list) => write!(out, "{}", texts::show(list)),
         }
     }
 }

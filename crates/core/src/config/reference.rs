@@ -40,9 +40,25 @@ pub fn reference(catalogue: &Catalogue) -> String {
             others.join(", ")
         ));
     }
+    out.push_str(PARTS);
     out.push_str(&themes());
     out
 }
+
+const PARTS: &str = "
+## Parts of the prompt that may be shown older
+
+`lusush maint why prompt` names a `$(…)` of PS1 that makes prompts slow. With `prompt.cached = [\"git status\"]` the one whose \
+command begins with these words is off the prompt's path: bash expands it in a child, and if that takes longer than \
+`prompt.cached_wait_ms`, the prompt shows the value of last time in the same folder, or nothing where there is none. When the \
+new value is there, the prompt is written anew where it stands; what you type is not touched. Nothing marks an older value. \
+`lle cached TEXT…` does the same in one session.
+
+What such a part runs has neither a keyboard nor a screen, and ends with the line that is typed, or after ten seconds; git is asked to \
+take no optional locks. What it changes in the shell is lost, as in every `$(…)`, and `$?` behind it is that of the command line. \
+A part in `${…}`, between `\\[` and `\\]`, with a backslash, or with an end that is not certain stays as it is, as does all of it with \
+`set -x`, without `promptvars`, and at the first prompt of a shell. Values of more than 1 KiB are not kept.
+";
 
 fn themes() -> String {
     let name = |theme: &Theme| match theme.made_for {
@@ -107,6 +123,7 @@ fn row(key: &Key) -> String {
         }
         Kind::Name => "a name".to_owned(),
         Kind::Command => "a command line".to_owned(),
+        Kind::Texts => "texts".to_owned(),
     };
     let mut about = key.about.to_owned();
     if key.needs_new_shell {

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Catalogue;
 use super::key::{COMMAND_BYTES_MAX, Key, Kind, NAME_CHARS_MAX, Value};
+use crate::texts;
 
 /// A node of the schema.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -39,6 +40,10 @@ pub struct Node {
     additional: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     items: Option<Box<Node>>,
+    #[serde(rename = "maxItems", skip_serializing_if = "Option::is_none")]
+    items_max: Option<usize>,
+    #[serde(rename = "uniqueItems", skip_serializing_if = "std::ops::Not::not")]
+    unique: bool,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     properties: BTreeMap<&'static str, Node>,
 }
@@ -100,6 +105,20 @@ fn of(key: &Key) -> Node {
         Kind::Command => Node {
             of_type: "string",
             length: Some(COMMAND_BYTES_MAX),
+            ..node
+        },
+        Kind::Texts => Node {
+            of_type: "array",
+            items: Some(Box::new(Node {
+                of_type: "string",
+                pattern: Some(format!(
+                    "^[^\\u0000-\\u001f\\u007f]{{1,{}}}$",
+                    texts::TEXT_BYTES_MAX
+                )),
+                ..Node::default()
+            })),
+            items_max: Some(texts::TEXTS_MAX),
+            unique: true,
             ..node
         },
     }

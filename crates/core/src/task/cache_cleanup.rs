@@ -5,7 +5,7 @@
 //! night: whoever sleeps through it catches up in the morning.
 
 use super::{Priority, Task, TaskKind};
-use crate::cache::{CACHES, Reading, rebalance};
+use crate::cache::{CACHES, PromptParts, Reading, rebalance};
 use crate::lever::Levers;
 use crate::plan::{Action, Check, Plan, Planned, Step};
 use crate::quantity;
@@ -33,6 +33,8 @@ pub struct Inputs<'a> {
     pub on_trial: Option<&'a str>,
     /// Entries that sessions checked, and those that were found wrong.
     pub checked: (u64, u64),
+    /// Parts of prompts that are put off; none where nothing is.
+    pub parts: Option<PromptParts>,
 }
 
 /// Plans to move memory from cache to cache; `former` is what a setting is now.
@@ -88,7 +90,22 @@ fn state(inputs: &Inputs<'_>) -> String {
         quantity::count(wrong),
         quantity::several(checked, "entry", "entries")
     ));
+    parts.extend(inputs.parts.map(|of| prompt_parts(&of)));
     parts.join("; ")
+}
+
+fn prompt_parts(of: &PromptParts) -> String {
+    let shown = of.kept.asked().saturating_add(of.fresh);
+    let age = of.age_ns.map_or(String::new(), |ns| {
+        format!(", the last one {} old", quantity::duration(ns as f64))
+    });
+    format!(
+        "prompt parts: {} shown, {} of them older{age}; {} came later, of which {} were other",
+        quantity::count(shown),
+        quantity::count(of.kept.hits),
+        quantity::count(of.late),
+        quantity::count(of.differed)
+    )
 }
 
 #[cfg(test)]
@@ -109,6 +126,7 @@ mod tests {
             levers: &levers,
             on_trial: None,
             checked: (40, 1),
+            parts: None,
         };
         let planned = plan(&inputs, "test", |_| None);
         let Planned::Do(planned) = planned else {
@@ -116,6 +134,25 @@ mod tests {
         };
         planned.check().unwrap();
         insta::assert_snapshot!(planned.why, @"test: more room would have answered 25 % of what was asked; names: no session tells; suggestion: 0 % of 1,000 found; completion: never asked; 1 of 40 entries checked were wrong");
+        inputs.parts = Some(PromptParts {
+            kept: Reading {
+                hits: 40,
+                misses: 2,
+                ..Reading::default()
+            },
+            fresh: 3,
+            late: 30,
+            differed: 4,
+            age_ns: Some(7_000_000_000),
+        });
+        let said = state(&inputs);
+        let said = said.rsplit_once("wrong; ").map(|(_, parts)| parts);
+        assert_eq!(
+            said,
+            Some(
+                "prompt parts: 45 shown, 40 of them older, the last one 7 s old; 30 came later, of which 4 were other"
+            )
+        );
         let name = "suggestion.cache_entries".to_owned();
         let setting = |value| Action::UseSetting {
             name: name.clone(),

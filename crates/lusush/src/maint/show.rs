@@ -12,9 +12,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::ask::{self, Answer};
-use super::optimise;
+use super::{optimise, why};
 use crate::answer;
 use crate::failure::Failure;
+use crate::paths;
 use crate::text::{COLUMNS, Ink, printable, wrapped};
 
 /// Asks, and shows the answer.
@@ -31,12 +32,30 @@ pub(crate) fn answer(request: &Request, json: bool) -> Result<ExitCode, Failure>
 
 /// Says what the optimiser would do.
 pub(crate) fn advice(json: bool) -> Result<ExitCode, Failure> {
-    let given = ask::ask(&Request::Trials)?;
+    let mut given = ask::ask(&Request::Trials)?;
+    // What makes prompts slow stands in the sessions' own files, and what may be done about it is for their user alone.
+    let prompt = paths::folders().runtime.ok().and_then(|runtime| {
+        let snapshot = why::session(&runtime.join("sessions"), None).ok()?;
+        Some(why::why(&snapshot, why::Subject::Prompt))
+    });
     if json {
+        let text = prompt.as_ref().and_then(|why| why.may_be_cached.as_deref());
+        if let (Some(text), Some(document)) = (text, given.value.as_object_mut()) {
+            document.insert("prompt_may_be_cached".to_owned(), Value::from(text));
+            document.insert(
+                "prompt_command".to_owned(),
+                Value::from(why::put_off::command(text)),
+            );
+        }
         return answer::json(&given.value);
     }
     let document = read::<TrialsDocument>(&given.value)?;
-    answer::text(&optimise::opportunities(&document, Ink::of_stdout()))
+    let mut out = optimise::opportunities(&document, Ink::of_stdout());
+    if let Some(advice) = prompt.as_ref().and_then(why::put_off::advice) {
+        out.push_str(&wrapped(&advice, COLUMNS, 0));
+        out.push('\n');
+    }
+    answer::text(&out)
 }
 
 /// A log that is not whole is an answer and a failure.

@@ -3,6 +3,7 @@
 //! Invariant: the shares of the parts that are not told besides others sum to the whole; what is not known is a part of
 //! its own. Schema, version 1: fields are added, never renamed or removed. Times are nanoseconds.
 
+pub(crate) mod put_off;
 pub(crate) mod render;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use lle_core::health::text::harmless;
 use lle_metrics::parts::Times;
 use lle_metrics::{EXTENSION, Gauge, Liveness, PartKind, Parted, Snapshot, Stage, Timer, liveness};
+use put_off::PutOff;
 use serde::Serialize;
 
 /// The version of this schema.
@@ -53,6 +55,12 @@ pub(crate) struct Why {
     pub(crate) parts: Vec<Share>,
     /// Why something is not known; null if nothing is missing.
     pub(crate) unknown: Option<String>,
+    /// What came of parts of PS1 that are put off; absent where nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) put_off: Option<PutOff>,
+    /// The setting that would take the slowest part of PS1 off the path, if one would: a text of `prompt.cached`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) may_be_cached: Option<String>,
 }
 
 /// How often something happened and what it took.
@@ -163,12 +171,18 @@ pub(crate) fn why(snapshot: &Snapshot, of: Subject) -> Why {
         whole: None,
         parts: Vec::new(),
         unknown: None,
+        put_off: None,
+        may_be_cached: None,
     };
     match of {
         Subject::Prompt => table(&mut why, snapshot, Parted::Prompt),
         Subject::Startup => table(&mut why, snapshot, Parted::Start),
         Subject::Key => key(&mut why, snapshot),
         Subject::Completion => completion(&mut why, snapshot),
+    }
+    if of == Subject::Prompt {
+        why.put_off = put_off::of(snapshot);
+        why.may_be_cached = put_off::recommended(&why);
     }
     if matches!(of, Subject::Prompt | Subject::Startup) && snapshot.gauge(Gauge::AttributeOn) == Some(0) {
         why.unknown = Some("attribution is switched off: `lle set attribute on`".to_owned());

@@ -34,6 +34,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("trial.", "confirm.rs, and lle-sim"),
     ("prompt.command", "confirm.rs"),
     ("history.restore", "history.rs"),
+    ("prompt.cached", "parts: the_configuration_is_consent"),
+    ("prompt.cached_wait_ms", "parts: the_configuration_is_consent"),
 ];
 
 #[test]

@@ -346,6 +346,7 @@ fn cache_cycle() {
                 levers: &levers,
                 on_trial: None,
                 checked: (8, 0),
+                parts: None,
             };
             cache_cleanup::plan(&inputs, "its schedule", |_| None)
         })

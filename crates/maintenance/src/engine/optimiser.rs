@@ -92,6 +92,7 @@ impl Engine {
             levers: &self.levers(),
             on_trial: self.lever_on_trial(),
             checked: (counted.checked, counted.wrong),
+            parts: counted.parts,
         };
         cache_cleanup::plan(&inputs, why, |name| self.state.settings.get(name).cloned())
     }

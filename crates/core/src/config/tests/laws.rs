@@ -14,6 +14,10 @@ fn a_value(kind: Kind) -> BoxedStrategy<Value> {
         Kind::Command => "[a-z '\"\\\\$();|é-]{0,60}"
             .prop_map(|line| Value::Text(line.into()))
             .boxed(),
+        Kind::Texts => vec(r#"[a-z $"\\']{1,12}"#, 0..4)
+            .prop_filter("each once", |list| crate::texts::admits(list))
+            .prop_map(Value::List)
+            .boxed(),
         Kind::Name => "[a-z0-9-]{1,32}"
             .prop_map(|name| Value::Text(name.into()))
             .boxed(),

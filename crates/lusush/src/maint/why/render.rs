@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use lle_core::quantity::{count, duration, several};
 
-use super::{Share, Subject, Why};
+use super::{Share, Subject, Why, put_off};
 use crate::text::{COLUMNS, Ink, printable, width, wrapped};
 
 /// Columns of a part's name, in which its own parts are indented.
@@ -66,7 +66,12 @@ pub(crate) fn text(why: &Why, ink: Ink) -> String {
     if let Some(unknown) = &why.unknown {
         let _ = writeln!(out, "{}", wrapped(unknown, COLUMNS, 0));
     }
-    if let Some(advice) = advice(why) {
+    if let Some(put_off) = &why.put_off {
+        let _ = writeln!(out, "{}", wrapped(&put_off.text(), COLUMNS, 0));
+    }
+    if let Some(advice) = put_off::advice(why) {
+        let _ = writeln!(out, "{}", wrapped(&advice, COLUMNS, 0));
+    } else if let Some(advice) = advice(why) {
         let _ = writeln!(out, "{}", wrapped(&advice, COLUMNS, 0));
     }
     out
