@@ -48,7 +48,7 @@ fn main() {
     for (name, part) in KINDS {
         let (off, on) = measure(part, (ROUNDS * scale).ceil() as usize);
         let at = |values: &[f64]| percentile(values, 0.5).unwrap_or(f64::NAN);
-        let judged = ratio_bound(&on, &off, 0.5).map_or("too few".to_owned(), |(low, high)| {
+        let judged = ratio_bound(&on, &off, 0.5, 1).map_or("too few".to_owned(), |(low, high)| {
             format!("{:.3} ({low:.3} to {high:.3})", at(&on) / at(&off))
         });
         println!(
