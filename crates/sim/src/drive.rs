@@ -13,6 +13,7 @@ use lle_core::checklist::ITEMS;
 use lle_core::health::assess::Thresholds;
 use lle_core::plan::{Action, Check, LogName, Plan, Step};
 use lle_core::policy::{Policy, Who};
+use lle_core::task;
 use lle_maintenance::api::{Fault, Request, ScheduleRequest};
 use lle_maintenance::engine::{Config, Engine, Event};
 use lle_maintenance::state::Durable;
@@ -937,9 +938,12 @@ impl Run {
             .state()
             .map(|state| state.running.keys().copied().collect())
             .unwrap_or_default();
-        let until = self.world.now.mono_ns + 600 * SECOND;
+        // A job that hangs is ended when its task's time is over, and not before.
+        let budgets = task::table().into_iter().map(|task| task.budget_ms);
+        let longest_s = budgets.max().unwrap_or(0) / 1_000;
+        let until = self.world.now.mono_ns + (600 + longest_s) * SECOND;
         let mut turns = 0;
-        while self.world.now.mono_ns < until && turns < 200 && self.world.violations.is_empty() {
+        while self.world.now.mono_ns < until && turns < 1_000 && self.world.violations.is_empty() {
             self.turn();
             turns += 1;
             let Some(state) = self.state() else { break };
