@@ -943,7 +943,7 @@ impl Run {
         let longest_s = budgets.max().unwrap_or(0) / 1_000;
         let until = self.world.now.mono_ns + (600 + longest_s) * SECOND;
         let mut turns = 0;
-        while self.world.now.mono_ns < until && turns < 1_000 && self.world.violations.is_empty() {
+        while self.world.now.mono_ns < until && turns < 6_000 && self.world.violations.is_empty() {
             self.turn();
             turns += 1;
             let Some(state) = self.state() else { break };
