@@ -61,18 +61,19 @@ impl Usual {
 
     /// Adds what the last look brought to what is usual.
     pub fn keep(&mut self) {
-        for kept in &mut self.rows {
-            let Some(fresh) = kept.fresh.take() else { continue };
+        self.keep_but(&[]);
+    }
+
+    /// The same, and passes over what it brought of these measures: what is on trial moves them.
+    pub fn keep_but(&mut self, on_trial: &[Measure]) {
+        for (row, kept) in MEASURES.iter().zip(&mut self.rows) {
+            let fresh = kept.fresh.take().filter(|_| !on_trial.contains(&row.measure));
+            let Some(fresh) = fresh else { continue };
             if kept.recent.count >= STRETCH {
                 kept.older = std::mem::take(&mut kept.recent);
             }
             kept.recent.add(fresh.mean_ns);
         }
-    }
-
-    /// Passes over what the last look brought.
-    pub fn pass(&mut self) {
-        self.rows.iter_mut().for_each(|kept| kept.fresh = None);
     }
 
     /// Takes this for what is usual: another configuration has come to stay.
@@ -144,6 +145,24 @@ mod tests {
             (usual.of(Measure::Keys).count, usual.of(Measure::Keys).mean),
             (2, 300.0)
         );
+    }
+
+    #[test]
+    fn what_is_not_on_trial_goes_on_being_learned() {
+        let (flight, mut usual) = (flight(), Usual::default());
+        look(&mut usual, &flight);
+        flight.update(|w| {
+            w.time(Timer::KeyToPaint, 10);
+            w.stage(Stage::PromptOwn, 20);
+        });
+        usual.fold(&flight.snapshot().unwrap());
+        usual.keep_but(&[Measure::Keys]);
+        assert!(
+            usual.fresh(Measure::Keys).is_none(),
+            "it is passed over once and for all"
+        );
+        let known = [Measure::Keys, Measure::Prompts].map(|measure| usual.of(measure).count);
+        assert_eq!(known, [0, 1]);
     }
 
     #[test]

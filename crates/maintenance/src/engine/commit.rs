@@ -232,15 +232,17 @@ impl Engine {
                 session.usual.keep();
                 continue;
             }
+            let mut moved: Vec<Measure> = trial.judged_by().filter(|of| *of != Measure::Starts).collect();
             if settled {
-                let measures: Vec<Measure> = trial.judged_by().filter(|of| *of != Measure::Starts).collect();
-                for measure in measures {
-                    if let Some(seen) = session.usual.fresh(measure) {
-                        trial.hear(session.id(), measure, seen);
+                for measure in &moved {
+                    if let Some(seen) = session.usual.fresh(*measure) {
+                        trial.hear(session.id(), *measure, seen);
                     }
                 }
             }
-            session.usual.pass();
+            // A theme on trial does not keep prompts from being learned: the next edit may slow those.
+            moved.push(Measure::Starts);
+            session.usual.keep_but(&moved);
         }
     }
 
