@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use lle_pty::{Home, Terminal, test_bashes};
 use serde_json::Value;
 use support::household::{Household, wait};
-use support::{load_lle, press};
+use support::{load_lle, press, runs};
 
 /// Looks often: each look is an observation.
 const OFTEN: &[&str] = &["--look-every", "100"];
@@ -265,7 +265,9 @@ fn ctrl_c_ends_the_configured_command_and_the_prompt_comes() {
         let slow = "[ -e ~/slow ] && echo sleeping && sleep 600";
         let (_home, mut terminal) = with_command(shell.program, "PS1='$ '", slow);
         terminal.type_bytes(b"touch ~/slow\r").unwrap();
-        terminal.wait_for_text("sleeping").unwrap();
+        terminal
+            .wait_for("the command to run", |t| runs("sleep", t))
+            .unwrap();
         press(&mut terminal, "\x03", "$ ");
         press(&mut terminal, "rm ~/slow; echo still $((40 + 2))\r", "still 42");
     }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use lle_pty::{Home, Terminal, deadline};
 
-use support::{bash_with_lle, load_lle, press, shared_object};
+use support::{bash_with_lle, load_lle, press, runs, shared_object};
 
 /// Starts bash with LLE and runs `rc` in it.
 fn bash(rc: &str) -> (Home, Terminal) {
@@ -150,15 +150,6 @@ fn private_commands_stay_out_of_the_log() {
     let log = support::log_of(&home);
     let log = String::from_utf8_lossy(&std::fs::read(log).unwrap()).into_owned();
     assert!(log.contains("echo seen") && !log.contains("echo hidden"));
-}
-
-/// Whether `program` has the terminal. Before it has become that program the child is a bash, which swallows the
-/// signals of keys, in stock bash too.
-fn runs(program: &str, terminal: &Terminal) -> bool {
-    lle_pty::foreground_pid(terminal.master().unwrap()).is_some_and(|pid| {
-        let name = format!("/proc/{}/comm", pid.as_raw_nonzero());
-        std::fs::read_to_string(name).is_ok_and(|name| name.trim_end() == program)
-    })
 }
 
 #[test]
