@@ -110,7 +110,8 @@ pub(crate) fn number(name: &str, default: usize) -> usize {
 /// Whether `program` has the terminal. Before it has become that program the child is a bash, which swallows the
 /// signals of keys, in stock bash too.
 pub(crate) fn runs(program: &str, terminal: &Terminal) -> bool {
-    lle_pty::foreground_pid(terminal.master().unwrap()).is_some_and(|pid| {
+    let leader = terminal.master().ok().and_then(lle_pty::foreground_pid);
+    leader.is_some_and(|pid| {
         let name = format!("/proc/{}/comm", pid.as_raw_nonzero());
         std::fs::read_to_string(name).is_ok_and(|name| name.trim_end() == program)
     })
