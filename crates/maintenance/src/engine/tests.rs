@@ -1,3 +1,5 @@
+//! Engines for tests, on real folders and at a time that stands still, and what they do as a whole.
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

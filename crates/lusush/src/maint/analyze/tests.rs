@@ -1,3 +1,5 @@
+//! What `maint analyze` says of files, sound and broken.
+
 use super::*;
 
 fn analyzed(text: &[u8], json: bool) -> (String, Summary) {

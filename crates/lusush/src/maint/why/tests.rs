@@ -1,3 +1,5 @@
+//! What `maint why` says of recorded parts, as people read it.
+
 use lle_metrics::{Flight, Identity, NewPart, Recorder};
 
 use super::*;

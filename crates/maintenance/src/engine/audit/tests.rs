@@ -1,3 +1,5 @@
+//! How far the audit log may grow, whatever the task for it may do.
+
 use super::*;
 use crate::api::Request;
 use crate::engine::tests::started;

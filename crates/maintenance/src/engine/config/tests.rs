@@ -1,3 +1,5 @@
+//! What a changed configuration does to the engine that follows it.
+
 use std::fs;
 use std::path::Path;
 

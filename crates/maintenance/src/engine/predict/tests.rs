@@ -1,3 +1,5 @@
+//! What the engine learns of its series, and what it says of them.
+
 use super::*;
 use lle_core::health::metric::METRICS;
 use lle_core::series::blame::ChangeKind;
