@@ -285,6 +285,11 @@ pub(crate) fn quietly<T>(f: impl FnOnce() -> T) -> T {
     value
 }
 
+/// After a panic: no look-up is under way any more.
+pub(crate) fn panicked() {
+    BUSY.store(false, Relaxed);
+}
+
 /// True while a look-up is LLE's own.
 pub(crate) fn is_quiet() -> bool {
     BUSY.load(Relaxed)

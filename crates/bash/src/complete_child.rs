@@ -66,6 +66,9 @@ pub(crate) unsafe fn become_subshell(bash: &Bash, pipe: c_int) -> c_int {
         }
         set(bash.interactive, 0);
         set(bash.remember_on_history, 0);
+        // `exit` lets go of the terminal by these, and what is LLE's in them belongs to the shell and to its children.
+        *bash.prep_term_function = Some(leave_terminal);
+        *bash.deprep_term_function = Some(show_nothing);
         if let Some(p) = bash.subshell_environment {
             *p |= SUBSHELL_COMSUB;
         }
@@ -92,6 +95,8 @@ unsafe fn set(variable: Option<*mut c_int>, value: c_int) {
 }
 
 unsafe extern "C-unwind" fn show_nothing() {}
+
+unsafe extern "C-unwind" fn leave_terminal(_meta: c_int) {}
 
 /// A copy in bash's own memory, which bash will free.
 pub(crate) fn copied(bash: &Bash, bytes: &[u8]) -> *mut c_char {

@@ -176,6 +176,7 @@ fn hand_back(what: &str) {
     let Some(bash) = state().map(|lle| lle.bash) else {
         return;
     };
+    crate::attribution::panicked();
     let recorded = catch_unwind(AssertUnwindSafe(|| {
         let mut message = String::new();
         if let Some(lle) = state() {

@@ -92,7 +92,22 @@ fn put_off(v: *mut ShellVar) -> Option<*mut ShellVar> {
             crate::lle::state().and_then(|lle| unsafe { lle.put_off(v) })
         })
     };
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(put_off)).unwrap_or_default()
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(put_off));
+    caught.unwrap_or_else(|_| {
+        attribution::panicked();
+        let tell = || {
+            if let Some(lle) = crate::lle::state() {
+                lle.session.panicked("putting parts of the prompt off");
+                lle.session.notice(format!(
+                    "lusush: an error in LLE while putting parts of the prompt off: {}. This prompt waited for them",
+                    crate::panics::last()
+                ));
+            }
+        };
+        // Whatever comes of telling: bash gets its PS1.
+        let _told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(tell));
+        None
+    })
 }
 
 /// Where bash counts the texts it is executing: `eval`, a sourced file, an entry of `PROMPT_COMMAND`.

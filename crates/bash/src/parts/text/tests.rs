@@ -55,6 +55,7 @@ fn parts_that_stand_by_themselves_are_taken_out() {
         Some((r"\033[1m\D{%H}@", &["$(a;b)"])),
     );
     check("\"$(a)\" '$(a)'", &["a"], Some(("\"@\" '@'", &["$(a)", "$(a)"])));
+    check("$(a ${x%/*})", &["a"], Some(("@", &["$(a ${x%/*})"])));
     check(r"\$(no) $(a)", &["a", "no"], Some((r"\$(no) @", &["$(a)"])));
 }
 
@@ -73,6 +74,9 @@ fn what_nobody_named_stays() {
 #[test]
 fn what_is_not_certain_is_left_alone() {
     for ps1 in [
+        // A parenthesis that closes nothing.
+        "$(a ${x//)/y})",
+        "$(a ${x#(})",
         // What stands between brackets that take no room.
         r"\[$(a)\]",
         // Backslashes that are left after the first of bash's two rounds.
