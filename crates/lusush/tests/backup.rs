@@ -5,9 +5,10 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use lle_core::error::Code;
+use rustix::process::{Pid, Signal, kill_process};
 use support::household::{Household, wait};
 use support::press;
 
@@ -56,7 +57,7 @@ fn a_home_is_saved_lost_and_brought_back_on_another_machine() {
     refused(&house, &["list"], Code::NotFound, "there is no backup");
     refused(&house, &["key", "export"], Code::NotFound, "there is no key");
     said(&house, &["create"]);
-    terminal.signal(rustix::process::Signal::KILL).unwrap();
+    terminal.signal(Signal::KILL).unwrap();
     let line = said(&house, &["key", "export"]);
     assert!(line.starts_with("lbk1-") && line.trim().len() == 46, "{line}");
     let rc = fs::read(house.home.path().join(".bashrc")).unwrap();
@@ -156,8 +157,8 @@ fn first_file(folder: &Path) -> std::path::PathBuf {
     panic!("there is no file");
 }
 
-#[test]
-fn a_worker_is_stopped_while_its_state_comes_back() {
+/// A home whose worker runs, with a snapshot of its state and a state that is another; and that worker.
+fn another_state_than_saved() -> (Household, Pid) {
     let house = Household::with_worker("", &[]);
     house.said(&["run", "health-check"]);
     said(&house, &["create"]);
@@ -172,6 +173,28 @@ fn a_worker_is_stopped_while_its_state_comes_back() {
     fs::write(&log, &bytes[..bytes.len() / 2]).unwrap();
     house.said(&["start"]);
     let between = house.wait_for_worker(Some(worker));
+    (house, between)
+}
+
+#[test]
+fn who_interrupts_a_restore_is_not_left_without_a_worker() {
+    let (house, between) = another_state_than_saved();
+    let mut restore = house.command(&["maint", "backup", "restore", "--section", "state"]);
+    let mut restore = restore.stdout(Stdio::null()).spawn().unwrap();
+    let stopped = house.folder().join("stopped");
+    wait("the worker to be stopped", || stopped.exists());
+    // As Ctrl-C does; whatever the restore is doing, it goes on or gives up, and starts the worker.
+    let pid = Pid::from_raw(restore.id().cast_signed()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    let ended = restore.wait().unwrap();
+    assert!(ended.code().is_some(), "{ended}");
+    house.wait_for_worker(Some(between));
+    assert!(!stopped.exists());
+}
+
+#[test]
+fn a_worker_is_stopped_while_its_state_comes_back() {
+    let (house, between) = another_state_than_saved();
     said(&house, &["restore", "--section", "state"]);
     house.wait_for_worker(Some(between));
     assert_eq!(house.task("cache-cleanup")["paused"], false);

@@ -1,16 +1,21 @@
 //! Bringing files back.
 //!
 //! A worker would not see that its files were replaced: if state is to come back, it is stopped first and started again
-//! afterwards, whatever came of it.
+//! afterwards, whatever came of it, and whoever interrupts it meanwhile.
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lle_archive::{RestoreError, Restored, Section};
 use lle_core::error::Code;
 use lle_core::quantity::{bytes, several};
 use serde::Serialize;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 
 use super::bar::Bar;
 use super::look::{Listed, listed, names};
@@ -57,10 +62,13 @@ pub(super) fn restore(
     };
     let restored = match once() {
         Err(RestoreError::WorkerRuns) => {
+            let interrupted = note_interruptions()?;
             worker("stop")?;
-            let restored = once_it_has_left(once);
-            // Its own trouble is told by `maint status`; what came back is what was asked for.
-            let _started = worker("start");
+            let restored = once_it_has_left(&interrupted, once);
+            // What came back is what was asked for; that nobody looks after it is told beside it.
+            if let Err(failed) = worker("start") {
+                eprint!("{failed}");
+            }
             restored
         }
         other => other,
@@ -113,12 +121,30 @@ fn from_journal(sections: &[Section], to: Option<&Path>, at: &At) -> Result<Exit
     ))
 }
 
-/// Tries again until the worker that was told to end has ended.
-fn once_it_has_left(once: impl Fn() -> Result<Restored, RestoreError>) -> Result<Restored, RestoreError> {
+/// From now on Ctrl-C, a closed terminal and a polite kill are noted instead of obeyed: who obeyed them now would leave the
+/// worker stopped for good. What has begun to be restored is restored to the end.
+fn note_interruptions() -> Result<Arc<AtomicBool>, Failure> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        flag::register(signal, Arc::clone(&interrupted)).map_err(|error| {
+            Failure::new("nothing was restored: the worker would not be started again after an interruption")
+                .because(error)
+                .hint("`lusush maint stop`, restore, and `lusush maint start`")
+        })?;
+    }
+    Ok(interrupted)
+}
+
+/// Tries again until the worker that was told to end has ended, or somebody interrupts.
+fn once_it_has_left(
+    interrupted: &AtomicBool,
+    once: impl Fn() -> Result<Restored, RestoreError>,
+) -> Result<Restored, RestoreError> {
     let began = Instant::now();
     loop {
+        let gives_up = began.elapsed() >= STOP || interrupted.load(Ordering::Relaxed);
         match once() {
-            Err(RestoreError::WorkerRuns) if began.elapsed() < STOP => std::thread::sleep(LOOK_EVERY),
+            Err(RestoreError::WorkerRuns) if !gives_up => std::thread::sleep(LOOK_EVERY),
             other => return other,
         }
     }
@@ -137,6 +163,8 @@ fn worker(word: &str) -> Result<(), Failure> {
     let output = Command::new(lusush)
         .args(["maint", word])
         .stdin(Stdio::null())
+        // The terminal's Ctrl-C is not for it.
+        .process_group(0)
         .output()
         .map_err(|error| failed().because(error))?;
     match output.status.success() {
