@@ -310,6 +310,17 @@ impl Mirror {
         Ok((log_bytes < mirror_bytes).then_some(log_bytes))
     }
 
+    /// Whether there is a mirror of something that the log does not have.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn has_more(&self) -> io::Result<bool> {
+        // One without a record is worth nothing.
+        let has_records =
+            fs::metadata(&self.mirror).is_ok_and(|mirror| mirror.len() > FILE_HEADER_BYTES as u64);
+        Ok(has_records && self.compare_whole()?.is_some())
+    }
+
     /// Takes the log as it is now: the mirror is made anew from it, and the former one is kept as `….mirror.before`.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 //!  killed before the mirror's rename: nothing happened       after it: the mirror has more, and restoring ends it
 //! ```
 //!
-//! Invariant: every record of the log is in the new one. What sessions wrote meanwhile is carried over; until that is
+//! Invariant: every record of the log and of its mirror is in the new ones: a log that has lost some is not written anew. What sessions wrote meanwhile is carried over; until that is
 //! done the former file has the name `….log.before`, and [`adopt_leftovers`] finishes what was killed in between.
 
 use std::collections::{HashMap, HashSet};
@@ -22,7 +22,7 @@ use crate::formats::Entry;
 use crate::frame;
 use crate::header::FILE_HEADER_BYTES;
 use crate::history::History;
-use crate::mirror::{Lock, number, path_of, with_suffix, write_record};
+use crate::mirror::{Lock, Mirror, number, path_of, with_suffix, write_record};
 use crate::walk::Forward;
 
 const SECOND_NS: i64 = 1_000_000_000;
@@ -45,6 +45,9 @@ pub enum RewriteError {
     /// The log cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// Written anew, the mirror would lose what only it has.
+    #[error("the mirror has commands that the log has lost")]
+    Lost,
     /// It cannot be written.
     #[error("the log cannot be written anew")]
     Io(#[from] io::Error),
@@ -56,8 +59,12 @@ pub enum RewriteError {
 /// `importer` is a random number, not 0, by which these records are known.
 ///
 /// # Errors
-/// The log is as it was.
+/// The log is as it was. If it has lost something that its mirror still has, that comes first: it is put back, or given up
+/// with [`Mirror::accept`].
 pub fn import(log: &Path, _lock: &Lock, importer: u64, entries: &[Entry]) -> Result<Added, RewriteError> {
+    if Mirror::new(log).has_more()? {
+        return Err(RewriteError::Lost);
+    }
     let history = History::open(log, importer, 0, None)?.history;
     let mut there: HashMap<u64, u64> = HashMap::new();
     for command in history.commands() {
@@ -169,12 +176,12 @@ fn said(time_ns: i64, command: &[u8]) -> u64 {
 }
 
 /// Writes the log anew with what `first` writes behind the header, its mirror too.
-fn write_anew(log: &Path, first: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+fn write_anew(log: &Path, first: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), RewriteError> {
     let draft = with_suffix(log, &format!(".{}.new", std::process::id()));
     let mirror = path_of(log);
     let mirror_draft = with_suffix(&mirror, &format!(".{}.new", std::process::id()));
     let before = with_suffix(log, ".before");
-    let written = (|| {
+    let written = (|| -> Result<(), RewriteError> {
         let file = new_file(&draft)?;
         let mut out = BufWriter::new(&file);
         let mut source = File::open(log)?;
@@ -183,26 +190,30 @@ fn write_anew(log: &Path, first: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
             &mut out,
         )?;
         first(&mut out)?;
-        io::copy(&mut source, &mut out)?;
+        let copied = io::copy(&mut source, &mut out)?;
+        // Whoever cut it since it was compared has cut what was copied, too.
+        if FILE_HEADER_BYTES as u64 + copied < fs::metadata(&mirror).map_or(0, |mirror| mirror.len()) {
+            return Err(RewriteError::Lost);
+        }
         out.flush()?;
         file.sync_data()?;
         let copy = new_file(&mirror_draft)?;
         io::copy(&mut File::open(&draft)?, &mut &copy)?;
         copy.sync_data()?;
         match fs::remove_file(&before) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
         fs::hard_link(log, &before)?;
         fs::rename(&mirror_draft, &mirror)?;
-        fs::rename(&draft, log)
+        Ok(fs::rename(&draft, log)?)
     })();
     if written.is_err() {
         let _stray = fs::remove_file(&draft);
         let _stray = fs::remove_file(&mirror_draft);
     }
     written?;
-    adopt_leftovers(log)
+    Ok(adopt_leftovers(log)?)
 }
 
 fn new_file(path: &Path) -> io::Result<File> {

@@ -8,7 +8,7 @@ use std::path::Path;
 use lle_log::formats::Entry;
 use lle_log::history::History;
 use lle_log::mirror::{Followed, Lock, Mirror};
-use lle_log::rewrite::{import, merge};
+use lle_log::rewrite::{RewriteError, import, merge};
 use lle_log::scrub::scrub;
 use lle_log::{find, index};
 use proptest::prelude::*;
@@ -66,6 +66,46 @@ fn what_is_imported_comes_first_and_once() {
     assert_eq!(commands(&log), ["old", "ls", "ls", "typed", "since"]);
     assert!(!folder.path().join("m.log.before").exists());
     assert_eq!(mirror.compare_whole().unwrap(), None);
+}
+
+#[test]
+fn a_log_that_has_lost_something_is_not_written_anew_over_its_mirror() {
+    let check = |what: &str, harm: &dyn Fn(&Path)| {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("m.log");
+        let mut session = open(&log, 1);
+        (0..20).for_each(|n| run(&mut session, n, &format!("command {n}")));
+        let mut mirror = Mirror::new(&log);
+        mirror.follow().unwrap();
+        let mirrored = fs::read(mirror.path()).unwrap();
+        harm(&log);
+        run(&mut open(&log, 2), 30, "anew");
+        let lock = Lock::take(&log).unwrap();
+        let refused = import(&log, &lock, 7, &[entry(5, "old")]).unwrap_err();
+        assert!(matches!(refused, RewriteError::Lost), "{what}: {refused}");
+        assert_eq!(fs::read(mirror.path()).unwrap(), mirrored, "{what}");
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            3,
+            "{what}: no stray"
+        );
+        mirror.restore(&lock, 1_000).unwrap();
+        import(&log, &lock, 7, &[entry(5, "old")]).unwrap();
+        let there = commands(&log);
+        assert_eq!(there.len(), 22, "{what}: {there:?}");
+        // The other answer.
+        fs::remove_file(&log).unwrap();
+        run(&mut open(&log, 3), 40, "again anew");
+        mirror.accept(&lock).unwrap();
+        import(&log, &lock, 8, &[entry(5, "old")]).unwrap();
+        assert_eq!(commands(&log), ["old", "again anew"], "{what}");
+    };
+    check("removed", &|log| fs::remove_file(log).unwrap());
+    check("emptied", &|log| fs::write(log, "").unwrap());
+    check("cut", &|log| {
+        let file = fs::OpenOptions::new().write(true).open(log).unwrap();
+        file.set_len(500).unwrap();
+    });
 }
 
 #[test]

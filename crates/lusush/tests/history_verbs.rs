@@ -128,6 +128,36 @@ fn histories_of_other_shells_come_in_once() {
 }
 
 #[test]
+fn an_import_into_a_lost_history_waits_until_it_is_put_back() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    fill(&log, 20);
+    wait("the mirror", || {
+        lle_maintenance::real::history::mirrored(&log).is_some_and(|(log, mirror)| log > 64 && log == mirror)
+    });
+    // A session begins it anew, and somebody wants back what was lost.
+    fs::remove_file(&log).unwrap();
+    open(&log, 5).started(1, b"/", b"echo anew").unwrap();
+    let list = house.home.path().join("list");
+    fs::write(&list, "#1500000000\necho from the list\n").unwrap();
+    let words = ["history", "import", list.to_str().unwrap()];
+    let refused = house.maint(&words);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && said.contains("restore --accept"),
+        "{said}"
+    );
+    assert!(house.said(&["history", "restore"]).contains("put back"));
+    house.said(&words);
+    let there = commands(&log);
+    assert_eq!(there.len(), 22, "{there:?}");
+    assert_eq!(
+        (&there[0][..], &there[21][..]),
+        ("echo from the list", "echo anew")
+    );
+}
+
+#[test]
 fn what_is_scrubbed_is_nowhere_of_ours() {
     let house = Household::with_worker("HISTFILE=~/.bash_history\n", &["--look-every", "50"]);
     let log = log_of(&house.home);
@@ -214,7 +244,13 @@ fn an_import_that_is_killed_is_whole_or_did_not_happen() {
         let there = |log: &Path| commands(log).iter().filter(|c| c.starts_with(&marker)).count();
         let count = there(&log);
         assert!(count == 0 || count == 500, "round {round}: {count} of 500");
-        house.said(&["history", "import", list.to_str().unwrap()]);
+        // Killed between mirror and log, the worker puts the log back first.
+        wait("the import", || {
+            house
+                .maint(&["history", "import", list.to_str().unwrap()])
+                .status
+                .success()
+        });
         assert_eq!(there(&log), 500, "round {round}");
         assert_eq!(
             commands(&log).iter().filter(|c| c.starts_with("echo ")).count(),

@@ -152,9 +152,16 @@ fn changing(
         }
         Err(error) => {
             note(what, &format!("failed: {error}"))?;
-            Err(Failure::new(format!("nothing was {what}ed"))
-                .because(error)
-                .hint("what was there is as it was; `lusush maint history check` reads all of it"))
+            let failure = Failure::new(format!("nothing was {what}ed"));
+            Err(match error {
+                RewriteError::Lost => failure
+                    .because(error)
+                    .hint("`lusush maint history restore` puts them back; then do this again")
+                    .hint("`lusush maint history restore --accept` keeps the history without them"),
+                error => failure
+                    .because(error)
+                    .hint("what was there is as it was; `lusush maint history check` reads all of it"),
+            })
         }
     }
 }
