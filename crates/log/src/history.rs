@@ -325,12 +325,8 @@ impl History {
                 records.push((record.at, record.header.payload_bytes));
             }
         }
-        for &(at, payload_bytes) in &records {
-            self.log.redact_at(at, payload_bytes)?;
-        }
-        if !records.is_empty() {
-            self.log.invalidate();
-        }
+        // The first line last: killed in between, what is left still has its name.
+        self.overwrite(records.iter().rev().copied())?;
         Ok(records.len())
     }
 
@@ -350,11 +346,11 @@ impl History {
     }
 
     /// Overwrites the records at these offsets, whose payloads have these lengths.
-    pub(crate) fn overwrite(&mut self, records: &[(u64, u32)]) -> io::Result<()> {
-        for &(at, payload_bytes) in records {
+    pub(crate) fn overwrite(&mut self, records: impl Iterator<Item = (u64, u32)>) -> io::Result<()> {
+        for (at, payload_bytes) in records {
             self.log.redact_at(at, payload_bytes)?;
+            self.log.invalidate();
         }
-        self.log.invalidate();
         Ok(())
     }
 

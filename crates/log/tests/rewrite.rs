@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 
 use lle_log::formats::Entry;
-use lle_log::history::History;
+use lle_log::history::{Command, History};
 use lle_log::mirror::{Followed, Lock, Mirror};
 use lle_log::rewrite::{RewriteError, import, merge};
 use lle_log::scrub::scrub;
@@ -178,6 +179,99 @@ fn what_contains_a_text_is_found_newest_first_with_its_end() {
             ("git log \\\n--oneline".into(), Some(0))
         ]
     );
+}
+
+/// Where the records of a log lie, as the head of `frame.rs` draws them.
+fn records(log: &Path) -> Vec<Range<usize>> {
+    let bytes = fs::read(log).unwrap();
+    let mut records = Vec::new();
+    let mut at = 64;
+    while at < bytes.len() {
+        let payload = u32::from_le_bytes(bytes[at + 8..at + 12].try_into().unwrap()) as usize;
+        records.push(at..at + 48 + payload);
+        at += 48 + payload;
+    }
+    records
+}
+
+fn overwrite(log: &Path, record: &Range<usize>) {
+    let mut bytes = fs::read(log).unwrap();
+    bytes[record.start + 6] = 0xA5;
+    bytes[record.start + 44..record.end - 4].fill(0xFF);
+    fs::write(log, bytes).unwrap();
+}
+
+fn has(log: &Path, text: &str) -> bool {
+    let bytes = fs::read(log).unwrap();
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+fn secret(command: &Command) -> bool {
+    command.command.windows(6).any(|window| window == b"secret")
+}
+
+#[test]
+fn a_scrub_that_was_killed_within_a_command_is_finished_by_the_next() {
+    // Killed behind these records of the command's three lines: from its last, and from its first, as versions before did.
+    for taken in [&[2][..], &[2, 1], &[0], &[0, 1]] {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("m.log");
+        let mut session = open(&log, 1);
+        let kept = session.started(1, b"/", b"kept \\").unwrap();
+        session.continued(kept, 2, b"kept more").unwrap();
+        session.finished(kept, 3, 0, 1).unwrap();
+        let taken_out = session.started(4, b"/", b"deploy \\").unwrap();
+        session.continued(taken_out, 5, b"--token secret \\").unwrap();
+        session.continued(taken_out, 6, b"--at production").unwrap();
+        session.finished(taken_out, 7, 0, 1).unwrap();
+        run(&mut session, 8, "last");
+        let records = records(&log);
+        taken.iter().for_each(|line| overwrite(&log, &records[3 + line]));
+        scrub(&log, secret).unwrap();
+        for text in ["deploy", "secret", "production"] {
+            assert!(!has(&log, text), "{text} after {taken:?}");
+        }
+        assert_eq!(commands(&log), ["kept \\\nkept more", "last"], "{taken:?}");
+        assert_eq!(scrub(&log, secret).unwrap().records, 0, "{taken:?}");
+    }
+}
+
+#[test]
+fn lines_without_their_beginning_are_taken_out_and_nothing_before_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("m.log");
+    let mut session = open(&log, 1);
+    run(&mut session, 1, "innocent");
+    let damaged = session.started(4, b"/", b"deploy \\").unwrap();
+    session.continued(damaged, 5, b"--token secret").unwrap();
+    let mut bytes = fs::read(&log).unwrap();
+    let payload = records(&log)[2].start + 44;
+    bytes[payload + 6] ^= 1;
+    fs::write(&log, bytes).unwrap();
+    assert_eq!(scrub(&log, secret).unwrap().records, 1);
+    assert!(!has(&log, "secret"));
+    assert_eq!(scrub(&log, |_| false).unwrap().records, 0);
+    assert_eq!(commands(&log), ["innocent"]);
+}
+
+#[test]
+fn of_two_imported_commands_with_one_number_only_the_wanted_one_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("list");
+    let imported = |name: &str, text: &str| {
+        fs::write(&list, text).unwrap();
+        let log = folder.path().join(name);
+        History::open(&log, 1, 1, Some(&list)).unwrap();
+        log
+    };
+    let (log, other) = (
+        imported("m.log", "ls\n"),
+        imported("n.log", "export KEY=secret\n"),
+    );
+    let lock = Lock::take(&log).unwrap();
+    merge(&log, &lock, &other).unwrap();
+    assert_eq!(scrub(&log, secret).unwrap().commands, 1);
+    assert_eq!(commands(&log), ["ls"]);
 }
 
 fn text() -> impl Strategy<Value = String> {

@@ -93,12 +93,14 @@ pub(super) fn open(path: &Path) -> Result<History, Failure> {
     }
     // The number is for appending only, which this never does.
     let opened = History::open(path, 1, 0, None);
-    let opened = opened.map_err(|error| {
-        Failure::new(format!("cannot open {}", path.display()))
-            .because(error)
-            .hint("`lusush doctor` says more about folders")
-    })?;
-    Ok(opened.history)
+    Ok(opened.map_err(|error| unopened(path, error))?.history)
+}
+
+/// A log that cannot be read.
+pub(super) fn unopened(path: &Path, error: lle_log::OpenError) -> Failure {
+    Failure::new(format!("cannot open {}", path.display()))
+        .because(error)
+        .hint("`lusush doctor` says more about folders")
 }
 
 /// Nanoseconds since 1970.

@@ -15,7 +15,7 @@ use clap::Args;
 use lle_core::quantity::several;
 use lle_log::history::Command;
 use lle_log::mirror::Lock;
-use lle_log::scrub::scrub;
+use lle_log::scrub;
 use serde::Serialize;
 
 use super::super::Json;
@@ -71,11 +71,10 @@ pub(super) fn run(asked: &Scrub) -> Result<ExitCode, Failure> {
         ..Answer::default()
     };
     for log in own.all() {
-        let history = logs::open(&log.path)?;
-        answer.commands += history
-            .commands()
-            .filter(|command| wanted.admits(command))
-            .count();
+        let found = scrub::find(&log.path, |command| wanted.admits(command));
+        answer.commands += found
+            .map_err(|error| logs::unopened(&log.path, error))?
+            .commands();
     }
     if asked.plan {
         answer.not_reached = beyond(&own, &wanted, asked.histfile);
@@ -115,15 +114,15 @@ fn take_out(
     // Mirrors first: a log that is ahead of its mirror in this is followed, and not put back.
     files.sort_by_key(|path| path.extension().is_some_and(|extension| extension == "log"));
     for path in files {
-        let scrubbed = match scrub(&path, |command| wanted.admits(command)) {
-            Ok(scrubbed) => scrubbed,
-            // What another program left is no log.
-            Err(lle_log::scrub::ScrubError::Open(_)) => continue,
-            Err(error) => return Err(error.into()),
+        // What another program left is no log.
+        let Ok(found) = scrub::find(&path, |command| wanted.admits(command)) else {
+            continue;
         };
+        // Before: killed in between, nobody would find any more what the index has to forget.
         if let Some(index) = own.index.as_deref().filter(|_| path == own.log) {
-            lle_log::index::forget(index, scrubbed.at.iter().copied())?;
+            lle_log::index::forget(index, found.at())?;
         }
+        let scrubbed = found.overwrite()?;
         if scrubbed.commands > 0 {
             let commands = several(scrubbed.commands as u64, "command", "commands");
             answer.reached.push(format!("{}: {commands}", path.display()));
