@@ -204,6 +204,46 @@ fn what_is_scrubbed_is_nowhere_of_ours() {
     assert_eq!(id["matches"], 1);
 }
 
+#[test]
+fn a_name_that_two_logs_know_takes_the_right_command_out() {
+    let house = Household::with_worker("HISTFILE=~/.bash_history\n", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    let imported = |log: &Path, text: &str| {
+        let list = house.home.path().join("list");
+        fs::write(&list, text).unwrap();
+        History::open(log, 1, 1, Some(&list)).unwrap();
+    };
+    imported(&log, "ls\nls -l\n");
+    fs::write(house.home.history(), "ls\nls -l\n").unwrap();
+    let other = house.home.path().join("laptop.log");
+    imported(
+        &other,
+        "export GITHUB_TOKEN=ghp_0123456789abcdefghijABCDEFGHIJ012345\nls -l\n",
+    );
+    house.said(&["history", "merge", other.to_str().unwrap()]);
+    let id = "0000000000000000:1";
+    assert_eq!(house.json(&["history", "stats"])["secrets"][0]["id"], id);
+    let refused = house.maint(&["history", "scrub", "--id", id]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("laptop"), "{said}");
+    house.said(&["history", "scrub", "--id", id, "--host", "laptop"]);
+    let laptop = log.with_file_name("laptop.log");
+    assert_eq!(
+        (commands(&log), commands(&laptop)),
+        (vec!["ls".into(), "ls -l".into()], vec!["ls -l".into()])
+    );
+    // The other one; of bash's file only that command, not what contains it.
+    house.said(&["history", "scrub", "--id", id, "--histfile"]);
+    assert_eq!(
+        (commands(&log), commands(&laptop)),
+        (vec!["ls -l".into()], vec!["ls -l".into()])
+    );
+    assert_eq!(fs::read_to_string(house.home.history()).unwrap(), "ls -l\n");
+    // Both have this one, with one text.
+    house.said(&["history", "scrub", "--id", "0000000000000000:2"]);
+    assert!(commands(&log).is_empty() && commands(&laptop).is_empty());
+}
+
 /// Runs a verb and kills it at some moment.
 fn killed(house: &Household, words: &[&str], after: Duration) {
     let mut child: std::process::Child = house_command(house, words).spawn().unwrap();

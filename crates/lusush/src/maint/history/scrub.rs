@@ -40,6 +40,9 @@ pub(crate) struct Scrub {
     /// This command, as `maint history stats` names it
     #[arg(long, value_name = "SESSION:NUMBER", conflicts_with = "text")]
     id: Option<String>,
+    /// The machine in whose history it has that name: the beginning of its id, or the name it was merged under
+    #[arg(long, requires = "id")]
+    host: Option<String>,
     /// Says what would be taken out, and takes nothing
     #[arg(long)]
     plan: bool,
@@ -173,19 +176,33 @@ impl Wanted {
         let (session, seq) = id.split_once(':').ok_or_else(unknown)?;
         let session = u64::from_str_radix(session, 16).map_err(|_| unknown())?;
         let seq = seq.parse().map_err(|_| unknown())?;
+        // Each log numbers what it imported first alike.
+        let mut texts: Vec<(Vec<u8>, String)> = Vec::new();
         for log in own.all() {
-            let history = logs::open(&log.path)?;
-            let found = history
-                .commands()
-                .find(|command| (command.session, command.seq) == (session, seq));
-            if let Some(command) = found {
-                return Ok(Self {
-                    text: command.command,
-                    id: Some((session, seq)),
-                });
+            let is_asked = |host: &String| log.host.starts_with(host.as_str());
+            if !asked.host.as_ref().is_none_or(is_asked) {
+                continue;
+            }
+            for command in logs::open(&log.path)?.commands() {
+                let has_name = (command.session, command.seq) == (session, seq);
+                if has_name && !texts.iter().any(|(text, _)| *text == command.command) {
+                    texts.push((command.command, log.host.clone()));
+                }
             }
         }
-        Err(unknown())
+        let hosts: Vec<&str> = texts.iter().map(|(_, host)| host.as_str()).collect();
+        match &texts[..] {
+            [] => Err(unknown()),
+            [(text, _)] => Ok(Self {
+                text: text.clone(),
+                id: Some((session, seq)),
+            }),
+            _ => Err(
+                Failure::new(format!("{} commands have the name {id}", texts.len()))
+                    .hint(format!("--host says in whose history: {}", hosts.join(", ")))
+                    .hint("`lusush maint history scrub TEXT` takes out what contains a text"),
+            ),
+        }
     }
 
     fn admits(&self, command: &Command) -> bool {
@@ -196,7 +213,22 @@ impl Wanted {
     }
 
     fn is_in(&self, text: &[u8]) -> bool {
-        contains(text, &self.text)
+        self.place_in(text).is_some()
+    }
+
+    /// Where it is first. A command that was asked for by its name is only what stands on lines of its own: others that
+    /// contain it are other commands.
+    fn place_in(&self, text: &[u8]) -> Option<usize> {
+        if self.text.is_empty() {
+            return None;
+        }
+        let length = self.text.len();
+        let is_alone = |at: usize| {
+            (at == 0 || text[at - 1] == b'\n') && text.get(at + length).is_none_or(|next| *next == b'\n')
+        };
+        let is_here =
+            |(at, window): &(usize, &[u8])| *window == self.text && (self.id.is_none() || is_alone(*at));
+        text.windows(length).enumerate().find(is_here).map(|(at, _)| at)
     }
 
     fn is_in_file(&self, path: &Path) -> bool {
@@ -319,10 +351,7 @@ fn without(text: &[u8], wanted: &Wanted) -> (Vec<u8>, u64) {
         return (kept, taken);
     }
     let mut left = text.to_vec();
-    while let Some(at) = left
-        .windows(wanted.text.len())
-        .position(|window| window == wanted.text)
-    {
+    while let Some(at) = wanted.place_in(&left) {
         let from = left[..at]
             .iter()
             .rposition(|byte| *byte == b'\n')
@@ -382,18 +411,26 @@ mod tests {
 
     #[test]
     fn lines_with_the_text_go_and_no_others() {
-        let check = |text: &str, wanted: &str, expect: &str| {
+        let check_of = |id: Option<(u64, u64)>, text: &str, wanted: &str, expect: &str| {
             let wanted = Wanted {
                 text: wanted.into(),
-                id: None,
+                id,
             };
             let (left, _) = without(text.as_bytes(), &wanted);
             assert_eq!(String::from_utf8(left).unwrap(), expect);
         };
+        let check = |text: &str, wanted: &str, expect: &str| check_of(None, text, wanted, expect);
         check("a\nsecret one\nb\n", "secret", "a\nb\n");
         check("a\nx secret", "secret", "a\n");
         check("a\nfor i\ndo x\nb\n", "for i\ndo x", "a\nb\n");
         check("a\nb\n", "secret", "a\nb\n");
+        let check = |text: &str, wanted: &str, expect: &str| check_of(Some((0, 5)), text, wanted, expect);
+        check("ls\nls -l\nfalse\nls", "ls", "ls -l\nfalse\n");
+        check(
+            "for i\ndo x\ndone\nfor i\ndo xy\n",
+            "for i\ndo x",
+            "done\nfor i\ndo xy\n",
+        );
     }
 
     #[test]
