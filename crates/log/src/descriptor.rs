@@ -91,11 +91,11 @@ impl Descriptor {
         Ok(self.file()?.metadata()?.len())
     }
 
-    /// Returns how long the file is that was opened, whatever has its name now; none if the descriptor was taken.
-    pub(crate) fn opened_length(&self) -> Option<u64> {
+    /// What the system says of the file that was opened, whatever has its name now; none if the descriptor was taken.
+    pub(crate) fn opened(&self) -> Option<Metadata> {
         let file = self.file.borrow();
         let found = file.as_ref()?.metadata().ok()?;
-        (Identity::of(&found) == self.identity).then_some(found.len())
+        (Identity::of(&found) == self.identity).then_some(found)
     }
 
     /// Reads up to `into.len()` bytes at `offset`.

@@ -32,7 +32,7 @@ use crate::descriptor::Identity;
 use crate::frame::HEADER_BYTES;
 use crate::header::FILE_HEADER_BYTES;
 use compare::{Compared, compare};
-use restore::Late;
+use restore::Watched;
 pub use restore::{RestoreError, Restored};
 pub(crate) use restore::{number, write_record};
 
@@ -102,7 +102,7 @@ pub struct Mirror {
     /// Which file had the log's name last.
     identity: Option<Which>,
     /// The file that had the log's name before it was restored, for what is still written into it.
-    late: Option<Late>,
+    late: Option<Watched>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl Mirror {
         let Some(_lock) = Lock::try_take(&self.log)? else {
             return Ok(Followed::Busy);
         };
-        crate::rewrite::adopt_leftovers(&self.log)?;
+        crate::leftovers::adopt(&self.log)?;
         if let Some(late) = &mut self.late {
             // What cannot be carried over now is tried again in the next round.
             if let Ok(false) = late.carry_over(&self.log) {

@@ -5,29 +5,28 @@
 //!  killed before the mirror's rename: nothing happened       after it: the mirror has more, and restoring ends it
 //! ```
 //!
-//! Invariant: every record of the log and of its mirror is in the new ones: a log that has lost some is not written anew. What sessions wrote meanwhile is carried over; until that is
-//! done the former file has the name `….log.before`, and [`adopt_leftovers`] finishes what was killed in between.
+//! Invariant: every record of the log and of its mirror is in the new ones: a log that has lost some is not written anew.
+//! What sessions wrote meanwhile is carried over; until that is done the former file has the name `….log.before`, and
+//! [`crate::leftovers`] finishes what was killed in between.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::OpenError;
-use crate::descriptor::Descriptor;
 use crate::event::Event;
 use crate::formats::Entry;
 use crate::frame;
 use crate::header::FILE_HEADER_BYTES;
 use crate::history::History;
+use crate::leftovers;
 use crate::mirror::{Lock, Mirror, number, path_of, with_suffix, write_record};
 use crate::walk::Forward;
 
 const SECOND_NS: i64 = 1_000_000_000;
-/// Bytes looked at at the end of the former file and of the log for what was written while one took the other's place.
-const LEFTOVER_BYTES: u64 = 4 * 1024 * 1024;
 
 /// What came in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +61,7 @@ pub enum RewriteError {
 /// The log is as it was. If it has lost something that its mirror still has, that comes first: it is put back, or given up
 /// with [`Mirror::accept`].
 pub fn import(log: &Path, _lock: &Lock, importer: u64, entries: &[Entry]) -> Result<Added, RewriteError> {
+    leftovers::adopt(log)?;
     if Mirror::new(log).has_more()? {
         return Err(RewriteError::Lost);
     }
@@ -180,7 +180,7 @@ fn write_anew(log: &Path, first: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
     let draft = with_suffix(log, &format!(".{}.new", std::process::id()));
     let mirror = path_of(log);
     let mirror_draft = with_suffix(&mirror, &format!(".{}.new", std::process::id()));
-    let before = with_suffix(log, ".before");
+    let before = leftovers::before(log);
     let written = (|| -> Result<(), RewriteError> {
         let file = new_file(&draft)?;
         let mut out = BufWriter::new(&file);
@@ -200,10 +200,6 @@ fn write_anew(log: &Path, first: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
         let copy = new_file(&mirror_draft)?;
         io::copy(&mut File::open(&draft)?, &mut &copy)?;
         copy.sync_data()?;
-        match fs::remove_file(&before) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
         fs::hard_link(log, &before)?;
         fs::rename(&mirror_draft, &mirror)?;
         Ok(fs::rename(&draft, log)?)
@@ -213,7 +209,7 @@ fn write_anew(log: &Path, first: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
         let _stray = fs::remove_file(&mirror_draft);
     }
     written?;
-    Ok(adopt_leftovers(log)?)
+    Ok(leftovers::adopt(log)?)
 }
 
 fn new_file(path: &Path) -> io::Result<File> {
@@ -223,49 +219,4 @@ fn new_file(path: &Path) -> io::Result<File> {
         .truncate(true)
         .mode(0o600)
         .open(path)
-}
-
-/// Carries over what was written into the file that had the log's name before it was written anew, and removes that.
-/// The caller holds the lock.
-///
-/// # Errors
-/// The system's; it stays to be done.
-pub fn adopt_leftovers(log: &Path) -> io::Result<()> {
-    let before = with_suffix(log, ".before");
-    let old = match Descriptor::open(&before) {
-        Ok(old) => old,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let new = Descriptor::open(log)?;
-    if old.identity() == new.identity() {
-        // Killed before the rename: the name is all there is to take back.
-        return fs::remove_file(&before);
-    }
-    let last = |of: &Descriptor| -> io::Result<(u64, u64)> {
-        let end = of.length()?;
-        Ok((
-            end.saturating_sub(LEFTOVER_BYTES).max(FILE_HEADER_BYTES as u64),
-            end,
-        ))
-    };
-    let mut there = HashSet::new();
-    let (from, end) = last(&new)?;
-    let mut walk = Forward::new(&new, from, end);
-    while let Some(record) = walk.next() {
-        there.insert(number(&record.header));
-    }
-    let (from, end) = last(&old)?;
-    // As much less as the new file may have more of at its end.
-    let from = from.max(end.saturating_sub(LEFTOVER_BYTES / 2));
-    let mut out = OpenOptions::new().append(true).open(log)?;
-    let mut record = Vec::new();
-    let mut walk = Forward::new(&old, from, end);
-    while let Some(found) = walk.next() {
-        if !found.redacted && !there.contains(&number(&found.header)) {
-            write_record(&mut record, &found.header, found.payload);
-            out.write_all(&record)?;
-        }
-    }
-    fs::remove_file(&before)
 }

@@ -154,6 +154,18 @@ fn a_killed_import_is_finished_by_whoever_comes_next() {
     mirror.follow().unwrap();
     assert_eq!(commands(&log), ["old", "typed", "meanwhile"]);
     assert!(!before.exists());
+
+    // And somebody rewrites it again before anybody has looked.
+    fs::copy(&log, &before).unwrap();
+    run(&mut open(&before, 4), 40, "left");
+    let lock = Lock::take(&log).unwrap();
+    import(&log, &lock, 8, &[entry(6, "older")]).unwrap();
+    assert_eq!(commands(&log), ["older", "old", "typed", "meanwhile", "left"]);
+    fs::copy(&log, &before).unwrap();
+    run(&mut open(&before, 5), 50, "left again");
+    fs::write(&log, "").unwrap();
+    mirror.restore(&lock, 1_000).unwrap();
+    assert!(commands(&log).contains(&"left again".to_owned()));
 }
 
 #[test]
