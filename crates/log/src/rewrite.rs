@@ -18,6 +18,7 @@ use std::path::Path;
 
 use crate::OpenError;
 use crate::event::Event;
+use crate::file::give_name;
 use crate::formats::Entry;
 use crate::frame;
 use crate::header::FILE_HEADER_BYTES;
@@ -122,14 +123,13 @@ pub fn merge(log: &Path, _lock: &Lock, other: &Path) -> Result<Added, RewriteErr
     let mut added = Added::default();
     if !log.exists() {
         let draft = with_suffix(log, &format!(".{}.new", std::process::id()));
-        let file = new_file(&draft)?;
-        let mut out = BufWriter::new(&file);
-        out.write_all(other.beginning())?;
-        append_all(&other, &mut out, |_| true, &mut added)?;
-        out.flush()?;
-        file.sync_data()?;
-        fs::rename(&draft, log)?;
-        return Ok(added);
+        let made = begin_with(&other, &draft, &mut added).and_then(|()| give_name(&draft, log));
+        let _stray = fs::remove_file(&draft);
+        if made? {
+            return Ok(added);
+        }
+        // Somebody else made it meanwhile.
+        added = Added::default();
     }
     let own = History::open(log, 1, 0, None)?.history;
     let mut there = HashSet::new();
@@ -143,6 +143,16 @@ pub fn merge(log: &Path, _lock: &Lock, other: &Path) -> Result<Added, RewriteErr
     out.flush()?;
     file.sync_data()?;
     Ok(added)
+}
+
+/// Writes a log with all records of another one.
+fn begin_with(other: &History, draft: &Path, added: &mut Added) -> io::Result<()> {
+    let file = new_file(draft)?;
+    let mut out = BufWriter::new(&file);
+    out.write_all(other.beginning())?;
+    append_all(other, &mut out, |_| true, added)?;
+    out.flush()?;
+    file.sync_data()
 }
 
 fn append_all(

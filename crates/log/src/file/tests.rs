@@ -112,3 +112,14 @@ fn a_log_that_was_removed_or_replaced_meanwhile_is_made_anew_with_the_record() {
     session.write().unwrap();
     assert_eq!(place.commands(), ["before", "mine"]);
 }
+
+#[test]
+fn a_name_that_somebody_took_meanwhile_stays_theirs() {
+    let (place, other) = (Place::new(), Place::new());
+    let there = std::fs::read(&place.log).unwrap();
+    assert!(!give_name(&other.log, &place.log).unwrap());
+    assert_eq!(std::fs::read(&place.log).unwrap(), there);
+    let free = place.folder.path().join("n.log");
+    assert!(give_name(&other.log, &free).unwrap());
+    assert_eq!(std::fs::read(&free).unwrap(), std::fs::read(&other.log).unwrap());
+}
