@@ -118,8 +118,7 @@ pub enum Disturbance {
     Restored,
     /// The name was gone. A new, empty log has it now: whoever deletes a history means it.
     Removed,
-    /// The name belongs to something that is no log, or cannot be made again. Appends still go to the old,
-    /// nameless file, and are lost when the last session ends.
+    /// The name belongs to something that is no log, or cannot be made again. Nothing is appended until that is over.
     Lost,
 }
 
@@ -142,6 +141,8 @@ pub(crate) struct LogFile {
     /// Changes whenever offsets remembered from before mean nothing any more.
     generation: u32,
     disturbance: Option<Disturbance>,
+    /// The name is nobody's, or leads to no log: what is written would be read by nobody.
+    is_lost: bool,
     record: Vec<u8>,
 }
 
@@ -201,9 +202,14 @@ impl LogFile {
             sequence: 0,
             generation: 0,
             disturbance: None,
+            is_lost: false,
             record: Vec::new(),
         };
         Ok(OpenedFile { log, created })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(crate) fn descriptor(&self) -> &Descriptor {
@@ -261,12 +267,14 @@ impl LogFile {
     }
 
     /// Goes over to the file that has the name, if that is another one by now.
-    fn look(&mut self) -> io::Result<()> {
-        if self.descriptor.file().is_err() || !self.descriptor.is_named() {
-            // The name is gone or another file's: what is written into the old one would be read by nobody.
+    fn look(&mut self) -> Result<(), AppendError> {
+        if self.is_lost || self.descriptor.file().is_err() || !self.descriptor.is_named() {
             self.refresh()?;
         }
-        Ok(())
+        match self.is_lost {
+            true => Err(AppendError::Lost),
+            false => Ok(()),
+        }
     }
 
     /// Writes the record in the buffer into the file that was looked at, or into one that took its place since.
@@ -284,11 +292,16 @@ impl LogFile {
             }
             let found = self.descriptor.opened();
             self.end = found.as_ref().map_or(self.end + bytes as u64, Metadata::len);
+            let before = self.descriptor.identity();
+            let is_named = || std::fs::metadata(&self.path).is_ok_and(|named| Identity::of(&named) == before);
             // Some file systems count no names.
-            if found.is_none_or(|found| found.nlink() > 0) || self.descriptor.is_named() {
+            if found.is_none_or(|found| found.nlink() > 0) || is_named() {
                 return Ok(());
             }
             self.look()?;
+            if self.descriptor.identity() == before {
+                break;
+            }
             if self.has_newest() {
                 return Ok(());
             }
@@ -315,7 +328,9 @@ impl LogFile {
                 return Ok(self.follow(Disturbance::Replaced));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let made = create(&self.path, &self.header, self.session, |_| Ok(())).is_ok();
+                // Whoever removes the state folder means what is in it; what is typed from now on needs a place.
+                let made = create_folder(&self.path).is_ok()
+                    && create(&self.path, &self.header, self.session, |_| Ok(())).is_ok();
                 return Ok(self.follow(if made {
                     Disturbance::Removed
                 } else {
@@ -323,7 +338,7 @@ impl LogFile {
                 }));
             }
             // The same file; or the folder cannot be searched just now, and the open file still serves.
-            Ok(_) | Err(_) => {}
+            Ok(_) | Err(_) => self.is_lost = false,
         }
         let length = self.descriptor.length()?;
         let changed = self.adopt_length(length);
@@ -355,9 +370,12 @@ impl LogFile {
             Some((descriptor, floor, end))
         });
         let Some((descriptor, floor, end)) = reopened else {
-            self.disturbance = Some(Disturbance::Lost);
+            if !std::mem::replace(&mut self.is_lost, true) {
+                self.disturbance = Some(Disturbance::Lost);
+            }
             return false;
         };
+        self.is_lost = false;
         self.beginning = beginning_of(&descriptor);
         let restored = disturbance == Disturbance::Replaced && end >= self.end && self.beginning == self.born;
         if disturbance == Disturbance::Removed {

@@ -165,6 +165,12 @@ impl History {
         self.log.take_disturbance()
     }
 
+    /// Whether the log's mirror is longer than it, so that something of what is gone is there.
+    pub fn has_longer_mirror(&self) -> bool {
+        let mirror = std::fs::metadata(crate::mirror::path_of(self.log.path()));
+        mirror.is_ok_and(|mirror| mirror.len() > self.log.end())
+    }
+
     /// The random id this session appends under.
     pub fn session(&self) -> u64 {
         self.log.session()

@@ -123,3 +123,39 @@ fn a_name_that_somebody_took_meanwhile_stays_theirs() {
     assert!(give_name(&other.log, &free).unwrap());
     assert_eq!(std::fs::read(&free).unwrap(), std::fs::read(&other.log).unwrap());
 }
+
+#[test]
+fn a_removed_folder_is_made_again_or_said_to_be_gone_once() {
+    let place = Place::new();
+    let folder = place.folder.path().join("state").join("history");
+    let log = folder.join("m.log");
+    let mut session = History::open(&log, 1, 0, None).unwrap().history;
+    session.started(1, b"/", b"before").unwrap();
+    std::fs::remove_dir_all(place.folder.path().join("state")).unwrap();
+    session.started(2, b"/", b"since").unwrap();
+    assert_eq!(session.take_disturbance(), Some(Disturbance::Removed));
+    let found = std::fs::metadata(&folder).unwrap();
+    assert_eq!(found.mode() & 0o777, 0o700);
+
+    // No folder can be made where a link leads nowhere.
+    std::fs::remove_dir_all(place.folder.path().join("state")).unwrap();
+    std::os::unix::fs::symlink("nowhere/at/all", place.folder.path().join("state")).unwrap();
+    for disturbance in [Some(Disturbance::Lost), None] {
+        let refused = session.started(3, b"/", b"nowhere").unwrap_err();
+        assert!(matches!(refused, AppendError::Lost), "{refused}");
+        assert_eq!(session.take_disturbance(), disturbance);
+        session.refresh().unwrap();
+        assert_eq!(session.take_disturbance(), None);
+    }
+    // Nor can a file be looked into as if it were one.
+    std::fs::remove_file(place.folder.path().join("state")).unwrap();
+    session.started(3, b"/", b"there for a moment").unwrap();
+    std::fs::remove_dir_all(place.folder.path().join("state")).unwrap();
+    std::fs::write(place.folder.path().join("state"), "").unwrap();
+    let refused = session.started(3, b"/", b"nowhere").unwrap_err();
+    assert!(matches!(refused, AppendError::Lost), "{refused}");
+    std::fs::remove_file(place.folder.path().join("state")).unwrap();
+    session.started(4, b"/", b"again").unwrap();
+    let there: Vec<_> = session.commands().map(|command| command.command).collect();
+    assert_eq!(there, [b"again"]);
+}
