@@ -14,10 +14,11 @@ use super::compare::{self, FRAME_BYTES_MAX};
 use super::{Lock, Mirror, which, with_suffix};
 use crate::descriptor::{Descriptor, Identity};
 use crate::file::give_name;
-use crate::frame::{self, Header};
+use crate::frame::{self, HEADER_BYTES, Header};
 use crate::header::FILE_HEADER_BYTES;
 use crate::leftovers::{self, Late};
 use crate::walk::Forward;
+use crate::window::{Toward, Window};
 
 /// Rounds of following for which the former file is looked at: a session that had looked just before writes within
 /// microseconds, one of an older version with its next command.
@@ -220,7 +221,12 @@ fn only_in(
 ) -> Result<HashSet<u64>, RestoreError> {
     let mut only = HashSet::new();
     let mut walk = Forward::new(damaged, from, end);
+    let mut window = Window::new();
     while let Some(record) = walk.next() {
+        // What is at the same place in both need not be remembered: of a log that was rewritten in its middle, nearly all.
+        if is_at(mirror, &mut window, record.at, mirror_bytes, &record.header) {
+            continue;
+        }
         if only.len() >= records_max {
             return Err(RestoreError::TooMuchNew { most: records_max });
         }
@@ -233,6 +239,20 @@ fn only_in(
         only.remove(&number(&record.header));
     }
     Ok(only)
+}
+
+/// Whether the mirror has this record, whole, at this place.
+fn is_at(mirror: &Descriptor, window: &mut Window, at: u64, end: u64, header: &Header) -> bool {
+    let (payload, close) = (at + HEADER_BYTES as u64, at + header.frame_bytes() as u64);
+    if close > end {
+        return false;
+    }
+    let found = window.range(mirror, at, payload, Toward::End, end);
+    if found.and_then(frame::decode).map(|found| number(&found)) != Some(number(header)) {
+        return false;
+    }
+    let after = window.range(mirror, payload, close, Toward::End, end);
+    after.is_some_and(|after| header.whole(after).is_some())
 }
 
 /// Tells a record from every other: who wrote it, its number there, when, and what it says.

@@ -35,6 +35,7 @@ const NEW_RECORDS_MAX: usize = 64 * 1024;
 /// Bytes of notices taken at once, and how often.
 const NOTICE_BYTES: usize = 4096;
 const NOTICES_MAX: usize = 64;
+const BUSY: &str = "somebody rewrites the log just now; try again";
 /// The name by which the log goes.
 pub(crate) const LOG: &str = "log";
 
@@ -118,11 +119,7 @@ impl Histories {
         match followed {
             Ok(Followed::Trouble(trouble)) if self.told != Some(trouble) => {
                 let is_new = self.told.is_none();
-                if let Some(index) = &self.index {
-                    // It is of what was there. It is made again of what comes back.
-                    let _searches_read_the_log = fs::remove_file(index);
-                    self.index_at = 0;
-                }
+                self.forget_index();
                 self.told = Some(trouble);
                 if is_new {
                     news.push(self.tell(&trouble, since_ns));
@@ -141,6 +138,14 @@ impl Histories {
             Ok(Followed::Busy | Followed::Trouble(_)) | Err(_) => {}
         }
         news
+    }
+
+    /// The index is of what was there. It is made again of what is there now.
+    fn forget_index(&mut self) {
+        if let Some(index) = &self.index {
+            let _searches_read_the_log = fs::remove_file(index);
+            self.index_at = 0;
+        }
     }
 
     /// Makes one more segment of the index, if the log has one: some 20 ms once in 8 MiB.
@@ -216,20 +221,26 @@ impl Histories {
         if which != LOG {
             return self.lists.restore(Path::new(which));
         }
-        match self.mirror.follow() {
-            Ok(Followed::Trouble(_)) => {}
-            Ok(_) => return Err("nothing of the log is gone".into()),
+        let has_trouble = match self.mirror.follow() {
+            Ok(Followed::Trouble(_)) => true,
+            // It looks at the beginning and the end only; who asks may know of something in the middle.
+            Ok(Followed::Unchanged | Followed::Copied { .. } | Followed::Redacted { .. }) => {
+                self.mirror.has_more().map_err(|error| error.to_string())?
+            }
+            Ok(Followed::Busy) => return Err(BUSY.into()),
             Err(error) => return Err(error.to_string()),
+        };
+        if !has_trouble {
+            return Err("nothing of the log is gone".into());
         }
         let lock = Lock::try_take(&self.log).map_err(|error| error.to_string())?;
-        let Some(lock) = lock else {
-            return Err("somebody rewrites the log just now".into());
-        };
+        let Some(lock) = lock else { return Err(BUSY.into()) };
         let restored = self
             .mirror
             .restore(&lock, NEW_RECORDS_MAX)
             .map_err(|error| with_cause(&error))?;
         self.told = None;
+        self.forget_index();
         let mut said = format!("{} put back", bytes(restored.bytes_back as f64));
         if restored.records_kept > 0 {
             said += &format!(
@@ -250,7 +261,7 @@ impl Histories {
     /// Takes every history as it is.
     pub(crate) fn accept(&mut self) -> std::io::Result<()> {
         let Some(lock) = Lock::try_take(&self.log)? else {
-            return Err(std::io::Error::other("somebody rewrites the log just now"));
+            return Err(std::io::Error::other(BUSY));
         };
         self.mirror.accept(&lock)?;
         self.told = None;
