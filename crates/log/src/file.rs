@@ -189,7 +189,36 @@ impl LogFile {
             end = begin_anew(&descriptor, &header).map_err(open_error)?;
         }
         let floor = recognise(&descriptor, path, kind, end)?;
-        let log = Self {
+        let mut log = Self::of(descriptor, path, kind, header, floor, end);
+        log.session = session;
+        Ok(OpenedFile { log, created })
+    }
+
+    /// Opens the log at `path`, which must be there, for nothing but reading: no byte of it is written.
+    pub(crate) fn open_to_read(path: &Path, kind: LogKind) -> Result<Self, OpenError> {
+        let open_error = |source| OpenError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        let descriptor = Descriptor::open_to_read(path).map_err(open_error)?;
+        let end = descriptor.length().map_err(open_error)?;
+        // Emptied by another program, it is a log without records.
+        let floor = match end {
+            0 => 0,
+            _ => recognise(&descriptor, path, kind, end)?,
+        };
+        Ok(Self::of(descriptor, path, kind, header(kind, 0, 0), floor, end))
+    }
+
+    fn of(
+        descriptor: Descriptor,
+        path: &Path,
+        kind: LogKind,
+        header: FileHeader,
+        floor: u64,
+        end: u64,
+    ) -> Self {
+        Self {
             born: beginning_of(&descriptor),
             beginning: beginning_of(&descriptor),
             descriptor,
@@ -198,14 +227,13 @@ impl LogFile {
             header,
             floor,
             end,
-            session,
+            session: 0,
             sequence: 0,
             generation: 0,
             disturbance: None,
             is_lost: false,
             record: Vec::new(),
-        };
-        Ok(OpenedFile { log, created })
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {

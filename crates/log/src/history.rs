@@ -76,6 +76,17 @@ pub struct History {
     log: LogFile,
 }
 
+/// A history log that is only read.
+pub struct Reading(History);
+
+impl std::ops::Deref for Reading {
+    type Target = History;
+
+    fn deref(&self) -> &History {
+        &self.0
+    }
+}
+
 impl History {
     /// Opens the history log at `path`, or creates it, with its folder, from bash's history file `import`.
     ///
@@ -97,6 +108,15 @@ impl History {
             imported: count,
             import_error: failed,
         })
+    }
+
+    /// Opens the history log at `path` to read it: nothing is created, and no byte of it is written.
+    ///
+    /// # Errors
+    /// It is not there, cannot be read, or is something else.
+    pub fn read(path: &Path) -> Result<Reading, OpenError> {
+        let log = LogFile::open_to_read(path, LogKind::History)?;
+        Ok(Reading(Self { log }))
     }
 
     /// Records that `command` is about to run in `cwd`, and returns its sequence number.
@@ -333,6 +353,7 @@ impl History {
         }
         // The first line last: killed in between, what is left still has its name.
         self.overwrite(records.iter().rev().copied())?;
+        self.log.invalidate();
         Ok(records.len())
     }
 
@@ -352,12 +373,8 @@ impl History {
     }
 
     /// Overwrites the records at these offsets, whose payloads have these lengths.
-    pub(crate) fn overwrite(&mut self, records: impl Iterator<Item = (u64, u32)>) -> io::Result<()> {
-        for (at, payload_bytes) in records {
-            self.log.redact_at(at, payload_bytes)?;
-            self.log.invalidate();
-        }
-        Ok(())
+    pub(crate) fn overwrite(&self, mut records: impl Iterator<Item = (u64, u32)>) -> io::Result<()> {
+        records.try_for_each(|(at, payload_bytes)| self.log.redact_at(at, payload_bytes))
     }
 
     /// Says which log this is and how long: equal values mean equal contents.

@@ -39,12 +39,12 @@ pub(crate) fn before(log: &Path) -> PathBuf {
 /// # Errors
 /// The system's; it stays to be done.
 pub(crate) fn adopt(log: &Path) -> io::Result<()> {
-    let old = match Descriptor::open(&before(log)) {
+    let old = match Descriptor::open_to_read(&before(log)) {
         Ok(old) => old,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    match Descriptor::open(log) {
+    match Descriptor::open_to_read(log) {
         // Killed before the rename: the name is all there is to take back.
         Ok(new) if new.identity() == old.identity() => return fs::remove_file(before(log)),
         Ok(_) => {}
@@ -136,7 +136,7 @@ impl Late {
                 missing.insert(number(&record.header));
             }
         }
-        let new = Descriptor::open(log)?;
+        let new = Descriptor::open_to_read(log)?;
         let (first, end) = (FILE_HEADER_BYTES as u64, new.length()?);
         let last = end.saturating_sub(NEW_BYTES).max(first);
         let stretches = [Some((last, end)), self.anywhere.then_some((first, last))];

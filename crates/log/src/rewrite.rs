@@ -119,8 +119,11 @@ pub fn import(log: &Path, _lock: &Lock, importer: u64, entries: &[Entry]) -> Res
 /// The log is as it was, or has some of the records.
 pub fn merge(log: &Path, _lock: &Lock, other: &Path) -> Result<Added, RewriteError> {
     // Looks whether it is a log, too.
-    let other = History::open(other, 1, 0, None)?.history;
+    let other = History::read(other)?;
     let mut added = Added::default();
+    if other.version().1 == 0 {
+        return Ok(added);
+    }
     if !log.exists() {
         let draft = with_suffix(log, &format!(".{}.new", std::process::id()));
         let made = begin_with(&other, &draft, &mut added).and_then(|()| give_name(&draft, log));
@@ -131,7 +134,7 @@ pub fn merge(log: &Path, _lock: &Lock, other: &Path) -> Result<Added, RewriteErr
         // Somebody else made it meanwhile.
         added = Added::default();
     }
-    let own = History::open(log, 1, 0, None)?.history;
+    let own = History::read(log)?;
     let mut there = HashSet::new();
     let mut walk = Forward::new(own.descriptor(), own.floor(), own.version().1);
     while let Some(record) = walk.next() {
@@ -139,6 +142,9 @@ pub fn merge(log: &Path, _lock: &Lock, other: &Path) -> Result<Added, RewriteErr
     }
     let file = OpenOptions::new().append(true).open(log)?;
     let mut out = BufWriter::new(&file);
+    if own.version().1 == 0 {
+        out.write_all(other.beginning())?;
+    }
     append_all(&other, &mut out, |number| !there.contains(&number), &mut added)?;
     out.flush()?;
     file.sync_data()?;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::OpenError;
 use crate::event::{CONTINUED, Event, STARTED};
-use crate::history::{Command, History};
+use crate::history::{Command, History, Reading};
 use crate::join::{LOOKAHEAD_BYTES, LOOKAHEAD_COMMANDS};
 use crate::walk::Forward;
 
@@ -38,7 +38,7 @@ pub enum ScrubError {
 /// What is to be taken out of one file.
 pub struct Found {
     path: PathBuf,
-    history: History,
+    history: Reading,
     commands: usize,
     /// Offsets and payload lengths, in the order of the file.
     records: Vec<(u64, u32)>,
@@ -51,7 +51,7 @@ pub struct Found {
 /// # Errors
 /// The file is none of ours.
 pub fn find(path: &Path, wanted: impl Fn(&Command) -> bool) -> Result<Found, OpenError> {
-    let history = History::open(path, 1, 0, None)?.history;
+    let history = History::read(path)?;
     let mut search = Search {
         gone: begun(&history),
         wanted,
@@ -84,7 +84,7 @@ impl Found {
     ///
     /// # Errors
     /// The file cannot be written; some commands may be gone already.
-    pub fn overwrite(mut self) -> Result<Scrubbed, ScrubError> {
+    pub fn overwrite(self) -> Result<Scrubbed, ScrubError> {
         self.history.overwrite(self.records.iter().rev().copied())?;
         // Also if nothing was left to be done: whoever did it may have been killed before this.
         std::fs::File::open(&self.path)?.sync_data()?;

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use lle_log::formats::Entry;
-use lle_log::history::{Command, History};
+use lle_log::history::{Command, History, Report};
 use lle_log::mirror::{Followed, Lock, Mirror};
 use lle_log::rewrite::{RewriteError, import, merge};
 use lle_log::scrub::scrub;
@@ -123,6 +123,43 @@ fn another_machine_s_log_is_merged_once() {
     assert_eq!(commands(&log), ["theirs", "theirs again"]);
     fs::write(&other, "no log\n").unwrap();
     assert!(merge(&log, &lock, &other).is_err());
+}
+
+#[test]
+fn who_only_reads_a_log_writes_no_byte_of_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (log, empty) = (folder.path().join("them.log"), folder.path().join("empty"));
+    fs::write(&empty, "").unwrap();
+    let lock = Lock::take(&log).unwrap();
+    assert_eq!(merge(&log, &lock, &empty).unwrap().added, 0);
+    assert!(!log.exists(), "nothing came in");
+    assert_eq!(History::read(&empty).unwrap().check(), Report::default());
+    assert_eq!(scrub(&empty, secret).unwrap().records, 0);
+    assert_eq!(fs::metadata(&empty).unwrap().len(), 0);
+    // A backup that may not be written.
+    let other = folder.path().join("elsewhere");
+    run(&mut open(&other, 5), 1, "theirs");
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o400)).unwrap();
+    let before = (
+        fs::read(&other).unwrap(),
+        fs::metadata(&other).unwrap().modified().unwrap(),
+    );
+    assert_eq!(merge(&log, &lock, &other).unwrap().added, 2);
+    assert_eq!(History::read(&other).unwrap().commands().count(), 1);
+    assert_eq!(merge(&empty, &lock, &other).unwrap().added, 2);
+    assert_eq!(
+        History::read(&empty).unwrap().check().damaged_runs,
+        0,
+        "it begins as a log"
+    );
+    assert_eq!(
+        (
+            fs::read(&other).unwrap(),
+            fs::metadata(&other).unwrap().modified().unwrap()
+        ),
+        before
+    );
 }
 
 #[test]

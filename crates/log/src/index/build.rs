@@ -35,7 +35,7 @@ pub struct Extended {
 /// # Errors
 /// The system's. What is there is as good as before.
 pub fn extend(log: &Path, index: &Path) -> io::Result<Extended> {
-    let descriptor = Descriptor::open(log)?;
+    let descriptor = Descriptor::open_to_read(log)?;
     let end = descriptor.length()?;
     let header = header_of(&File::open(log)?)?;
     let whole = end / SEGMENT_SPAN;
@@ -104,7 +104,7 @@ pub fn forget(index: &Path, stretches: impl Iterator<Item = u64>) -> io::Result<
 /// # Errors
 /// The system's.
 pub fn verify(log: &Path, index: &Path) -> io::Result<Vec<u64>> {
-    let descriptor = Descriptor::open(log)?;
+    let descriptor = Descriptor::open_to_read(log)?;
     let (end, header) = (descriptor.length()?, header_of(&File::open(log)?)?);
     let file = File::open(index)?;
     let mut wrong = Vec::new();

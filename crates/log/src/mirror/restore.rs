@@ -74,12 +74,12 @@ impl Mirror {
 
     /// Makes the new file beside the log.
     fn make(&self, records_max: usize) -> Result<Made, RestoreError> {
-        let mirror = match Descriptor::open(&self.mirror) {
+        let mirror = match Descriptor::open_to_read(&self.mirror) {
             Ok(mirror) => mirror,
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(RestoreError::NoMirror),
             Err(error) => return Err(error.into()),
         };
-        let damaged = match Descriptor::open(&self.log) {
+        let damaged = match Descriptor::open_to_read(&self.log) {
             Ok(damaged) => Some(damaged),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error.into()),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use lle_log::history::History;
+use lle_log::history::{History, Reading};
 
 use crate::failure::Failure;
 use crate::paths;
@@ -84,16 +84,14 @@ impl Own {
 }
 
 /// Opens a log to read it.
-pub(super) fn open(path: &Path) -> Result<History, Failure> {
+pub(super) fn open(path: &Path) -> Result<Reading, Failure> {
     if !path.exists() {
         return Err(
             Failure::new(format!("there is no history log yet: {}", path.display()))
                 .hint("the first session makes it: run `lusush`"),
         );
     }
-    // The number is for appending only, which this never does.
-    let opened = History::open(path, 1, 0, None);
-    Ok(opened.map_err(|error| unopened(path, error))?.history)
+    History::read(path).map_err(|error| unopened(path, error))
 }
 
 /// A log that cannot be read.
