@@ -121,6 +121,18 @@ fn histories_of_other_shells_come_in_once() {
     fill(&other, 2);
     assert_eq!(house.json(&["history", "merge", &path(&other)])["added"], 4);
     assert_eq!(house.json(&["history", "merge", &path(&other)])["added"], 0);
+    // A backup of one's own log would be taken for what others type just now.
+    let backup = house.home.path().join(log.file_name().unwrap());
+    fs::copy(&log, &backup).unwrap();
+    let before = fs::read(&log).unwrap();
+    let refused = house.maint(&["history", "merge", &path(&backup)]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("--host"), "{said}");
+    assert_eq!(fs::read(&log).unwrap(), before);
+    assert_eq!(
+        house.json(&["history", "merge", &path(&backup), "--host", "former"])["known"],
+        0
+    );
     let found = house.json(&["history", "search", "echo 1", "--host", "laptop"]);
     assert_eq!(found["commands"][0]["host"], "laptop");
     let alerts = house.json(&["alerts"]).to_string();

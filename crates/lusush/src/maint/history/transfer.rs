@@ -109,6 +109,14 @@ pub(super) fn merge(asked: &Merge) -> Result<ExitCode, Failure> {
             .hint("a log is in the folder `history` of the state folder of its machine"));
     }
     let target = own.log.with_file_name(format!("{host}.log"));
+    if target == own.log {
+        // Behind what is there, every session would take it for what others type just now.
+        return Err(
+            Failure::new(format!("{} is this machine's own history", asked.file))
+                .hint("`lusush maint history restore` puts back what the log has lost")
+                .hint("--host NAME brings it in beside it, under another name"),
+        );
+    }
     if let Some(folder) = target.parent() {
         std::fs::create_dir_all(folder)
             .map_err(|error| Failure::new("cannot make the folder").because(error))?;
