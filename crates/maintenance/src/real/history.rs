@@ -158,6 +158,11 @@ impl Histories {
         if !is_due && bytes + lle_log::index::SEGMENT_SPAN >= self.index_at {
             return;
         }
+        // Of a log that somebody writes anew just now, the index would be of what was there.
+        let Ok(Some(_lock)) = Lock::try_take(&self.log) else {
+            self.unfinished = true;
+            return;
+        };
         match lle_log::index::extend(&self.log, index) {
             Ok(extended) => {
                 self.index_at = extended.next_at;
@@ -289,4 +294,29 @@ pub fn mirrored(log: &Path) -> Option<(u64, u64)> {
     let bytes = |path: &Path| fs::metadata(path).map(|found| found.len());
     let mirror = bytes(&lle_log::mirror::path_of(log)).unwrap_or(0);
     Some((bytes(log).ok()?, mirror))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lle_log::history::History;
+
+    #[test]
+    fn the_index_is_not_extended_while_somebody_writes_the_log_anew() {
+        let folder = tempfile::tempdir().expect("a folder for a test");
+        let (log, index) = (folder.path().join("m.log"), folder.path().join("m.index"));
+        let mut history = History::open(&log, 1, 0, None).expect("a log").history;
+        let line = vec![b'x'; 512 * 1024];
+        // A segment needs the first record behind it, too.
+        while history.version().1 <= lle_log::index::SEGMENT_SPAN + 1024 * 1024 {
+            history.started(1, b"/", &line).expect("a record");
+        }
+        let mut histories = Histories::new(&log, None, Some(index.clone()));
+        let lock = Lock::take(&log).expect("a lock");
+        histories.extend_index();
+        assert!(!index.exists() && histories.unfinished);
+        drop(lock);
+        histories.extend_index();
+        assert!(index.exists());
+    }
 }

@@ -82,9 +82,12 @@ pub(super) fn import(asked: &Import) -> Result<ExitCode, Failure> {
     logs::open(&own.log)?;
     let detail = format!("{} as {format:?}, {} entries", asked.file, entries.len());
     let added = changing(&own, "import", &detail, |lock| {
-        // Made again by the worker, of what is then in the log.
+        // Made again by the worker, of what is then in the log; who extends it holds the lock.
         forget_index(&own)?;
-        rewrite::import(&own.log, lock, logs::random(), &entries)
+        let added = rewrite::import(&own.log, lock, logs::random(), &entries)?;
+        // A worker of an earlier version, which holds no lock, may have made one of the former log meanwhile.
+        let _done_before = forget_index(&own);
+        Ok(added)
     })?;
     told(&added, asked.json.json, "entry", "entries")
 }
