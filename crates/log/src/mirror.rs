@@ -296,10 +296,19 @@ impl Mirror {
     /// # Errors
     /// The system's.
     pub fn compare_whole(&self) -> io::Result<Option<u64>> {
+        self.compare_from(0)
+    }
+
+    /// Compares so from this offset on: whoever compared without the lock makes sure, with it, that both are not just being
+    /// written anew.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn compare_from(&self, from: u64) -> io::Result<Option<u64>> {
         let (log, mirror) = (File::open(&self.log)?, File::open(&self.mirror)?);
         let (mirror_bytes, log_bytes) = (mirror.metadata()?.len(), log.metadata()?.len());
         let end = mirror_bytes.min(log_bytes);
-        let mut from = compare::common(&log, &mirror, end)?;
+        let mut from = compare::common_from(&log, &mirror, from.min(end), end)?;
         while from < end {
             let to = end.min(from + compare::FRAME_BYTES_MAX);
             if compare(&log, &mirror, from, to, end)? == Compared::Different {
