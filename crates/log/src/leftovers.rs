@@ -9,14 +9,17 @@
 //! Twice only if both are within the same microseconds.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::descriptor::{Descriptor, Identity};
 use crate::frame::{FRAME_BYTES, PAYLOAD_BYTES_MAX};
 use crate::header::{FILE_HEADER_BYTES, FileHeader};
-use crate::mirror::{number, with_suffix, write_record};
+use crate::mirror::{number, path_of, with_suffix, write_record};
 use crate::walk::Forward;
 
 /// Bytes at the end of a former file of which nobody knows how far it was read.
@@ -28,9 +31,54 @@ const NEW_BYTES: u64 = 2 * LATE_BYTES;
 /// The longest record.
 const FRAME_BYTES_MAX: u64 = (FRAME_BYTES + PAYLOAD_BYTES_MAX) as u64;
 
+/// Names looked at for drafts: far more than the folder has.
+const NAMES_MAX: usize = 4_096;
+/// Digits of a process's number, at most, and of a session's: by these their drafts are told apart.
+const PROCESS_DIGITS_MAX: usize = 10;
+const SESSION_DIGITS: usize = 16;
+/// A session's draft is none that it still writes no sooner than this: sessions make a log without the lock.
+const STRAY_AGE: Duration = Duration::from_secs(60 * 60);
+
 /// The name of the former file while something may be left in it.
 pub(crate) fn before(log: &Path) -> PathBuf {
     with_suffix(log, ".before")
+}
+
+/// The name under which whoever holds the lock writes what is to take the place of a file.
+pub(crate) fn draft_of(path: &Path) -> PathBuf {
+    with_suffix(path, &format!(".{}.new", std::process::id()))
+}
+
+/// Removes what those left who were killed while they wrote a log or its mirror anew: nobody else writes one, since the caller
+/// holds the lock. Also, once it is old, what a session left that was killed while it made the log. All of that is the whole
+/// history, where nobody looks for it.
+pub(crate) fn clear_drafts(log: &Path) {
+    let named = [log.to_owned(), path_of(log)].map(|path| path.file_name().map(OsStr::to_owned));
+    let Some(folder) = log.parent() else { return };
+    for entry in fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .take(NAMES_MAX)
+    {
+        let name = entry.file_name();
+        let maker = named.iter().flatten().find_map(|named| {
+            let rest = name.as_bytes().strip_prefix(named.as_bytes())?;
+            rest.strip_prefix(b".")?.strip_suffix(b".new")
+        });
+        let Some(maker) = maker else { continue };
+        let age = entry.metadata().and_then(|found| found.modified());
+        let is_old = age.is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= STRAY_AGE));
+        let is_stray = match maker.len() {
+            1..=PROCESS_DIGITS_MAX => maker.iter().all(u8::is_ascii_digit),
+            SESSION_DIGITS => is_old && maker.iter().all(u8::is_ascii_hexdigit),
+            _ => false,
+        };
+        if is_stray {
+            // Failing that, whoever takes the lock next tries again.
+            let _stays = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Carries over what is left in the former file of a log, if there is one, and takes its name away. The caller holds the
@@ -150,5 +198,51 @@ impl Late {
             }
         }
         Ok(missing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mirror::{Lock, Mirror};
+    use std::time::SystemTime;
+
+    #[test]
+    fn drafts_of_the_killed_are_removed_by_who_takes_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("m.log");
+        let long_ago = SystemTime::now() - 2 * STRAY_AGE;
+        let names = [
+            ("m.log", true, true),
+            ("m.log.123.new", false, false),
+            ("m.mirror.4194304.new", false, false),
+            // Sessions that make the log, now and long ago.
+            ("m.log.0123456789abcdef.new", false, true),
+            ("m.log.1123456789abcdef.new", true, false),
+            // Another machine's, and what is no draft.
+            ("n.log.123.new", true, true),
+            ("m.log.new", true, true),
+            ("m.log.notes.new", true, true),
+            ("m.list-0123456789abcdef.123-4.new", true, true),
+        ];
+        let make = || {
+            for (name, is_old, _) in names {
+                let file = fs::File::create(folder.path().join(name)).unwrap();
+                if is_old {
+                    file.set_modified(long_ago).unwrap();
+                }
+            }
+        };
+        let check = |by: &str| {
+            for (name, _, stays) in names {
+                assert_eq!(folder.path().join(name).exists(), stays, "{name} by {by}");
+            }
+        };
+        make();
+        drop(Lock::take(&log).unwrap());
+        check("who rewrites");
+        make();
+        Mirror::new(&log).follow().unwrap();
+        check("the worker");
     }
 }

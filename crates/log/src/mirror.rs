@@ -376,9 +376,11 @@ pub fn path_of(log: &Path) -> PathBuf {
     log.with_extension("mirror")
 }
 
-/// Held by whoever rewrites a log, and by whoever compares it with its mirror.
+/// Held by whoever rewrites a log, and by whoever compares it with its mirror. Who takes it removes the drafts of those who
+/// were killed with it.
 #[derive(Debug)]
 pub struct Lock {
+    log: PathBuf,
     /// Never read: open, it holds the lock.
     _file: File,
 }
@@ -391,7 +393,20 @@ impl Lock {
     pub fn take(log: &Path) -> io::Result<Self> {
         let file = lock_file(log)?;
         file.lock()?;
-        Ok(Self { _file: file })
+        Ok(Self::of(log, file))
+    }
+
+    fn of(log: &Path, file: File) -> Self {
+        crate::leftovers::clear_drafts(log);
+        Self {
+            log: log.to_owned(),
+            _file: file,
+        }
+    }
+
+    /// The log that it is of.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
     }
 
     /// Takes the lock if nobody holds it.
@@ -406,7 +421,7 @@ impl Lock {
             Err(error) => return Err(error),
         };
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self::of(log, file))),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
             Err(fs::TryLockError::Error(error)) => Err(error),
         }

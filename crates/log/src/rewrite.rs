@@ -24,7 +24,7 @@ use crate::frame;
 use crate::header::FILE_HEADER_BYTES;
 use crate::history::History;
 use crate::leftovers;
-use crate::mirror::{Lock, Mirror, number, path_of, with_suffix, write_record};
+use crate::mirror::{Lock, Mirror, number, path_of, write_record};
 use crate::walk::Forward;
 
 const SECOND_NS: i64 = 1_000_000_000;
@@ -117,7 +117,7 @@ pub fn import(log: &Path, _lock: &Lock, importer: u64, entries: &[Entry]) -> Res
 ///
 /// # Errors
 /// The log is as it was, or has some of the records.
-pub fn merge(log: &Path, _lock: &Lock, other: &Path) -> Result<Added, RewriteError> {
+pub fn merge(log: &Path, lock: &Lock, other: &Path) -> Result<Added, RewriteError> {
     // Looks whether it is a log, too.
     let other = History::read(other)?;
     let mut added = Added::default();
@@ -125,7 +125,8 @@ pub fn merge(log: &Path, _lock: &Lock, other: &Path) -> Result<Added, RewriteErr
         return Ok(added);
     }
     if !log.exists() {
-        let draft = with_suffix(log, &format!(".{}.new", std::process::id()));
+        // Under the name of the log that the lock is of: by that it is found if this is killed.
+        let draft = leftovers::draft_of(lock.log());
         let made = begin_with(&other, &draft, &mut added).and_then(|()| give_name(&draft, log));
         let _stray = fs::remove_file(&draft);
         if made? {
@@ -193,9 +194,9 @@ fn said(time_ns: i64, command: &[u8]) -> u64 {
 
 /// Writes the log anew with what `first` writes behind the header, its mirror too.
 fn write_anew(log: &Path, first: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), RewriteError> {
-    let draft = with_suffix(log, &format!(".{}.new", std::process::id()));
+    let draft = leftovers::draft_of(log);
     let mirror = path_of(log);
-    let mirror_draft = with_suffix(&mirror, &format!(".{}.new", std::process::id()));
+    let mirror_draft = leftovers::draft_of(&mirror);
     let before = leftovers::before(log);
     let written = (|| -> Result<(), RewriteError> {
         let file = new_file(&draft)?;

@@ -84,7 +84,7 @@ impl Mirror {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error.into()),
         };
-        let draft = with_suffix(&self.log, &format!(".{}.new", std::process::id()));
+        let draft = leftovers::draft_of(&self.log);
         match self.draft(&draft, &mirror, damaged.as_ref(), records_max) {
             Ok((restored, read_to)) => Ok(Made {
                 draft,
