@@ -11,6 +11,7 @@
 //! - Nothing is restored here by itself: the engine asks, once it has written down what it does.
 
 mod culprit;
+pub mod list_edit;
 mod lists;
 mod secrets;
 

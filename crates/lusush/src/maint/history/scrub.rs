@@ -6,8 +6,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -16,6 +15,7 @@ use lle_core::quantity::several;
 use lle_log::history::Command;
 use lle_log::mirror::Lock;
 use lle_log::scrub;
+use lle_maintenance::real::history::list_edit;
 use serde::Serialize;
 
 use super::super::Json;
@@ -313,29 +313,24 @@ fn small(path: &Path) -> Option<Vec<u8>> {
         .flatten()
 }
 
-/// Writes a file anew without the lines that contain the text, or, if that is of several lines, without those lines.
+/// Writes a file anew without the lines that contain the text, or, if that is of several lines, without those lines. One that is
+/// too long stays as it is, and is named as such.
 fn take_lines_out(path: &Path, wanted: &Wanted) -> io::Result<u64> {
-    let Some(text) = small(path).filter(|text| wanted.is_in(text)) else {
-        return Ok(0);
-    };
-    let (left, taken) = without(&text, wanted);
-    let target = fs::canonicalize(path)?;
-    let draft = target.with_file_name(format!(".lusush-scrub.{}.new", std::process::id()));
-    let mode = fs::metadata(&target)?.permissions().mode() & 0o777;
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(&draft)
-        .and_then(|mut file| {
-            file.write_all(&left)?;
-            file.sync_data()
+    let (mut taken, mut taken_late) = (0, 0);
+    let edit = |text: &[u8]| {
+        wanted.is_in(text).then(|| {
+            let (left, lines) = without(text, wanted);
+            taken = lines;
+            left
         })
-        .and_then(|()| fs::rename(&draft, &target));
-    if written.is_err() {
-        let _stray = fs::remove_file(&draft);
-    }
-    written.map(|()| taken)
+    };
+    let late = |text: Vec<u8>| {
+        let (left, lines) = without(&text, wanted);
+        taken_late = lines;
+        left
+    };
+    list_edit::edit(path, FILE_BYTES_MAX, edit, late)?;
+    Ok(taken + taken_late)
 }
 
 fn without(text: &[u8], wanted: &Wanted) -> (Vec<u8>, u64) {
