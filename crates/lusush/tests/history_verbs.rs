@@ -217,6 +217,25 @@ fn what_is_scrubbed_is_nowhere_of_ours() {
 }
 
 #[test]
+fn a_history_file_with_a_name_that_is_no_text_hides_no_other() {
+    use std::os::unix::ffi::OsStrExt;
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    fill(&log, 1);
+    let odd = house.home.path().join(std::ffi::OsStr::from_bytes(b"h\xffst"));
+    let plain = house.home.path().join("list");
+    for file in [&odd, &plain] {
+        fs::write(file, "ls\nlogin hunter2\n").unwrap();
+    }
+    let names = [odd.as_os_str().as_bytes(), plain.as_os_str().as_bytes(), b""].join(&b'\n');
+    fs::write(log.with_extension("lists"), names).unwrap();
+    house.said(&["history", "scrub", "hunter2", "--histfile"]);
+    for file in [&odd, &plain] {
+        assert_eq!(fs::read_to_string(file).unwrap(), "ls\n", "{}", file.display());
+    }
+}
+
+#[test]
 fn a_name_that_two_logs_know_takes_the_right_command_out() {
     let house = Household::with_worker("HISTFILE=~/.bash_history\n", &["--look-every", "50"]);
     let log = log_of(&house.home);

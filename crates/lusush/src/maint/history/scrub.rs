@@ -4,9 +4,11 @@
 //! whoever begins again finds what is left. What is not ours to change is named, never changed: bash's own file unless
 //! asked for, memory of shells that run, backups.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -277,8 +279,10 @@ fn history_files(own: &Own) -> Vec<PathBuf> {
         .into_iter()
         .map(|home| home.join(".bash_history"))
         .collect();
-    let named = fs::read_to_string(own.log.with_extension("lists")).unwrap_or_default();
-    files.extend(named.lines().map(PathBuf::from).filter(|path| path.is_absolute()));
+    // A name may be of any bytes; one of them that is no text hides no other.
+    let named = fs::read(own.log.with_extension("lists")).unwrap_or_default();
+    let names = named.split(|byte| *byte == b'\n').map(OsStr::from_bytes);
+    files.extend(names.map(PathBuf::from).filter(|path| path.is_absolute()));
     files.sort();
     files.dedup();
     files
