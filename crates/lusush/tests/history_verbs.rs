@@ -217,6 +217,36 @@ fn what_is_scrubbed_is_nowhere_of_ours() {
 }
 
 #[test]
+fn what_is_no_log_is_left_out_and_said_to_be() {
+    let mut house = Household::new("");
+    let log = log_of(&house.home);
+    // This machine's own must be one.
+    fs::create_dir_all(log.parent().unwrap()).unwrap();
+    fs::write(&log, "not ours\n").unwrap();
+    assert!(!house.maint(&["history", "search", "echo"]).status.success());
+    fs::remove_file(&log).unwrap();
+    fill(&log, 10);
+    house.start_worker(&["--look-every", "50"]);
+    let foreign = log.with_file_name("notes.log");
+    fs::write(&foreign, "not hunter2's log\n").unwrap();
+    for words in [&["search", "echo"][..], &["stats"], &["export"]] {
+        let output = house.maint(&[&["history"], words].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{words:?}: {said}");
+        assert!(
+            said.contains("left out") && said.contains("notes.log"),
+            "{words:?}: {said}"
+        );
+    }
+    let done = house.said(&["history", "scrub", "hunter2"]);
+    assert!(
+        done.starts_with("2 commands taken out") && done.contains("notes.log"),
+        "{done}"
+    );
+    assert_eq!(fs::read_to_string(&foreign).unwrap(), "not hunter2's log\n");
+}
+
+#[test]
 fn a_history_file_with_a_name_that_is_no_text_hides_no_other() {
     use std::os::unix::ffi::OsStrExt;
     let house = Household::with_worker("", &["--look-every", "50"]);

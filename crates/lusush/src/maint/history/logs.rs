@@ -7,6 +7,7 @@ use lle_log::history::{History, Reading};
 
 use crate::failure::Failure;
 use crate::paths;
+use crate::text::printable;
 
 /// Logs looked into: far more machines than anybody has.
 const LOGS_MAX: usize = 64;
@@ -28,6 +29,23 @@ pub(super) struct Own {
     pub(super) runtime: Option<PathBuf>,
     pub(super) log: PathBuf,
     pub(super) index: Option<PathBuf>,
+}
+
+/// The logs that could be opened.
+#[derive(Default)]
+pub(super) struct Opened {
+    pub(super) logs: Vec<(Log, Reading)>,
+    /// Why others could not, a sentence each.
+    pub(super) left_out: Vec<String>,
+}
+
+impl Opened {
+    /// Says what was left out, on the standard error: what is asked for stands on the other.
+    pub(super) fn tell(&self) {
+        for why in &self.left_out {
+            eprintln!("lusush: left out: {}", printable(why, usize::MAX));
+        }
+    }
 }
 
 pub(super) fn own() -> Result<Own, Failure> {
@@ -70,6 +88,20 @@ impl Own {
             .collect();
         logs.sort_by_key(|log| (!log.is_own, log.host.clone()));
         logs
+    }
+
+    /// Opens every log that is wanted. What is in the folder and is no log is left out and said to be; this machine's own must
+    /// be one.
+    pub(super) fn open_all(&self, wanted: impl Fn(&Log) -> bool) -> Result<Opened, Failure> {
+        let mut opened = Opened::default();
+        for log in self.all().into_iter().filter(wanted) {
+            match History::read(&log.path) {
+                Ok(history) => opened.logs.push((log, history)),
+                Err(error) if log.is_own => return Err(unopened(&log.path, error)),
+                Err(error) => opened.left_out.push(error.to_string()),
+            }
+        }
+        Ok(opened)
     }
 
     /// Every file in the folder of the history.

@@ -76,10 +76,12 @@ pub(super) fn run(asked: &Scrub) -> Result<ExitCode, Failure> {
         ..Answer::default()
     };
     for log in own.all() {
-        let found = scrub::find(&log.path, |command| wanted.admits(command));
-        answer.commands += found
-            .map_err(|error| logs::unopened(&log.path, error))?
-            .commands();
+        match scrub::find(&log.path, |command| wanted.admits(command)) {
+            Ok(found) => answer.commands += found.commands(),
+            Err(error) if log.is_own => return Err(logs::unopened(&log.path, error)),
+            // What is no log is named if it has the text.
+            Err(_) => {}
+        }
     }
     if asked.plan {
         answer.not_reached = beyond(&own, &wanted, asked.histfile);
@@ -180,12 +182,12 @@ impl Wanted {
         let seq = seq.parse().map_err(|_| unknown())?;
         // Each log numbers what it imported first alike.
         let mut texts: Vec<(Vec<u8>, String)> = Vec::new();
-        for log in own.all() {
-            let is_asked = |host: &String| log.host.starts_with(host.as_str());
-            if !asked.host.as_ref().is_none_or(is_asked) {
-                continue;
-            }
-            for command in logs::open(&log.path)?.commands() {
+        let opened = own.open_all(|log| {
+            let host = asked.host.as_ref();
+            host.is_none_or(|host| log.host.starts_with(host.as_str()))
+        })?;
+        for (log, history) in &opened.logs {
+            for command in history.commands() {
                 let has_name = (command.session, command.seq) == (session, seq);
                 if has_name && !texts.iter().any(|(text, _)| *text == command.command) {
                     texts.push((command.command, log.host.clone()));
@@ -242,8 +244,9 @@ impl Wanted {
 fn beyond(own: &Own, wanted: &Wanted, histfile: bool) -> Vec<String> {
     let mut left = Vec::new();
     let own_files = own.files();
-    for path in own_files.iter().filter(|path| !is_log(path) && !is_copy(path)) {
-        if wanted.is_in_file(path) {
+    for path in own_files.iter().filter(|path| !is_copy(path)) {
+        let is_ours = is_log(path) && scrub::find(path, |_| false).is_ok();
+        if !is_ours && wanted.is_in_file(path) {
             left.push(format!("{}: bytes that are no record", path.display()));
         }
     }

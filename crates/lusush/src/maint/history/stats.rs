@@ -98,8 +98,9 @@ pub(super) fn run(json: bool) -> Result<ExitCode, Failure> {
             }),
     };
     let (mut programs, mut folders) = (HashMap::new(), HashMap::new());
-    for log in own.all() {
-        let history = logs::open(&log.path)?;
+    let opened = own.open_all(|_| true)?;
+    opened.tell();
+    for (log, history) in opened.logs {
         let mut machine = Machine {
             bytes: std::fs::metadata(&log.path).map_or(0, |found| found.len()),
             host: log.host,

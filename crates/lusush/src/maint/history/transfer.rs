@@ -207,17 +207,13 @@ struct Exported<'a> {
 pub(super) fn export(asked: &Export) -> Result<ExitCode, Failure> {
     let own = logs::own()?;
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let mut any = false;
-    for log in own.all() {
-        if asked
-            .host
-            .as_ref()
-            .is_some_and(|host| !log.host.starts_with(host.as_str()))
-        {
-            continue;
-        }
-        any = true;
-        for command in logs::open(&log.path)?.commands() {
+    let opened = own.open_all(|log| {
+        let host = asked.host.as_ref();
+        host.is_none_or(|host| log.host.starts_with(host.as_str()))
+    })?;
+    opened.tell();
+    for (log, history) in &opened.logs {
+        for command in history.commands() {
             let written = match asked.format.as_str() {
                 "json" => json_line(&mut out, &log.host, &command),
                 _ => text_lines(&mut out, &command),
@@ -234,7 +230,7 @@ pub(super) fn export(asked: &Export) -> Result<ExitCode, Failure> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::new("cannot write the history").because(error))
         }
-        _ if !any => Err(Failure::new("there is no history of that machine")
+        _ if opened.logs.is_empty() => Err(Failure::new("there is no history of that machine")
             .hint("`lusush maint history stats` lists the machines")),
         _ => Ok(ExitCode::SUCCESS),
     }
