@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::OpenError;
@@ -13,6 +14,12 @@ use crate::event::{CONTINUED, Event, STARTED};
 use crate::history::{Command, History, Reading};
 use crate::join::{LOOKAHEAD_BYTES, LOOKAHEAD_COMMANDS};
 use crate::walk::Forward;
+use crate::window::{Toward, Window};
+
+/// Places that are named: who looks at the first finds the others.
+const PLACES_MAX: usize = 8;
+/// Bytes looked through at once.
+const PIECE_BYTES: u64 = 32 * 1024;
 
 /// What was taken out of one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,6 +108,51 @@ impl Found {
 /// Theirs.
 pub fn scrub(path: &Path, wanted: impl Fn(&Command) -> bool) -> Result<Scrubbed, ScrubError> {
     find(path, wanted)?.overwrite()
+}
+
+/// Where `text` stands in the log at `path` outside of its records, [`PLACES_MAX`] places at most: in what a full disk left of one,
+/// or another program wrote. Nobody can tell to which command that belonged, so it is not taken out.
+///
+/// # Errors
+/// The file is none of ours.
+pub fn outside(path: &Path, text: &[u8]) -> Result<Vec<u64>, OpenError> {
+    let history = History::read(path)?;
+    let end = history.version().1;
+    let mut places = Vec::new();
+    let mut walk = Forward::new(history.descriptor(), history.floor(), end);
+    let mut window = Window::new();
+    let mut close = 0;
+    loop {
+        let at = walk.next().map(|record| record.at);
+        let gap = close..at.unwrap_or(end);
+        if gap.end - gap.start.min(gap.end) >= text.len() as u64 && !text.is_empty() {
+            places_in(&history, &mut window, gap, text, &mut places);
+        }
+        close = walk.position();
+        if at.is_none() || places.len() >= PLACES_MAX {
+            return Ok(places);
+        }
+    }
+}
+
+fn places_in(history: &History, window: &mut Window, gap: Range<u64>, text: &[u8], places: &mut Vec<u64>) {
+    let length = text.len() as u64;
+    let mut from = gap.start;
+    while from + length <= gap.end && places.len() < PLACES_MAX {
+        let to = gap.end.min(from + length + PIECE_BYTES);
+        // What cannot be read any more was cut off meanwhile.
+        let Some(bytes) = window.range(history.descriptor(), from, to, Toward::End, gap.end) else {
+            return;
+        };
+        let found = bytes.windows(text.len()).enumerate();
+        places.extend(
+            found
+                .filter(|(_, window)| *window == text)
+                .map(|(at, _)| from + at as u64),
+        );
+        from = to - length + 1;
+    }
+    places.truncate(PLACES_MAX);
 }
 
 /// The commands of which some lines are overwritten and some are not: somebody was killed while taking them out.

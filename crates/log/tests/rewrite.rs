@@ -10,7 +10,7 @@ use lle_log::formats::Entry;
 use lle_log::history::{Command, History, Report};
 use lle_log::mirror::{Followed, Lock, Mirror};
 use lle_log::rewrite::{RewriteError, import, merge};
-use lle_log::scrub::scrub;
+use lle_log::scrub::{outside, scrub};
 use lle_log::{find, index};
 use proptest::prelude::*;
 
@@ -321,6 +321,28 @@ fn of_two_imported_commands_with_one_number_only_the_wanted_one_goes() {
     merge(&log, &lock, &other).unwrap();
     assert_eq!(scrub(&log, secret).unwrap().commands, 1);
     assert_eq!(commands(&log), ["ls"]);
+}
+
+#[test]
+fn a_text_in_what_is_no_record_is_named_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("m.log");
+    let mut session = open(&log, 1);
+    run(&mut session, 1, "login secret now");
+    let whole = fs::read(&log).unwrap();
+    // A record that a full disk cut short, one that is whole, and much that another program wrote.
+    let mut bytes = whole[..whole.len() - 75].to_vec();
+    let torn = bytes.windows(6).position(|window| window == b"secret").unwrap() as u64;
+    bytes.extend(&whole[64..]);
+    bytes.extend(vec![b'x'; 100_000]);
+    let last = bytes.len() as u64;
+    bytes.extend(b"secret");
+    fs::write(&log, &bytes).unwrap();
+    assert_eq!(outside(&log, b"secret").unwrap(), [torn, last]);
+    scrub(&log, secret).unwrap();
+    assert_eq!(outside(&log, b"secret").unwrap(), [torn, last]);
+    assert_eq!(outside(&log, b"login secret\0").unwrap(), []);
+    assert!(outside(&folder.path().join("list"), b"secret").is_err());
 }
 
 fn text() -> impl Strategy<Value = String> {

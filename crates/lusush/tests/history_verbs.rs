@@ -247,6 +247,19 @@ fn what_is_no_log_is_left_out_and_said_to_be() {
 }
 
 #[test]
+fn what_scrub_cannot_reach_in_a_damaged_log_is_named() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    fill(&log, 4);
+    let mut file = fs::OpenOptions::new().append(true).open(&log).unwrap();
+    std::io::Write::write_all(&mut file, b"torn hunter2-9").unwrap();
+    let done = house.said(&["history", "scrub", "hunter2"]);
+    assert!(done.starts_with("1 command taken out"), "{done}");
+    let byte = fs::metadata(&log).unwrap().len() - 9;
+    assert!(done.contains(&format!("no record, from byte {byte} on")), "{done}");
+}
+
+#[test]
 fn a_history_file_with_a_name_that_is_no_text_hides_no_other() {
     use std::os::unix::ffi::OsStrExt;
     let house = Household::with_worker("", &["--look-every", "50"]);

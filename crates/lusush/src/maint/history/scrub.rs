@@ -245,9 +245,17 @@ fn beyond(own: &Own, wanted: &Wanted, histfile: bool) -> Vec<String> {
     let mut left = Vec::new();
     let own_files = own.files();
     for path in own_files.iter().filter(|path| !is_copy(path)) {
-        let is_ours = is_log(path) && scrub::find(path, |_| false).is_ok();
-        if !is_ours && wanted.is_in_file(path) {
-            left.push(format!("{}: bytes that are no record", path.display()));
+        match is_log(path).then(|| scrub::outside(path, &wanted.text)) {
+            Some(Ok(places)) => {
+                left.extend(places.first().map(|at| {
+                    let path = path.display();
+                    format!("{path}: bytes that are no record, from byte {at} on")
+                }));
+            }
+            _ if wanted.is_in_file(path) => {
+                left.push(format!("{}: bytes that are no record", path.display()));
+            }
+            _ => {}
         }
     }
     for path in history_files(own) {
