@@ -256,7 +256,28 @@ fn what_scrub_cannot_reach_in_a_damaged_log_is_named() {
     let done = house.said(&["history", "scrub", "hunter2"]);
     assert!(done.starts_with("1 command taken out"), "{done}");
     let byte = fs::metadata(&log).unwrap().len() - 9;
-    assert!(done.contains(&format!("no record, from byte {byte} on")), "{done}");
+    assert!(
+        done.contains(&format!("no record, from byte {byte} on")),
+        "{done}"
+    );
+}
+
+#[test]
+fn a_history_file_that_is_too_long_to_be_edited_is_looked_into() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    fill(&log, 1);
+    // Not written out: it has only a length, and the text at its end.
+    let file = fs::File::create(house.home.history()).unwrap();
+    file.set_len(65 * 1024 * 1024).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"\nlogin hunter2\n", 65 * 1024 * 1024).unwrap();
+    for words in [
+        &["history", "scrub", "hunter2"][..],
+        &["history", "scrub", "hunter2", "--histfile"],
+    ] {
+        let said = house.said(words);
+        assert!(said.contains(".bash_history: too long"), "{words:?}: {said}");
+    }
 }
 
 #[test]

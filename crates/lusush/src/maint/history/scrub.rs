@@ -4,9 +4,11 @@
 //! whoever begins again finds what is left. What is not ours to change is named, never changed: bash's own file unless
 //! asked for, memory of shells that run, backups.
 
+mod wanted;
+
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +16,6 @@ use std::process::ExitCode;
 
 use clap::Args;
 use lle_core::quantity::several;
-use lle_log::history::Command;
 use lle_log::mirror::Lock;
 use lle_log::scrub;
 use lle_maintenance::real::history::list_edit;
@@ -26,11 +27,10 @@ use super::note;
 use crate::answer;
 use crate::failure::Failure;
 use crate::paths;
+use wanted::{Wanted, without};
 
 const SCHEMA_VERSION: u32 = 1;
-/// Texts shorter than this would take out half a history.
-const TEXT_BYTES_MIN: usize = 4;
-/// Bytes of a file that is read in one piece; a longer one is named as not looked into.
+/// Bytes of a list that is written anew; a longer one is looked into, and named if it has the text.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Takes commands out of the history, for good
@@ -139,7 +139,7 @@ fn take_out(
     if histfile {
         lists.extend(history_files(own));
     }
-    for path in lists {
+    for path in lists.into_iter().filter(|path| is_edited(path)) {
         let taken = take_lines_out(&path, wanted)?;
         if taken > 0 {
             let lines = several(taken, "line", "lines");
@@ -153,91 +153,6 @@ fn take_out(
         }
     }
     Ok(())
-}
-
-/// What is scrubbed.
-struct Wanted {
-    text: Vec<u8>,
-    id: Option<(u64, u64)>,
-}
-
-impl Wanted {
-    fn new(asked: &Scrub, own: &Own) -> Result<Self, Failure> {
-        let Some(id) = &asked.id else {
-            let text = asked.text.clone().unwrap_or_default().into_bytes();
-            if text.len() < TEXT_BYTES_MIN {
-                return Err(Failure::new(format!(
-                    "{TEXT_BYTES_MIN} bytes at least: a shorter text is everywhere"
-                ))
-                .hint("`lusush maint history scrub --id` takes out one command"));
-            }
-            return Ok(Self { text, id: None });
-        };
-        let unknown = || {
-            Failure::new(format!("there is no command {id}"))
-                .hint("`lusush maint history stats` names those that seem to hold a secret")
-        };
-        let (session, seq) = id.split_once(':').ok_or_else(unknown)?;
-        let session = u64::from_str_radix(session, 16).map_err(|_| unknown())?;
-        let seq = seq.parse().map_err(|_| unknown())?;
-        // Each log numbers what it imported first alike.
-        let mut texts: Vec<(Vec<u8>, String)> = Vec::new();
-        let opened = own.open_all(|log| {
-            let host = asked.host.as_ref();
-            host.is_none_or(|host| log.host.starts_with(host.as_str()))
-        })?;
-        for (log, history) in &opened.logs {
-            for command in history.commands() {
-                let has_name = (command.session, command.seq) == (session, seq);
-                if has_name && !texts.iter().any(|(text, _)| *text == command.command) {
-                    texts.push((command.command, log.host.clone()));
-                }
-            }
-        }
-        let hosts: Vec<&str> = texts.iter().map(|(_, host)| host.as_str()).collect();
-        match &texts[..] {
-            [] => Err(unknown()),
-            [(text, _)] => Ok(Self {
-                text: text.clone(),
-                id: Some((session, seq)),
-            }),
-            _ => Err(
-                Failure::new(format!("{} commands have the name {id}", texts.len()))
-                    .hint(format!("--host says in whose history: {}", hosts.join(", ")))
-                    .hint("`lusush maint history scrub TEXT` takes out what contains a text"),
-            ),
-        }
-    }
-
-    fn admits(&self, command: &Command) -> bool {
-        match self.id {
-            Some(id) => (command.session, command.seq) == id && command.command == self.text,
-            None => contains(&command.command, &self.text) || contains(&command.cwd, &self.text),
-        }
-    }
-
-    fn is_in(&self, text: &[u8]) -> bool {
-        self.place_in(text).is_some()
-    }
-
-    /// Where it is first. A command that was asked for by its name is only what stands on lines of its own: others that
-    /// contain it are other commands.
-    fn place_in(&self, text: &[u8]) -> Option<usize> {
-        if self.text.is_empty() {
-            return None;
-        }
-        let length = self.text.len();
-        let is_alone = |at: usize| {
-            (at == 0 || text[at - 1] == b'\n') && text.get(at + length).is_none_or(|next| *next == b'\n')
-        };
-        let is_here =
-            |(at, window): &(usize, &[u8])| *window == self.text && (self.id.is_none() || is_alone(*at));
-        text.windows(length).enumerate().find(is_here).map(|(at, _)| at)
-    }
-
-    fn is_in_file(&self, path: &Path) -> bool {
-        small(path).is_some_and(|text| self.is_in(&text))
-    }
 }
 
 /// Where it may still be.
@@ -259,8 +174,21 @@ fn beyond(own: &Own, wanted: &Wanted, histfile: bool) -> Vec<String> {
         }
     }
     for path in history_files(own) {
-        if !histfile && wanted.is_in_file(&path) {
-            left.push(format!("{}: `--histfile` takes it out", path.display()));
+        let is_edited = is_edited(&path);
+        if (!histfile || !is_edited) && wanted.is_in_file(&path) {
+            let remedy = match is_edited {
+                true => "`--histfile` takes it out",
+                false => "too long, or not to be read, for `--histfile`: take it out with an editor",
+            };
+            left.push(format!("{}: {remedy}", path.display()));
+        }
+    }
+    for path in own_files.iter().filter(|path| is_copy(path) && !is_edited(path)) {
+        if wanted.is_in_file(path) {
+            left.push(format!(
+                "{}: too long to be written anew; it may be removed",
+                path.display()
+            ));
         }
     }
     let runtime = own.runtime.as_deref().map(|runtime| runtime.join("sessions"));
@@ -321,11 +249,10 @@ fn files_of(folder: &Path, extension: &str) -> Vec<PathBuf> {
     files
 }
 
-fn small(path: &Path) -> Option<Vec<u8>> {
-    let found = fs::metadata(path).ok()?;
-    (found.is_file() && found.len() <= FILE_BYTES_MAX)
-        .then(|| fs::read(path).ok())
-        .flatten()
+/// Whether a list can be read and is written anew; others are named, if they have it.
+fn is_edited(path: &Path) -> bool {
+    let found = File::open(path).and_then(|file| file.metadata());
+    found.is_ok_and(|found| found.is_file() && found.len() <= FILE_BYTES_MAX)
 }
 
 /// Writes a file anew without the lines that contain the text, or, if that is of several lines, without those lines. One that is
@@ -348,35 +275,6 @@ fn take_lines_out(path: &Path, wanted: &Wanted) -> io::Result<u64> {
     Ok(taken + taken_late)
 }
 
-fn without(text: &[u8], wanted: &Wanted) -> (Vec<u8>, u64) {
-    let whole_lines = |text: &[u8]| text.split_inclusive(|byte| *byte == b'\n').count() as u64;
-    if !wanted.text.contains(&b'\n') {
-        let kept: Vec<u8> = text
-            .split_inclusive(|byte| *byte == b'\n')
-            .filter(|line| !wanted.is_in(line))
-            .flatten()
-            .copied()
-            .collect();
-        let taken = whole_lines(text) - whole_lines(&kept);
-        return (kept, taken);
-    }
-    let mut left = text.to_vec();
-    while let Some(at) = wanted.place_in(&left) {
-        let from = left[..at]
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |at| at + 1);
-        let after = at + wanted.text.len();
-        let to = left[after..]
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .map_or(left.len(), |end| after + end + 1);
-        left.drain(from..to);
-    }
-    let taken = whole_lines(text) - whole_lines(&left);
-    (left, taken)
-}
-
 /// Overwrites a file and removes it.
 fn overwrite(path: &Path) -> io::Result<()> {
     let length = fs::metadata(path)?.len();
@@ -384,10 +282,6 @@ fn overwrite(path: &Path) -> io::Result<()> {
     io::copy(&mut io::Read::take(io::repeat(0), length), &mut file)?;
     file.sync_data()?;
     fs::remove_file(path)
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    !part.is_empty() && text.windows(part.len()).any(|window| window == part)
 }
 
 fn told(answer: &Answer, json: bool) -> Result<ExitCode, Failure> {
@@ -418,30 +312,6 @@ fn text(answer: &Answer) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_with_the_text_go_and_no_others() {
-        let check_of = |id: Option<(u64, u64)>, text: &str, wanted: &str, expect: &str| {
-            let wanted = Wanted {
-                text: wanted.into(),
-                id,
-            };
-            let (left, _) = without(text.as_bytes(), &wanted);
-            assert_eq!(String::from_utf8(left).unwrap(), expect);
-        };
-        let check = |text: &str, wanted: &str, expect: &str| check_of(None, text, wanted, expect);
-        check("a\nsecret one\nb\n", "secret", "a\nb\n");
-        check("a\nx secret", "secret", "a\n");
-        check("a\nfor i\ndo x\nb\n", "for i\ndo x", "a\nb\n");
-        check("a\nb\n", "secret", "a\nb\n");
-        let check = |text: &str, wanted: &str, expect: &str| check_of(Some((0, 5)), text, wanted, expect);
-        check("ls\nls -l\nfalse\nls", "ls", "ls -l\nfalse\n");
-        check(
-            "for i\ndo x\ndone\nfor i\ndo xy\n",
-            "for i\ndo x",
-            "done\nfor i\ndo xy\n",
-        );
-    }
 
     #[test]
     fn what_was_and_was_not_reached_is_said() {
