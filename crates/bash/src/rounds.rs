@@ -313,13 +313,17 @@ impl Lle {
             }
         }
         let own = history.session();
+        let is_mirrored = disturbed.is_some() && history.has_longer_mirror();
         let new: Vec<_> = history
             .since(cursor, SHARED_MAX)
             .into_iter()
             .filter(|c| c.session != own)
             .collect();
         if let Some(what) = disturbed {
-            let remedy = "the worker has a mirror of it: `lusush maint history restore`";
+            let remedy = match is_mirrored {
+                true => "the worker has a mirror of it: `lusush maint history restore`",
+                false => "no mirror has more than it: `lusush maint backup list` says what was saved",
+            };
             self.session.notice(format!(
                 "lusush: another program {what} the history log; {remedy}"
             ));

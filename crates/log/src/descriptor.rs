@@ -36,9 +36,10 @@ impl Identity {
     }
 }
 
-/// A file open for reading and appending, and the name to open it by again.
+/// A file open for reading, perhaps for appending too, and the name to open it by again.
 pub(crate) struct Descriptor {
     path: PathBuf,
+    appends: bool,
     identity: Identity,
     /// None once it was taken, until it could be opened again. In a cell, because readers may have to.
     file: RefCell<Option<File>>,
@@ -47,9 +48,19 @@ pub(crate) struct Descriptor {
 impl Descriptor {
     /// Opens the file at `path`, which must be there.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = open(path)?;
+        Self::of(path, true)
+    }
+
+    /// Opens it for nothing but reading.
+    pub(crate) fn open_to_read(path: &Path) -> io::Result<Self> {
+        Self::of(path, false)
+    }
+
+    fn of(path: &Path, appends: bool) -> io::Result<Self> {
+        let file = open(path, appends)?;
         Ok(Self {
             path: path.to_owned(),
+            appends,
             identity: Identity::of(&file.metadata()?),
             file: RefCell::new(Some(file)),
         })
@@ -67,7 +78,7 @@ impl Descriptor {
     pub(crate) fn file(&self) -> io::Result<Ref<'_, File>> {
         if !self.is_ours() {
             self.let_go();
-            let file = open(&self.path)?;
+            let file = open(&self.path, self.appends)?;
             if Identity::of(&file.metadata()?) != self.identity {
                 return Err(io::Error::other(
                     "the descriptor was taken, and the name is another file's",
@@ -91,11 +102,11 @@ impl Descriptor {
         Ok(self.file()?.metadata()?.len())
     }
 
-    /// Returns how long the file is that was opened, whatever has its name now; none if the descriptor was taken.
-    pub(crate) fn opened_length(&self) -> Option<u64> {
+    /// What the system says of the file that was opened, whatever has its name now; none if the descriptor was taken.
+    pub(crate) fn opened(&self) -> Option<Metadata> {
         let file = self.file.borrow();
         let found = file.as_ref()?.metadata().ok()?;
-        (Identity::of(&found) == self.identity).then_some(found.len())
+        (Identity::of(&found) == self.identity).then_some(found)
     }
 
     /// Reads up to `into.len()` bytes at `offset`.
@@ -126,8 +137,8 @@ impl Drop for Descriptor {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().read(true).append(true).open(path)?;
+fn open(path: &Path, appends: bool) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).append(appends).open(path)?;
     let high = DESCRIPTORS_FIRST
         .iter()
         .find_map(|&first| rustix::io::fcntl_dupfd_cloexec(&file, first).ok());

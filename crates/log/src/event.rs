@@ -19,7 +19,8 @@ pub(crate) enum Event<'p> {
 
 /// Kind byte of [`Event::Started`].
 pub(crate) const STARTED: u8 = 1;
-const CONTINUED: u8 = 2;
+/// Kind byte of [`Event::Continued`].
+pub(crate) const CONTINUED: u8 = 2;
 const FINISHED: u8 = 3;
 /// Kind byte of [`Event::Imported`].
 pub(crate) const IMPORTED: u8 = 4;

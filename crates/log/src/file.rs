@@ -4,26 +4,34 @@
 //! - Created whole under a temporary name and hard-linked to its own: nobody ever sees half a log, and of
 //!   several creators exactly one wins. What the creator fills in (the import) is there from the first moment.
 //! - Appended to by one `write(2)` a record, `O_APPEND`, without a lock. What a failed write leaves behind is
-//!   stepped over by readers; the next append is whole again.
+//!   stepped over by readers; the next append is whole again. A file that lost its last name meanwhile is not where the
+//!   record ends.
 //! - Folder 0700, file 0600. Nothing is made durable here: the worker does that, once a second.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+mod made;
+
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::descriptor::{Descriptor, Identity};
 use crate::header::{Beginning, FILE_HEADER_BYTES, FILE_VERSION, FileHeader, LogKind, header};
 use crate::{frame, walk};
+pub(crate) use made::give_name;
+use made::{begin_anew, create, create_folder};
 
 /// How far to look for a record in a file whose header is damaged: one longest record and some.
 const RECOGNISE_BYTES: u64 = 2 * frame::PAYLOAD_BYTES_MAX as u64;
+/// Files in a row that lose their name while one record is written; two would be much.
+const REPLACEMENTS_MAX: usize = 3;
+/// How far from the end of the file a record is looked for that was just written: one longest, and what many sessions
+/// write within milliseconds.
+const NEWEST_BYTES: u64 = 2 * frame::PAYLOAD_BYTES_MAX as u64;
 /// Bytes of the record buffer kept between appends: every command but a pasted script fits.
 const RECORD_BYTES_KEPT: usize = 16 * 1024;
 /// Interrupted writes in a row before giving up; only a network file system interrupts even one.
 const INTERRUPTIONS_MAX: usize = 8;
-/// Bytes collected before a write while importing: a system call for some thousand commands.
-const DRAFT_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Why a log could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +95,9 @@ pub enum AppendError {
         /// Bytes of the record.
         bytes: usize,
     },
+    /// The file lost its name, and there is none in its place that could be written.
+    #[error("the log is gone, and none can be made in its place")]
+    Lost,
     /// The system refused.
     #[error("the log could not be written")]
     Write(#[from] io::Error),
@@ -107,8 +118,7 @@ pub enum Disturbance {
     Restored,
     /// The name was gone. A new, empty log has it now: whoever deletes a history means it.
     Removed,
-    /// The name belongs to something that is no log, or cannot be made again. Appends still go to the old,
-    /// nameless file, and are lost when the last session ends.
+    /// The name belongs to something that is no log, or cannot be made again. Nothing is appended until that is over.
     Lost,
 }
 
@@ -131,6 +141,8 @@ pub(crate) struct LogFile {
     /// Changes whenever offsets remembered from before mean nothing any more.
     generation: u32,
     disturbance: Option<Disturbance>,
+    /// The name is nobody's, or leads to no log: what is written would be read by nobody.
+    is_lost: bool,
     record: Vec<u8>,
 }
 
@@ -177,7 +189,36 @@ impl LogFile {
             end = begin_anew(&descriptor, &header).map_err(open_error)?;
         }
         let floor = recognise(&descriptor, path, kind, end)?;
-        let log = Self {
+        let mut log = Self::of(descriptor, path, kind, header, floor, end);
+        log.session = session;
+        Ok(OpenedFile { log, created })
+    }
+
+    /// Opens the log at `path`, which must be there, for nothing but reading: no byte of it is written.
+    pub(crate) fn open_to_read(path: &Path, kind: LogKind) -> Result<Self, OpenError> {
+        let open_error = |source| OpenError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        let descriptor = Descriptor::open_to_read(path).map_err(open_error)?;
+        let end = descriptor.length().map_err(open_error)?;
+        // Emptied by another program, it is a log without records.
+        let floor = match end {
+            0 => 0,
+            _ => recognise(&descriptor, path, kind, end)?,
+        };
+        Ok(Self::of(descriptor, path, kind, header(kind, 0, 0), floor, end))
+    }
+
+    fn of(
+        descriptor: Descriptor,
+        path: &Path,
+        kind: LogKind,
+        header: FileHeader,
+        floor: u64,
+        end: u64,
+    ) -> Self {
+        Self {
             born: beginning_of(&descriptor),
             beginning: beginning_of(&descriptor),
             descriptor,
@@ -186,13 +227,17 @@ impl LogFile {
             header,
             floor,
             end,
-            session,
+            session: 0,
             sequence: 0,
             generation: 0,
             disturbance: None,
+            is_lost: false,
             record: Vec::new(),
-        };
-        Ok(OpenedFile { log, created })
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(crate) fn descriptor(&self) -> &Descriptor {
@@ -234,26 +279,74 @@ impl LogFile {
         if payload_bytes > frame::PAYLOAD_BYTES_MAX {
             return Err(AppendError::TooLong { bytes: payload_bytes });
         }
+        self.prepare(kind, now_ns, fill);
+        self.look()?;
+        let written = self.write();
+        self.record.shrink_to(RECORD_BYTES_KEPT);
+        written.map(|()| self.sequence)
+    }
+
+    /// Makes the next record, in the buffer.
+    fn prepare(&mut self, kind: u8, now_ns: i64, fill: impl FnOnce(&mut Vec<u8>)) {
         // A number is spent even if the write fails: what reached the file may yet carry it.
         self.sequence += 1;
         self.record.clear();
         frame::encode(&mut self.record, kind, self.sequence, self.session, now_ns, fill);
-        if self.descriptor.file().is_err() || !self.descriptor.is_named() {
-            // The name is gone or another file's: what is written into the old one would be read by nobody.
+    }
+
+    /// Goes over to the file that has the name, if that is another one by now.
+    fn look(&mut self) -> Result<(), AppendError> {
+        if self.is_lost || self.descriptor.file().is_err() || !self.descriptor.is_named() {
             self.refresh()?;
         }
-        let written = self
-            .descriptor
-            .file()
-            .and_then(|file| write_once(&file, &self.record));
-        let bytes = self.record.len();
-        self.record.shrink_to(RECORD_BYTES_KEPT);
-        let written = written?;
-        if written < bytes {
-            return Err(AppendError::Short { written, bytes });
+        match self.is_lost {
+            true => Err(AppendError::Lost),
+            false => Ok(()),
         }
-        self.end = self.descriptor.length().unwrap_or(self.end + bytes as u64);
-        Ok(self.sequence)
+    }
+
+    /// Writes the record in the buffer into the file that was looked at, or into one that took its place since.
+    ///
+    /// Whoever replaces the log carries over what was written into the former file until that has no name any more
+    /// ([`crate::leftovers`]). Where there is none, it may have been too late for that.
+    fn write(&mut self) -> Result<(), AppendError> {
+        let bytes = self.record.len();
+        for _ in 0..REPLACEMENTS_MAX {
+            let file = self.descriptor.file()?;
+            let written = write_once(&file, &self.record)?;
+            drop(file);
+            if written < bytes {
+                return Err(AppendError::Short { written, bytes });
+            }
+            let found = self.descriptor.opened();
+            self.end = found.as_ref().map_or(self.end + bytes as u64, Metadata::len);
+            let before = self.descriptor.identity();
+            let is_named = || std::fs::metadata(&self.path).is_ok_and(|named| Identity::of(&named) == before);
+            // Some file systems count no names.
+            if found.is_none_or(|found| found.nlink() > 0) || is_named() {
+                return Ok(());
+            }
+            self.look()?;
+            if self.descriptor.identity() == before {
+                break;
+            }
+            if self.has_newest() {
+                return Ok(());
+            }
+        }
+        Err(AppendError::Lost)
+    }
+
+    /// Whether the newest record of this session is at the end of the file: carried over by whoever replaced it.
+    fn has_newest(&self) -> bool {
+        let from = self.end.saturating_sub(NEWEST_BYTES).max(self.floor);
+        let mut walk = walk::Forward::new(&self.descriptor, from, self.end);
+        while let Some(record) = walk.next() {
+            if (record.header.session, record.header.sequence) == (self.session, self.sequence) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Looks at the file again; true if there is more to read, or other things to read, than before.
@@ -263,7 +356,9 @@ impl LogFile {
                 return Ok(self.follow(Disturbance::Replaced));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let made = create(&self.path, &self.header, self.session, |_| Ok(())).is_ok();
+                // Whoever removes the state folder means what is in it; what is typed from now on needs a place.
+                let made = create_folder(&self.path).is_ok()
+                    && create(&self.path, &self.header, self.session, |_| Ok(())).is_ok();
                 return Ok(self.follow(if made {
                     Disturbance::Removed
                 } else {
@@ -271,7 +366,7 @@ impl LogFile {
                 }));
             }
             // The same file; or the folder cannot be searched just now, and the open file still serves.
-            Ok(_) | Err(_) => {}
+            Ok(_) | Err(_) => self.is_lost = false,
         }
         let length = self.descriptor.length()?;
         let changed = self.adopt_length(length);
@@ -303,9 +398,12 @@ impl LogFile {
             Some((descriptor, floor, end))
         });
         let Some((descriptor, floor, end)) = reopened else {
-            self.disturbance = Some(Disturbance::Lost);
+            if !std::mem::replace(&mut self.is_lost, true) {
+                self.disturbance = Some(Disturbance::Lost);
+            }
             return false;
         };
+        self.is_lost = false;
         self.beginning = beginning_of(&descriptor);
         let restored = disturbance == Disturbance::Replaced && end >= self.end && self.beginning == self.born;
         if disturbance == Disturbance::Removed {
@@ -354,78 +452,6 @@ fn write_once(mut file: &File, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
-/// Writes the file header into a log that is empty, and returns how long it is then.
-fn begin_anew(descriptor: &Descriptor, header: &FileHeader) -> io::Result<u64> {
-    (&*descriptor.file()?).write_all(header)?;
-    descriptor.length()
-}
-
-fn create_folder(path: &Path) -> Result<(), OpenError> {
-    let Some(folder) = path.parent() else {
-        return Ok(());
-    };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|source| OpenError::Folder {
-            path: folder.to_owned(),
-            source,
-        })
-}
-
-/// Makes the log, or finds that another process was faster (`None`).
-fn create<T>(
-    path: &Path,
-    header: &FileHeader,
-    session: u64,
-    fill: impl FnOnce(&mut dyn Write) -> io::Result<T>,
-) -> io::Result<Option<T>> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{session:016x}.new"));
-    let draft = Draft(path.with_file_name(name));
-    let file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft.0)?;
-    let mut out = io::BufWriter::with_capacity(DRAFT_BUFFER_BYTES, &file);
-    out.write_all(header)?;
-    let filled = fill(&mut out)?;
-    out.flush()?;
-    drop(out);
-    match std::fs::hard_link(&draft.0, path) {
-        Ok(()) => Ok(Some(filled)),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
-        // A file system without links: the first to make the name copies into it. A reader may then see a
-        // log that is still growing, which is what logs do.
-        Err(_) => match OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-        {
-            Ok(mut target) => {
-                io::copy(&mut File::open(&draft.0)?, &mut target)?;
-                Ok(Some(filled))
-            }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
-            Err(error) => Err(error),
-        },
-    }
-}
-
-/// A temporary name, gone when dropped.
-struct Draft(PathBuf);
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // What is left is a stray file that nobody reads.
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
 /// The first bytes of a file, zeros where it is shorter.
 fn beginning_of(descriptor: &Descriptor) -> FileHeader {
     let mut header = [0; FILE_HEADER_BYTES];
@@ -460,3 +486,6 @@ fn recognise(descriptor: &Descriptor, path: &Path, kind: LogKind, end: u64) -> R
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

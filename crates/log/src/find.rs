@@ -96,7 +96,7 @@ fn end(history: &History, from: u64, command: &mut Command) {
 /// # Errors
 /// The log cannot be opened.
 pub fn between(log: &Path, from: u64, to: u64, mut each: impl FnMut(Command)) -> std::io::Result<()> {
-    let descriptor = Descriptor::open(log)?;
+    let descriptor = Descriptor::open_to_read(log)?;
     let end = descriptor.length()?.min(to);
     let mut walk = Forward::new(&descriptor, from.max(FILE_HEADER_BYTES as u64), end);
     while let Some(record) = walk.next() {

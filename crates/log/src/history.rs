@@ -76,6 +76,17 @@ pub struct History {
     log: LogFile,
 }
 
+/// A history log that is only read.
+pub struct Reading(History);
+
+impl std::ops::Deref for Reading {
+    type Target = History;
+
+    fn deref(&self) -> &History {
+        &self.0
+    }
+}
+
 impl History {
     /// Opens the history log at `path`, or creates it, with its folder, from bash's history file `import`.
     ///
@@ -97,6 +108,15 @@ impl History {
             imported: count,
             import_error: failed,
         })
+    }
+
+    /// Opens the history log at `path` to read it: nothing is created, and no byte of it is written.
+    ///
+    /// # Errors
+    /// It is not there, cannot be read, or is something else.
+    pub fn read(path: &Path) -> Result<Reading, OpenError> {
+        let log = LogFile::open_to_read(path, LogKind::History)?;
+        Ok(Reading(Self { log }))
     }
 
     /// Records that `command` is about to run in `cwd`, and returns its sequence number.
@@ -163,6 +183,12 @@ impl History {
     /// Takes the latest disturbance that [`History::refresh`] noticed, so that it is told once.
     pub fn take_disturbance(&mut self) -> Option<Disturbance> {
         self.log.take_disturbance()
+    }
+
+    /// Whether the log's mirror is longer than it, so that something of what is gone is there.
+    pub fn has_longer_mirror(&self) -> bool {
+        let mirror = std::fs::metadata(crate::mirror::path_of(self.log.path()));
+        mirror.is_ok_and(|mirror| mirror.len() > self.log.end())
     }
 
     /// The random id this session appends under.
@@ -325,12 +351,9 @@ impl History {
                 records.push((record.at, record.header.payload_bytes));
             }
         }
-        for &(at, payload_bytes) in &records {
-            self.log.redact_at(at, payload_bytes)?;
-        }
-        if !records.is_empty() {
-            self.log.invalidate();
-        }
+        // The first line last: killed in between, what is left still has its name.
+        self.overwrite(records.iter().rev().copied())?;
+        self.log.invalidate();
         Ok(records.len())
     }
 
@@ -350,12 +373,8 @@ impl History {
     }
 
     /// Overwrites the records at these offsets, whose payloads have these lengths.
-    pub(crate) fn overwrite(&mut self, records: &[(u64, u32)]) -> io::Result<()> {
-        for &(at, payload_bytes) in records {
-            self.log.redact_at(at, payload_bytes)?;
-        }
-        self.log.invalidate();
-        Ok(())
+    pub(crate) fn overwrite(&self, mut records: impl Iterator<Item = (u64, u32)>) -> io::Result<()> {
+        records.try_for_each(|(at, payload_bytes)| self.log.redact_at(at, payload_bytes))
     }
 
     /// Says which log this is and how long: equal values mean equal contents.

@@ -47,8 +47,8 @@ const SEGMENT_BYTES: u64 = (HEAD_BYTES + ROWS * ROW_BYTES) as u64;
 const TABLE_AT: usize = 64;
 const TABLE_BYTES: usize = (BLOCKS + 1) * 4;
 const MAGIC: [u8; 8] = *b"\x89LLEIDX\n";
-/// The format written and read; another is made anew.
-const VERSION: u32 = 1;
+/// The format written and read; another is made anew. The first left commands of more than 64 KiB out.
+const VERSION: u32 = 2;
 /// What looking into one segment counts for, as bytes of log that are walked.
 pub(crate) const SEGMENT_COST: u64 = 32 * 1024;
 

@@ -12,9 +12,9 @@ const LOOSE_ENDS_MAX: usize = 1_024;
 /// Bytes of further lines kept with them.
 const LOOSE_BYTES_MAX: usize = 2 * PAYLOAD_BYTES_MAX;
 /// Commands a forward listing holds back to learn how the first of them ended.
-const LOOKAHEAD_COMMANDS: usize = 256;
+pub(crate) const LOOKAHEAD_COMMANDS: usize = 256;
 /// Bytes of command text held back with them.
-const LOOKAHEAD_BYTES: usize = 2 * PAYLOAD_BYTES_MAX;
+pub(crate) const LOOKAHEAD_BYTES: usize = 2 * PAYLOAD_BYTES_MAX;
 
 /// One command, joined from its records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,11 +105,28 @@ impl Command {
         })
     }
 
-    fn append_line(&mut self, more: &[u8]) {
-        if self.command.len() + more.len() < PAYLOAD_BYTES_MAX {
+    /// A further line of which the first is not there.
+    pub(crate) fn of_line(header: &Header, of: u64, more: &[u8]) -> Self {
+        Self {
+            session: header.session,
+            seq: of,
+            time_ns: header.time_ns,
+            cwd: Vec::new(),
+            command: more.to_vec(),
+            status: None,
+            duration_ns: None,
+            imported: false,
+        }
+    }
+
+    /// Appends a line, unless the command would become longer than one that is typed at once may be.
+    pub(crate) fn append_line(&mut self, more: &[u8]) -> bool {
+        let fits = self.command.len() + more.len() < PAYLOAD_BYTES_MAX;
+        if fits {
             self.command.push(b'\n');
             self.command.extend_from_slice(more);
         }
+        fits
     }
 
     fn end(&mut self, status: i32, duration_ns: u64) {
@@ -127,7 +144,8 @@ pub(crate) fn join<'c>(mut commands: impl Iterator<Item = &'c mut Command>, sess
         return;
     };
     match event {
-        Event::Continued { more, .. } => command.append_line(more),
+        // What is too long is listed without its end.
+        Event::Continued { more, .. } => drop(command.append_line(more)),
         Event::Finished {
             status, duration_ns, ..
         } => command.end(status, duration_ns),
@@ -177,7 +195,7 @@ impl LooseEnds {
     pub(crate) fn tie(&mut self, key: (u64, u64), command: &mut Command) {
         for (_, end) in self.ends.iter().rev().filter(|(of, _)| *of == key) {
             match end {
-                LooseEnd::Line(more) => command.append_line(more),
+                LooseEnd::Line(more) => drop(command.append_line(more)),
                 LooseEnd::End { status, duration_ns } => command.end(*status, *duration_ns),
             }
         }

@@ -30,6 +30,7 @@ pub mod history;
 mod import;
 pub mod index;
 mod join;
+mod leftovers;
 pub mod mirror;
 pub mod records;
 pub mod rewrite;

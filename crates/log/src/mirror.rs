@@ -32,7 +32,7 @@ use crate::descriptor::Identity;
 use crate::frame::HEADER_BYTES;
 use crate::header::FILE_HEADER_BYTES;
 use compare::{Compared, compare};
-use restore::Late;
+use restore::Watched;
 pub use restore::{RestoreError, Restored};
 pub(crate) use restore::{number, write_record};
 
@@ -102,7 +102,7 @@ pub struct Mirror {
     /// Which file had the log's name last.
     identity: Option<Which>,
     /// The file that had the log's name before it was restored, for what is still written into it.
-    late: Option<Late>,
+    late: Option<Watched>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl Mirror {
         let Some(_lock) = Lock::try_take(&self.log)? else {
             return Ok(Followed::Busy);
         };
-        crate::rewrite::adopt_leftovers(&self.log)?;
+        crate::leftovers::adopt(&self.log)?;
         if let Some(late) = &mut self.late {
             // What cannot be carried over now is tried again in the next round.
             if let Ok(false) = late.carry_over(&self.log) {
@@ -296,10 +296,19 @@ impl Mirror {
     /// # Errors
     /// The system's.
     pub fn compare_whole(&self) -> io::Result<Option<u64>> {
+        self.compare_from(0)
+    }
+
+    /// Compares so from this offset on: whoever compared without the lock makes sure, with it, that both are not just being
+    /// written anew.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn compare_from(&self, from: u64) -> io::Result<Option<u64>> {
         let (log, mirror) = (File::open(&self.log)?, File::open(&self.mirror)?);
         let (mirror_bytes, log_bytes) = (mirror.metadata()?.len(), log.metadata()?.len());
         let end = mirror_bytes.min(log_bytes);
-        let mut from = compare::common(&log, &mirror, end)?;
+        let mut from = compare::common_from(&log, &mirror, from.min(end), end)?;
         while from < end {
             let to = end.min(from + compare::FRAME_BYTES_MAX);
             if compare(&log, &mirror, from, to, end)? == Compared::Different {
@@ -308,6 +317,17 @@ impl Mirror {
             from = compare::common_from(&log, &mirror, to, end)?;
         }
         Ok((log_bytes < mirror_bytes).then_some(log_bytes))
+    }
+
+    /// Whether there is a mirror of something that the log does not have.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn has_more(&self) -> io::Result<bool> {
+        // One without a record is worth nothing.
+        let has_records =
+            fs::metadata(&self.mirror).is_ok_and(|mirror| mirror.len() > FILE_HEADER_BYTES as u64);
+        Ok(has_records && self.compare_whole()?.is_some())
     }
 
     /// Takes the log as it is now: the mirror is made anew from it, and the former one is kept as `….mirror.before`.
@@ -356,9 +376,11 @@ pub fn path_of(log: &Path) -> PathBuf {
     log.with_extension("mirror")
 }
 
-/// Held by whoever rewrites a log, and by whoever compares it with its mirror.
+/// Held by whoever rewrites a log, and by whoever compares it with its mirror. Who takes it removes the drafts of those who
+/// were killed with it.
 #[derive(Debug)]
 pub struct Lock {
+    log: PathBuf,
     /// Never read: open, it holds the lock.
     _file: File,
 }
@@ -371,7 +393,20 @@ impl Lock {
     pub fn take(log: &Path) -> io::Result<Self> {
         let file = lock_file(log)?;
         file.lock()?;
-        Ok(Self { _file: file })
+        Ok(Self::of(log, file))
+    }
+
+    fn of(log: &Path, file: File) -> Self {
+        crate::leftovers::clear_drafts(log);
+        Self {
+            log: log.to_owned(),
+            _file: file,
+        }
+    }
+
+    /// The log that it is of.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
     }
 
     /// Takes the lock if nobody holds it.
@@ -386,7 +421,7 @@ impl Lock {
             Err(error) => return Err(error),
         };
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self::of(log, file))),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
             Err(fs::TryLockError::Error(error)) => Err(error),
         }

@@ -5,29 +5,29 @@
 //!  killed before the mirror's rename: nothing happened       after it: the mirror has more, and restoring ends it
 //! ```
 //!
-//! Invariant: every record of the log is in the new one. What sessions wrote meanwhile is carried over; until that is
-//! done the former file has the name `….log.before`, and [`adopt_leftovers`] finishes what was killed in between.
+//! Invariant: every record of the log and of its mirror is in the new ones: a log that has lost some is not written anew.
+//! What sessions wrote meanwhile is carried over; until that is done the former file has the name `….log.before`, and
+//! [`crate::leftovers`] finishes what was killed in between.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::OpenError;
-use crate::descriptor::Descriptor;
 use crate::event::Event;
+use crate::file::give_name;
 use crate::formats::Entry;
 use crate::frame;
 use crate::header::FILE_HEADER_BYTES;
 use crate::history::History;
-use crate::mirror::{Lock, number, path_of, with_suffix, write_record};
+use crate::leftovers;
+use crate::mirror::{Lock, Mirror, number, path_of, write_record};
 use crate::walk::Forward;
 
 const SECOND_NS: i64 = 1_000_000_000;
-/// Bytes looked at at the end of the former file and of the log for what was written while one took the other's place.
-const LEFTOVER_BYTES: u64 = 4 * 1024 * 1024;
 
 /// What came in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +45,9 @@ pub enum RewriteError {
     /// The log cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// Written anew, the mirror would lose what only it has.
+    #[error("the mirror has commands that the log has lost")]
+    Lost,
     /// It cannot be written.
     #[error("the log cannot be written anew")]
     Io(#[from] io::Error),
@@ -56,8 +59,13 @@ pub enum RewriteError {
 /// `importer` is a random number, not 0, by which these records are known.
 ///
 /// # Errors
-/// The log is as it was.
+/// The log is as it was. If it has lost something that its mirror still has, that comes first: it is put back, or given up
+/// with [`Mirror::accept`].
 pub fn import(log: &Path, _lock: &Lock, importer: u64, entries: &[Entry]) -> Result<Added, RewriteError> {
+    leftovers::adopt(log)?;
+    if Mirror::new(log).has_more()? {
+        return Err(RewriteError::Lost);
+    }
     let history = History::open(log, importer, 0, None)?.history;
     let mut there: HashMap<u64, u64> = HashMap::new();
     for command in history.commands() {
@@ -109,22 +117,25 @@ pub fn import(log: &Path, _lock: &Lock, importer: u64, entries: &[Entry]) -> Res
 ///
 /// # Errors
 /// The log is as it was, or has some of the records.
-pub fn merge(log: &Path, _lock: &Lock, other: &Path) -> Result<Added, RewriteError> {
+pub fn merge(log: &Path, lock: &Lock, other: &Path) -> Result<Added, RewriteError> {
     // Looks whether it is a log, too.
-    let other = History::open(other, 1, 0, None)?.history;
+    let other = History::read(other)?;
     let mut added = Added::default();
-    if !log.exists() {
-        let draft = with_suffix(log, &format!(".{}.new", std::process::id()));
-        let file = new_file(&draft)?;
-        let mut out = BufWriter::new(&file);
-        out.write_all(other.beginning())?;
-        append_all(&other, &mut out, |_| true, &mut added)?;
-        out.flush()?;
-        file.sync_data()?;
-        fs::rename(&draft, log)?;
+    if other.version().1 == 0 {
         return Ok(added);
     }
-    let own = History::open(log, 1, 0, None)?.history;
+    if !log.exists() {
+        // Under the name of the log that the lock is of: by that it is found if this is killed.
+        let draft = leftovers::draft_of(lock.log());
+        let made = begin_with(&other, &draft, &mut added).and_then(|()| give_name(&draft, log));
+        let _stray = fs::remove_file(&draft);
+        if made? {
+            return Ok(added);
+        }
+        // Somebody else made it meanwhile.
+        added = Added::default();
+    }
+    let own = History::read(log)?;
     let mut there = HashSet::new();
     let mut walk = Forward::new(own.descriptor(), own.floor(), own.version().1);
     while let Some(record) = walk.next() {
@@ -132,10 +143,23 @@ pub fn merge(log: &Path, _lock: &Lock, other: &Path) -> Result<Added, RewriteErr
     }
     let file = OpenOptions::new().append(true).open(log)?;
     let mut out = BufWriter::new(&file);
+    if own.version().1 == 0 {
+        out.write_all(other.beginning())?;
+    }
     append_all(&other, &mut out, |number| !there.contains(&number), &mut added)?;
     out.flush()?;
     file.sync_data()?;
     Ok(added)
+}
+
+/// Writes a log with all records of another one.
+fn begin_with(other: &History, draft: &Path, added: &mut Added) -> io::Result<()> {
+    let file = new_file(draft)?;
+    let mut out = BufWriter::new(&file);
+    out.write_all(other.beginning())?;
+    append_all(other, &mut out, |_| true, added)?;
+    out.flush()?;
+    file.sync_data()
 }
 
 fn append_all(
@@ -169,12 +193,12 @@ fn said(time_ns: i64, command: &[u8]) -> u64 {
 }
 
 /// Writes the log anew with what `first` writes behind the header, its mirror too.
-fn write_anew(log: &Path, first: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let draft = with_suffix(log, &format!(".{}.new", std::process::id()));
+fn write_anew(log: &Path, first: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), RewriteError> {
+    let draft = leftovers::draft_of(log);
     let mirror = path_of(log);
-    let mirror_draft = with_suffix(&mirror, &format!(".{}.new", std::process::id()));
-    let before = with_suffix(log, ".before");
-    let written = (|| {
+    let mirror_draft = leftovers::draft_of(&mirror);
+    let before = leftovers::before(log);
+    let written = (|| -> Result<(), RewriteError> {
         let file = new_file(&draft)?;
         let mut out = BufWriter::new(&file);
         let mut source = File::open(log)?;
@@ -183,26 +207,26 @@ fn write_anew(log: &Path, first: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
             &mut out,
         )?;
         first(&mut out)?;
-        io::copy(&mut source, &mut out)?;
+        let copied = io::copy(&mut source, &mut out)?;
+        // Whoever cut it since it was compared has cut what was copied, too.
+        if FILE_HEADER_BYTES as u64 + copied < fs::metadata(&mirror).map_or(0, |mirror| mirror.len()) {
+            return Err(RewriteError::Lost);
+        }
         out.flush()?;
         file.sync_data()?;
         let copy = new_file(&mirror_draft)?;
         io::copy(&mut File::open(&draft)?, &mut &copy)?;
         copy.sync_data()?;
-        match fs::remove_file(&before) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
         fs::hard_link(log, &before)?;
         fs::rename(&mirror_draft, &mirror)?;
-        fs::rename(&draft, log)
+        Ok(fs::rename(&draft, log)?)
     })();
     if written.is_err() {
         let _stray = fs::remove_file(&draft);
         let _stray = fs::remove_file(&mirror_draft);
     }
     written?;
-    adopt_leftovers(log)
+    Ok(leftovers::adopt(log)?)
 }
 
 fn new_file(path: &Path) -> io::Result<File> {
@@ -212,49 +236,4 @@ fn new_file(path: &Path) -> io::Result<File> {
         .truncate(true)
         .mode(0o600)
         .open(path)
-}
-
-/// Carries over what was written into the file that had the log's name before it was written anew, and removes that.
-/// The caller holds the lock.
-///
-/// # Errors
-/// The system's; it stays to be done.
-pub fn adopt_leftovers(log: &Path) -> io::Result<()> {
-    let before = with_suffix(log, ".before");
-    let old = match Descriptor::open(&before) {
-        Ok(old) => old,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let new = Descriptor::open(log)?;
-    if old.identity() == new.identity() {
-        // Killed before the rename: the name is all there is to take back.
-        return fs::remove_file(&before);
-    }
-    let last = |of: &Descriptor| -> io::Result<(u64, u64)> {
-        let end = of.length()?;
-        Ok((
-            end.saturating_sub(LEFTOVER_BYTES).max(FILE_HEADER_BYTES as u64),
-            end,
-        ))
-    };
-    let mut there = HashSet::new();
-    let (from, end) = last(&new)?;
-    let mut walk = Forward::new(&new, from, end);
-    while let Some(record) = walk.next() {
-        there.insert(number(&record.header));
-    }
-    let (from, end) = last(&old)?;
-    // As much less as the new file may have more of at its end.
-    let from = from.max(end.saturating_sub(LEFTOVER_BYTES / 2));
-    let mut out = OpenOptions::new().append(true).open(log)?;
-    let mut record = Vec::new();
-    let mut walk = Forward::new(&old, from, end);
-    while let Some(found) = walk.next() {
-        if !found.redacted && !there.contains(&number(&found.header)) {
-            write_record(&mut record, &found.header, found.payload);
-            out.write_all(&record)?;
-        }
-    }
-    fs::remove_file(&before)
 }

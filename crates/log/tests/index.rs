@@ -209,3 +209,31 @@ fn an_index_of_another_log_is_none() {
     );
     assert_eq!(coverage(&other, &index), None);
 }
+
+#[test]
+fn a_command_longer_than_a_window_is_found_with_the_index_as_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.log");
+    let index = folder.path().join("m.index");
+    let mut history = History::open(&path, 1, 0, None).unwrap().history;
+    let long = |n: u32| format!("cat <<END\n{}needle {n}\nEND", "x".repeat(100 * 1024));
+    for n in 0..100 {
+        history.started(1, b"/", long(n).as_bytes()).unwrap();
+        history.started(1, b"/", b"ls").unwrap();
+    }
+    assert!(build(&path, &index) > 0);
+    for n in [0, 1, 50, 99] {
+        let text = format!("needle {n}\n");
+        let found = |index: Option<&Path>| {
+            let mut found = Vec::new();
+            lle_log::find::containing(&history, index, text.as_bytes(), |command| {
+                found.push(command.command);
+                true
+            });
+            found
+        };
+        assert_eq!(found(None), [long(n).into_bytes()], "{n}");
+        assert_eq!(found(Some(&index)), found(None), "{n}");
+    }
+    assert_eq!(verify(&path, &index).unwrap(), Vec::<u64>::new());
+}

@@ -184,6 +184,36 @@ fn every_damage_is_told_apart_and_undone() {
 }
 
 #[test]
+fn a_change_in_the_middle_of_a_long_log_is_undone() {
+    let place = Place::new();
+    let mut mirror = Mirror::new(&place.log);
+    let mut a = place.session(1);
+    for n in 0..4_000 {
+        run(&mut a, &format!("command number {n}"));
+    }
+    mirror.follow().unwrap();
+    let bytes = fs::metadata(&place.log).unwrap().len();
+    let file = OpenOptions::new().write(true).open(&place.log).unwrap();
+    file.write_all_at(&[0; 5_000], bytes / 2).unwrap();
+    run(&mut a, "since");
+    assert_eq!(damage(&mut mirror), None, "only the ends are looked at");
+    assert!(mirror.has_more().unwrap());
+    // There are eight times as many records as may be remembered.
+    assert_eq!(
+        place.restore(&mut mirror).records_kept,
+        0,
+        "the mirror has those at the end, too"
+    );
+    let there = place.commands();
+    assert_eq!(
+        (there.len(), &there[2_000][..], &there[4_000][..]),
+        (4_001, "command number 2000", "since")
+    );
+    assert!(!mirror.has_more().unwrap());
+    assert_eq!(damage(&mut mirror), None);
+}
+
+#[test]
 fn foreign_bytes_stay_in_a_file_of_their_own() {
     let place = Place::new();
     let mut mirror = Mirror::new(&place.log);

@@ -212,6 +212,31 @@ fn a_limit_of_file_size_ends_no_shell() {
 }
 
 #[test]
+fn a_state_folder_that_was_removed_is_made_again_and_that_is_told_once() {
+    let home = home("");
+    let mut t = start(&home);
+    run(&mut t, "echo before");
+    std::fs::remove_dir_all(home.lusush().join("state")).unwrap();
+    for n in 0..3 {
+        run(&mut t, &format!("echo since-{n}"));
+    }
+    assert_eq!(logged(&home), ["echo since-0", "echo since-1", "echo since-2"]);
+    let text = t.text();
+    assert_eq!(text.matches("removed the history log").count(), 1, "{text}");
+    assert!(text.contains("no mirror has more"), "{text}");
+    // And if it cannot be: said once, and the shell goes on.
+    std::fs::remove_dir_all(home.lusush().join("state")).unwrap();
+    std::os::unix::fs::symlink("nowhere/at/all", home.lusush().join("state")).unwrap();
+    for n in 3..6 {
+        run(&mut t, &format!("echo since-{n}"));
+    }
+    let text = t.text();
+    assert_eq!(text.matches("took away the history log").count(), 1, "{text}");
+    assert_eq!(text.matches("memory only").count(), 1, "{text}");
+    assert!(text.contains("\nsince-5\n"), "{text}");
+}
+
+#[test]
 fn history_is_kept_whoever_paints() {
     let home = home("");
     let mut t = start(&home);

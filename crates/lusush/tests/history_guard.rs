@@ -163,6 +163,29 @@ fn who_wants_to_be_asked_is_asked() {
     assert!(house.ask(&Request::Version).is_ok());
 }
 
+#[test]
+fn what_check_finds_in_the_middle_restore_puts_back() {
+    let house = Household::with_worker("", &SOON);
+    let log = log_of(&house.home);
+    let mut history = History::open(&log, 77, 0, None).unwrap().history;
+    for n in 0..4_000 {
+        history.started(1, b"/", format!("echo {n}").as_bytes()).unwrap();
+    }
+    mirrored(&log);
+    let bytes = fs::metadata(&log).unwrap().len();
+    let file = fs::OpenOptions::new().write(true).open(&log).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0; 5_000], bytes / 2).unwrap();
+    let said = house.said(&["history", "check"]);
+    assert!(said.contains("`lusush maint history restore`"), "{said}");
+    assert!(house.said(&["history", "restore"]).contains("put back"));
+    assert_eq!(commands(&log).len(), 4_000);
+    let said = house.said(&["history", "check"]);
+    assert!(
+        said.contains("the mirror is the same") && said.contains("no damage"),
+        "{said}"
+    );
+}
+
 /// Types without pause while the log is emptied again and again, and counts what is lost.
 #[test]
 fn the_loss_window_is_measured() {

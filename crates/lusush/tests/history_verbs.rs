@@ -121,10 +121,52 @@ fn histories_of_other_shells_come_in_once() {
     fill(&other, 2);
     assert_eq!(house.json(&["history", "merge", &path(&other)])["added"], 4);
     assert_eq!(house.json(&["history", "merge", &path(&other)])["added"], 0);
+    // A backup of one's own log would be taken for what others type just now.
+    let backup = house.home.path().join(log.file_name().unwrap());
+    fs::copy(&log, &backup).unwrap();
+    let before = fs::read(&log).unwrap();
+    let refused = house.maint(&["history", "merge", &path(&backup)]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("--host"), "{said}");
+    assert_eq!(fs::read(&log).unwrap(), before);
+    assert_eq!(
+        house.json(&["history", "merge", &path(&backup), "--host", "former"])["known"],
+        0
+    );
     let found = house.json(&["history", "search", "echo 1", "--host", "laptop"]);
     assert_eq!(found["commands"][0]["host"], "laptop");
     let alerts = house.json(&["alerts"]).to_string();
     assert!(!alerts.contains("another program"), "{alerts}");
+}
+
+#[test]
+fn an_import_into_a_lost_history_waits_until_it_is_put_back() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    fill(&log, 20);
+    wait("the mirror", || {
+        lle_maintenance::real::history::mirrored(&log).is_some_and(|(log, mirror)| log > 64 && log == mirror)
+    });
+    // A session begins it anew, and somebody wants back what was lost.
+    fs::remove_file(&log).unwrap();
+    open(&log, 5).started(1, b"/", b"echo anew").unwrap();
+    let list = house.home.path().join("list");
+    fs::write(&list, "#1500000000\necho from the list\n").unwrap();
+    let words = ["history", "import", list.to_str().unwrap()];
+    let refused = house.maint(&words);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && said.contains("restore --accept"),
+        "{said}"
+    );
+    assert!(house.said(&["history", "restore"]).contains("put back"));
+    house.said(&words);
+    let there = commands(&log);
+    assert_eq!(there.len(), 22, "{there:?}");
+    assert_eq!(
+        (&there[0][..], &there[21][..]),
+        ("echo from the list", "echo anew")
+    );
 }
 
 #[test]
@@ -174,6 +216,129 @@ fn what_is_scrubbed_is_nowhere_of_ours() {
     assert_eq!(id["matches"], 1);
 }
 
+#[test]
+fn what_is_no_log_is_left_out_and_said_to_be() {
+    let mut house = Household::new("");
+    let log = log_of(&house.home);
+    // This machine's own must be one.
+    fs::create_dir_all(log.parent().unwrap()).unwrap();
+    fs::write(&log, "not ours\n").unwrap();
+    assert!(!house.maint(&["history", "search", "echo"]).status.success());
+    fs::remove_file(&log).unwrap();
+    fill(&log, 10);
+    house.start_worker(&["--look-every", "50"]);
+    let foreign = log.with_file_name("notes.log");
+    fs::write(&foreign, "not hunter2's log\n").unwrap();
+    for words in [&["search", "echo"][..], &["stats"], &["export"]] {
+        let output = house.maint(&[&["history"], words].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{words:?}: {said}");
+        assert!(
+            said.contains("left out") && said.contains("notes.log"),
+            "{words:?}: {said}"
+        );
+    }
+    let done = house.said(&["history", "scrub", "hunter2"]);
+    assert!(
+        done.starts_with("2 commands taken out") && done.contains("notes.log"),
+        "{done}"
+    );
+    assert_eq!(fs::read_to_string(&foreign).unwrap(), "not hunter2's log\n");
+}
+
+#[test]
+fn what_scrub_cannot_reach_in_a_damaged_log_is_named() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    fill(&log, 4);
+    let mut file = fs::OpenOptions::new().append(true).open(&log).unwrap();
+    std::io::Write::write_all(&mut file, b"torn hunter2-9").unwrap();
+    let done = house.said(&["history", "scrub", "hunter2"]);
+    assert!(done.starts_with("1 command taken out"), "{done}");
+    let byte = fs::metadata(&log).unwrap().len() - 9;
+    assert!(
+        done.contains(&format!("no record, from byte {byte} on")),
+        "{done}"
+    );
+}
+
+#[test]
+fn a_history_file_that_is_too_long_to_be_edited_is_looked_into() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    fill(&log, 1);
+    // Not written out: it has only a length, and the text at its end.
+    let file = fs::File::create(house.home.history()).unwrap();
+    file.set_len(65 * 1024 * 1024).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"\nlogin hunter2\n", 65 * 1024 * 1024).unwrap();
+    for words in [
+        &["history", "scrub", "hunter2"][..],
+        &["history", "scrub", "hunter2", "--histfile"],
+    ] {
+        let said = house.said(words);
+        assert!(said.contains(".bash_history: too long"), "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn a_history_file_with_a_name_that_is_no_text_hides_no_other() {
+    use std::os::unix::ffi::OsStrExt;
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    fill(&log, 1);
+    let odd = house.home.path().join(std::ffi::OsStr::from_bytes(b"h\xffst"));
+    let plain = house.home.path().join("list");
+    for file in [&odd, &plain] {
+        fs::write(file, "ls\nlogin hunter2\n").unwrap();
+    }
+    let names = [odd.as_os_str().as_bytes(), plain.as_os_str().as_bytes(), b""].join(&b'\n');
+    fs::write(log.with_extension("lists"), names).unwrap();
+    house.said(&["history", "scrub", "hunter2", "--histfile"]);
+    for file in [&odd, &plain] {
+        assert_eq!(fs::read_to_string(file).unwrap(), "ls\n", "{}", file.display());
+    }
+}
+
+#[test]
+fn a_name_that_two_logs_know_takes_the_right_command_out() {
+    let house = Household::with_worker("HISTFILE=~/.bash_history\n", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    let imported = |log: &Path, text: &str| {
+        let list = house.home.path().join("list");
+        fs::write(&list, text).unwrap();
+        History::open(log, 1, 1, Some(&list)).unwrap();
+    };
+    imported(&log, "ls\nls -l\n");
+    fs::write(house.home.history(), "ls\nls -l\n").unwrap();
+    let other = house.home.path().join("laptop.log");
+    imported(
+        &other,
+        "export GITHUB_TOKEN=ghp_0123456789abcdefghijABCDEFGHIJ012345\nls -l\n",
+    );
+    house.said(&["history", "merge", other.to_str().unwrap()]);
+    let id = "0000000000000000:1";
+    assert_eq!(house.json(&["history", "stats"])["secrets"][0]["id"], id);
+    let refused = house.maint(&["history", "scrub", "--id", id]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("laptop"), "{said}");
+    house.said(&["history", "scrub", "--id", id, "--host", "laptop"]);
+    let laptop = log.with_file_name("laptop.log");
+    assert_eq!(
+        (commands(&log), commands(&laptop)),
+        (vec!["ls".into(), "ls -l".into()], vec!["ls -l".into()])
+    );
+    // The other one; of bash's file only that command, not what contains it.
+    house.said(&["history", "scrub", "--id", id, "--histfile"]);
+    assert_eq!(
+        (commands(&log), commands(&laptop)),
+        (vec!["ls -l".into()], vec!["ls -l".into()])
+    );
+    assert_eq!(fs::read_to_string(house.home.history()).unwrap(), "ls -l\n");
+    // Both have this one, with one text.
+    house.said(&["history", "scrub", "--id", "0000000000000000:2"]);
+    assert!(commands(&log).is_empty() && commands(&laptop).is_empty());
+}
+
 /// Runs a verb and kills it at some moment.
 fn killed(house: &Household, words: &[&str], after: Duration) {
     let mut child: std::process::Child = house_command(house, words).spawn().unwrap();
@@ -214,7 +379,13 @@ fn an_import_that_is_killed_is_whole_or_did_not_happen() {
         let there = |log: &Path| commands(log).iter().filter(|c| c.starts_with(&marker)).count();
         let count = there(&log);
         assert!(count == 0 || count == 500, "round {round}: {count} of 500");
-        house.said(&["history", "import", list.to_str().unwrap()]);
+        // Killed between mirror and log, the worker puts the log back first.
+        wait("the import", || {
+            house
+                .maint(&["history", "import", list.to_str().unwrap()])
+                .status
+                .success()
+        });
         assert_eq!(there(&log), 500, "round {round}");
         assert_eq!(
             commands(&log).iter().filter(|c| c.starts_with("echo ")).count(),

@@ -96,7 +96,7 @@ pub(super) fn common_from(log: &File, mirror: &File, from: u64, to: u64) -> io::
 
 /// Bytes of a file that are no record, from the record around `from` on; all of them if it cannot be read.
 pub(super) fn damage(path: &Path, from: u64, to: u64) -> u64 {
-    let Ok(descriptor) = Descriptor::open(path) else {
+    let Ok(descriptor) = Descriptor::open_to_read(path) else {
         return to.saturating_sub(from);
     };
     let start = from.saturating_sub(FRAME_BYTES_MAX);

@@ -8,14 +8,17 @@ use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::compare::{self, FRAME_BYTES_MAX};
 use super::{Lock, Mirror, which, with_suffix};
-use crate::descriptor::Descriptor;
-use crate::frame::{self, Header};
+use crate::descriptor::{Descriptor, Identity};
+use crate::file::give_name;
+use crate::frame::{self, HEADER_BYTES, Header};
 use crate::header::FILE_HEADER_BYTES;
+use crate::leftovers::{self, Late};
 use crate::walk::Forward;
+use crate::window::{Toward, Window};
 
 /// Rounds of following for which the former file is looked at: a session that had looked just before writes within
 /// microseconds, one of an older version with its next command.
@@ -30,6 +33,14 @@ pub struct Restored {
     pub records_kept: u64,
     /// Bytes that were no record: the damaged log stays as `….found` for whoever wants to look.
     pub foreign_bytes: u64,
+}
+
+/// The file that is to have the log's name.
+struct Made {
+    draft: PathBuf,
+    restored: Restored,
+    /// The damaged one, as far as it was read.
+    late: Option<Late>,
 }
 
 /// Why nothing was restored. The log is as it was.
@@ -56,55 +67,79 @@ impl Mirror {
     /// # Errors
     /// The log is as it was.
     pub fn restore(&mut self, _lock: &Lock, records_max: usize) -> Result<Restored, RestoreError> {
-        let mirror = match Descriptor::open(&self.mirror) {
+        leftovers::adopt(&self.log)?;
+        let made = self.make(records_max)?;
+        Ok(self.put_in_place(made)?)
+    }
+
+    /// Makes the new file beside the log.
+    fn make(&self, records_max: usize) -> Result<Made, RestoreError> {
+        let mirror = match Descriptor::open_to_read(&self.mirror) {
             Ok(mirror) => mirror,
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(RestoreError::NoMirror),
             Err(error) => return Err(error.into()),
         };
-        let mirror_bytes = mirror.length()?;
-        let damaged = match Descriptor::open(&self.log) {
+        let damaged = match Descriptor::open_to_read(&self.log) {
             Ok(damaged) => Some(damaged),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error.into()),
         };
-        let draft = with_suffix(&self.log, &format!(".{}.new", std::process::id()));
-        let made = self.draft(&draft, &mirror, damaged.as_ref(), records_max);
-        let (restored, read_to) = match made {
-            Ok(made) => made,
+        let draft = leftovers::draft_of(&self.log);
+        match self.draft(&draft, &mirror, damaged.as_ref(), records_max) {
+            Ok((restored, read_to)) => Ok(Made {
+                draft,
+                restored,
+                late: damaged.map(|damaged| Late::new(damaged, read_to)),
+            }),
             Err(error) => {
                 let _stray = fs::remove_file(&draft);
-                return Err(error);
+                Err(error)
             }
-        };
+        }
+    }
+
+    /// Gives it the log's name, whoever has that by now.
+    fn put_in_place(&mut self, made: Made) -> io::Result<Restored> {
+        let Made {
+            draft,
+            restored,
+            mut late,
+        } = made;
         if restored.foreign_bytes > 0 {
             let found = with_suffix(&self.log, ".found");
             let _none_before = fs::remove_file(&found);
             // Without a second name it goes with the last who has it open: it was no record of anything.
             let _unnamed = fs::hard_link(&self.log, &found);
         }
-        // Killed from here on, what is written late is found by this name.
-        let before = with_suffix(&self.log, ".before");
-        let _none_before = fs::remove_file(&before);
-        let is_named = fs::hard_link(&self.log, &before).is_ok();
-        fs::rename(&draft, &self.log)?;
+        // Killed from here on, what is written late is found by this name. If nobody had the log's name, somebody may have
+        // begun it anew by now.
+        let before = leftovers::before(&self.log);
+        if late.is_none() && give_name(&draft, &self.log)? {
+            let _stray = fs::remove_file(&draft);
+        } else {
+            // What an earlier rewrite left goes into the file that has the name now, and with that into the new one.
+            leftovers::adopt(&self.log)?;
+            let _unnamed = fs::hard_link(&self.log, &before);
+            fs::rename(&draft, &self.log)?;
+        }
         if let Some(folder) = self.log.parent() {
             File::open(folder)?.sync_all()?;
         }
-        let mut late = damaged.map(|old| Late {
-            old,
-            read_to,
+        if let Some(late) = &mut late {
+            let had = fs::metadata(&before).map(|had| Identity::of(&had));
+            match had.is_ok_and(|had| had == late.identity()) {
+                true => late.finish(&self.log)?,
+                false => late.carry_over(&self.log)?,
+            }
+        }
+        // Of another file, that took the name after the damaged one was read.
+        leftovers::adopt(&self.log)?;
+        self.late = late.map(|late| Watched {
+            late,
             rounds: LATE_ROUNDS,
         });
-        if let Some(late) = &mut late {
-            late.carry_over(&self.log)?;
-        }
-        if is_named {
-            fs::remove_file(&before)?;
-        }
-        self.late = late;
         self.seen = None;
         self.identity = Some(which(&fs::metadata(&self.log)?));
-        debug_assert!(fs::metadata(&self.log).map_or(0, |log| log.len()) >= mirror_bytes);
         Ok(restored)
     }
 
@@ -186,7 +221,12 @@ fn only_in(
 ) -> Result<HashSet<u64>, RestoreError> {
     let mut only = HashSet::new();
     let mut walk = Forward::new(damaged, from, end);
+    let mut window = Window::new();
     while let Some(record) = walk.next() {
+        // What is at the same place in both need not be remembered: of a log that was rewritten in its middle, nearly all.
+        if is_at(mirror, &mut window, record.at, mirror_bytes, &record.header) {
+            continue;
+        }
         if only.len() >= records_max {
             return Err(RestoreError::TooMuchNew { most: records_max });
         }
@@ -199,6 +239,20 @@ fn only_in(
         only.remove(&number(&record.header));
     }
     Ok(only)
+}
+
+/// Whether the mirror has this record, whole, at this place.
+fn is_at(mirror: &Descriptor, window: &mut Window, at: u64, end: u64, header: &Header) -> bool {
+    let (payload, close) = (at + HEADER_BYTES as u64, at + header.frame_bytes() as u64);
+    if close > end {
+        return false;
+    }
+    let found = window.range(mirror, at, payload, Toward::End, end);
+    if found.and_then(frame::decode).map(|found| number(&found)) != Some(number(header)) {
+        return false;
+    }
+    let after = window.range(mirror, payload, close, Toward::End, end);
+    after.is_some_and(|after| header.whole(after).is_some())
 }
 
 /// Tells a record from every other: who wrote it, its number there, when, and what it says.
@@ -232,40 +286,95 @@ pub(crate) fn write_record(out: &mut Vec<u8>, header: &Header, payload: &[u8]) {
     );
 }
 
-/// The file that had the log's name: what is written into it late is carried over.
-pub(super) struct Late {
-    old: Descriptor,
-    read_to: u64,
+/// The file that had the log's name: what is written into it late is carried over for some time.
+pub(super) struct Watched {
+    late: Late,
     rounds: u32,
 }
 
-impl std::fmt::Debug for Late {
+impl std::fmt::Debug for Watched {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            out,
-            "Late {{ read_to: {}, rounds: {} }}",
-            self.read_to, self.rounds
-        )
+        write!(out, "Watched {{ rounds: {} }}", self.rounds)
     }
 }
 
-impl Late {
-    /// Appends to the log what was written into the old file since; false if nobody is expected to write any more.
+impl Watched {
+    /// Carries over; false if nobody is expected to write any more.
     pub(super) fn carry_over(&mut self, log: &Path) -> io::Result<bool> {
         self.rounds = self.rounds.saturating_sub(1);
-        let Some(end) = self.old.opened_length().filter(|end| *end > self.read_to) else {
-            return Ok(self.rounds > 0);
-        };
-        let mut log = OpenOptions::new().append(true).open(log)?;
-        let mut walk = Forward::new(&self.old, self.read_to, end);
-        let mut buffer = Vec::new();
-        while let Some(record) = walk.next() {
-            if !record.redacted {
-                write_record(&mut buffer, &record.header, record.payload);
-                log.write_all(&buffer)?;
-            }
-        }
-        self.read_to = walk.position();
+        self.late.carry_over(log)?;
         Ok(self.rounds > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::History;
+
+    fn session(log: &Path, number: u64) -> History {
+        History::open(log, number, 1, None).unwrap().history
+    }
+
+    fn commands(log: &Path) -> Vec<String> {
+        let text = |command: crate::history::Command| String::from_utf8(command.command).unwrap();
+        session(log, 99).commands().map(text).collect()
+    }
+
+    #[test]
+    fn a_log_that_a_session_begins_while_the_lost_one_is_put_back_is_kept() {
+        // Before, there may be a former file that nobody has looked at yet.
+        for has_former in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let log = folder.path().join("m.log");
+            session(&log, 1).started(1, b"/", b"mirrored").unwrap();
+            let mut mirror = Mirror::new(&log);
+            mirror.follow().unwrap();
+            if has_former {
+                fs::rename(&log, leftovers::before(&log)).unwrap();
+                session(&leftovers::before(&log), 2)
+                    .started(2, b"/", b"late")
+                    .unwrap();
+            } else {
+                fs::remove_file(&log).unwrap();
+            }
+            let made = mirror.make(1_000).unwrap();
+            session(&log, 3).started(3, b"/", b"meanwhile").unwrap();
+            mirror.put_in_place(made).unwrap();
+            let mut expected = vec!["mirrored", "meanwhile"];
+            if has_former {
+                expected.push("late");
+            }
+            let mut there = commands(&log);
+            there.sort_by_key(|command| expected.iter().position(|text| text == command));
+            assert_eq!(there, expected);
+            assert!(!leftovers::before(&log).exists());
+        }
+    }
+
+    #[test]
+    fn a_restore_that_was_killed_is_finished_without_doing_anything_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("m.log");
+        let mut writer = session(&log, 1);
+        // More than is looked at at the end of the log.
+        for n in 0..120_u8 {
+            writer.started(1, b"/", &[b'a' + n % 26; 64 * 1024]).unwrap();
+        }
+        let mut mirror = Mirror::new(&log);
+        mirror.follow().unwrap();
+        let cut = OpenOptions::new().write(true).open(&log).unwrap();
+        cut.set_len(1024 * 1024).unwrap();
+        writer.refresh().unwrap();
+        writer.started(2, b"/", b"since").unwrap();
+        let made = mirror.make(1_000).unwrap();
+        fs::hard_link(&log, leftovers::before(&log)).unwrap();
+        writer.started(3, b"/", b"late").unwrap();
+        fs::rename(&made.draft, &log).unwrap();
+        // Killed here.
+        Mirror::new(&log).follow().unwrap();
+        let there = commands(&log);
+        assert_eq!(there.len(), 122);
+        assert_eq!(there[120..], ["since", "late"]);
     }
 }

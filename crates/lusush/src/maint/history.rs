@@ -77,18 +77,17 @@ pub(crate) fn log_in(state: &Path) -> PathBuf {
     lle_core::paths::history_log(state, &machine_id)
 }
 
-/// Reads the whole log at `path`; creates nothing.
+/// Reads the whole log at `path`; creates nothing, and writes nothing.
 pub(crate) fn check(path: &Path) -> Result<HistoryCheck, CheckError> {
     let path_owned = || path.to_owned();
     let Ok(metadata) = path.metadata() else {
         return Err(CheckError::None { path: path_owned() });
     };
-    // The session number is for appending only, which this never does.
-    let opened = History::open(path, 1, 0, None).map_err(|source| CheckError::Open {
+    let history = History::read(path).map_err(|source| CheckError::Open {
         path: path_owned(),
         source,
     })?;
-    Ok(describe(path_owned(), metadata.len(), opened.history.check()))
+    Ok(describe(path_owned(), metadata.len(), history.check()))
 }
 
 fn describe(path: PathBuf, bytes: u64, report: Report) -> HistoryCheck {

@@ -11,6 +11,7 @@
 //! - Nothing is restored here by itself: the engine asks, once it has written down what it does.
 
 mod culprit;
+pub mod list_edit;
 mod lists;
 mod secrets;
 
@@ -35,6 +36,7 @@ const NEW_RECORDS_MAX: usize = 64 * 1024;
 /// Bytes of notices taken at once, and how often.
 const NOTICE_BYTES: usize = 4096;
 const NOTICES_MAX: usize = 64;
+const BUSY: &str = "somebody rewrites the log just now; try again";
 /// The name by which the log goes.
 pub(crate) const LOG: &str = "log";
 
@@ -118,11 +120,7 @@ impl Histories {
         match followed {
             Ok(Followed::Trouble(trouble)) if self.told != Some(trouble) => {
                 let is_new = self.told.is_none();
-                if let Some(index) = &self.index {
-                    // It is of what was there. It is made again of what comes back.
-                    let _searches_read_the_log = fs::remove_file(index);
-                    self.index_at = 0;
-                }
+                self.forget_index();
                 self.told = Some(trouble);
                 if is_new {
                     news.push(self.tell(&trouble, since_ns));
@@ -143,6 +141,14 @@ impl Histories {
         news
     }
 
+    /// The index is of what was there. It is made again of what is there now.
+    fn forget_index(&mut self) {
+        if let Some(index) = &self.index {
+            let _searches_read_the_log = fs::remove_file(index);
+            self.index_at = 0;
+        }
+    }
+
     /// Makes one more segment of the index, if the log has one: some 20 ms once in 8 MiB.
     fn extend_index(&mut self) {
         let Some(index) = &self.index else { return };
@@ -153,6 +159,11 @@ impl Histories {
         if !is_due && bytes + lle_log::index::SEGMENT_SPAN >= self.index_at {
             return;
         }
+        // Of a log that somebody writes anew just now, the index would be of what was there.
+        let Ok(Some(_lock)) = Lock::try_take(&self.log) else {
+            self.unfinished = true;
+            return;
+        };
         match lle_log::index::extend(&self.log, index) {
             Ok(extended) => {
                 self.index_at = extended.next_at;
@@ -216,20 +227,26 @@ impl Histories {
         if which != LOG {
             return self.lists.restore(Path::new(which));
         }
-        match self.mirror.follow() {
-            Ok(Followed::Trouble(_)) => {}
-            Ok(_) => return Err("nothing of the log is gone".into()),
+        let has_trouble = match self.mirror.follow() {
+            Ok(Followed::Trouble(_)) => true,
+            // It looks at the beginning and the end only; who asks may know of something in the middle.
+            Ok(Followed::Unchanged | Followed::Copied { .. } | Followed::Redacted { .. }) => {
+                self.mirror.has_more().map_err(|error| error.to_string())?
+            }
+            Ok(Followed::Busy) => return Err(BUSY.into()),
             Err(error) => return Err(error.to_string()),
+        };
+        if !has_trouble {
+            return Err("nothing of the log is gone".into());
         }
         let lock = Lock::try_take(&self.log).map_err(|error| error.to_string())?;
-        let Some(lock) = lock else {
-            return Err("somebody rewrites the log just now".into());
-        };
+        let Some(lock) = lock else { return Err(BUSY.into()) };
         let restored = self
             .mirror
             .restore(&lock, NEW_RECORDS_MAX)
             .map_err(|error| with_cause(&error))?;
         self.told = None;
+        self.forget_index();
         let mut said = format!("{} put back", bytes(restored.bytes_back as f64));
         if restored.records_kept > 0 {
             said += &format!(
@@ -250,7 +267,7 @@ impl Histories {
     /// Takes every history as it is.
     pub(crate) fn accept(&mut self) -> std::io::Result<()> {
         let Some(lock) = Lock::try_take(&self.log)? else {
-            return Err(std::io::Error::other("somebody rewrites the log just now"));
+            return Err(std::io::Error::other(BUSY));
         };
         self.mirror.accept(&lock)?;
         self.told = None;
@@ -278,4 +295,29 @@ pub fn mirrored(log: &Path) -> Option<(u64, u64)> {
     let bytes = |path: &Path| fs::metadata(path).map(|found| found.len());
     let mirror = bytes(&lle_log::mirror::path_of(log)).unwrap_or(0);
     Some((bytes(log).ok()?, mirror))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lle_log::history::History;
+
+    #[test]
+    fn the_index_is_not_extended_while_somebody_writes_the_log_anew() {
+        let folder = tempfile::tempdir().expect("a folder for a test");
+        let (log, index) = (folder.path().join("m.log"), folder.path().join("m.index"));
+        let mut history = History::open(&log, 1, 0, None).expect("a log").history;
+        let line = vec![b'x'; 512 * 1024];
+        // A segment needs the first record behind it, too.
+        while history.version().1 <= lle_log::index::SEGMENT_SPAN + 1024 * 1024 {
+            history.started(1, b"/", &line).expect("a record");
+        }
+        let mut histories = Histories::new(&log, None, Some(index.clone()));
+        let lock = Lock::take(&log).expect("a lock");
+        histories.extend_index();
+        assert!(!index.exists() && histories.unfinished);
+        drop(lock);
+        histories.extend_index();
+        assert!(index.exists());
+    }
 }

@@ -19,10 +19,20 @@ pub(crate) struct Beside {
 
 /// Compares log and mirror, and makes the index anew beside the one that is there.
 pub(super) fn look(log: &Path, index: Option<&Path>) -> Beside {
-    // Nobody writes either anew meanwhile; who only appends does no harm.
-    let _lock = Lock::take(log);
-    let compared = Mirror::new(log).compare_whole().ok();
-    let damaged = index.and_then(|index| lle_log::index::verify(log, index).ok());
+    // Without the lock, which keeps the worker from mirroring what is typed: all of it is read, and may be gigabytes. What
+    // seems to be wrong is looked at again with it, since somebody may have been writing either anew.
+    let mirror = Mirror::new(log);
+    let mut compared = mirror.compare_whole().ok();
+    let mut damaged = index.and_then(|index| lle_log::index::verify(log, index).ok());
+    let differs_at = compared.flatten();
+    let is_damaged = damaged.as_ref().is_some_and(|damaged| !damaged.is_empty());
+    let _lock = (differs_at.is_some() || is_damaged).then(|| Lock::take(log));
+    if let Some(at) = differs_at {
+        compared = mirror.compare_from(at).ok();
+    }
+    if is_damaged {
+        damaged = index.and_then(|index| lle_log::index::verify(log, index).ok());
+    }
     if let (Some(index), Some(damaged)) = (index, &damaged) {
         // Taken out, they are made again; one that cannot be taken out is told all the same.
         let starts = damaged
@@ -62,6 +72,21 @@ impl Beside {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_sound_is_read_while_somebody_else_holds_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("m.log");
+        let mut history = lle_log::history::History::open(&log, 1, 0, None).unwrap().history;
+        history.started(1, b"/", b"ls").unwrap();
+        Mirror::new(&log).follow().unwrap();
+        // If it were waited for, this would never end.
+        let lock = Lock::take(&log).unwrap();
+        assert_eq!(look(&log, None).mirror_is_same, Some(true));
+        drop(lock);
+        std::fs::write(&log, "").unwrap();
+        assert_eq!(look(&log, None).mirror_differs_at, Some(0));
+    }
 
     #[test]
     fn what_stands_beside_is_said() {

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use lle_log::history::History;
+use lle_log::history::{History, Reading};
 
 use crate::failure::Failure;
 use crate::paths;
+use crate::text::printable;
 
 /// Logs looked into: far more machines than anybody has.
 const LOGS_MAX: usize = 64;
@@ -28,6 +29,23 @@ pub(super) struct Own {
     pub(super) runtime: Option<PathBuf>,
     pub(super) log: PathBuf,
     pub(super) index: Option<PathBuf>,
+}
+
+/// The logs that could be opened.
+#[derive(Default)]
+pub(super) struct Opened {
+    pub(super) logs: Vec<(Log, Reading)>,
+    /// Why others could not, a sentence each.
+    pub(super) left_out: Vec<String>,
+}
+
+impl Opened {
+    /// Says what was left out, on the standard error: what is asked for stands on the other.
+    pub(super) fn tell(&self) {
+        for why in &self.left_out {
+            eprintln!("lusush: left out: {}", printable(why, usize::MAX));
+        }
+    }
 }
 
 pub(super) fn own() -> Result<Own, Failure> {
@@ -72,6 +90,20 @@ impl Own {
         logs
     }
 
+    /// Opens every log that is wanted. What is in the folder and is no log is left out and said to be; this machine's own must
+    /// be one.
+    pub(super) fn open_all(&self, wanted: impl Fn(&Log) -> bool) -> Result<Opened, Failure> {
+        let mut opened = Opened::default();
+        for log in self.all().into_iter().filter(wanted) {
+            match History::read(&log.path) {
+                Ok(history) => opened.logs.push((log, history)),
+                Err(error) if log.is_own => return Err(unopened(&log.path, error)),
+                Err(error) => opened.left_out.push(error.to_string()),
+            }
+        }
+        Ok(opened)
+    }
+
     /// Every file in the folder of the history.
     pub(super) fn files(&self) -> Vec<PathBuf> {
         let folder = self.log.parent().unwrap_or(Path::new("/"));
@@ -84,21 +116,21 @@ impl Own {
 }
 
 /// Opens a log to read it.
-pub(super) fn open(path: &Path) -> Result<History, Failure> {
+pub(super) fn open(path: &Path) -> Result<Reading, Failure> {
     if !path.exists() {
         return Err(
             Failure::new(format!("there is no history log yet: {}", path.display()))
                 .hint("the first session makes it: run `lusush`"),
         );
     }
-    // The number is for appending only, which this never does.
-    let opened = History::open(path, 1, 0, None);
-    let opened = opened.map_err(|error| {
-        Failure::new(format!("cannot open {}", path.display()))
-            .because(error)
-            .hint("`lusush doctor` says more about folders")
-    })?;
-    Ok(opened.history)
+    History::read(path).map_err(|error| unopened(path, error))
+}
+
+/// A log that cannot be read.
+pub(super) fn unopened(path: &Path, error: lle_log::OpenError) -> Failure {
+    Failure::new(format!("cannot open {}", path.display()))
+        .because(error)
+        .hint("`lusush doctor` says more about folders")
 }
 
 /// Nanoseconds since 1970.

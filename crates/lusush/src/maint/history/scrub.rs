@@ -4,18 +4,21 @@
 //! whoever begins again finds what is left. What is not ours to change is named, never changed: bash's own file unless
 //! asked for, memory of shells that run, backups.
 
+mod wanted;
+
+use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use lle_core::quantity::several;
-use lle_log::history::Command;
 use lle_log::mirror::Lock;
-use lle_log::scrub::scrub;
+use lle_log::scrub;
+use lle_maintenance::real::history::list_edit;
 use serde::Serialize;
 
 use super::super::Json;
@@ -24,11 +27,10 @@ use super::note;
 use crate::answer;
 use crate::failure::Failure;
 use crate::paths;
+use wanted::{Wanted, without};
 
 const SCHEMA_VERSION: u32 = 1;
-/// Texts shorter than this would take out half a history.
-const TEXT_BYTES_MIN: usize = 4;
-/// Bytes of a file that is read in one piece; a longer one is named as not looked into.
+/// Bytes of a list that is written anew; a longer one is looked into, and named if it has the text.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Takes commands out of the history, for good
@@ -40,6 +42,9 @@ pub(crate) struct Scrub {
     /// This command, as `maint history stats` names it
     #[arg(long, value_name = "SESSION:NUMBER", conflicts_with = "text")]
     id: Option<String>,
+    /// The machine in whose history it has that name: the beginning of its id, or the name it was merged under
+    #[arg(long, requires = "id")]
+    host: Option<String>,
     /// Says what would be taken out, and takes nothing
     #[arg(long)]
     plan: bool,
@@ -71,11 +76,12 @@ pub(super) fn run(asked: &Scrub) -> Result<ExitCode, Failure> {
         ..Answer::default()
     };
     for log in own.all() {
-        let history = logs::open(&log.path)?;
-        answer.commands += history
-            .commands()
-            .filter(|command| wanted.admits(command))
-            .count();
+        match scrub::find(&log.path, |command| wanted.admits(command)) {
+            Ok(found) => answer.commands += found.commands(),
+            Err(error) if log.is_own => return Err(logs::unopened(&log.path, error)),
+            // What is no log is named if it has the text.
+            Err(_) => {}
+        }
     }
     if asked.plan {
         answer.not_reached = beyond(&own, &wanted, asked.histfile);
@@ -115,15 +121,15 @@ fn take_out(
     // Mirrors first: a log that is ahead of its mirror in this is followed, and not put back.
     files.sort_by_key(|path| path.extension().is_some_and(|extension| extension == "log"));
     for path in files {
-        let scrubbed = match scrub(&path, |command| wanted.admits(command)) {
-            Ok(scrubbed) => scrubbed,
-            // What another program left is no log.
-            Err(lle_log::scrub::ScrubError::Open(_)) => continue,
-            Err(error) => return Err(error.into()),
+        // What another program left is no log.
+        let Ok(found) = scrub::find(&path, |command| wanted.admits(command)) else {
+            continue;
         };
+        // Before: killed in between, nobody would find any more what the index has to forget.
         if let Some(index) = own.index.as_deref().filter(|_| path == own.log) {
-            lle_log::index::forget(index, scrubbed.at.iter().copied())?;
+            lle_log::index::forget(index, found.at())?;
         }
+        let scrubbed = found.overwrite()?;
         if scrubbed.commands > 0 {
             let commands = several(scrubbed.commands as u64, "command", "commands");
             answer.reached.push(format!("{}: {commands}", path.display()));
@@ -133,7 +139,7 @@ fn take_out(
     if histfile {
         lists.extend(history_files(own));
     }
-    for path in lists {
+    for path in lists.into_iter().filter(|path| is_edited(path)) {
         let taken = take_lines_out(&path, wanted)?;
         if taken > 0 {
             let lines = several(taken, "line", "lines");
@@ -149,74 +155,40 @@ fn take_out(
     Ok(())
 }
 
-/// What is scrubbed.
-struct Wanted {
-    text: Vec<u8>,
-    id: Option<(u64, u64)>,
-}
-
-impl Wanted {
-    fn new(asked: &Scrub, own: &Own) -> Result<Self, Failure> {
-        let Some(id) = &asked.id else {
-            let text = asked.text.clone().unwrap_or_default().into_bytes();
-            if text.len() < TEXT_BYTES_MIN {
-                return Err(Failure::new(format!(
-                    "{TEXT_BYTES_MIN} bytes at least: a shorter text is everywhere"
-                ))
-                .hint("`lusush maint history scrub --id` takes out one command"));
-            }
-            return Ok(Self { text, id: None });
-        };
-        let unknown = || {
-            Failure::new(format!("there is no command {id}"))
-                .hint("`lusush maint history stats` names those that seem to hold a secret")
-        };
-        let (session, seq) = id.split_once(':').ok_or_else(unknown)?;
-        let session = u64::from_str_radix(session, 16).map_err(|_| unknown())?;
-        let seq = seq.parse().map_err(|_| unknown())?;
-        for log in own.all() {
-            let history = logs::open(&log.path)?;
-            let found = history
-                .commands()
-                .find(|command| (command.session, command.seq) == (session, seq));
-            if let Some(command) = found {
-                return Ok(Self {
-                    text: command.command,
-                    id: Some((session, seq)),
-                });
-            }
-        }
-        Err(unknown())
-    }
-
-    fn admits(&self, command: &Command) -> bool {
-        match self.id {
-            Some(id) => (command.session, command.seq) == id && command.command == self.text,
-            None => contains(&command.command, &self.text) || contains(&command.cwd, &self.text),
-        }
-    }
-
-    fn is_in(&self, text: &[u8]) -> bool {
-        contains(text, &self.text)
-    }
-
-    fn is_in_file(&self, path: &Path) -> bool {
-        small(path).is_some_and(|text| self.is_in(&text))
-    }
-}
-
 /// Where it may still be.
 fn beyond(own: &Own, wanted: &Wanted, histfile: bool) -> Vec<String> {
     let mut left = Vec::new();
     let own_files = own.files();
-    for path in own_files.iter().filter(|path| !is_log(path) && !is_copy(path)) {
-        if wanted.is_in_file(path) {
-            left.push(format!("{}: bytes that are no record", path.display()));
+    for path in own_files.iter().filter(|path| !is_copy(path)) {
+        match is_log(path).then(|| scrub::outside(path, &wanted.text)) {
+            Some(Ok(places)) => {
+                left.extend(places.first().map(|at| {
+                    let path = path.display();
+                    format!("{path}: bytes that are no record, from byte {at} on")
+                }));
+            }
+            _ if wanted.is_in_file(path) => {
+                left.push(format!("{}: bytes that are no record", path.display()));
+            }
+            _ => {}
         }
     }
     for path in history_files(own) {
-        if !histfile && wanted.is_in_file(&path) {
-            left.push(format!("{}: `--histfile` takes it out", path.display()));
+        let is_edited = is_edited(&path);
+        if (!histfile || !is_edited) && wanted.is_in_file(&path) {
+            let remedy = match is_edited {
+                true => "`--histfile` takes it out",
+                false => "too long, or not to be read, for `--histfile`: take it out with an editor",
+            };
+            left.push(format!("{}: {remedy}", path.display()));
+        }
+    }
+    for path in own_files.iter().filter(|path| is_copy(path) && !is_edited(path)) {
+        if wanted.is_in_file(path) {
+            left.push(format!(
+                "{}: too long to be written anew; it may be removed",
+                path.display()
+            ));
         }
     }
     let runtime = own.runtime.as_deref().map(|runtime| runtime.join("sessions"));
@@ -246,8 +218,10 @@ fn history_files(own: &Own) -> Vec<PathBuf> {
         .into_iter()
         .map(|home| home.join(".bash_history"))
         .collect();
-    let named = fs::read_to_string(own.log.with_extension("lists")).unwrap_or_default();
-    files.extend(named.lines().map(PathBuf::from).filter(|path| path.is_absolute()));
+    // A name may be of any bytes; one of them that is no text hides no other.
+    let named = fs::read(own.log.with_extension("lists")).unwrap_or_default();
+    let names = named.split(|byte| *byte == b'\n').map(OsStr::from_bytes);
+    files.extend(names.map(PathBuf::from).filter(|path| path.is_absolute()));
     files.sort();
     files.dedup();
     files
@@ -275,68 +249,30 @@ fn files_of(folder: &Path, extension: &str) -> Vec<PathBuf> {
     files
 }
 
-fn small(path: &Path) -> Option<Vec<u8>> {
-    let found = fs::metadata(path).ok()?;
-    (found.is_file() && found.len() <= FILE_BYTES_MAX)
-        .then(|| fs::read(path).ok())
-        .flatten()
+/// Whether a list can be read and is written anew; others are named, if they have it.
+fn is_edited(path: &Path) -> bool {
+    let found = File::open(path).and_then(|file| file.metadata());
+    found.is_ok_and(|found| found.is_file() && found.len() <= FILE_BYTES_MAX)
 }
 
-/// Writes a file anew without the lines that contain the text, or, if that is of several lines, without those lines.
+/// Writes a file anew without the lines that contain the text, or, if that is of several lines, without those lines. One that is
+/// too long stays as it is, and is named as such.
 fn take_lines_out(path: &Path, wanted: &Wanted) -> io::Result<u64> {
-    let Some(text) = small(path).filter(|text| wanted.is_in(text)) else {
-        return Ok(0);
-    };
-    let (left, taken) = without(&text, wanted);
-    let target = fs::canonicalize(path)?;
-    let draft = target.with_file_name(format!(".lusush-scrub.{}.new", std::process::id()));
-    let mode = fs::metadata(&target)?.permissions().mode() & 0o777;
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(&draft)
-        .and_then(|mut file| {
-            file.write_all(&left)?;
-            file.sync_data()
+    let (mut taken, mut taken_late) = (0, 0);
+    let edit = |text: &[u8]| {
+        wanted.is_in(text).then(|| {
+            let (left, lines) = without(text, wanted);
+            taken = lines;
+            left
         })
-        .and_then(|()| fs::rename(&draft, &target));
-    if written.is_err() {
-        let _stray = fs::remove_file(&draft);
-    }
-    written.map(|()| taken)
-}
-
-fn without(text: &[u8], wanted: &Wanted) -> (Vec<u8>, u64) {
-    let whole_lines = |text: &[u8]| text.split_inclusive(|byte| *byte == b'\n').count() as u64;
-    if !wanted.text.contains(&b'\n') {
-        let kept: Vec<u8> = text
-            .split_inclusive(|byte| *byte == b'\n')
-            .filter(|line| !wanted.is_in(line))
-            .flatten()
-            .copied()
-            .collect();
-        let taken = whole_lines(text) - whole_lines(&kept);
-        return (kept, taken);
-    }
-    let mut left = text.to_vec();
-    while let Some(at) = left
-        .windows(wanted.text.len())
-        .position(|window| window == wanted.text)
-    {
-        let from = left[..at]
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |at| at + 1);
-        let after = at + wanted.text.len();
-        let to = left[after..]
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .map_or(left.len(), |end| after + end + 1);
-        left.drain(from..to);
-    }
-    let taken = whole_lines(text) - whole_lines(&left);
-    (left, taken)
+    };
+    let late = |text: Vec<u8>| {
+        let (left, lines) = without(&text, wanted);
+        taken_late = lines;
+        left
+    };
+    list_edit::edit(path, FILE_BYTES_MAX, edit, late)?;
+    Ok(taken + taken_late)
 }
 
 /// Overwrites a file and removes it.
@@ -346,10 +282,6 @@ fn overwrite(path: &Path) -> io::Result<()> {
     io::copy(&mut io::Read::take(io::repeat(0), length), &mut file)?;
     file.sync_data()?;
     fs::remove_file(path)
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    !part.is_empty() && text.windows(part.len()).any(|window| window == part)
 }
 
 fn told(answer: &Answer, json: bool) -> Result<ExitCode, Failure> {
@@ -380,22 +312,6 @@ fn text(answer: &Answer) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_with_the_text_go_and_no_others() {
-        let check = |text: &str, wanted: &str, expect: &str| {
-            let wanted = Wanted {
-                text: wanted.into(),
-                id: None,
-            };
-            let (left, _) = without(text.as_bytes(), &wanted);
-            assert_eq!(String::from_utf8(left).unwrap(), expect);
-        };
-        check("a\nsecret one\nb\n", "secret", "a\nb\n");
-        check("a\nx secret", "secret", "a\n");
-        check("a\nfor i\ndo x\nb\n", "for i\ndo x", "a\nb\n");
-        check("a\nb\n", "secret", "a\nb\n");
-    }
 
     #[test]
     fn what_was_and_was_not_reached_is_said() {

@@ -14,7 +14,7 @@ use lle_log::history::Command;
 use serde::Serialize;
 
 use super::super::Json;
-use super::logs::{self, Log};
+use super::logs;
 use crate::answer;
 use crate::failure::Failure;
 use crate::text::printable;
@@ -81,16 +81,12 @@ pub(super) fn run(asked: &Search) -> Result<ExitCode, Failure> {
     let own = logs::own()?;
     let now_ns = logs::now_ns();
     let wanted = Wanted::new(asked, now_ns)?;
-    let chosen: Vec<Log> = own
-        .all()
-        .into_iter()
-        .filter(|log| {
-            asked
-                .host
-                .as_ref()
-                .is_none_or(|host| log.host.starts_with(host.as_str()))
-        })
-        .collect();
+    let opened = own.open_all(|log| {
+        let host = asked.host.as_ref();
+        host.is_none_or(|host| log.host.starts_with(host.as_str()))
+    })?;
+    opened.tell();
+    let chosen = &opened.logs;
     if chosen.is_empty() {
         return Err(match &asked.host {
             Some(host) => Failure::new(format!("there is no history of a machine {host}"))
@@ -102,10 +98,9 @@ pub(super) fn run(asked: &Search) -> Result<ExitCode, Failure> {
     }
     let text = asked.text.as_deref().unwrap_or_default();
     let mut uses = Vec::new();
-    for log in &chosen {
-        let history = logs::open(&log.path)?;
+    for (log, history) in chosen {
         let index = own.index.as_deref().filter(|_| log.is_own);
-        find::containing(&history, index, text.as_bytes(), |command| {
+        find::containing(history, index, text.as_bytes(), |command| {
             if wanted.admits(&command) {
                 uses.push(used(command, &log.host));
             }

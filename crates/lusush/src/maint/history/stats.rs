@@ -98,8 +98,9 @@ pub(super) fn run(json: bool) -> Result<ExitCode, Failure> {
             }),
     };
     let (mut programs, mut folders) = (HashMap::new(), HashMap::new());
-    for log in own.all() {
-        let history = logs::open(&log.path)?;
+    let opened = own.open_all(|_| true)?;
+    opened.tell();
+    for (log, history) in opened.logs {
         let mut machine = Machine {
             bytes: std::fs::metadata(&log.path).map_or(0, |found| found.len()),
             host: log.host,
@@ -226,9 +227,14 @@ fn text(stats: &Stats) -> String {
             several(all, "command seems", "commands seem")
         );
         for secret in &stats.secrets {
+            // Two logs may have a command of that name.
+            let host = match stats.machines.len() {
+                0 | 1 => String::new(),
+                _ => format!(" --host {}", printable(&secret.host, 64)),
+            };
             let _ = writeln!(
                 out,
-                "  {}: `lusush maint history scrub --id {}`",
+                "  {}: `lusush maint history scrub --id {}{host}`",
                 secret.kind, secret.id
             );
         }
@@ -242,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_there_is() {
-        let stats = Stats {
+        let mut stats = Stats {
             version: SCHEMA_VERSION,
             machines: vec![Machine {
                 host: "0123abcd".into(),
@@ -270,5 +276,16 @@ mod tests {
             index: None,
         };
         insta::assert_snapshot!("stats", text(&stats));
+        stats.machines.push(Machine {
+            host: "laptop".into(),
+            is_own: false,
+            bytes: 5_000,
+            commands: 12,
+        });
+        let of_two = text(&stats);
+        assert!(
+            of_two.contains("scrub --id 0000000000000007:9 --host 0123abcd`"),
+            "{of_two}"
+        );
     }
 }

@@ -82,9 +82,12 @@ pub(super) fn import(asked: &Import) -> Result<ExitCode, Failure> {
     logs::open(&own.log)?;
     let detail = format!("{} as {format:?}, {} entries", asked.file, entries.len());
     let added = changing(&own, "import", &detail, |lock| {
-        // Made again by the worker, of what is then in the log.
+        // Made again by the worker, of what is then in the log; who extends it holds the lock.
         forget_index(&own)?;
-        rewrite::import(&own.log, lock, logs::random(), &entries)
+        let added = rewrite::import(&own.log, lock, logs::random(), &entries)?;
+        // A worker of an earlier version, which holds no lock, may have made one of the former log meanwhile.
+        let _done_before = forget_index(&own);
+        Ok(added)
     })?;
     told(&added, asked.json.json, "entry", "entries")
 }
@@ -109,6 +112,14 @@ pub(super) fn merge(asked: &Merge) -> Result<ExitCode, Failure> {
             .hint("a log is in the folder `history` of the state folder of its machine"));
     }
     let target = own.log.with_file_name(format!("{host}.log"));
+    if target == own.log {
+        // Behind what is there, every session would take it for what others type just now.
+        return Err(
+            Failure::new(format!("{} is this machine's own history", asked.file))
+                .hint("`lusush maint history restore` puts back what the log has lost")
+                .hint("--host NAME brings it in beside it, under another name"),
+        );
+    }
     if let Some(folder) = target.parent() {
         std::fs::create_dir_all(folder)
             .map_err(|error| Failure::new("cannot make the folder").because(error))?;
@@ -152,9 +163,16 @@ fn changing(
         }
         Err(error) => {
             note(what, &format!("failed: {error}"))?;
-            Err(Failure::new(format!("nothing was {what}ed"))
-                .because(error)
-                .hint("what was there is as it was; `lusush maint history check` reads all of it"))
+            let failure = Failure::new(format!("nothing was {what}ed"));
+            Err(match error {
+                RewriteError::Lost => failure
+                    .because(error)
+                    .hint("`lusush maint history restore` puts them back; then do this again")
+                    .hint("`lusush maint history restore --accept` keeps the history without them"),
+                error => failure
+                    .because(error)
+                    .hint("what was there is as it was; `lusush maint history check` reads all of it"),
+            })
         }
     }
 }
@@ -189,17 +207,13 @@ struct Exported<'a> {
 pub(super) fn export(asked: &Export) -> Result<ExitCode, Failure> {
     let own = logs::own()?;
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let mut any = false;
-    for log in own.all() {
-        if asked
-            .host
-            .as_ref()
-            .is_some_and(|host| !log.host.starts_with(host.as_str()))
-        {
-            continue;
-        }
-        any = true;
-        for command in logs::open(&log.path)?.commands() {
+    let opened = own.open_all(|log| {
+        let host = asked.host.as_ref();
+        host.is_none_or(|host| log.host.starts_with(host.as_str()))
+    })?;
+    opened.tell();
+    for (log, history) in &opened.logs {
+        for command in history.commands() {
             let written = match asked.format.as_str() {
                 "json" => json_line(&mut out, &log.host, &command),
                 _ => text_lines(&mut out, &command),
@@ -216,7 +230,7 @@ pub(super) fn export(asked: &Export) -> Result<ExitCode, Failure> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::new("cannot write the history").because(error))
         }
-        _ if !any => Err(Failure::new("there is no history of that machine")
+        _ if opened.logs.is_empty() => Err(Failure::new("there is no history of that machine")
             .hint("`lusush maint history stats` lists the machines")),
         _ => Ok(ExitCode::SUCCESS),
     }

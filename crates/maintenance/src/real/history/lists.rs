@@ -8,13 +8,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use lle_core::list_file::{self, Verdict};
 use lle_core::quantity::several;
 
 use super::culprit;
+use super::list_edit::{self, Edited};
 use crate::real::draft;
 use crate::world::HistoryNews;
 
@@ -27,7 +28,7 @@ const NAMES_BYTES_MAX: u64 = 64 * 1024;
 const DEFAULT: &str = ".bash_history";
 
 /// What tells one state of a file from another.
-type Stamp = (u64, u64, u64, i64, i64);
+pub(super) type Stamp = (u64, u64, u64, i64, i64);
 
 pub(super) struct Lists {
     names: PathBuf,
@@ -189,28 +190,33 @@ impl List {
 
     fn restore(&mut self) -> Result<String, String> {
         let text = |error: io::Error| error.to_string();
-        let now = read(&self.path, BYTES_MAX).unwrap_or_default();
         let copy = read(&self.copy, BYTES_MAX).unwrap_or_default();
-        // If it is as the copy has it, what is wanted back was edited out before.
-        let former = match list_file::judge(&copy, &now) {
-            Verdict::Cut { .. } | Verdict::Edited { .. } => Some(copy),
-            Verdict::Same | Verdict::Bash => read(&before(&self.copy), BYTES_MAX),
-        };
-        let Some(former) = former else {
-            return Err(format!("nothing of {} is gone", self.path.display()));
-        };
-        let back = list_file::restored(&former, &now);
-        write_over(&self.path, &back).map_err(text)?;
-        self.keep(&back).map_err(text)?;
-        self.told = false;
         let lines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
-        let gained = lines(&back).saturating_sub(lines(&now));
+        let (mut whole, mut gained) = (Vec::new(), 0);
+        let put_back = |now: &[u8]| {
+            // If it is as the copy has it, what is wanted back was edited out before.
+            let former = match list_file::judge(&copy, now) {
+                Verdict::Cut { .. } | Verdict::Edited { .. } => copy.clone(),
+                Verdict::Same | Verdict::Bash => read(&before(&self.copy), BYTES_MAX)?,
+            };
+            whole = list_file::restored(&former, now);
+            gained = lines(&whole).saturating_sub(lines(now));
+            Some(whole.clone())
+        };
+        match list_edit::edit(&self.path, BYTES_MAX, put_back, |late| late).map_err(text)? {
+            Edited::Written => {}
+            Edited::Unchanged => return Err(format!("nothing of {} is gone", self.path.display())),
+            Edited::TooLong => return Err(format!("{} is too long to be put back", self.path.display())),
+        }
+        // What a shell appended last is new to the copy, and comes into it with the next look.
+        self.keep(&whole).map_err(text)?;
+        self.told = false;
         Ok(format!("{} put back", several(gained, "line", "lines")))
     }
 
     /// Makes the copy.
     fn keep(&self, bytes: &[u8]) -> io::Result<()> {
-        replace(&self.copy, bytes, 0o600)
+        replace(&self.copy, bytes)
     }
 }
 
@@ -220,19 +226,12 @@ fn before(copy: &Path) -> PathBuf {
     copy.with_file_name(name)
 }
 
-/// Puts a file in the place of bash's, which may be a link, with the mode that it has.
-fn write_over(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mode = fs::metadata(&target).map_or(0o600, |found| found.permissions().mode() & 0o777);
-    replace(&target, bytes, mode)
-}
-
-fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = draft::draft_of(path);
     let written = OpenOptions::new()
         .write(true)
         .create_new(true)
-        .mode(mode)
+        .mode(0o600)
         .open(&draft)
         .and_then(|mut file| {
             file.write_all(bytes)?;
@@ -258,7 +257,7 @@ fn read(path: &Path, bytes_max: u64) -> Option<Vec<u8>> {
     whole(&file, bytes_max)
 }
 
-fn whole(file: &File, bytes_max: u64) -> Option<Vec<u8>> {
+pub(super) fn whole(file: &File, bytes_max: u64) -> Option<Vec<u8>> {
     let found = file.metadata().ok()?;
     (found.is_file() && found.len() <= bytes_max).then_some(())?;
     let mut bytes = Vec::new();
@@ -266,7 +265,7 @@ fn whole(file: &File, bytes_max: u64) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn stamp(found: &fs::Metadata) -> Stamp {
+pub(super) fn stamp(found: &fs::Metadata) -> Stamp {
     (
         found.dev(),
         found.ino(),

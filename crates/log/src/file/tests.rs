@@ -1,0 +1,161 @@
+//! What may happen between a session's look at the log's name and its write: whoever has the name then, the record is in it
+//! once.
+
+use super::*;
+use crate::event::Event;
+use crate::formats::Entry;
+use crate::history::History;
+use crate::leftovers::{self, Late};
+use crate::mirror::Lock;
+use crate::rewrite::import;
+
+struct Place {
+    folder: tempfile::TempDir,
+    log: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("m.log");
+        let mut history = History::open(&log, 9, 0, None).unwrap().history;
+        history.started(1, b"/", b"before").unwrap();
+        Self { folder, log }
+    }
+
+    /// A session that has looked at the log and is about to write.
+    fn looked(&self) -> LogFile {
+        let opened = LogFile::open(&self.log, LogKind::History, 1, 0, |_| Ok(())).unwrap();
+        let mut session = opened.log;
+        let event = Event::Started {
+            cwd: b"/",
+            command: b"mine",
+        };
+        session.prepare(event.kind(), 2, |out| event.write(out));
+        session.look().unwrap();
+        session
+    }
+
+    fn commands(&self) -> Vec<String> {
+        let history = History::open(&self.log, 99, 0, None).unwrap().history;
+        let text = |command: crate::history::Command| String::from_utf8(command.command).unwrap();
+        history.commands().map(text).collect()
+    }
+
+    /// Replaces the log by a copy of itself, as whoever writes it anew does; gives the former file.
+    fn replace(&self) -> Descriptor {
+        let former = Descriptor::open(&self.log).unwrap();
+        let draft = self.folder.path().join("draft");
+        std::fs::copy(&self.log, &draft).unwrap();
+        std::fs::hard_link(&self.log, leftovers::before(&self.log)).unwrap();
+        std::fs::rename(&draft, &self.log).unwrap();
+        former
+    }
+}
+
+#[test]
+fn a_log_that_was_written_anew_meanwhile_gets_the_record() {
+    let place = Place::new();
+    let mut session = place.looked();
+    let lock = Lock::take(&place.log).unwrap();
+    let entry = Entry {
+        time_ns: 5,
+        command: b"imported".to_vec(),
+    };
+    import(&place.log, &lock, 7, &[entry]).unwrap();
+    session.write().unwrap();
+    assert_eq!(place.commands(), ["imported", "before", "mine"]);
+}
+
+#[test]
+fn what_is_written_at_any_step_of_a_rewrite_is_there_once() {
+    for step in 0..5 {
+        let place = Place::new();
+        let mut session = place.looked();
+        let mut write = |at| {
+            if at == step {
+                session.write().unwrap();
+            }
+        };
+        let end = std::fs::metadata(&place.log).unwrap().len();
+        let former = place.replace();
+        let mut late = Late::new(former, end);
+        write(0);
+        late.carry_over(&place.log).unwrap();
+        write(1);
+        late.carry_over(&place.log).unwrap();
+        // As after a failure: what was carried over is known.
+        late = Late::new(Descriptor::open(&leftovers::before(&place.log)).unwrap(), end);
+        late.carry_over(&place.log).unwrap();
+        write(2);
+        std::fs::remove_file(leftovers::before(&place.log)).unwrap();
+        write(3);
+        late.carry_over(&place.log).unwrap();
+        write(4);
+        late.carry_over(&place.log).unwrap();
+        assert_eq!(place.commands(), ["before", "mine"], "step {step}");
+    }
+}
+
+#[test]
+fn a_log_that_was_removed_or_replaced_meanwhile_is_made_anew_with_the_record() {
+    let place = Place::new();
+    let mut session = place.looked();
+    std::fs::remove_file(&place.log).unwrap();
+    session.write().unwrap();
+    assert_eq!(place.commands(), ["mine"]);
+
+    let place = Place::new();
+    let mut session = place.looked();
+    let other = Place::new();
+    std::fs::rename(&other.log, &place.log).unwrap();
+    session.write().unwrap();
+    assert_eq!(place.commands(), ["before", "mine"]);
+}
+
+#[test]
+fn a_name_that_somebody_took_meanwhile_stays_theirs() {
+    let (place, other) = (Place::new(), Place::new());
+    let there = std::fs::read(&place.log).unwrap();
+    assert!(!give_name(&other.log, &place.log).unwrap());
+    assert_eq!(std::fs::read(&place.log).unwrap(), there);
+    let free = place.folder.path().join("n.log");
+    assert!(give_name(&other.log, &free).unwrap());
+    assert_eq!(std::fs::read(&free).unwrap(), std::fs::read(&other.log).unwrap());
+}
+
+#[test]
+fn a_removed_folder_is_made_again_or_said_to_be_gone_once() {
+    let place = Place::new();
+    let folder = place.folder.path().join("state").join("history");
+    let log = folder.join("m.log");
+    let mut session = History::open(&log, 1, 0, None).unwrap().history;
+    session.started(1, b"/", b"before").unwrap();
+    std::fs::remove_dir_all(place.folder.path().join("state")).unwrap();
+    session.started(2, b"/", b"since").unwrap();
+    assert_eq!(session.take_disturbance(), Some(Disturbance::Removed));
+    let found = std::fs::metadata(&folder).unwrap();
+    assert_eq!(found.mode() & 0o777, 0o700);
+
+    // No folder can be made where a link leads nowhere.
+    std::fs::remove_dir_all(place.folder.path().join("state")).unwrap();
+    std::os::unix::fs::symlink("nowhere/at/all", place.folder.path().join("state")).unwrap();
+    for disturbance in [Some(Disturbance::Lost), None] {
+        let refused = session.started(3, b"/", b"nowhere").unwrap_err();
+        assert!(matches!(refused, AppendError::Lost), "{refused}");
+        assert_eq!(session.take_disturbance(), disturbance);
+        session.refresh().unwrap();
+        assert_eq!(session.take_disturbance(), None);
+    }
+    // Nor can a file be looked into as if it were one.
+    std::fs::remove_file(place.folder.path().join("state")).unwrap();
+    session.started(3, b"/", b"there for a moment").unwrap();
+    std::fs::remove_dir_all(place.folder.path().join("state")).unwrap();
+    std::fs::write(place.folder.path().join("state"), "").unwrap();
+    let refused = session.started(3, b"/", b"nowhere").unwrap_err();
+    assert!(matches!(refused, AppendError::Lost), "{refused}");
+    std::fs::remove_file(place.folder.path().join("state")).unwrap();
+    session.started(4, b"/", b"again").unwrap();
+    let there: Vec<_> = session.commands().map(|command| command.command).collect();
+    assert_eq!(there, [b"again"]);
+}
