@@ -444,12 +444,18 @@ impl Lle {
         let bash = self.bash;
         let fd = bash.in_fd();
         let job_fd = self.job.as_ref().map_or(-1, |job| job.fd());
-        let mut fds = [fd, job_fd, self.idle.wake.fd(), self.parts.fd()].map(|fd| libc::pollfd {
+        let rest_ns = self.idle.wake.rests_for(crate::clock::now);
+        let wake_fd = rest_ns.map_or_else(|| self.idle.wake.fd(), |_| -1);
+        let mut fds = [fd, job_fd, wake_fd, self.parts.fd()].map(|fd| libc::pollfd {
             fd,
             events: libc::POLLIN,
             revents: 0,
         });
-        let limit = self.job.as_ref().map(|job| job.time_left());
+        let of_job = self.job.as_ref().map(|job| job.time_left());
+        let limit = of_job
+            .into_iter()
+            .chain(rest_ns.map(std::time::Duration::from_nanos))
+            .min();
         let limit = limit.map(|t| libc::timespec {
             tv_sec: t.as_secs().cast_signed(),
             tv_nsec: i64::from(t.subsec_nanos()),

@@ -3,8 +3,9 @@
 //! File: `<runtime>/sessions/<id>.wake`, a datagram socket, 0600, removed at a clean exit. What is sent does not matter.
 //!
 //! Invariants: the descriptor is out of scripts' way, looked at before each use, and neither used nor closed once it is
-//! somebody else's; whoever floods the socket delays no key: between two keys it is drained [`HURRIED_MAX`] times in a
-//! row, then left alone until the next key or prompt, which looks by itself.
+//! somebody else's; whoever floods the socket delays no key and costs ten wakes a second at most: [`IN_A_ROW`] wakes are
+//! heard at once, and then one each [`EVERY_NS`]. What is sent in between is heard then, so that nobody has to press a key
+//! for it.
 
 use libc::c_int;
 use std::ffi::c_char;
@@ -21,17 +22,20 @@ pub(crate) const EXTENSION: &str = "wake";
 const DESCRIPTORS_FIRST: [c_int; 3] = [222, 62, 22];
 /// Datagrams taken at one wake. The kernel queues ten for a socket, unless told otherwise.
 const DRAINED_MAX: usize = 64;
-/// Wakes closer together than this follow each other in a hurry: twenty a second cost nothing.
-const HURRY_NS: u64 = 50_000_000;
-/// Wakes in a hurry, before the socket is left alone: a worker that changes its mind twice sends three.
-const HURRIED_MAX: u32 = 4;
+/// A wake in so long is heard for ever: ten a second cost nothing.
+const EVERY_NS: u64 = 100_000_000;
+/// Wakes heard at once after a rest: a worker that changes its mind twice sends three.
+const IN_A_ROW: u64 = 5;
+/// The longest rest that counts.
+const REST_NS_MAX: u64 = IN_A_ROW * EVERY_NS;
 
 /// The socket, if there is one.
 #[derive(Default)]
 pub(crate) struct Wake {
     bound: Option<Bound>,
-    last_at: u64,
-    hurried: u32,
+    /// From when on a wake may be heard again, had it not rested. Each wake takes [`EVERY_NS`] of the rest before it, and
+    /// of [`REST_NS_MAX`] at most.
+    due_at: u64,
 }
 
 struct Bound {
@@ -62,15 +66,26 @@ impl Wake {
 
     /// The descriptor to wait for, −1 for none.
     pub(crate) fn fd(&self) -> RawFd {
-        let bound = self.bound.as_ref().filter(|_| self.hurried < HURRIED_MAX);
+        let bound = self.bound.as_ref();
         bound.filter(|bound| bound.is_ours()).map_or(-1, |bound| bound.fd)
+    }
+
+    /// How long it is to be left alone yet, in nanoseconds; none if it is heard. `now` is asked only after a wake.
+    pub(crate) fn rests_for(&mut self, now: impl Fn() -> u64) -> Option<u64> {
+        if self.due_at == 0 {
+            return None;
+        }
+        let left = self.due_at.saturating_sub(now());
+        if left == 0 {
+            // All of the rest is over: until the next wake there is nothing to ask.
+            self.due_at = 0;
+        }
+        left.checked_sub(REST_NS_MAX - EVERY_NS).filter(|left| *left > 0)
     }
 
     /// Takes what was sent.
     pub(crate) fn drain(&mut self, now: u64) {
-        let hurried = now.saturating_sub(self.last_at) < HURRY_NS;
-        self.hurried = if hurried { self.hurried + 1 } else { 0 };
-        self.last_at = now;
+        self.due_at = self.due_at.max(now) + EVERY_NS;
         let Some(bound) = &self.bound else { return };
         let mut byte = 0u8;
         for _ in 0..DRAINED_MAX {
@@ -82,9 +97,9 @@ impl Wake {
         }
     }
 
-    /// A key or a prompt came: wakes are heard again.
+    /// A key or a prompt came: wakes are heard again at once.
     pub(crate) fn rested(&mut self) {
-        self.hurried = 0;
+        self.due_at = 0;
     }
 
     /// Removes the socket and its name, as far as they are still this session's.
@@ -230,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_wakes_and_a_flood_is_left_alone_until_a_key() {
+    fn a_datagram_wakes_and_a_flood_wakes_ten_times_a_second() {
         let folder = folder("flood");
         let path = folder.join("a.wake");
         let mut wake = Wake::default();
@@ -243,19 +258,38 @@ mod tests {
         let sender = UnixDatagram::unbound().expect("a socket can be made");
         sender.set_nonblocking(true).expect("it can be set");
         let mut now = 1_000_000_000;
-        let mut heard = 0;
-        for _ in 0..100 {
-            while sender.send_to(b"look at me", &path).is_ok() {}
-            if wake.fd() >= 0 && readable(wake.fd()) {
-                wake.drain(now);
-                heard += 1;
-                assert!(wake.fd() < 0 || !readable(wake.fd()), "drained");
+        // Sends without an end for so many milliseconds; gives how often that was heard.
+        let mut flood = |wake: &mut Wake, ms: u64| {
+            let mut heard = 0;
+            for _ in 0..ms {
+                while sender.send_to(b"look at me", &path).is_ok() {}
+                if wake.rests_for(|| now).is_none() {
+                    assert!(readable(wake.fd()));
+                    wake.drain(now);
+                    heard += 1;
+                    assert!(!readable(wake.fd()), "drained");
+                }
+                now += 1_000_000;
             }
-            now += 1_000_000;
-        }
-        assert_eq!(heard, HURRIED_MAX + 1);
+            heard
+        };
+        assert_eq!(flood(&mut wake, 100), IN_A_ROW);
+        assert_eq!(flood(&mut wake, 1_000), 10);
         wake.rested();
+        assert_eq!(flood(&mut wake, 50), IN_A_ROW, "a key came");
+        // What was sent while it was left alone is heard without a key.
+        let left = wake.rests_for(|| now).expect("it is left alone");
+        assert!(left <= EVERY_NS);
+        now += left;
+        assert_eq!(wake.rests_for(|| now), None);
         assert!(readable(wake.fd()));
+        now += REST_NS_MAX;
+        let heard = std::iter::from_fn(|| wake.rests_for(|| now).is_none().then(|| wake.drain(now)));
+        assert_eq!(
+            heard.take(100).count() as u64,
+            IN_A_ROW,
+            "a rest makes up for all of it"
+        );
         wake.remove();
         assert!(!path.exists());
         let _ = std::fs::remove_dir_all(&folder);

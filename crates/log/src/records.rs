@@ -128,6 +128,46 @@ pub fn read(bytes: &[u8], kind: LogKind) -> Result<Read<'_>, ReadError> {
     Ok(read)
 }
 
+/// Bytes at the beginning of a log by which [`read_end`] tells what it is.
+pub const BEGINNING_BYTES: usize = FILE_HEADER_BYTES;
+
+/// Reads the end of a log, from anywhere in it: the records that stand there whole and without a gap, in the order of the
+/// file. `beginning` is the first [`BEGINNING_BYTES`] of the same log.
+///
+/// None if the log does not begin as it should or does not end with a whole record: then only [`read`] tells what it holds.
+pub fn read_end<'a>(beginning: &[u8], end: &'a [u8], kind: LogKind) -> Option<Vec<Entry<'a>>> {
+    if Beginning::of(beginning, kind) != Beginning::Sound {
+        return None;
+    }
+    let mut entries = Vec::new();
+    let mut limit = end.len();
+    while let Some(found) = ending_at(&end[..limit]) {
+        limit = found.at;
+        entries.push(found.entry());
+    }
+    entries.reverse();
+    (!entries.is_empty()).then_some(entries)
+}
+
+/// The record at the end of `bytes`, by its closing length, if it is as it was written.
+fn ending_at(bytes: &[u8]) -> Option<Found<'_>> {
+    let closing = bytes.len().checked_sub(TRAILER_BYTES)?;
+    let frame_bytes = frame::u32_at(bytes, closing)? as usize;
+    let at = bytes.len().checked_sub(frame_bytes)?;
+    let record = &bytes[at..];
+    let header = frame::decode(record).filter(|header| header.frame_bytes() == frame_bytes)?;
+    let whole = header.whole(&record[HEADER_BYTES..])?;
+    (!whole.redacted && !whole.blemished).then_some(Found {
+        at,
+        end: bytes.len(),
+        header,
+        payload: &record[HEADER_BYTES..frame_bytes - TRAILER_BYTES],
+        redacted: false,
+        blemished: false,
+        closed: true,
+    })
+}
+
 /// A record as found.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found<'a> {
@@ -320,6 +360,31 @@ mod tests {
             let named = |range: &Range<u64>| range.contains(&(at as u64));
             prop_assert!(read.damage.iter().any(named) || named(&read.torn_tail)
                 || read.redacted.iter().any(named), "byte {} unnoticed: {:?}", at, read);
+        }
+
+        #[test]
+        fn the_end_says_what_the_whole_log_says_there(
+            parts in vec(parts(), 1..8), from: prop::sample::Index, at: prop::sample::Index, flip in 0u8..,
+        ) {
+            let (mut bytes, _) = log(LogKind::Versions, &parts);
+            let hit = at.index(bytes.len());
+            bytes[hit] ^= flip;
+            let from = from.index(bytes.len());
+            let beginning = &bytes[..BEGINNING_BYTES];
+            let whole = read(&bytes, LogKind::Versions).expect("still a log").entries;
+            if let Some(found) = read_end(beginning, &bytes[from..], LogKind::Versions) {
+                let found: Vec<_> = found.iter().map(|entry| Entry { at: entry.at + from as u64, ..*entry }).collect();
+                prop_assert!(!found.is_empty() && whole.ends_with(&found), "{:?}", found);
+            } else if flip == 0 {
+                prop_assert!(from as u64 > whole.last().expect("there is one").at, "the last one was there");
+            }
+            let other = header(LogKind::Audit, 1, 1);
+            prop_assert_eq!(read_end(&other, &bytes[from..], LogKind::Versions), None);
+        }
+
+        #[test]
+        fn any_bytes_have_an_end_or_none(bytes in vec(any::<u8>(), 0..300)) {
+            let _ = read_end(&header(LogKind::State, 1, 1), &bytes, LogKind::State);
         }
 
         #[test]

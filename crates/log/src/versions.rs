@@ -116,19 +116,18 @@ pub fn read(bytes: &[u8]) -> Result<Versions<'_>, ReadError> {
     let read = records::read(bytes, LogKind::Versions)?;
     let torn = read.torn_tail.end - read.torn_tail.start;
     let damaged: u64 = read.damage.iter().map(|range| range.end - range.start).sum();
-    let mut versions = Versions {
+    Ok(Versions {
         damaged_bytes: damaged + torn,
-        ..Versions::default()
-    };
-    for entry in &read.entries {
-        versions.last_number = versions.last_number.max(entry.sequence);
-        match entry.kind {
-            VERSION => versions.versions.extend(decode(entry)),
-            VERDICT => versions.judge(entry.payload),
-            _ => {}
-        }
-    }
-    Ok(versions)
+        ..Versions::of(&read.entries)
+    })
+}
+
+/// Reads the end of a log, from anywhere in it: the newest versions, as far as they stand there without a gap, and the next
+/// number. `beginning` is the first [`records::BEGINNING_BYTES`] of the same log.
+///
+/// None if only the whole log tells: nothing stands there whole, or the log is something else.
+pub fn read_end<'a>(beginning: &[u8], end: &'a [u8]) -> Option<Versions<'a>> {
+    records::read_end(beginning, end, LogKind::Versions).map(|entries| Versions::of(&entries))
 }
 
 /// Appends a version to `out`, with a header before it if `out` is empty. Its verdict is left out.
@@ -224,6 +223,19 @@ fn name(bytes: &[u8]) -> Option<(&str, &[u8])> {
 }
 
 impl<'a> Versions<'a> {
+    fn of(entries: &[Entry<'a>]) -> Self {
+        let mut versions = Versions::default();
+        for entry in entries {
+            versions.last_number = versions.last_number.max(entry.sequence);
+            match entry.kind {
+                VERSION => versions.versions.extend(decode(entry)),
+                VERDICT => versions.judge(entry.payload),
+                _ => {}
+            }
+        }
+        versions
+    }
+
     fn judge(&mut self, payload: &[u8]) {
         let verdict = payload.get(8).copied().and_then(Verdict::of);
         let number = u64_at(payload, 0);
@@ -309,16 +321,18 @@ impl<'a> Versions<'a> {
         self.written(&kept.collect::<Vec<_>>())
     }
 
-    /// A log of these versions, the oldest first.
+    /// A log of these versions, the oldest first. Verdicts stand behind all of them, so that the highest number is at the
+    /// end, where [`read_end`] finds it.
     fn written(&self, kept: &[&Version<'a>]) -> Option<Vec<u8>> {
         let mut out = Vec::new();
-        let mut number = self.next_number();
         for version in kept {
             encode(&mut out, version).ok()?;
-            if let Some(verdict) = version.verdict {
-                encode_verdict(&mut out, number, version.time_ns, version.number, verdict).ok()?;
-                number += 1;
-            }
+        }
+        let judged = kept
+            .iter()
+            .filter_map(|version| Some((version, version.verdict?)));
+        for (number, (version, verdict)) in (self.next_number()..).zip(judged) {
+            encode_verdict(&mut out, number, version.time_ns, version.number, verdict).ok()?;
         }
         Some(out)
     }
@@ -371,6 +385,27 @@ mod tests {
             let cut = cut.index(log.len());
             log.splice(cut..cut, bytes);
             let _ = read(&log);
+        }
+
+        #[test]
+        fn the_end_tells_the_newest_and_the_next_number(
+            contents in vec(vec(any::<u8>(), 0..300), 1..10), from: prop::sample::Index,
+        ) {
+            let mut bytes = log(&contents);
+            encode_verdict(&mut bytes, contents.len() as u64 + 1, 1, 1, Verdict::TakenBack).unwrap();
+            let pruned = read(&bytes).unwrap().pruned(contents.len() / 2, usize::MAX);
+            for bytes in [Some(bytes), pruned].into_iter().flatten() {
+                let whole = read(&bytes).unwrap();
+                let from = from.index(bytes.len());
+                let Some(end) = read_end(&bytes[..records::BEGINNING_BYTES], &bytes[from..]) else {
+                    continue;
+                };
+                prop_assert_eq!(end.next_number(), whole.next_number());
+                if let Some(newest) = end.newest("config.toml") {
+                    let expect = whole.newest("config.toml").unwrap();
+                    prop_assert_eq!((newest.number, newest.content), (expect.number, expect.content));
+                }
+            }
         }
 
         #[test]

@@ -40,5 +40,8 @@ pub(crate) fn catch_up() {
         patience: PATIENCE,
     };
     // What is wrong is told by the worker, and by `lusush maint config status`.
-    let _in_force_as_before = settle(&files, &by);
+    if let Ok(settled) = settle(&files, &by) {
+        // Nobody does it later: there may be no worker.
+        let _made_anew = settled.unsynced.sync();
+    }
 }

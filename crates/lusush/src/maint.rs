@@ -16,6 +16,7 @@ mod show;
 pub(crate) mod status;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod why;
 mod worker;
 

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use lle_core::error::Code;
 use support::household::Household;
 
+const SCHEMA_LINE: &str = "#:schema ./config.schema.json";
+
 fn file(house: &Household) -> PathBuf {
     house.home.lusush().join("config/config.toml")
 }
@@ -51,7 +53,7 @@ fn a_key_is_set_shown_and_unset_without_a_worker() {
         (&theme["value"], &theme["origin"]),
         (&"light".into(), &"user".into())
     );
-    assert_eq!(theme["at"]["line"], 1);
+    assert_eq!(theme["at"]["line"], 2);
     assert_eq!(
         shown["settings"].as_object().unwrap().len(),
         lle_core::config::KEYS.len()
@@ -59,14 +61,18 @@ fn a_key_is_set_shown_and_unset_without_a_worker() {
     let told = house.said(&["config", "show", "editor.theme", "--origin"]);
     assert_eq!(
         told,
-        format!("editor.theme = \"light\"\n    {}:1:1\n", file(&house).display())
+        format!("editor.theme = \"light\"\n    {}:2:1\n", file(&house).display())
     );
     let edited = house.json(&["config", "unset", "editor.theme"]);
     assert_eq!(
         (&edited["before"], &edited["value"]),
         (&"light".into(), &"default".into())
     );
-    assert_eq!(text(&house), "");
+    // A file that is made anew leads editors to its schema.
+    assert_eq!(text(&house), format!("{SCHEMA_LINE}\n"));
+    let schema = file(&house).with_file_name("config.schema.json");
+    let schema: serde_json::Value = serde_json::from_slice(&fs::read(schema).unwrap()).unwrap();
+    assert!(schema.pointer("/properties/editor/properties/theme").is_some());
     let sessions = house.home.lusush().join("run");
     assert!(!sessions.join("control").exists(), "nobody started a worker");
 }
@@ -256,9 +262,93 @@ fn every_version_is_kept_and_each_can_be_taken_up_again() {
         Code::NotFound.exit(),
         "there is no version #99",
     );
-    assert!(house.said(&["config", "log"]).contains("#6 rolled-back to #2"));
+    assert!(
+        house
+            .said(&["config", "log"])
+            .contains("#6 config.toml\n    rolled-back to #2 ")
+    );
     let kept = house.state().join("versions/config.log");
     assert_eq!(fs::metadata(kept).unwrap().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_file_that_is_there_leads_to_the_schema_when_that_is_asked_for() {
+    let house = Household::new("");
+    write(&house, "# mine\n");
+    house.said(&["config", "set", "editor.theme", "light"]);
+    assert_eq!(
+        text(&house),
+        "# mine\neditor.theme = \"light\"\n",
+        "nobody asked for it"
+    );
+    let wanted = format!("{SCHEMA_LINE}\n# mine\neditor.theme = \"light\"\n");
+    for _ in 0..2 {
+        let said = house.said(&["config", "schema", "--write"]);
+        assert!(said.contains("config.schema.json is the schema.\n"), "{said}");
+        assert_eq!(text(&house), wanted);
+    }
+    let written = fs::read_to_string(file(&house).with_file_name("config.schema.json")).unwrap();
+    let printed = house.said(&["config", "schema"]);
+    let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(value(&written), value(&printed));
+    assert!(
+        house
+            .said(&["config", "check"])
+            .contains("There is nothing wrong")
+    );
+}
+
+#[test]
+fn versions_of_themes_are_told_compared_and_taken_up_again_as_well() {
+    let house = Household::new("");
+    let theme = file(&house).with_file_name("themes").join("mine.toml");
+    write(&house, "editor.theme = \"mine\"\n");
+    fs::create_dir(theme.parent().unwrap()).unwrap();
+    // A shell that starts keeps what it finds.
+    let start = || {
+        let spawn = house.home.spawn(support::lusush()).size(24, 80);
+        let mut terminal = lle_pty::Terminal::spawn(&spawn).unwrap();
+        terminal
+            .settle()
+            .unwrap_or_else(|error| panic!("no prompt: {error}"));
+    };
+    for colour in ["green", "red"] {
+        fs::write(&theme, format!("[roles]\ncommand = \"{colour}\"\n")).unwrap();
+        start();
+    }
+    let said = house.said(&["config", "log"]);
+    assert!(said.contains("#3 themes/mine.toml\n    noticed "), "{said}");
+    assert!(said.contains(", now\n"), "{said}");
+    // From number to number whatever has changed, and none of what has not.
+    let said = house.said(&["config", "diff", "2", "3"]);
+    assert!(
+        said.contains("-command = \"green\"\n+command = \"red\"\n"),
+        "{said}"
+    );
+    assert!(!said.contains("editor.theme"), "{said}");
+    let document = house.json(&["config", "diff", "0"]);
+    let files: Vec<&str> = document["differences"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["file"].as_str().unwrap())
+        .collect();
+    assert_eq!(files, ["config.toml", "themes/mine.toml"]);
+    house.said(&["config", "rollback", "2"]);
+    assert_eq!(
+        fs::read_to_string(&theme).unwrap(),
+        "[roles]\ncommand = \"green\"\n"
+    );
+    let last = house.json(&["config", "log"])["versions"][3].clone();
+    assert_eq!(
+        (&last["file"], &last["cause"], &last["from"], &last["is_now"]),
+        (
+            &"themes/mine.toml".into(),
+            &"rolled-back".into(),
+            &2.into(),
+            &true.into()
+        )
+    );
 }
 
 #[test]
@@ -271,7 +361,7 @@ fn what_cannot_be_kept_holds_nothing_up() {
         said.contains("no version is kept: not a log of this kind"),
         "{said}"
     );
-    assert_eq!(text(&house), "editor.theme = \"light\"\n");
+    assert_eq!(text(&house), format!("{SCHEMA_LINE}\neditor.theme = \"light\"\n"));
     fails(&house, &["config", "log"], 1, "cannot be read");
 }
 

@@ -63,9 +63,14 @@ fn ended(house: &Household, version: u64) -> Option<Value> {
 
 /// A worker that follows a configuration, and a session that was used under it.
 fn used() -> (Household, Terminal) {
-    let house = Household::with_worker("", OFTEN);
+    used_under(BASE, OFTEN)
+}
+
+/// The same with a file that says that, and a worker with these options.
+fn used_under(text: &str, options: &[&str]) -> (Household, Terminal) {
+    let house = Household::with_worker("", options);
     fs::create_dir_all(file(&house).parent().unwrap()).unwrap();
-    fs::write(file(&house), BASE).unwrap();
+    fs::write(file(&house), text).unwrap();
     let mut terminal = house.session();
     wait("the file to be in force", || in_force(&house) == 1);
     use_a_while(&house, &mut terminal);
@@ -220,6 +225,120 @@ fn what_was_saved_meanwhile_is_not_written_over() {
         trial["why"].as_str().unwrap().contains("could not be taken back"),
         "{trial}"
     );
+}
+
+/// A change that only prompts can tell about, and a session that is used until its time is up without one: what became of
+/// the trial, and the file.
+fn without_a_prompt(inconclusive: &str) -> (Household, Terminal, Value, String) {
+    let base = format!("{BASE}[trial]\nactive_minutes = 10\ninconclusive = \"{inconclusive}\"\n");
+    // Ten minutes of two seconds.
+    let options = [OFTEN, &["--minute", "200"]].concat();
+    let (house, mut terminal) = used_under(&base, &options);
+    house.said(&["config", "set", "prompt.command", "true"]);
+    wait("it to be on trial", || on_trial(&house) == Some(2));
+    wait("its time to be up", || {
+        // Somebody is there, and never presses Enter.
+        terminal.press("x\x7f").unwrap();
+        ended(&house, 2).is_some()
+    });
+    let trial = ended(&house, 2).unwrap();
+    assert_eq!(trial["why"], "too few to tell: prompts", "{trial}");
+    let file = text(&house);
+    (house, terminal, trial, file)
+}
+
+#[test]
+fn what_nobody_can_tell_stays_where_that_was_asked_for_and_says_so() {
+    let (house, _terminal, trial, file) = without_a_prompt("keep");
+    assert_eq!(
+        (&trial["outcome"], &trial["kept"]),
+        (&"kept, undecided".into(), &true.into()),
+        "{trial}"
+    );
+    assert!(file.contains("command = \"true\""), "{file}");
+    assert_eq!(in_force(&house), 2);
+    let said = house.said(&["config", "trials"]);
+    assert!(
+        said.contains("version 2 (prompt.command)")
+            && said.contains("kept, undecided; too few to tell: prompts"),
+        "{said}"
+    );
+    // It has neither proved itself nor failed.
+    let log = house.json(&["config", "log"]);
+    assert_eq!(log["versions"][1]["verdict"], Value::Null, "{log}");
+}
+
+#[test]
+fn what_nobody_can_tell_goes_where_that_was_asked_for_and_says_so() {
+    let (house, mut terminal, trial, file) = without_a_prompt("revert");
+    assert_eq!(
+        (&trial["outcome"], &trial["kept"]),
+        (&"taken back, undecided".into(), &false.into()),
+        "{trial}"
+    );
+    assert!(!file.contains("prompt"), "{file}");
+    assert_eq!(in_force(&house), 3);
+    wait("it to be told", || {
+        press(&mut terminal, "true\r", "$");
+        let shown = terminal.text().replace('\n', "");
+        shown.contains("config version 2 taken back: too few to tell: prompts")
+    });
+}
+
+#[test]
+fn a_theme_that_is_edited_is_on_trial_as_well_and_goes_again_if_a_session_fails() {
+    let (house, mut terminal) = used();
+    let theme = file(&house).with_file_name("themes").join("mine.toml");
+    fs::create_dir(theme.parent().unwrap()).unwrap();
+    let good = "[roles]\ncommand = \"#010203\"\n";
+    fs::write(&theme, good).unwrap();
+    house.said(&["config", "set", "editor.theme", "mine"]);
+    wait("the theme to be on trial", || on_trial(&house).is_some());
+    house.said(&["config", "confirm"]);
+    let before = in_force(&house);
+    fs::write(&theme, "[roles]\ncommand = \"201\"\n").unwrap();
+    wait("its other colours to be on trial", || on_trial(&house).is_some());
+    let open = house.json(&["config", "trials"])["open"][0].clone();
+    assert_eq!(
+        (&open["keys"], &open["earlier"]),
+        (&serde_json::json!(["themes/mine.toml"]), &before.into()),
+        "{open}"
+    );
+    let measured: Vec<&str> = open["measures"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|measure| measure["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(measured, ["colours", "keys"]);
+    let version = on_trial(&house).unwrap();
+    wait("the session to follow", || {
+        house.json(&["config", "status"])["sessions"][0]["version"] == version
+    });
+    terminal.press("lle panic\r").unwrap();
+    terminal.press("x\x7f").unwrap();
+    wait("it to be taken back", || ended(&house, version).is_some());
+    let trial = ended(&house, version).unwrap();
+    assert_eq!(trial["outcome"], "taken back", "{trial}");
+    assert!(
+        trial["why"].as_str().unwrap().starts_with("LLE failed"),
+        "{trial}"
+    );
+    assert_eq!(
+        fs::read_to_string(&theme).unwrap(),
+        good,
+        "it says again what it said"
+    );
+    assert_eq!(on_trial(&house), None);
+    // What it said is not lost, and its difference is told by the numbers that the message names.
+    let said = house.said(&["config", "diff", &before.to_string(), &version.to_string()]);
+    assert!(
+        said.contains("-command = \"#010203\"\n+command = \"201\"\n"),
+        "{said}"
+    );
+    let said = house.said(&["config", "rollback", &version.to_string()]);
+    assert!(said.contains("mine.toml says again what version"), "{said}");
+    assert!(fs::read_to_string(&theme).unwrap().contains("201"));
 }
 
 /// A session of a bash with a command that is run before its prompts.

@@ -1,62 +1,29 @@
 //! The machine's policy, which no user can weaken: tried in a mount namespace of its own, with its own `/etc`.
 #![allow(clippy::unwrap_used, reason = "a panic in a test is the report")]
 
-use std::path::Path;
-use std::process::Command;
+mod support;
+
+use support::machine::in_own_etc;
 
 /// Root's rules over the real `/etc`, then a user's day. Each line of output is a command, its exit status and what it
 /// said first.
 const DAY: &str = r#"
-set -u
-mount -t tmpfs tmpfs "$T" && mkdir "$T/u" "$T/w" "$T/h" || exit 99
-mount -t overlay overlay -o lowerdir=/etc,upperdir="$T/u",workdir="$T/w" /etc || exit 99
-mkdir -p /etc/lusush
-cat > /etc/lusush/policy.toml
+printf '%s' "$RULES" > /etc/lusush/policy.toml
 mkdir -p "$LUSUSH_HOME/config"
 printf '%s' "$USER_RULES" > "$LUSUSH_HOME/config/policy.toml"
 chmod 600 "$LUSUSH_HOME/config/policy.toml"
-# As a session starts it: nobody is asked.
-"$L" maint worker --spawned > /dev/null 2>&1 < /dev/null &
-for _ in $(seq 1000); do [ -S "$LUSUSH_HOME/run/control" ] && break; sleep 0.01; done
-[ -S "$LUSUSH_HOME/run/control" ] || exit 98
+worker
 try() {
     said=$("$L" maint "$@" 2>&1)
     printf '%s: %s: %s\n' "$*" "$?" "$(printf '%s' "$said" | head -n 1)"
 }
 eval "$TRIES"
-kill "$!"
-wait
 "#;
 
 /// Gives what the user's commands said, or none if this machine allows no such namespace.
 fn day(test: &str, system: &str, user: &str, tries: &str) -> Option<String> {
-    let folder = tempfile::tempdir().unwrap();
-    let rules = folder.path().join("system.toml");
-    std::fs::write(&rules, system).unwrap();
-    let mount = folder.path().join("t");
-    std::fs::create_dir(&mount).unwrap();
-    let output = Command::new("unshare")
-        .args(["--mount", "bash", "-c", DAY])
-        .stdin(std::fs::File::open(&rules).unwrap())
-        .env("T", &mount)
-        .env("LUSUSH_HOME", mount.join("h"))
-        .env("L", Path::new(env!("CARGO_BIN_EXE_lusush")))
-        .env("USER_RULES", user)
-        .env("TRIES", tries)
-        .output();
-    let output = output
-        .ok()
-        .filter(|output| !matches!(output.status.code(), Some(1 | 99)));
-    if output.is_none() {
-        assert!(
-            std::env::var("LUSUSH_TEST_REQUIRE").as_deref() != Ok("1"),
-            "{test} needs root and overlayfs"
-        );
-        eprintln!("skipped: {test} (needs root, unshare and overlayfs)");
-    }
-    let output = output?;
-    assert!(output.status.success(), "{output:?}");
-    Some(String::from_utf8(output.stdout).unwrap())
+    let values = [("RULES", system), ("USER_RULES", user), ("TRIES", tries)];
+    in_own_etc(test, DAY, &values)
 }
 
 #[test]

@@ -67,6 +67,8 @@ pub struct Pace {
     pub look_ns: u64,
     /// A session that nobody typed into for so long is idle, in nanoseconds.
     pub idle_ns: u64,
+    /// A minute of use of `trial.active_minutes`, in nanoseconds.
+    pub minute_ns: u64,
 }
 
 impl Default for Pace {
@@ -74,6 +76,7 @@ impl Default for Pace {
         Self {
             look_ns: LOOK_NS,
             idle_ns: observe::IDLE_NS,
+            minute_ns: 60 * SECOND_NS,
         }
     }
 }

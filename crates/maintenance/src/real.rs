@@ -32,7 +32,8 @@ use calls::{Callback, Calls, Wake};
 use disk::RealDisk;
 use host::Sessions;
 use jobs::Jobs;
-use settle::{ConfigFiles, SettleError, Settler};
+use settle::unsynced::Unsynced;
+use settle::{ConfigFiles, SettleError, Settled, Settler};
 
 /// The file beside the state in which benches leave their results, if `LUSUSH_BENCH_RESULTS` names it.
 pub const BENCH_RESULTS: &str = "bench.jsonl";
@@ -129,6 +130,8 @@ pub struct RealWorld {
     calls: Calls,
     samples: Option<crate::rollup::Rollup>,
     rc: rc::RcFiles,
+    /// What was written of the configuration and is not durable yet.
+    unsynced: Unsynced,
     places: Places,
 }
 
@@ -160,6 +163,7 @@ impl RealWorld {
             calls: Calls::new(std::sync::Arc::new(|| ())),
             samples,
             rc: rc::RcFiles::new(places.home.clone(), places.maint.ancestors().nth(2)),
+            unsynced: Unsynced::default(),
             places,
         })
     }
@@ -203,6 +207,19 @@ impl RealWorld {
     /// The histories, for whoever waits for a change of them.
     pub(crate) fn histories(&mut self) -> &mut history::Histories {
         &mut self.histories
+    }
+
+    /// Takes over what settling came to: it is acknowledged, and durable once the round is over.
+    fn settled(&mut self, settled: Settled) -> ConfigFound {
+        self.unsynced.add(settled.unsynced);
+        settled.found
+    }
+
+    /// Makes durable what was written of the configuration. Best effort: it can be made anew of the files.
+    fn sync_config(&mut self) {
+        if !self.unsynced.is_empty() {
+            let _made_anew = std::mem::take(&mut self.unsynced).sync();
+        }
     }
 
     /// Calls that have returned since the last call.
@@ -330,6 +347,7 @@ impl Host for RealWorld {
         }
     }
     fn after_all(&mut self, now: Now) {
+        self.sync_config();
         if let Some(rollup) = &mut self.samples {
             rollup.write(now);
         }
@@ -355,21 +373,25 @@ impl Host for RealWorld {
         };
         // Another worker may follow it by now.
         self.disk.refuse_unless_writable().map_err(failed)?;
-        settle::settle(files, &settler(now)).map(Some).map_err(trouble)
+        let settled = settle::settle(files, &settler(now)).map_err(trouble)?;
+        Ok(Some(self.settled(settled)))
     }
     fn restore_config(&mut self, now: Now, version: u64) -> Result<ConfigFound, ConfigTrouble> {
+        // What a file says now has to be among the versions, come what may, before it says something else.
+        self.sync_config();
         let Some(files) = &self.places.config else {
             return Err(ConfigTrouble::Failed("no configuration is followed here".into()));
         };
         self.disk.refuse_unless_writable().map_err(failed)?;
-        settle::restore(files, &settler(now), version).map_err(trouble)
+        let settled = settle::back::restore(files, &settler(now), version).map_err(trouble)?;
+        Ok(self.settled(settled))
     }
     fn judge_version(&mut self, now: Now, version: u64, confirmed: bool) -> Result<(), ConfigTrouble> {
         let Some(files) = &self.places.config else {
             return Ok(());
         };
         self.disk.refuse_unless_writable().map_err(failed)?;
-        settle::judge(files, &settler(now), version, confirmed).map_err(trouble)
+        settle::back::judge(files, &settler(now), version, confirmed).map_err(trouble)
     }
 
     fn now(&mut self) -> Now {

@@ -28,13 +28,15 @@ const UID: u32 = 1000;
 /// Events of one seed.
 const EVENTS: u64 = 60;
 /// What people write: nothing that matters, something slow, something else that does not matter.
-const TEXTS: [&str; 6] = [
+const TEXTS: [&str; 8] = [
     "",
     "# mine\n",
     "prompt.command = \"sleep 0.2\"\n",
     "prompt.command = \"sleep 0.4\"\neditor.theme = \"light\"\n",
     "editor.theme = \"light\"\n",
     "prompt.command = \"true\"\ntrial.inconclusive = \"revert\"\n",
+    "editor.theme = \"mine\"\n# colours 31\n",
+    "editor.theme = \"mine\"\n# colours 32\n",
 ];
 
 /// A seed that failed.

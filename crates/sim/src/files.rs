@@ -1,10 +1,14 @@
 //! The configuration's file and the log of its versions, as far as the engine sees them.
 //!
+//! A line `# colours N` stands for a theme of the user's in force whose file says that: it changes no key.
+//!
 //! Invariant: what was accepted once is among the versions for ever; a text that is not among them is never written over.
 
 use std::collections::BTreeMap;
 
 use lle_core::config::{CATALOGUE, Merged, Origin, RawConfig};
+use lle_core::in_force::Look;
+use lle_core::theme::ROLE_COUNT;
 use lle_maintenance::world::{ConfigFound, ConfigTrouble};
 
 /// The user's file.
@@ -41,7 +45,7 @@ impl SimFiles {
         let Merged { config, warnings } =
             merged.map_err(|refused| ConfigTrouble::Failed(refused.to_string()))?;
         Ok(ConfigFound {
-            in_force: config.in_force(self.versions.len() as u64, None, Vec::new()),
+            in_force: config.in_force(self.versions.len() as u64, look(&self.text), Vec::new()),
             refused: None,
             warnings,
             sources: Vec::new(),
@@ -67,4 +71,14 @@ impl SimFiles {
         self.text = then.cloned().unwrap_or_default();
         self.settle()
     }
+}
+
+fn look(text: &str) -> Option<Look> {
+    let colours = text.lines().find_map(|line| line.strip_prefix("# colours "))?;
+    let mut sgr: [String; ROLE_COUNT] = Default::default();
+    colours.clone_into(&mut sgr[1]);
+    Some(Look {
+        name: "mine".into(),
+        sgr,
+    })
 }

@@ -101,13 +101,14 @@ fn rules(catalogue: &Catalogue) -> String {
          [\"editor.theme\", \"alerts.*\"]`.\n\n\
          The file is TOML of at most {} KiB. `version = {}` names its format; without it, the newest is meant. A file with \
          mistakes does not come into force: `lusush maint config check FILE` tells them all at once. `lusush maint config \
-         schema` prints a JSON Schema for editors. `lusush maint config set KEY VALUE` changes one line and keeps your \
-         comments.\n\n\
+         schema` prints a JSON Schema for editors, and `schema --write` puts it beside your file, whose first line then leads \
+         editors to it. `lusush maint config set KEY VALUE` changes one line and keeps your comments.\n\n\
          A saved file comes into force within a moment in every session, while you type; a session that runs a command follows at \
          its next prompt, and what needs a new shell waits for one. A file with mistakes is told once above a prompt, and the last \
          good one stays in force, for new sessions as well. `lusush maint config status` says which version is in force, which each \
          session goes by and why, and what was refused. In one session, variables, `lle set` and `lle theme` go before what is \
-         published, unless the key is locked. `lusush maint config log` lists the versions and `rollback N` takes one up again.",
+         published, unless the key is locked. `lusush maint config log` lists the versions, `diff A B` says what changed from one to \
+         another, and `rollback N` takes one up again; the newest hundred are kept, and no more than two hundred or 4 MiB.",
         FILE_BYTES_MAX / 1024,
         catalogue.version,
     )

@@ -5,6 +5,7 @@
 
 mod edit;
 mod layers;
+mod schema_file;
 mod show;
 mod status;
 mod trial;
@@ -14,7 +15,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use lle_core::config::{CATALOGUE, schema};
 
 use super::Json;
 use crate::answer;
@@ -44,7 +44,11 @@ pub(crate) enum ConfigVerb {
         json: Json,
     },
     /// Prints the JSON Schema of the file, for editors
-    Schema,
+    Schema {
+        /// Writes it beside your file instead, and adds the line that leads editors to it
+        #[arg(long)]
+        write: bool,
+    },
     /// Gives a key a value in your file, and keeps your comments
     Set {
         /// The key
@@ -63,14 +67,16 @@ pub(crate) enum ConfigVerb {
     },
     /// Lists the versions of your file and its themes: why, by whom, and how much changed
     Log(Json),
-    /// Shows the difference between two versions, or between one and the file as it is
+    /// Shows what changed between two versions, in all files, or between one and the files as they are
     Diff {
         /// The number of the older one
         a: u64,
-        /// The number of the newer one; the file as it is without it
+        /// The number of the newer one; the files as they are without it
         b: Option<u64>,
+        #[command(flatten)]
+        json: Json,
     },
-    /// Makes your file say again what an older version said
+    /// Makes your file, or a theme of yours, say again what an older version of it said
     Rollback {
         /// The version's number
         version: u64,
@@ -112,11 +118,12 @@ pub(crate) fn run(verb: ConfigVerb) -> Result<ExitCode, Failure> {
             json,
         } => show::show(key.as_deref(), origin, &with, json.json),
         ConfigVerb::Check { file, json } => show::check(file.as_deref(), json.json),
-        ConfigVerb::Schema => answer::json(&schema::schema(&CATALOGUE)),
+        ConfigVerb::Schema { write: false } => schema_file::print(),
+        ConfigVerb::Schema { write: true } => schema_file::write(),
         ConfigVerb::Set { key, value, json } => edit::set(&key, &value, json.json),
         ConfigVerb::Unset { key, json } => edit::unset(&key, json.json),
         ConfigVerb::Log(Json { json }) => versions::log(json),
-        ConfigVerb::Diff { a, b } => versions::diff(a, b),
+        ConfigVerb::Diff { a, b, json } => versions::diff(a, b, json.json),
         ConfigVerb::Rollback { version, json } => versions::rollback(version, json.json),
         ConfigVerb::Confirm { version, json } => trial::confirm(version, json.json),
         ConfigVerb::Apply {

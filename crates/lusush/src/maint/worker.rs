@@ -24,6 +24,9 @@ pub(crate) struct Worker {
     /// wait for minutes
     #[arg(long, value_name = "MS", hide = true)]
     look_every: Option<u64>,
+    /// Take so many milliseconds of use for a minute on trial: for tests, too
+    #[arg(long, value_name = "MS", hide = true)]
+    minute: Option<u64>,
     /// Leave at once if somebody ran `lusush maint stop`, and say nothing if there is a worker already
     #[arg(long)]
     spawned: bool,
@@ -42,14 +45,13 @@ pub(crate) fn run(asked: &Worker) -> Result<ExitCode, Failure> {
         (false, None) => Linger::Configured,
         (false, Some(seconds)) => Linger::For(Duration::from_secs(seconds)),
     };
-    let pace = asked.look_every.map_or_else(Pace::default, |ms| {
-        let ns = ms.max(1).saturating_mul(1_000_000);
-        Pace {
-            look_ns: ns,
-            // More than a look: one without news is no idleness.
-            idle_ns: ns.saturating_mul(3),
-        }
-    });
+    let ns = |ms: u64| ms.max(1).saturating_mul(1_000_000);
+    let mut pace = Pace::default();
+    if let Some(look_ns) = asked.look_every.map(ns) {
+        // More than a look: one without news is no idleness.
+        (pace.look_ns, pace.idle_ns) = (look_ns, look_ns.saturating_mul(3));
+    }
+    pace.minute_ns = asked.minute.map_or(pace.minute_ns, ns);
     let options = Options {
         pace,
         places: ask::places()?,

@@ -6,6 +6,7 @@
 #![allow(dead_code)]
 
 pub(crate) mod household;
+pub(crate) mod machine;
 
 use std::path::{Path, PathBuf};
 

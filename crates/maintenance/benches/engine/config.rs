@@ -7,7 +7,8 @@ use lle_core::config::{CATALOGUE, FILE_NAME};
 use lle_log::versions::Cause;
 use lle_maintenance::engine::Event;
 use lle_maintenance::real::now;
-use lle_maintenance::real::settle::{ConfigFiles, Settler, restore, settle};
+use lle_maintenance::real::settle::back::restore;
+use lle_maintenance::real::settle::{ConfigFiles, Settled, Settler, settle};
 use lle_maintenance::real::versions::{Accepted, VersionLog};
 use lle_maintenance::real::{Places, RealWorld};
 
@@ -61,7 +62,7 @@ pub(crate) fn versions() {
                 tool: "bench",
                 content: content.as_bytes(),
             };
-            let held = log.hold(Duration::ZERO).expect("nobody else is there");
+            let mut held = log.hold(Duration::ZERO).expect("nobody else is there");
             let mut kept = 0.0;
             durable.push(timed(|| {
                 kept = timed(|| held.accept(&[state]).expect("there is room"));
@@ -80,29 +81,44 @@ pub(crate) fn versions() {
             tool: "bench",
             patience: Duration::ZERO,
         };
+        let mut durable = Vec::new();
         let mut settled = singles(ROUNDS, || {
             n += 1;
             fs::write(&files.user, text(n)).expect("there is room");
-            timed(|| settle(&files, &by()).expect("it is sound"))
+            acknowledged(&mut durable, || settle(&files, &by()).expect("it is sound"))
         });
         times(
             "",
-            &format!("a saved file in force for new sessions, durable, on {place}"),
+            &format!("a saved file in force for new sessions, on {place}"),
             settled.split_off(1),
         );
+        times("", "  and durable", durable);
         let newest = files.read_in_force().map_or(0, |in_force| in_force.version);
-        let mut at = newest;
+        let (mut at, mut durable) = (newest, Vec::new());
         let back = singles(ROUNDS, || {
             // The two last ones by turns: each is another text than what is in force.
             at = if at == newest { newest - 1 } else { newest };
-            timed(|| restore(&files, &by(), at).expect("it is kept"))
+            acknowledged(&mut durable, || restore(&files, &by(), at).expect("it is kept"))
         });
         times(
             rollback,
-            &format!("an earlier version back, in force and durable, on {place}"),
+            &format!("an earlier version back and in force, on {place}"),
             back,
         );
+        times("", "  and durable", durable);
     }
+}
+
+/// How long something takes until it is acknowledged; adds to `durable` how long it takes until it is that.
+fn acknowledged(durable: &mut Vec<f64>, run: impl FnOnce() -> Settled) -> f64 {
+    let mut took = 0.0;
+    durable.push(timed(|| {
+        let mut settled = None;
+        took = timed(|| settled = Some(run()));
+        let settled = settled.expect("it was just run");
+        settled.unsynced.sync().expect("there is room");
+    }));
+    took
 }
 
 pub(crate) fn many_sessions() {

@@ -15,7 +15,7 @@
 //! - Each trial ends once: kept, taken back, or named as what cannot be taken back.
 //! - What somebody wrote meanwhile is not overwritten: a version is taken back only while it is the one in force.
 
-use lle_core::config::{CATALOGUE, Config, Name, effect};
+use lle_core::config::{CATALOGUE, Config, Name, Part, effect};
 use lle_core::in_force::InForce;
 use lle_core::mode::Mode;
 use lle_core::plan::{Action, Check, Plan, Step};
@@ -37,7 +37,6 @@ const KEEP_NS: u64 = 60 * SECOND_NS;
 const ATTEMPTS_MAX: u32 = 5;
 /// The session that all starts are counted to: each session has but one.
 const ALL_SESSIONS: u64 = 0;
-const MINUTE_NS: u64 = 60 * SECOND_NS;
 
 /// What is known of the trial of a configuration and need not survive.
 #[derive(Debug, Default)]
@@ -61,18 +60,17 @@ impl Engine {
             .on_trial()
             .map(|(id, trial, configured)| (id, trial.clone(), configured.clone()));
         let (earlier, says) = match &open {
-            Some((_, _, before)) => (before.earlier, before.earlier_says.clone()),
-            None => (
-                accepted.before_version,
-                accepted
-                    .before
-                    .in_force(accepted.before_version, None, Vec::new())
-                    .encode(),
-            ),
+            Some((_, _, before)) => (before.earlier, InForce::decode(before.earlier_says.as_bytes())),
+            None => (accepted.before_version, None),
         };
-        let proven = InForce::decode(says.as_bytes()).map(|says| CATALOGUE.read_back(&says));
-        let proven = proven.unwrap_or_else(|| accepted.before.clone());
-        let back = accepted.after.says_the_same(&proven);
+        // Which files it was made of tells nobody what it said.
+        let says = says.unwrap_or_else(|| InForce {
+            sources: Vec::new(),
+            ..accepted.before_says.clone()
+        });
+        let proven = CATALOGUE.read_back(&says);
+        let theme = changed_theme(&says, accepted.after_says);
+        let back = accepted.after.says_the_same(&proven) && theme.is_none();
         if let Some((id, trial, before)) = &open {
             let judged = match (&before.judged, back) {
                 // By us, or by somebody in that moment.
@@ -88,21 +86,29 @@ impl Engine {
         }
         let change = effect(&proven, accepted.after);
         let armed = self.disarm(world, now, accepted.after);
-        // Nobody knows what was in force before the first start: that is no change.
-        if back || accepted.is_first || change.changed.is_empty() {
-            return;
-        }
-        let measures = moved_by_all(&change.parts);
-        if measures.is_empty() && armed.is_none() {
-            return;
-        }
-        let keys = change
+        let mut keys: Vec<String> = change
             .changed
             .iter()
             .map(|changed| changed.name.to_owned())
             .collect();
+        let mut parts = change.parts;
+        if let Some(theme) = theme {
+            // Another theme's name says that the colours are others.
+            if !keys.iter().any(|key| key == Name::EditorTheme.key().name) {
+                keys.push(theme);
+            }
+            parts.push(Part::Display);
+        }
+        // Nobody knows what was in force before the first start: that is no change.
+        if back || accepted.is_first || keys.is_empty() {
+            return;
+        }
+        let measures = moved_by_all(&parts);
+        if measures.is_empty() && armed.is_none() {
+            return;
+        }
         let mut configured = Configured::new(accepted.version, earlier, keys, &measures, armed.is_some());
-        configured.earlier_says = says;
+        configured.earlier_says = says.encode();
         self.say_what_was_before(&mut configured, open.as_ref().map(|(_, _, before)| before));
         self.open_configuration(world, now, configured, accepted.after, armed);
     }
@@ -134,7 +140,7 @@ impl Engine {
             before: Evidence::default(),
             after: Evidence::default(),
             tolerance: config.number(Name::TrialPromptTolerance) as f64 / 100.0,
-            active_ns_max: armed_ns.unwrap_or_else(|| minutes.saturating_mul(MINUTE_NS)),
+            active_ns_max: armed_ns.unwrap_or_else(|| minutes.saturating_mul(self.pace.minute_ns)),
             active_ns: 0,
             otherwise: match config.word(Name::TrialInconclusive) {
                 "revert" => Otherwise::Revert,
@@ -447,6 +453,16 @@ impl Engine {
         let ended = Some(Box::new(ended));
         self.keep(world, now, Change::TrialEnded { id, ended });
     }
+}
+
+/// The file of the user's theme whose colours are others, or that there is one now or none any more; as the log of
+/// versions names it.
+pub(super) fn changed_theme(before: &InForce, after: &InForce) -> Option<String> {
+    if before.look == after.look {
+        return None;
+    }
+    let look = after.look.as_ref().or(before.look.as_ref())?;
+    Some(format!("themes/{}.toml", look.name))
 }
 
 /// What became of a configuration, in a word.

@@ -22,6 +22,7 @@ use lle_core::severity::Severity;
 
 use super::Engine;
 use super::audit::Entry;
+use super::commit::changed_theme;
 use crate::state::Change;
 use crate::world::{ConfigFound, ConfigTrouble, Now, World};
 
@@ -75,6 +76,10 @@ pub(super) struct Accepted<'a> {
     pub(super) before: &'a Config,
     /// What is.
     pub(super) after: &'a Config,
+    /// The same as sessions read it, with the colours of a theme of the user's.
+    pub(super) before_says: &'a InForce,
+    /// See above.
+    pub(super) after_says: &'a InForce,
     /// What that changes, and whom it concerns.
     pub(super) effect: &'a Effect,
     /// Nobody knows what was in force before: no worker was here yet.
@@ -217,14 +222,17 @@ impl Engine {
         let after = CATALOGUE.read_back(&in_force);
         let version = in_force.version;
         let text = in_force.encode();
-        let before_version = std::mem::replace(&mut self.configured.in_force, in_force).version;
+        let before_says = std::mem::replace(&mut self.configured.in_force, in_force.clone());
+        let before_version = before_says.version;
         let before = std::mem::replace(&mut self.configured.config, after.clone());
         let effect = effect(&before, &after);
         if version != before_version {
             let who = Who::engine(self.config.uid);
             let target = format!("version {version}");
             let entry = Entry::request("intent", &who, "apply the configuration", &target, "");
-            self.record(world, now, &entry.because(&named(&effect)));
+            let theme = changed_theme(&before_says, &in_force).filter(|_| effect.changed.is_empty());
+            let what = theme.map_or_else(|| named(&effect), |theme| format!("{theme} says something else"));
+            self.record(world, now, &entry.because(&what));
         }
         self.keep(world, now, Change::Config { in_force: text });
         self.go_by_configuration();
@@ -236,6 +244,8 @@ impl Engine {
                 before_version,
                 before: &before,
                 after: &after,
+                before_says: &before_says,
+                after_says: &in_force,
                 effect: &effect,
                 is_first,
             },

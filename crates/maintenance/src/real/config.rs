@@ -21,6 +21,8 @@ use super::draft;
 
 /// What a new file may be read and written by.
 const NEW_MODE: u32 = 0o600;
+/// Times that a file is put back which others replace at the same moment: each save costs one.
+const EXCHANGES_MAX: usize = 16;
 /// Names that are tried for the new file beside the old one.
 const NAMES_MAX: u32 = 16;
 
@@ -152,9 +154,37 @@ fn read_open(opened: &File, trust: Trust) -> Result<FileText, ReadError> {
 /// # Errors
 /// If the file is no longer as it was read, or the system refuses; it is left as it is then.
 pub fn replace(path: &Path, before: Option<&FileText>, text: &str) -> Result<(), ReplaceError> {
+    replace_text(path, before, text, Lasting::Durable).map(drop)
+}
+
+/// As [`replace`], and outlives every process; gives the file that has to be made durable.
+///
+/// Until then a loss of power may leave an empty file: what it said before and says now has to be kept elsewhere.
+///
+/// # Errors
+/// As [`replace`].
+pub(super) fn put(path: &Path, before: Option<&FileText>, text: &str) -> Result<PathBuf, ReplaceError> {
+    replace_text(path, before, text, Lasting::Acknowledged)
+}
+
+/// What a replaced file outlives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lasting {
+    /// Every process.
+    Acknowledged,
+    /// A loss of power, too.
+    Durable,
+}
+
+fn replace_text(
+    path: &Path,
+    before: Option<&FileText>,
+    text: &str,
+    lasting: Lasting,
+) -> Result<PathBuf, ReplaceError> {
     let unchanged = |path: &Path| read(path, Trust::Anyone).is_ok_and(|found| found.as_ref() == before);
     let exists = before.map(|before| before.mode);
-    replace_bytes(path, exists, &unchanged, text.as_bytes())
+    replace_with(path, exists, &unchanged, text.as_bytes(), lasting)
 }
 
 /// Replaces a file that has this mode, if it is still `unchanged`; makes it if there was none.
@@ -164,11 +194,21 @@ pub(super) fn replace_bytes(
     unchanged: &dyn Fn(&Path) -> bool,
     bytes: &[u8],
 ) -> Result<(), ReplaceError> {
+    replace_with(path, exists, unchanged, bytes, Lasting::Durable).map(drop)
+}
+
+fn replace_with(
+    path: &Path,
+    exists: Option<u32>,
+    unchanged: &dyn Fn(&Path) -> bool,
+    bytes: &[u8],
+    lasting: Lasting,
+) -> Result<PathBuf, ReplaceError> {
     let target = target(path, exists.is_some())?;
     let folder = target.parent().unwrap_or(Path::new("."));
     draft::create_folder(folder)?;
     draft::clear_strays_of(&target);
-    let beside = Beside::write(&target, bytes, exists.unwrap_or(NEW_MODE))?;
+    let beside = Beside::write(&target, bytes, exists.unwrap_or(NEW_MODE), lasting)?;
     if exists.is_some() {
         exchange(&beside.path, &target, unchanged)?;
     } else {
@@ -178,9 +218,11 @@ pub(super) fn replace_bytes(
         }
     }
     drop(beside);
-    // The name is durable once its folder is.
-    File::open(folder)?.sync_all()?;
-    Ok(())
+    if lasting == Lasting::Durable {
+        // The name is durable once its folder is.
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(target)
 }
 
 /// Where the links lead.
@@ -201,17 +243,31 @@ fn exchange(new: &Path, target: &Path, unchanged: &dyn Fn(&Path) -> bool) -> Res
         return Err(ReplaceError::Changed);
     }
     let exchange = || rustix::fs::renameat_with(CWD, new, CWD, target, RenameFlags::EXCHANGE);
+    let ours = identity(new)?;
     match exchange() {
-        Ok(()) if unchanged(new) => Ok(()),
-        // Somebody was faster: theirs goes back where they put it.
-        Ok(()) => {
-            exchange().map_err(io::Error::from)?;
-            Err(ReplaceError::Changed)
-        }
+        Ok(()) if unchanged(new) => return Ok(()),
+        Ok(()) => {}
         // Not every file system exchanges.
-        Err(Errno::INVAL | Errno::NOSYS) => Ok(fs::rename(new, target)?),
-        Err(errno) => Err(io::Error::from(errno).into()),
+        Err(Errno::INVAL | Errno::NOSYS) => return Ok(fs::rename(new, target)?),
+        Err(errno) => return Err(io::Error::from(errno).into()),
     }
+    // Somebody was faster: theirs goes back where they put it. Whoever has saved meanwhile has replaced what we put there,
+    // and finds theirs there, too: it is newer than what we took out.
+    let mut put = ours;
+    for _ in 0..EXCHANGES_MAX {
+        let taken = identity(new)?;
+        exchange().map_err(io::Error::from)?;
+        if identity(new)? == put {
+            break;
+        }
+        put = taken;
+    }
+    Err(ReplaceError::Changed)
+}
+
+/// Device and inode of what has a name.
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
 }
 
 /// The file beside the one to replace, named as drafts are, so that a later start removes one that was left; gone when it is dropped, whatever is in it by then.
@@ -226,7 +282,7 @@ impl Drop for Beside {
 }
 
 impl Beside {
-    fn write(target: &Path, bytes: &[u8], mode: u32) -> io::Result<Beside> {
+    fn write(target: &Path, bytes: &[u8], mode: u32, lasting: Lasting) -> io::Result<Beside> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         for _ in 0..NAMES_MAX {
             let path = draft::draft_of(target);
@@ -237,7 +293,9 @@ impl Beside {
             let beside = Beside { path };
             opened.write_all(bytes)?;
             opened.set_permissions(fs::Permissions::from_mode(mode))?;
-            opened.sync_all()?;
+            if lasting == Lasting::Durable {
+                opened.sync_all()?;
+            }
             return Ok(beside);
         }
         Err(ErrorKind::AlreadyExists.into())
@@ -352,5 +410,31 @@ mod tests {
             Err(ReplaceError::Dangling)
         ));
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn whoever_saves_while_theirs_is_put_back_is_not_lost_either() {
+        let folder = folder();
+        let path = folder.path().join("config.toml");
+        fs::write(&path, "found").unwrap();
+        let saves = std::cell::RefCell::new(vec!["last", "in between"]);
+        let unchanged = |_: &Path| {
+            // At the first look nothing has changed; then somebody saves over what was just put there.
+            let Some(save) = saves.borrow_mut().pop() else {
+                return false;
+            };
+            if save == "last" {
+                let beside = folder.path().join("theirs");
+                fs::write(&beside, save).unwrap();
+                fs::rename(&beside, &path).unwrap();
+                return false;
+            }
+            fs::write(&path, save).unwrap();
+            true
+        };
+        let replaced = replace_bytes(&path, Some(0o600), &unchanged, b"ours");
+        assert!(matches!(replaced, Err(ReplaceError::Changed)));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "last");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

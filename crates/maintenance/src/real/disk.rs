@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
 
-pub(crate) use super::draft::{clear_strays, create_folder, draft_of, read_small, replace};
+pub(crate) use super::draft::{clear_strays, create_folder, put, read_small, replace};
 use super::{Places, draft};
 use crate::engine::predict::watched::{DISK_FREE_BYTES, HISTORY_BYTES, STATE_BYTES};
 use crate::world::{Disk, File};

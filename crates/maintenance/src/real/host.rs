@@ -9,12 +9,12 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use lle_core::desired::Desired;
+use lle_core::desired::{BYTES_MAX, Desired, FILE_NAME};
 use lle_metrics::identity::boot_id;
 use lle_metrics::{EXTENSION, Liveness, Snapshot, Watch, file_name, liveness, look};
 use rustix::fs::{Mode, OFlags, RawDir};
@@ -24,8 +24,8 @@ use crate::world::Look;
 
 /// Flight files looked at: a thousand sessions are promised, and the dead among them are buried.
 const FILES_MAX: usize = 2_000;
-/// Bytes of desired state that are read back.
-const DESIRED_BYTES_MAX: u64 = 64 * 1024;
+/// Bytes of desired state that are read back: all that is ever published.
+const DESIRED_BYTES_MAX: u64 = BYTES_MAX as u64;
 
 /// Bytes of names read at once: those of some hundred files.
 const NAMES_BYTES: usize = 16 * 1024;
@@ -112,24 +112,12 @@ impl Sessions {
 
     pub(crate) fn publish(&mut self, desired: &Desired) -> io::Result<()> {
         disk::create_folder(&self.runtime)?;
-        let path = self.runtime.join("desired");
         // No need to be durable: after a power loss there is nobody to read it.
-        let draft = disk::draft_of(&path);
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&draft)?;
-        let written = io::Write::write_all(&mut file, desired.encode().as_bytes());
-        let published = written.and_then(|()| fs::rename(&draft, &path));
-        if published.is_err() {
-            let _stray = fs::remove_file(&draft);
-        }
-        published
+        disk::put(&self.runtime.join(FILE_NAME), desired.encode().as_bytes())
     }
 
     pub(crate) fn published(&mut self) -> Option<Desired> {
-        let path = self.runtime.join("desired");
+        let path = self.runtime.join(FILE_NAME);
         let found = fs::symlink_metadata(&path).ok()?;
         if !found.is_file() || found.len() > DESIRED_BYTES_MAX {
             return None;

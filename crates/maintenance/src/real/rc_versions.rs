@@ -17,9 +17,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lle_log::versions::{
-    self, Cause, LOG_BYTES_MAX, NAME_BYTES_MAX, VERSIONS_MAX, Verdict, Version, Versions,
-};
+use lle_log::versions::{self, Cause, NAME_BYTES_MAX, Verdict, Version, Versions};
 
 use super::versions::{VersionLog, VersionsError};
 
@@ -96,19 +94,15 @@ pub fn keep(
     if added(&versions::read(&bytes)?, seen, tool, bytes.is_empty())?.is_empty() {
         return Ok(());
     }
-    let held = log.hold(patience)?;
+    let mut held = log.hold(patience)?;
     let mut bytes = held.bytes()?;
     let records = added(&versions::read(&bytes)?, seen, tool, bytes.is_empty())?;
     held.append(&records)?;
     bytes.extend_from_slice(&records);
     if let Some(fewer) = versions::read(&bytes)?.of_fewer_files(FILES_MAX) {
-        bytes = fewer;
-        held.replace(&bytes)?;
+        held.replace(&fewer)?;
     }
-    if let Some(pruned) = versions::read(&bytes)?.pruned(VERSIONS_MAX, LOG_BYTES_MAX) {
-        held.replace(&pruned)?;
-    }
-    Ok(held.sync()?)
+    held.sync()
 }
 
 /// The records that say what the log does not say yet.

@@ -9,7 +9,13 @@
 //! Invariants: what is in force is in the log of versions first, and sound; killed at any moment, `in-force` is one whole
 //! version, the old or the new; whoever comes second finds nothing to do. What changes while it is read is read again. A
 //! file that others could have written is refused, and nothing here follows a name twice: each is opened once, looked at
-//! and read by its descriptor.
+//! and read by its descriptor. Nothing here waits for the disk: what was acknowledged is durable once its
+//! [`Unsynced`] is. A loss of power before that costs the newest version at most, which the next look at the files makes
+//! again.
+
+pub mod back;
+mod refusal;
+pub mod unsynced;
 
 use std::fs;
 use std::io;
@@ -23,14 +29,13 @@ use lle_core::config::{
 };
 use lle_core::in_force::{self, InForce, Look};
 use lle_core::theme;
-use lle_log::versions::{self, Cause, Verdict, Version, Versions};
-use rustix::fs::CWD;
-use serde::Serialize;
+use lle_log::versions::{self, Cause, Version, Versions};
 
-use super::config::{ReadError, ReplaceError, Trust, read, replace};
+use super::config::{ReadError, ReplaceError, Trust};
 use super::versions::{Accepted, Held, VersionLog, VersionsError};
 use super::{draft, layers};
 use crate::world::ConfigFound;
+use unsynced::Unsynced;
 
 /// What says why the files as they are did not come into force, beside `in-force`.
 pub const REFUSED_NAME: &str = "refused";
@@ -97,14 +102,13 @@ pub enum SettleError {
     Io(#[from] io::Error),
 }
 
-/// The document of `refused`.
-#[derive(Debug, Serialize)]
-struct RefusedDocument<'r> {
-    version: u32,
-    wall_ns: i64,
-    sources: &'r [String],
-    #[serde(flatten)]
-    refused: &'r Refused,
+/// What settling came to.
+#[derive(Debug)]
+pub struct Settled {
+    /// What is in force now.
+    pub found: ConfigFound,
+    /// What was written for that, and is to be made durable when there is time.
+    pub unsynced: Unsynced,
 }
 
 impl ConfigFiles {
@@ -127,6 +131,15 @@ impl ConfigFiles {
     fn system_name(&self) -> String {
         let machine = self.maint.file_name().unwrap_or_default();
         format!("system {}", machine.display())
+    }
+
+    /// The file that the log of versions calls so; none if it is another machine's.
+    pub fn path(&self, file: &str) -> Option<PathBuf> {
+        match file {
+            FILE_NAME => Some(self.user.clone()),
+            theme if theme.starts_with("themes/") => Some(self.user.with_file_name(theme)),
+            system => (system == self.system_name()).then(|| self.system.clone()),
+        }
     }
 
     fn theme(&self, name: &str) -> PathBuf {
@@ -206,90 +219,13 @@ fn stamp(kind: &str, path: &Path) -> String {
 ///
 /// # Errors
 /// Somebody else is at it, or it cannot be kept: what was in force stays.
-pub fn settle(files: &ConfigFiles, by: &Settler) -> Result<ConfigFound, SettleError> {
-    let log = VersionLog::below(&files.state);
-    let held = log.hold(by.patience).map_err(busy)?;
-    settle_held(files, &held, by)
+pub fn settle(files: &ConfigFiles, by: &Settler) -> Result<Settled, SettleError> {
+    let mut held = hold(files, by)?;
+    settle_held(files, &mut held, by)
 }
 
-/// Makes the user's files say again what they said when version `number` was accepted, and brings that into force: the
-/// same path as an edit.
-///
-/// # Errors
-/// A file cannot be written, or was changed by somebody in that moment; what was in force stays.
-pub fn restore(files: &ConfigFiles, by: &Settler, number: u64) -> Result<ConfigFound, SettleError> {
-    let log = VersionLog::below(&files.state);
-    let held = log.hold(by.patience).map_err(busy)?;
-    let bytes = held.bytes()?;
-    let known = versions::read(&bytes).map_err(VersionsError::from)?;
-    let names = known.versions.iter().map(|version| version.file);
-    let mut names: Vec<&str> = names
-        .filter(|name| *name == FILE_NAME || name.starts_with("themes/"))
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    for name in names {
-        let Some(path) = files.user.parent().map(|folder| folder.join(name)) else {
-            continue;
-        };
-        let then = known
-            .versions
-            .iter()
-            .rfind(|version| version.file == name && version.number <= number);
-        let (content, from) = then.map_or((&[][..], 0), |version| (version.content, version.number));
-        // A configuration that was not there yet says nothing now; a theme without a file is nobody's then.
-        if name != FILE_NAME && content.is_empty() {
-            continue;
-        }
-        let kept = known.newest(name).map_or(&[][..], |version| version.content);
-        put(&path, kept, content)?;
-        let state = Accepted {
-            cause: Cause::RolledBack,
-            from,
-            ..state(by, name, content)
-        };
-        held.accept(&[state])?;
-    }
-    settle_held(files, &held, by)
-}
-
-/// Writes down what became of version `number`: that it proved itself, or was taken back.
-///
-/// # Errors
-/// It is not written down.
-pub fn judge(files: &ConfigFiles, by: &Settler, number: u64, confirmed: bool) -> Result<(), SettleError> {
-    let log = VersionLog::below(&files.state);
-    let held = log.hold(by.patience).map_err(busy)?;
-    let verdict = if confirmed {
-        Verdict::Confirmed
-    } else {
-        Verdict::TakenBack
-    };
-    Ok(held.judge(number, verdict, by.wall_ns)?)
-}
-
-/// Replaces a file of the user's, if what it says is `kept` among the versions and so not lost.
-fn put(path: &Path, kept: &[u8], content: &[u8]) -> Result<(), SettleError> {
-    let before = read(path, ConfigFiles::user_trust()).map_err(|source| SettleError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    let text = String::from_utf8_lossy(content);
-    if before.as_ref().map_or("", |before| before.text.as_str()) == text {
-        return Ok(());
-    }
-    if before
-        .as_ref()
-        .is_some_and(|before| before.text.as_bytes() != kept)
-    {
-        return Err(SettleError::Unkept {
-            path: path.to_owned(),
-        });
-    }
-    replace(path, before.as_ref(), &text).map_err(|source| SettleError::Replace {
-        path: path.to_owned(),
-        source,
-    })
+fn hold(files: &ConfigFiles, by: &Settler) -> Result<Held, SettleError> {
+    VersionLog::below(&files.state).hold(by.patience).map_err(busy)
 }
 
 fn busy(error: VersionsError) -> SettleError {
@@ -316,46 +252,60 @@ struct Sound {
     warnings: Vec<Problem>,
 }
 
-fn settle_held(files: &ConfigFiles, held: &Held, by: &Settler) -> Result<ConfigFound, SettleError> {
+fn settle_held(files: &ConfigFiles, held: &mut Held, by: &Settler) -> Result<Settled, SettleError> {
     let before = files.read_in_force();
     let sources = read_all(files)?;
     let sound = match &sources.sound {
         Ok(sound) => sound,
         Err(refused) => {
-            note_refused(files, by, &sources.stamps, refused)?;
+            refusal::note(files, by, &sources.stamps, refused)?;
             let last_good = match before {
                 Some(before) => before,
                 None => last_good(files, &held.bytes()?)?,
             };
-            return Ok(ConfigFound {
-                in_force: last_good,
-                refused: Some(refused.clone()),
-                warnings: Vec::new(),
-                sources: sources.stamps.clone(),
+            return Ok(Settled {
+                found: ConfigFound {
+                    in_force: last_good,
+                    refused: Some(refused.clone()),
+                    warnings: Vec::new(),
+                    sources: sources.stamps.clone(),
+                },
+                unsynced: Unsynced::default(),
             });
         }
     };
-    let version = keep(files, held, by, &sources)?;
+    let mut unsynced = Unsynced::default();
+    let version = keep(files, held, by, &sources, &mut unsynced)?;
     let config = &sound.config;
     let in_force = config.in_force(version, sound.look.clone(), sources.stamps.clone());
     if before.as_ref() != Some(&in_force) {
         write_in_force(files, &in_force)?;
+        unsynced.file(files.in_force());
     }
-    Ok(ConfigFound {
-        in_force,
-        refused: None,
-        warnings: sound.warnings.clone(),
-        sources: sources.stamps.clone(),
+    Ok(Settled {
+        found: ConfigFound {
+            in_force,
+            refused: None,
+            warnings: sound.warnings.clone(),
+            sources: sources.stamps.clone(),
+        },
+        unsynced,
     })
 }
 
 fn write_in_force(files: &ConfigFiles, in_force: &InForce) -> io::Result<()> {
     draft::create_folder(&files.maint)?;
-    draft::replace(CWD, &files.in_force(), in_force.encode().as_bytes())
+    draft::put(&files.in_force(), in_force.encode().as_bytes())
 }
 
 /// Keeps what the files say as versions; gives the newest number of those that are in force.
-fn keep(files: &ConfigFiles, held: &Held, by: &Settler, sources: &Sources) -> Result<u64, SettleError> {
+fn keep(
+    files: &ConfigFiles,
+    held: &mut Held,
+    by: &Settler,
+    sources: &Sources,
+    unsynced: &mut Unsynced,
+) -> Result<u64, SettleError> {
     let system = files.system_name();
     let theme = sources
         .theme
@@ -363,29 +313,19 @@ fn keep(files: &ConfigFiles, held: &Held, by: &Settler, sources: &Sources) -> Re
         .map(|(name, text)| (theme_file_name(name), text));
     let mut texts = vec![(system.as_str(), &sources.system), (FILE_NAME, &sources.user)];
     texts.extend(theme.as_ref().map(|(name, text)| (name.as_str(), *text)));
-    let bytes = held.bytes()?;
-    let known = versions::read(&bytes).map_err(VersionsError::from)?;
-    // A file that never was needs no version; one that has gone has an empty one.
-    let said = |(name, text): &&(&str, &Option<String>)| text.is_some() || known.newest(name).is_some();
-    let states: Vec<Accepted<'_>> = texts
-        .iter()
-        .filter(said)
-        .map(|(name, text)| state(by, name, text.as_deref().unwrap_or_default().as_bytes()))
-        .collect();
-    if held.accept(&states)?.is_none() {
-        return Ok(newest(&known, texts.iter().map(|(name, _)| *name)));
+    let mut number = 0;
+    for (name, text) in texts {
+        // A file that never was needs no version; one that has gone has an empty one.
+        if text.is_some() || held.newest(name)?.is_some() {
+            let content = text.as_deref().unwrap_or_default().as_bytes();
+            if held.accept(&[state(by, name, content)])?.is_some() {
+                unsynced.log(&VersionLog::below(&files.state));
+            }
+        }
+        let newest = held.newest(name)?;
+        number = number.max(newest.map_or(0, |(number, _)| number));
     }
-    held.sync()?;
-    let bytes = held.bytes()?;
-    let known = versions::read(&bytes).map_err(VersionsError::from)?;
-    Ok(newest(&known, texts.iter().map(|(name, _)| *name)))
-}
-
-fn newest<'n>(known: &Versions<'_>, names: impl Iterator<Item = &'n str>) -> u64 {
-    let numbers = names
-        .filter_map(|name| known.newest(name))
-        .map(|version| version.number);
-    numbers.max().unwrap_or(0)
+    Ok(number)
 }
 
 fn state<'a>(by: &Settler, file: &'a str, content: &'a [u8]) -> Accepted<'a> {
@@ -495,30 +435,6 @@ pub fn no_theme(path: &Path, name: &str) -> Problem {
         meant: None,
         remedy: "take one of these, or put one there".to_owned(),
     }
-}
-
-fn note_refused(
-    files: &ConfigFiles,
-    by: &Settler,
-    stamps: &[String],
-    refused: &Refused,
-) -> Result<(), SettleError> {
-    let before = draft::read_small(&files.refused());
-    let told: Option<serde_json::Value> = before.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    if told.is_some_and(|told| told["sources"] == serde_json::json!(stamps)) {
-        return Ok(());
-    }
-    let document = RefusedDocument {
-        version: 1,
-        wall_ns: by.wall_ns,
-        sources: stamps,
-        refused,
-    };
-    let bytes = serde_json::to_vec(&document).map_err(io::Error::from)?;
-    draft::create_folder(&files.maint)?;
-    // Full disk or not, what was in force stays so, and the refusal is told all the same.
-    let _untold = draft::replace(CWD, &files.refused(), &bytes);
-    Ok(())
 }
 
 /// What was in force by the log of versions, when nothing else tells: what it says of each file last is sound.

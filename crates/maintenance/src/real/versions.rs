@@ -1,7 +1,14 @@
 //! The logs of versions on disk, `state/versions/config.log` and `rc.log`, each with a lock beside it.
 //!
+//! ```text
+//!  hold ▸ accept { the log's end ▸ is it new? ▸ one write } ▸ acknowledged ▸ sync { prune ▸ fdatasync } ▸ durable
+//! ```
+//!
 //! Invariants: a version is one `write` to the end of the log. Whoever writes holds the lock, and waits for it no longer
 //! than [`PATIENCE`]. A log that a later release wrote is left alone. A torn record is passed over and never repaired.
+//! Keeping a version costs the same however long the log is, and waits for no disk: that is left to [`Held::sync`].
+
+mod known;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -10,11 +17,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use lle_log::records::{ReadError, TooLong};
-use lle_log::versions::{self, Cause, LOG_BYTES_MAX, VERSIONS_MAX, Verdict, Version};
+use lle_log::versions::{self, Cause, LOG_BYTES_MAX, VERSIONS_MAX, Verdict, Version, Versions};
 use rustix::fs::{CWD, FlockOperation};
 use rustix::io::Errno;
 
 use super::draft;
+use known::Known;
 
 /// How long to wait for whoever else writes a version: far longer than that takes.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -34,6 +42,10 @@ pub struct VersionLog {
 #[derive(Debug)]
 pub struct Held {
     log: VersionLog,
+    /// What it says, as far as that was asked: nobody else changes it meanwhile.
+    known: Option<Known>,
+    /// Something was written that may not be durable.
+    is_dirty: bool,
     /// Never read: open, it holds the lock. Nobody may open the lock's file a second time in this process meanwhile, since
     /// closing that would drop it.
     _lock: File,
@@ -115,12 +127,25 @@ impl VersionLog {
     /// # Errors
     /// None of them was kept, or only the first ones.
     pub fn accept(&self, states: &[Accepted<'_>]) -> Result<Option<u64>, VersionsError> {
-        let held = self.hold(PATIENCE)?;
+        let mut held = self.hold(PATIENCE)?;
         let kept = held.accept(states)?;
-        if kept.is_some() {
-            held.sync()?;
-        }
+        held.sync()?;
         Ok(kept)
+    }
+
+    /// Makes what anybody has kept durable.
+    ///
+    /// # Errors
+    /// It may not be.
+    pub fn sync(&self) -> Result<(), VersionsError> {
+        match self.hold(Duration::ZERO) {
+            Ok(mut held) => {
+                held.is_dirty = true;
+                held.sync()
+            }
+            // Whoever is at it prunes.
+            Err(_) => Ok(File::open(self.path())?.sync_data()?),
+        }
     }
 
     /// Keeps everybody else from writing versions, and from bringing files into force, until it is dropped.
@@ -131,39 +156,10 @@ impl VersionLog {
         draft::create_folder(&self.folder)?;
         Ok(Held {
             log: self.clone(),
+            known: None,
+            is_dirty: false,
             _lock: self.lock(patience)?,
         })
-    }
-
-    fn one(&self, state: &Accepted<'_>) -> Result<Option<u64>, VersionsError> {
-        let mut bytes = self.bytes()?;
-        let log = versions::read(&bytes)?;
-        if log
-            .newest(state.file)
-            .is_some_and(|newest| newest.content == state.content)
-        {
-            return Ok(None);
-        }
-        let version = Version {
-            number: log.next_number(),
-            time_ns: state.time_ns,
-            cause: state.cause,
-            uid: rustix::process::geteuid().as_raw(),
-            pid: std::process::id(),
-            from: state.from,
-            file: state.file,
-            tool: state.tool,
-            content: state.content,
-            verdict: None,
-        };
-        let number = version.number;
-        let before = bytes.len();
-        versions::encode(&mut bytes, &version)?;
-        self.append(&bytes[before..])?;
-        if let Some(pruned) = versions::read(&bytes)?.pruned(VERSIONS_MAX, LOG_BYTES_MAX) {
-            draft::replace(CWD, &self.path(), &pruned)?;
-        }
-        Ok(Some(number))
     }
 
     fn append(&self, record: &[u8]) -> io::Result<()> {
@@ -209,12 +205,66 @@ impl Held {
     ///
     /// # Errors
     /// None of them was kept, or only the first ones.
-    pub fn accept(&self, states: &[Accepted<'_>]) -> Result<Option<u64>, VersionsError> {
+    pub fn accept(&mut self, states: &[Accepted<'_>]) -> Result<Option<u64>, VersionsError> {
         let mut kept = None;
         for state in states {
-            kept = self.log.one(state)?.or(kept);
+            kept = self.one(state)?.or(kept);
         }
         Ok(kept)
+    }
+
+    fn one(&mut self, state: &Accepted<'_>) -> Result<Option<u64>, VersionsError> {
+        let mut known = self.known_of(state.file)?;
+        if known
+            .newest(state.file)
+            .is_some_and(|(_, content)| content == state.content)
+        {
+            self.known = Some(known);
+            return Ok(None);
+        }
+        let version = Version {
+            number: known.next_number(),
+            time_ns: state.time_ns,
+            cause: state.cause,
+            uid: rustix::process::geteuid().as_raw(),
+            pid: std::process::id(),
+            from: state.from,
+            file: state.file,
+            tool: state.tool,
+            content: state.content,
+            verdict: None,
+        };
+        self.append(&known.records(&version)?)?;
+        known.add(&version);
+        self.known = Some(known);
+        Ok(Some(version.number))
+    }
+
+    /// The newest version of a file: its number and what it says.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn newest(&mut self, file: &str) -> Result<Option<(u64, &[u8])>, VersionsError> {
+        let known = self.known_of(file)?;
+        Ok(self.known.insert(known).newest(file))
+    }
+
+    /// Reads a log whose `bytes` were read while it was held, and remembers what it says.
+    ///
+    /// # Errors
+    /// It is no log of versions, or a later release's.
+    pub(super) fn know<'b>(&mut self, bytes: &'b [u8]) -> Result<Versions<'b>, VersionsError> {
+        let versions = versions::read(bytes)?;
+        self.known = Some(Known::all(&versions, bytes.is_empty()));
+        Ok(versions)
+    }
+
+    /// Takes out what is known, with all there is to know of that file.
+    fn known_of(&mut self, file: &str) -> Result<Known, VersionsError> {
+        match self.known.take().filter(|known| known.tells_of(file)) {
+            Some(known) => Ok(known),
+            None => Known::read(&self.log, file),
+        }
     }
 
     /// As [`VersionLog::bytes`].
@@ -229,7 +279,7 @@ impl Held {
     ///
     /// # Errors
     /// It is not written down.
-    pub fn judge(&self, number: u64, verdict: Verdict, time_ns: i64) -> Result<(), VersionsError> {
+    pub fn judge(&mut self, number: u64, verdict: Verdict, time_ns: i64) -> Result<(), VersionsError> {
         let mut bytes = self.bytes()?;
         let log = versions::read(&bytes)?;
         if log
@@ -240,25 +290,38 @@ impl Held {
         }
         let (next, before) = (log.next_number(), bytes.len());
         versions::encode_verdict(&mut bytes, next, time_ns, number, verdict)?;
-        Ok(self.log.append(&bytes[before..])?)
+        Ok(self.append(&bytes[before..])?)
     }
 
     /// Appends whole records.
-    pub(super) fn append(&self, records: &[u8]) -> io::Result<()> {
+    pub(super) fn append(&mut self, records: &[u8]) -> io::Result<()> {
+        // Torn or whole, the end is another one now.
+        self.known = None;
+        self.is_dirty = true;
         self.log.append(records)
     }
 
-    /// Replaces the log by a smaller one.
-    pub(super) fn replace(&self, bytes: &[u8]) -> io::Result<()> {
+    /// Replaces the log by a smaller one, durably.
+    pub(super) fn replace(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.known = None;
         draft::replace(CWD, &self.log.path(), bytes)
     }
 
-    /// Makes what was kept durable.
+    /// Makes what was kept durable, and drops the oldest versions of a log that has grown too long.
     ///
     /// # Errors
-    /// It may not be.
-    pub fn sync(&self) -> io::Result<()> {
-        File::open(self.log.path())?.sync_data()
+    /// It may not be, and the log is as long as it was.
+    pub fn sync(&mut self) -> Result<(), VersionsError> {
+        if !self.is_dirty {
+            return Ok(());
+        }
+        let bytes = self.bytes()?;
+        match versions::read(&bytes)?.pruned(VERSIONS_MAX, LOG_BYTES_MAX) {
+            Some(pruned) => self.replace(&pruned)?,
+            None => File::open(self.log.path())?.sync_data()?,
+        }
+        self.is_dirty = false;
+        Ok(())
     }
 }
 
@@ -304,7 +367,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = VersionLog::below(folder.path());
         log.accept(&[state(b"a"), state(b"b")]).unwrap();
-        let held = log.hold(PATIENCE).unwrap();
+        let mut held = log.hold(PATIENCE).unwrap();
         for _ in 0..2 {
             held.judge(2, Verdict::TakenBack, 5).unwrap();
             held.judge(9, Verdict::Confirmed, 5).unwrap();
@@ -326,6 +389,40 @@ mod tests {
         std::fs::write(log.path(), &bytes[..bytes.len() - 7]).unwrap();
         log.accept(&[state(b"c")]).unwrap();
         assert_eq!(contents(&log), [(1, b"a".to_vec()), (2, b"c".to_vec())]);
+    }
+
+    #[test]
+    fn only_the_end_is_read_where_that_tells_and_all_of_it_where_it_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = VersionLog::below(folder.path());
+        let theme = Accepted {
+            file: "themes/mine.toml",
+            ..state(b"x")
+        };
+        log.accept(&[theme]).unwrap();
+        // More than the end that is read.
+        let content = |n: u8| vec![n; 10_000];
+        for n in 0..20 {
+            log.accept(&[state(&content(n))]).unwrap();
+        }
+        let mut held = log.hold(PATIENCE).unwrap();
+        assert_eq!(held.newest("config.toml").unwrap().unwrap().0, 21);
+        assert!(!held.known.as_ref().unwrap().tells_of("themes/mine.toml"));
+        assert_eq!(held.newest("themes/mine.toml").unwrap(), Some((1, &b"x"[..])));
+        assert_eq!(held.newest("none.toml").unwrap(), None);
+        assert_eq!(
+            held.accept(&[theme, state(&content(19))]).unwrap(),
+            None,
+            "nothing is new"
+        );
+        assert_eq!(held.accept(&[state(b"a"), state(b"b"), theme]).unwrap(), Some(23));
+        assert_eq!(held.newest("config.toml").unwrap(), Some((23, &b"b"[..])));
+        drop(held);
+        assert_eq!(log.accept(&[state(b"b")]).unwrap(), None);
+        assert_eq!(contents(&log).len(), 23);
+        // What others append in between is known to the next one who holds it.
+        std::fs::write(log.path(), "").unwrap();
+        assert_eq!(log.accept(&[state(b"b")]).unwrap(), Some(1));
     }
 
     #[test]

@@ -7,13 +7,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use lle_core::config::edit::{self as text, EditError};
-use lle_core::config::{CATALOGUE, Key, Merged, Origin, RawConfig, Value};
+use lle_core::config::{CATALOGUE, FILE_NAME, Key, Merged, Origin, RawConfig, Value};
 use lle_core::error::Code;
 use lle_log::versions::Cause;
 use lle_maintenance::real::config::{FileText, ReplaceError, replace};
 use serde::Serialize;
 
-use super::{layers, show, versions};
+use super::{layers, schema_file, show, versions};
 use crate::answer;
 use crate::failure::Failure;
 use crate::text::{COLUMNS, printable};
@@ -62,12 +62,15 @@ fn edit(
     change: impl Fn(&str) -> Result<String, EditError>,
 ) -> Result<ExitCode, Failure> {
     let path = layers::user_file()?;
-    let keeper = versions::Keeper::hold();
+    let mut keeper = versions::Keeper::hold();
     let file = layers::user_text(&path)?;
     let before = file.as_ref().map_or("", |file| file.text.as_str());
-    let after = change(before).map_err(|error| not_edited(error, before, &path))?;
+    let mut after = change(before).map_err(|error| not_edited(error, before, &path))?;
+    if file.is_none() {
+        after.insert_str(0, &schema_file::first_line(&path));
+    }
     write(&path, file.as_ref(), &after)?;
-    keeper.keep(file.as_ref(), &after, Cause::Edited, 0);
+    keeper.keep(FILE_NAME, file.as_ref(), &after, Cause::Edited, 0);
     let said = said(before, key);
     let merged = CATALOGUE.merge(&layers::all(&[])).map_err(|refused| {
         let told = show::safe(&refused.to_string());

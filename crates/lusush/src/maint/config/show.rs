@@ -116,6 +116,8 @@ fn told(layers: &[Layered]) -> (Vec<Problem>, usize) {
 
 /// Themes are told by where they lie.
 fn is_theme(path: &Path) -> bool {
+    // The name alone says where it lies when one stands in that folder.
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     path.parent().is_some_and(|folder| folder.ends_with("themes"))
 }
 

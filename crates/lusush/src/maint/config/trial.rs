@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use lle_core::config::{CATALOGUE, Layered, Origin, RawConfig, SYSTEM_FILE};
+use lle_core::config::{CATALOGUE, FILE_NAME, Layered, Origin, RawConfig, SYSTEM_FILE};
 use lle_core::error::Code;
 use lle_core::quantity::{age, duration, several};
 use lle_core::task::TaskKind;
@@ -57,7 +57,7 @@ pub(super) fn apply(file: &Path, active_ms: Option<u64>, json: bool) -> Result<E
         .text;
     let after = merged(&file.display().to_string(), &text)?;
     let path = layers::user_file()?;
-    let keeper = versions::Keeper::hold();
+    let mut keeper = versions::Keeper::hold();
     let before = layers::user_text(&path)?;
     let said = before.as_ref().map_or("", |before| before.text.as_str());
     let changed = said != text;
@@ -71,7 +71,7 @@ pub(super) fn apply(file: &Path, active_ms: Option<u64>, json: bool) -> Result<E
     }
     if changed {
         edit::write(&path, before.as_ref(), &text)?;
-        keeper.keep(before.as_ref(), &text, Cause::Edited, 0);
+        keeper.keep(FILE_NAME, before.as_ref(), &text, Cause::Edited, 0);
     }
     // The worker waits for the lock that this holds.
     drop(keeper);

@@ -1,163 +1,175 @@
 //! The versions of the user's files, and of the machine's: what they said, since when, by whom, and back to one of them.
 //!
+//! A number stands for the whole configuration as it was when that version was accepted: whichever files have changed since
+//! are shown by the difference of two numbers.
+//!
 //! Invariant: a version that is taken up again is checked as a file is, and is a version of its own then.
 
 use std::process::ExitCode;
 
-use lle_core::config::{CATALOGUE, FILE_NAME, Origin, RawConfig};
+use lle_core::config::{CATALOGUE, FILE_NAME, Origin, RawConfig, Refused, theme_file};
 use lle_core::error::Code;
-use lle_core::quantity::age;
-use lle_log::versions::{self, Cause, Version};
-use lle_maintenance::real::config::FileText;
+use lle_log::versions::{self, Cause, Verdict, Version, Versions};
+use lle_maintenance::real::config::{FileText, Trust, read};
 use lle_maintenance::real::now;
+use lle_maintenance::real::settle::ConfigFiles;
 use lle_maintenance::real::versions::{Accepted, Held, PATIENCE, VersionLog};
-use serde::Serialize;
-use similar::{ChangeTag, TextDiff};
 
 use super::{edit, layers, show};
 use crate::failure::Failure;
-use crate::{answer, paths};
+use crate::maint::versions::{self as shown, Difference, Differences, SCHEMA_VERSION, Words, unified};
+use crate::{answer, launch_config, paths};
 
 /// Who writes versions here.
 const TOOL: &str = "lusush maint";
-/// Lines around a difference.
-const CONTEXT: usize = 3;
-
-/// A row of `log --json`.
-#[derive(Debug, Serialize)]
-struct Row<'v> {
-    number: u64,
-    /// Which file: yours, a theme's, or the machine's.
-    file: &'v str,
-    wall_ns: i64,
-    cause: &'static str,
-    from: Option<u64>,
-    uid: u32,
-    pid: u32,
-    tool: &'v str,
-    bytes: usize,
-    lines_added: usize,
-    lines_removed: usize,
-    verdict: Option<&'static str>,
-}
-
-#[derive(Debug, Serialize)]
-struct Log<'v> {
-    versions: Vec<Row<'v>>,
-    damaged_bytes: u64,
-}
+const WORDS: Words = Words {
+    verdict: Verdict::name,
+    came_to: |verdict| match verdict {
+        Verdict::Confirmed => "confirmed",
+        Verdict::TakenBack => "taken back",
+    },
+    none: "There are no versions yet: a file makes the first one.\n",
+};
 
 /// Lists the versions, the newest last.
 pub(super) fn log(json: bool) -> Result<ExitCode, Failure> {
     let bytes = bytes()?;
     let read = versions::read(&bytes).map_err(|error| unreadable().because(error))?;
-    let rows = read.versions.iter().map(|version| {
-        let before = read.before(version.file, version.number);
-        row(version, before.map_or(&[][..], |before| before.content))
-    });
-    let log = Log {
-        versions: rows.collect(),
-        damaged_bytes: read.damaged_bytes,
-    };
+    let files = files()?;
+    let log = shown::log(&read, &WORDS, |_| true, |file| text_now(&files, file).ok()?);
     if json {
         return answer::json(&log);
     }
-    let now_ns = now().wall_ns;
-    let mut out = String::new();
-    for row in &log.versions {
-        let ago = age(now_ns.saturating_sub(row.wall_ns).max(0).unsigned_abs());
-        let from = row.from.map_or(String::new(), |from| format!(" to #{from}"));
-        let verdict = row
-            .verdict
-            .map_or(String::new(), |verdict| format!(", {verdict}"));
-        let file = match row.file {
-            FILE_NAME => String::new(),
-            other => format!(" {}", show::safe(other)),
-        };
-        out.push_str(&format!(
-            "#{}{file} {}{from} {ago} ago, +{} -{} lines{verdict}\n",
-            row.number, row.cause, row.lines_added, row.lines_removed
-        ));
-        out.push_str(&format!(
-            "    {}, process {}, user {}\n",
-            show::safe(row.tool),
-            row.pid,
-            row.uid
-        ));
-    }
-    if log.versions.is_empty() {
-        out.push_str("There are no versions yet: a file makes the first one.\n");
-    }
-    if log.damaged_bytes > 0 {
-        out.push_str(&format!(
-            "{} bytes of the log are damaged and were passed over.\n",
-            log.damaged_bytes
-        ));
-    }
-    answer::text(&out)
+    answer::text(&shown::text(&log, &WORDS, now().wall_ns))
 }
 
-/// Shows what version `b` says and `a` does not, and the other way round; the file as it is if `b` is not given.
-pub(super) fn diff(a: u64, b: Option<u64>) -> Result<ExitCode, Failure> {
+/// Shows what the configuration said as of version `b` and not as of `a`, and the other way round; what the files say now
+/// if `b` is not given. Before the first version there was no file.
+pub(super) fn diff(a: u64, b: Option<u64>, json: bool) -> Result<ExitCode, Failure> {
     let bytes = bytes()?;
     let read = versions::read(&bytes).map_err(|error| unreadable().because(error))?;
-    let text = |number: u64| -> Result<String, Failure> {
-        // Before the first version there was no file.
-        if number == 0 {
-            return Ok(String::new());
+    for number in [Some(a), b].into_iter().flatten().filter(|number| *number > 0) {
+        read.numbered(number).ok_or_else(|| no_version(number))?;
+    }
+    let files = files()?;
+    let mut differences = Vec::new();
+    for file in named(&read) {
+        let old = as_of(&read, file, a);
+        let (new, name) = match b {
+            Some(b) => (
+                as_of(&read, file, b)
+                    .map(|version| version.content)
+                    .unwrap_or_default()
+                    .to_vec(),
+                format!("{file} #{b}"),
+            ),
+            None => {
+                let Some(path) = files.path(file) else { continue };
+                (
+                    text_now(&files, file)?.unwrap_or_default(),
+                    path.display().to_string(),
+                )
+            }
+        };
+        let content = old.map_or(&[][..], |version| version.content);
+        let difference = unified(&format!("{file} #{a}"), content, &new, &name);
+        if !difference.is_empty() {
+            differences.push(Difference {
+                file: file.to_owned(),
+                from: old.map(|version| version.number),
+                to: b,
+                difference,
+            });
         }
-        let version = read.numbered(number).ok_or_else(|| no_version(number))?;
-        Ok(String::from_utf8_lossy(version.content).into_owned())
+    }
+    let differences = Differences {
+        version: SCHEMA_VERSION,
+        differences,
     };
-    let (old, new, name) = match b {
-        Some(b) => (text(a)?, text(b)?, format!("#{b}")),
-        None => {
-            let path = layers::user_file()?;
-            let file = layers::user_text(&path)?;
-            (
-                text(a)?,
-                file.map_or(String::new(), |file| file.text),
-                path.display().to_string(),
-            )
-        }
-    };
-    let difference = TextDiff::from_lines(&old, &new);
-    let shown = difference
-        .unified_diff()
-        .context_radius(CONTEXT)
-        .header(&format!("#{a}"), &name)
-        .to_string();
-    let shown = show::safe(&shown);
-    let end = if shown.is_empty() { "" } else { "\n" };
-    answer::text(&format!("{shown}{end}"))
+    match json {
+        true => answer::json(&differences),
+        false => answer::text(&differences.text()),
+    }
 }
 
-/// Makes the file say again what version `number` said.
+/// Makes the file say again what version `number` of it said.
 pub(super) fn rollback(number: u64, json: bool) -> Result<ExitCode, Failure> {
     let bytes = bytes()?;
     let read = versions::read(&bytes).map_err(|error| unreadable().because(error))?;
-    let version = read.numbered(number).filter(|version| version.file == FILE_NAME);
-    let version = version.ok_or_else(|| no_version(number))?;
+    let version = read.numbered(number).ok_or_else(|| no_version(number))?;
+    let file = version.file;
+    if !is_of_user(file) {
+        return Err(Failure::new(format!("version #{number} is the machine's file"))
+            .code(Code::InvalidParameters.exit())
+            .hint(format!(
+                "whoever looks after the machine changes that; `lusush maint config diff {number}` shows what it said"
+            )));
+    }
     let text = String::from_utf8_lossy(version.content);
-    let source = format!("version #{number}");
-    let layered = RawConfig::parse(Origin::User, &source, &text).check(&CATALOGUE);
-    CATALOGUE.merge(&[layered]).map_err(show::mistakes)?;
-    let path = layers::user_file()?;
-    let keeper = Keeper::hold();
-    let file = layers::user_text(&path)?;
-    let changed = file.as_ref().map_or("", |file| file.text.as_str()) != text;
+    check(file, &format!("version #{number}"), &text)?;
+    let path = files()?.path(file).ok_or_else(|| no_version(number))?;
+    let mut keeper = Keeper::hold();
+    let before = layers::user_text(&path)?;
+    let changed = before.as_ref().map_or("", |before| before.text.as_str()) != text;
     if changed {
-        edit::write(&path, file.as_ref(), &text)?;
-        keeper.keep(file.as_ref(), &text, Cause::RolledBack, number);
+        edit::write(&path, before.as_ref(), &text)?;
+        keeper.keep(file, before.as_ref(), &text, Cause::RolledBack, number);
     }
     if json {
-        return answer::json(&serde_json::json!({ "version": number, "changed": changed }));
+        return answer::json(&serde_json::json!({ "version": number, "file": file, "changed": changed }));
     }
     let what = if changed { "says again" } else { "says already" };
     answer::text(&format!(
         "{} {what} what version #{number} said.\n",
         path.display()
     ))
+}
+
+/// The files in the log, each once, the configuration first.
+fn named<'v>(read: &Versions<'v>) -> Vec<&'v str> {
+    let mut names: Vec<&str> = read.versions.iter().map(|version| version.file).collect();
+    names.sort_unstable_by_key(|name| (*name != FILE_NAME, *name));
+    names.dedup();
+    names
+}
+
+/// The version of a file that was the newest when version `number` was accepted.
+fn as_of<'v, 'r>(read: &'r Versions<'v>, file: &str, number: u64) -> Option<&'r Version<'v>> {
+    let mut versions = read.versions.iter();
+    versions.rfind(|version| version.file == file && version.number <= number)
+}
+
+/// What a file in the log says now; none if it is not there, or another machine's.
+fn text_now(files: &ConfigFiles, file: &str) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(path) = files.path(file) else {
+        return Ok(None);
+    };
+    let found = match is_of_user(file) {
+        true => layers::user_text(&path)?,
+        // It is only looked at.
+        false => read(&path, Trust::Anyone).ok().flatten(),
+    };
+    Ok(found.map(|found| found.text.into_bytes()))
+}
+
+/// Whether a file in the log is the user's own.
+fn is_of_user(file: &str) -> bool {
+    file == FILE_NAME || file.starts_with("themes/")
+}
+
+/// Refuses a text that could not come into force as that file.
+fn check(file: &str, source: &str, text: &str) -> Result<(), Failure> {
+    if file != FILE_NAME {
+        let refused = theme_file::read(source, text).err();
+        return refused.map_or(Ok(()), |problems| {
+            Err(show::mistakes(Refused {
+                problems,
+                more_problems: 0,
+            }))
+        });
+    }
+    let layered = RawConfig::parse(Origin::User, source, text).check(&CATALOGUE);
+    CATALOGUE.merge(&[layered]).map(drop).map_err(show::mistakes)
 }
 
 /// Whoever is about to change the file, and to keep what it says then.
@@ -180,70 +192,43 @@ impl Keeper {
     }
 
     /// Keeps what the file says now, and what it said before if nobody had noticed that.
-    pub(super) fn keep(&self, before: Option<&FileText>, after: &str, cause: Cause, from: u64) {
-        let Some(held) = &self.0 else { return };
-        let sound = |text: &str| {
-            RawConfig::parse(Origin::User, "", text)
-                .check(&CATALOGUE)
-                .is_sound()
-        };
+    pub(super) fn keep(
+        &mut self,
+        file: &str,
+        before: Option<&FileText>,
+        after: &str,
+        cause: Cause,
+        from: u64,
+    ) {
+        let Some(held) = &mut self.0 else { return };
+        let sound = |text: &str| check(file, "", text).is_ok();
         let mut states = Vec::new();
         if let Some(before) = before.filter(|before| sound(&before.text)) {
-            states.push(accepted(Cause::Noticed, 0, &before.text));
+            states.push(accepted(file, Cause::Noticed, 0, &before.text));
         }
         // What is not sound is in nobody's force, and no version.
         if sound(after) {
-            states.push(accepted(cause, from, after));
+            states.push(accepted(file, cause, from, after));
         }
-        let kept = held.accept(&states).and_then(|kept| {
-            if kept.is_some() {
-                held.sync()?;
-            }
-            Ok(kept)
-        });
-        if let Err(error) = kept {
+        if let Err(error) = held.accept(&states).and_then(|_| held.sync()) {
             eprintln!("lusush: no version is kept: {error}");
         }
     }
 }
 
-fn accepted(cause: Cause, from: u64, text: &str) -> Accepted<'_> {
+fn accepted<'a>(file: &'a str, cause: Cause, from: u64, text: &'a str) -> Accepted<'a> {
     Accepted {
         time_ns: now().wall_ns,
         cause,
         from,
-        file: FILE_NAME,
+        file,
         tool: TOOL,
         content: text.as_bytes(),
     }
 }
 
-fn row<'v>(version: &Version<'v>, before: &[u8]) -> Row<'v> {
-    let (old, new) = (
-        String::from_utf8_lossy(before),
-        String::from_utf8_lossy(version.content),
-    );
-    let difference = TextDiff::from_lines(old.as_ref(), new.as_ref());
-    let count = |tag: ChangeTag| {
-        difference
-            .iter_all_changes()
-            .filter(|change| change.tag() == tag)
-            .count()
-    };
-    Row {
-        number: version.number,
-        file: version.file,
-        wall_ns: version.time_ns,
-        cause: version.cause.name(),
-        from: (version.from > 0).then_some(version.from),
-        uid: version.uid,
-        pid: version.pid,
-        tool: version.tool,
-        bytes: version.content.len(),
-        lines_added: count(ChangeTag::Insert),
-        lines_removed: count(ChangeTag::Delete),
-        verdict: version.verdict.map(versions::Verdict::name),
-    }
+fn files() -> Result<ConfigFiles, Failure> {
+    launch_config::files().ok_or_else(unreadable)
 }
 
 fn bytes() -> Result<Vec<u8>, Failure> {

@@ -139,6 +139,46 @@ fn a_version_that_is_put_back_is_one_of_its_own() {
 }
 
 #[test]
+fn a_theme_in_force_that_is_edited_is_on_trial_by_keys_and_colours() {
+    let folder = tempfile::tempdir().unwrap();
+    let theme = folder.path().join("config/themes/mine.toml");
+    fs::create_dir_all(theme.parent().unwrap()).unwrap();
+    let paint = |colour: &str| fs::write(&theme, format!("[roles]\ncommand = \"{colour}\"\n")).unwrap();
+    paint("201");
+    let (mut world, mut engine, now) = saying(folder.path(), "editor.theme = \"mine\"\n");
+    assert!(engine.on_trial().is_none(), "nobody knows what was before");
+    let sync = |engine: &mut Engine, world: &mut RealWorld| {
+        assert!(!engine.sync_configuration(world, now));
+        let open = engine.on_trial();
+        open.map(|(_, trial, configured)| {
+            (
+                configured.version,
+                configured.keys.join(" "),
+                trial.metric.clone(),
+            )
+        })
+    };
+    let by = |version| Some((version, "themes/mine.toml".to_owned(), "colours, keys".to_owned()));
+    paint("202");
+    assert_eq!(sync(&mut engine, &mut world), by(3));
+    paint("203");
+    assert_eq!(sync(&mut engine, &mut world), by(4), "it took its place");
+    paint("201");
+    assert_eq!(sync(&mut engine, &mut world), None, "as it was before");
+    assert_eq!(engine.state.trials_ended.len(), 2);
+    paint("204");
+    assert_eq!(sync(&mut engine, &mut world), by(6));
+    // Taken back by the engine: what it is compared with is in force again.
+    engine.put_back(&mut world, now, 5, "keys are slower").unwrap();
+    assert!(engine.on_trial().is_none());
+    assert!(fs::read_to_string(&theme).unwrap().contains("201"));
+    // The name of another theme says all there is to say.
+    save(folder.path(), "editor.theme = \"deep\"\n");
+    let (_, keys, _) = sync(&mut engine, &mut world).unwrap();
+    assert_eq!(keys, "editor.theme");
+}
+
+#[test]
 fn the_hourly_run_finds_what_nobody_told_of() {
     let folder = tempfile::tempdir().unwrap();
     let (mut world, mut engine, now) = saying(folder.path(), "");

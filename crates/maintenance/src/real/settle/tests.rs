@@ -1,5 +1,6 @@
 //! Settling on real files: whatever lies there, one whole version is in force afterwards.
 
+use super::back::restore;
 use super::*;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -25,7 +26,7 @@ impl Folders {
     }
 
     fn settle(&self) -> ConfigFound {
-        settle(&self.files, &by()).unwrap()
+        settle(&self.files, &by()).unwrap().found
     }
 
     fn write(&self, text: impl AsRef<[u8]>) {
@@ -253,7 +254,10 @@ fn an_earlier_version_comes_back_whole_with_its_theme() {
     folders.theme("mine", "[roles]\ncommand = \"red\"\n");
     folders.write("editor.theme = \"mine\"\neditor.suggest = false\n");
     let second = folders.settle().in_force;
-    let back = restore(&folders.files, &by(), first.version).unwrap().in_force;
+    let back = restore(&folders.files, &by(), first.version)
+        .unwrap()
+        .found
+        .in_force;
     assert!(back.says_the_same(&first));
     assert!(back.version > second.version);
     assert_eq!(
@@ -264,7 +268,7 @@ fn an_earlier_version_comes_back_whole_with_its_theme() {
     assert_eq!(&causes[4..], [Cause::RolledBack, Cause::RolledBack]);
     assert_eq!(folders.settle().in_force, back, "and that is all there is to it");
     // Before there was any: nothing is said.
-    let back = restore(&folders.files, &by(), 0).unwrap().in_force;
+    let back = restore(&folders.files, &by(), 0).unwrap().found.in_force;
     assert_eq!(back.value("editor.theme"), Some(("default", false)));
     // What is in the way is not overwritten.
     fs::remove_file(&folders.files.user).unwrap();
@@ -273,6 +277,34 @@ fn an_earlier_version_comes_back_whole_with_its_theme() {
         restore(&folders.files, &by(), 1),
         Err(SettleError::Read { .. })
     ));
+}
+
+#[test]
+fn what_was_written_is_to_be_made_durable_and_nothing_else_is() {
+    let folders = Folders::new();
+    folders.write("editor.theme = \"light\"\n");
+    let settled = settle(&folders.files, &by()).unwrap();
+    assert!(!settled.unsynced.is_empty());
+    settled.unsynced.sync().unwrap();
+    assert!(settle(&folders.files, &by()).unwrap().unsynced.is_empty());
+    folders.write("editor.theme = \"deep\"\n");
+    let second = settle(&folders.files, &by()).unwrap();
+    let mut all = second.unsynced;
+    all.add(restore(&folders.files, &by(), 1).unwrap().unsynced);
+    let text = fs::read_to_string(&folders.files.user).unwrap();
+    assert_eq!(text, "editor.theme = \"light\"\n", "at once");
+    all.sync().unwrap();
+    // The log may grow as long as nobody has time, and is pruned when somebody has.
+    let mut all = Unsynced::default();
+    for n in 0..=versions::VERSIONS_MAX {
+        folders.write(format!("# {n}\n"));
+        all.add(settle(&folders.files, &by()).unwrap().unsynced);
+    }
+    let newest = folders.versions().len() as u64;
+    assert!(newest > versions::VERSIONS_MAX as u64);
+    all.sync().unwrap();
+    assert!(folders.versions().len() <= versions::VERSIONS_MAX);
+    assert_eq!(folders.settle().in_force.version, newest);
 }
 
 #[test]
