@@ -198,11 +198,13 @@ fn follow(text: &str, file: &str, found: &mut Vec<Assignment>) {
         }
         match (b, quote) {
             (b'\n', _) => line += 1,
-            (b'\\', 0 | b'"') => {
-                let next = bytes.get(at + 1);
-                line += usize::from(next == Some(&b'\n'));
-                at += 1;
+            (b'\\', 0 | b'"') if bytes.get(at + 1) == Some(&b'\n') => {
+                // The line goes on: what may begin here may begin there.
+                line += 1;
+                at += 2;
+                continue;
             }
+            (b'\\', 0 | b'"') => at += 1,
             (b'\'' | b'"', 0) => quote = b,
             (b, q) if b == q => quote = 0,
             _ => {}

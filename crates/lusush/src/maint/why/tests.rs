@@ -11,7 +11,11 @@ fn snapshot(fill: impl FnOnce(&mut Recorder<'_>)) -> Snapshot {
         pid: 4711,
         ..Identity::default()
     };
-    let flight = Flight::private(&identity);
+    snapshot_of(&identity, fill)
+}
+
+fn snapshot_of(identity: &Identity, fill: impl FnOnce(&mut Recorder<'_>)) -> Snapshot {
+    let flight = Flight::private(identity);
     flight.update(fill);
     flight.snapshot().expect("a private flight is readable")
 }
@@ -71,7 +75,9 @@ fn located(bashrc: &str, later: bool, typed: bool) -> Why {
     if !later {
         std::fs::write(&file, bashrc).unwrap();
     }
-    let seen = snapshot(|w| {
+    // It begins now.
+    let identity = Identity::of_this_process(7, "", "", "");
+    let seen = snapshot_of(&identity, |w| {
         let parts = [
             part(PartKind::Command, "slow_fn", 50_000_000, None),
             part(PartKind::Substitution, "git status", 80_000_000, None),
