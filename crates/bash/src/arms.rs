@@ -10,8 +10,8 @@
 //! line's cost is the mean of its paints, or of its completions, so long lines count no more than short ones; pairs are
 //! compared by the logarithm of the ratio, since times are skewed and one hiccup must not outweigh a hundred lines.
 //!
-//! A lever that decides how much is done ([`Lever::bounds_work`]) would win by leaving work undone. A line for which
-//! something was given up weighs [`GIVEN_UP_NS`] with the candidate; with the value in force it makes no pair.
+//! A value with which less is done ([`Lever::leaves_work`]) would win by leaving work undone. A line for which something
+//! was given up weighs [`GIVEN_UP_NS`] with the candidate; with the value in force it makes no pair.
 //!
 //! Invariants: an arm is chosen when a line begins and holds until it ends; a line that is given up, or that too little
 //! was typed into, counts for nothing and its arm is used again; what was typed is not looked at.
@@ -150,7 +150,14 @@ impl Arms {
 
     /// Something of the line was not done to its end.
     pub(crate) fn gave_up(&mut self, cost: Cost) {
-        let decides = |on: On| on.lever.row().cost == cost && on.lever.bounds_work();
+        let decides = |on: On| {
+            let value = if self.line.candidate {
+                on.value
+            } else {
+                self.agreed.value(on.lever)
+            };
+            on.lever.row().cost == cost && on.lever.leaves_work(value)
+        };
         self.line.gave_up |= self.on.is_some_and(decides);
     }
 
@@ -319,7 +326,25 @@ mod tests {
         check("suggestion.scan_bytes", "65536", Cost::Suggestion, true);
         check("suggestion.scan_bytes", "65536", Cost::Completion, false);
         check("suggestion.cache_entries", "64", Cost::Suggestion, false);
+        // Where it looks first changes nothing about how far it gets.
+        check("suggestion.source", "memory", Cost::Suggestion, false);
         check("completion.cache_entries", "64", Cost::Completion, false);
+    }
+
+    #[test]
+    fn a_walk_that_gives_up_is_no_faster_than_the_index() {
+        let mut arms = Arms::default();
+        arms.take(&[], Some(&trial(7, "history.search", "scan")));
+        for _ in 0..16 {
+            let scans = arms.begin_line().value(Lever::HistorySearch) == lle_core::lever::HISTORY_SCAN;
+            (0..PAINTS_MIN).for_each(|_| arms.painted());
+            arms.spent(Cost::Suggestion, if scans { 1_000 } else { 2_000 });
+            // Both stop at some time: of the index that is told, of the walk it counts.
+            arms.gave_up(Cost::Suggestion);
+            arms.end_line();
+        }
+        assert_eq!(arms.tally.pairs, 8);
+        assert!(arms.tally.log_sum > 0, "{:?}", arms.tally);
     }
 
     #[test]

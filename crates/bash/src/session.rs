@@ -12,7 +12,7 @@ use crate::instructions::Instructions;
 use crate::places::Places;
 use crate::prompt_clock::{Blame, Spent};
 use lle_core::desired::{Setting, Trial};
-use lle_core::lever::{Cost, Lever, Levers};
+use lle_core::lever::{Cost, HISTORY_SCAN, Lever, Levers, SUGGEST_FROM_MEMORY};
 use lle_log::history::History;
 use lle_log::search::PrefixSearch;
 use lle_metrics::{Counter, Draft, EventKind, Flight, Gauge, Identity, Parted, Recorder, Stage, Timer};
@@ -191,6 +191,10 @@ impl Session {
         self.levers = self.arms.begin_line();
         self.search
             .set_bytes_per_call(self.levers.value(Lever::SuggestionScanBytes));
+        self.search
+            .use_index(self.levers.value(Lever::HistorySearch) != HISTORY_SCAN);
+        self.search
+            .use_memory(self.levers.value(Lever::SuggestionSource) == SUGGEST_FROM_MEMORY);
         self.searched
             .resize(self.levers.size(Lever::SuggestionCacheEntries));
         self.levers

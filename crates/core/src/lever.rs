@@ -9,6 +9,11 @@
 /// Fingerprints that a cache keeps of what it let go; a hit among them says what so many more entries would win.
 pub const GHOSTS: usize = 64;
 
+/// The values of [`Lever::SuggestionSource`] and [`Lever::HistorySearch`] that are not the default.
+pub const SUGGEST_FROM_MEMORY: u64 = 1;
+/// See there.
+pub const HISTORY_SCAN: u64 = 1;
+
 /// What a lever's trial compares, per line: the cost of one paint, or of one completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cost {
@@ -111,6 +116,10 @@ levers! {
         "How much of the history log one key may look through for a suggestion; tried only when somebody asks for it.";
     SuggestionCacheEntries, "suggestion.cache_entries", from_to(0, 1_024), 0, "autosuggestion", Suggestion,
         "How many searches for a suggestion are kept until the history changes.";
+    SuggestionSource, "suggestion.source", Values::Words(&["log", "memory"]), 0, "autosuggestion", Suggestion,
+        "Where a suggestion is looked for first: in the history log, or among the newest commands, kept in memory.";
+    HistorySearch, "history.search", Values::Words(&["index", "scan"]), 0, "autosuggestion", Suggestion,
+        "How the history log is searched as one types: by its index, or by walking all of it.";
     CompletionCacheEntries, "completion.cache_entries", from_to(0, 128), 0, "completion", Completion,
         "How many completions are kept, for seconds at most and no longer than the line.";
     CompletionDeadlineMs, "completion.deadline_ms", from_to(100, 30_000), 5_000, "completion", Completion,
@@ -129,6 +138,13 @@ impl Lever {
     /// leaves such a lever alone, and in a trial that somebody asks for, what was given up is no gain.
     pub const fn bounds_work(self) -> bool {
         matches!(self, Lever::SuggestionScanBytes | Lever::CompletionDeadlineMs)
+    }
+
+    /// Whether with this value less may be done before it is given up than with others: then what was given up is no gain.
+    ///
+    /// A walk through all of the log gives up where the index has long gone on.
+    pub const fn leaves_work(self, value: u64) -> bool {
+        self.bounds_work() || matches!(self, Lever::HistorySearch) && value == HISTORY_SCAN
     }
 
     /// Finds a lever by its name.
@@ -251,6 +267,8 @@ mod tests {
         highlight.full_below_bytes  1073741824 of 16 to 1073741824     syntax         key_to_paint
         suggestion.scan_bytes          8388608 of 65536 to 67108864    autosuggestion suggestion
         suggestion.cache_entries             0 of 0 to 1024            autosuggestion suggestion
+        suggestion.source                  log of log or memory        autosuggestion suggestion
+        history.search                   index of index or scan        autosuggestion suggestion
         completion.cache_entries             0 of 0 to 128             completion     completion
         completion.deadline_ms            5000 of 100 to 30000         completion     completion
         ");
@@ -276,6 +294,8 @@ mod tests {
         check("names.cache_entries", "4097", None);
         check("names.cache_entries", "99999999999999999999999", None);
         check("suggestion.scan_bytes", "1", None);
+        check("suggestion.source", "memory", Some(SUGGEST_FROM_MEMORY));
+        check("history.search", "scan", Some(HISTORY_SCAN));
         check("no.such", "1", None);
         check("", "", None);
     }

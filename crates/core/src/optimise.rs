@@ -15,7 +15,7 @@ pub mod targets;
 
 use lle_metrics::{Histogram, Timer};
 
-use crate::lever::{Lever, Levers};
+use crate::lever::{Lever, Levers, SUGGEST_FROM_MEMORY};
 use crate::quantity;
 use crate::trial::{Ended, Verdict};
 
@@ -33,6 +33,11 @@ const SEARCHES_MIN: f64 = 0.05;
 const HIGHLIGHT_NS: u64 = 2_000_000;
 /// A line is long, in bytes: four rows of a terminal.
 const LONG_LINE_BYTES: u64 = 320;
+/// A search for a suggestion that takes so long is worth a thought, in nanoseconds: it is behind the echo, but ahead of the
+/// grey text.
+const SEARCH_NS: u64 = 200_000;
+/// A gain below this fraction is none to try for.
+const GAIN_SEEN: f64 = 0.05;
 /// A gain that nobody would believe: more than this fraction is not promised.
 const GAIN_MAX: f64 = 0.9;
 
@@ -78,7 +83,12 @@ pub struct Opportunity {
 
 /// Finds what may be worth turning, the largest gain first.
 pub fn opportunities(costs: &Costs, levers: &Levers, tried: &[Ended], now_wall_ns: i64) -> Vec<Opportunity> {
-    let found = [keep_names(costs), colour_later(costs)];
+    let found = [
+        keep_names(costs),
+        colour_later(costs),
+        look_in_memory(costs),
+        go_by_index(costs),
+    ];
     let mut found: Vec<Opportunity> = found
         .into_iter()
         .flatten()
@@ -148,6 +158,40 @@ fn colour_later(costs: &Costs) -> Option<Opportunity> {
     })
 }
 
+/// Most of what is looked for was typed not long ago: what it takes where little is walked, it could take mostly.
+fn look_in_memory(costs: &Costs) -> Option<Opportunity> {
+    let of = &costs.suggestion;
+    let (median, quick) = (of.quantile(0.5)?, of.quantile(0.1)?);
+    let gain = share(median.saturating_sub(quick), median);
+    (of.count >= SAMPLES_MIN && median >= SEARCH_NS && gain >= GAIN_SEEN).then(|| Opportunity {
+        lever: Lever::SuggestionSource,
+        candidate: SUGGEST_FROM_MEMORY,
+        gain,
+        evidence: format!(
+            "looking for a suggestion takes {} at the median, {} one time in ten",
+            duration(median),
+            duration(quick)
+        ),
+    })
+}
+
+/// Worth a thought only where somebody has turned it off: it is the default.
+fn go_by_index(costs: &Costs) -> Option<Opportunity> {
+    let of = &costs.suggestion;
+    let (slow, median) = (of.quantile(0.99)?, of.quantile(0.5)?);
+    let gain = share(slow.saturating_sub(median), slow);
+    (of.count >= SAMPLES_MIN && slow >= SEARCH_NS && gain >= GAIN_SEEN).then(|| Opportunity {
+        lever: Lever::HistorySearch,
+        candidate: Lever::HistorySearch.row().default,
+        gain,
+        evidence: format!(
+            "looking for a suggestion takes {} at the 99th percentile, {} at the median",
+            duration(slow),
+            duration(median)
+        ),
+    })
+}
+
 fn duration(ns: u64) -> String {
     quantity::duration(ns as f64)
 }
@@ -204,6 +248,32 @@ mod tests {
         names.keep = path may save 90 %: 300 names were looked for on PATH in 1,000 colourings, which take 5.1 µs at the median and 210 µs on average
         highlight.full_below_bytes = 320 may save 80 %: colouring takes 4 ms at the 99th percentile, of 5 ms to the echo
         ");
+    }
+
+    #[test]
+    fn where_suggestions_come_from_is_an_opportunity_where_most_take_long() {
+        fn check(samples: &[(u64, u32)], levers: &Levers, expect: &[(Lever, u64)]) {
+            let costs = Costs {
+                suggestion: histogram(Timer::Suggestion, samples),
+                ..Costs::default()
+            };
+            let found = opportunities(&costs, levers, &[], 0);
+            let found: Vec<_> = found.iter().map(|one| (one.lever, one.candidate)).collect();
+            assert_eq!(found, expect, "{samples:?}");
+        }
+        let mut scans = Levers::default();
+        scans.turn(Lever::HistorySearch, crate::lever::HISTORY_SCAN);
+        let mut remembers = Levers::default();
+        remembers.turn(Lever::SuggestionSource, SUGGEST_FROM_MEMORY);
+        let memory = (Lever::SuggestionSource, SUGGEST_FROM_MEMORY);
+        let index = (Lever::HistorySearch, 0);
+        let slow = [(20_000, 100), (900_000, 400)];
+        check(&slow, &Levers::default(), &[memory]);
+        check(&slow, &remembers, &[]);
+        let deep = [(20_000, 400), (5_000_000, 100)];
+        check(&deep, &Levers::default(), &[]);
+        check(&deep, &scans, &[index]);
+        check(&[(20_000, 50), (900_000, 100)], &scans, &[]);
     }
 
     #[test]

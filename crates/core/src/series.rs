@@ -24,6 +24,7 @@ pub mod noticed;
 mod period;
 mod predict;
 mod profile;
+pub mod ranks;
 mod ring;
 mod scale;
 mod shift;

@@ -4,7 +4,10 @@
 //! cannot match a longer one that extends it, so each further key goes on where the last one stopped, and
 //! the whole log is read at most once a line. Nothing is allocated once the buffers have grown.
 //!
-//! With an index ([`crate::index`]) it passes over what cannot match. What it finds is the same.
+//! With an index ([`crate::index`]) it passes over what cannot match, and it may keep the newest commands in memory
+//! ([`recent`]). What it finds is the same.
+
+mod recent;
 
 use std::path::PathBuf;
 
@@ -13,6 +16,7 @@ use crate::history::History;
 use crate::index::{Finder, Groups, Next, Region};
 use crate::walk::{Back, Place};
 use crate::window::{WINDOW_BYTES, Window};
+use recent::Recent;
 
 /// Bytes of log looked at in one call unless somebody says otherwise, some 50 000 commands with their ends: 1 to 2 ms where this was measured
 /// (`cargo bench -p lle-log`), a tenth of what a key may take. The next call goes on from there.
@@ -45,6 +49,21 @@ impl PrefixSearch {
     /// Sets where the index of the log is, if it has one.
     pub fn set_index(&mut self, index: Option<PathBuf>) {
         self.0.finder = index.map(Finder::new);
+    }
+
+    /// Sets whether it goes by the index, if there is one, or walks all of the log.
+    pub fn use_index(&mut self, on: bool) {
+        if std::mem::replace(&mut self.0.indexed, on) != on {
+            self.0.begin_anew();
+        }
+    }
+
+    /// Sets whether it keeps the newest commands in memory and looks there first.
+    pub fn use_memory(&mut self, on: bool) {
+        if self.0.recent.is_some() != on {
+            self.0.recent = on.then(Recent::new);
+            self.0.begin_anew();
+        }
     }
 
     /// Sets how many bytes of log one call looks at, at least one record.
@@ -130,6 +149,10 @@ struct Search {
     until: u64,
     below: u64,
     finder: Option<Finder>,
+    /// Whether the finder is asked.
+    indexed: bool,
+    /// The newest commands, if they are kept.
+    recent: Option<Recent>,
     /// A command matches only where it begins.
     begins: bool,
     bytes_per_call: u64,
@@ -144,6 +167,8 @@ impl Search {
             until: u64::MAX,
             below: 0,
             finder: None,
+            indexed: true,
+            recent: None,
             begins,
             window: Window::new(),
             typed: Vec::new(),
@@ -192,11 +217,20 @@ impl Search {
         self.typed.extend_from_slice(typed);
     }
 
+    /// Forgets how far the search has come.
+    fn begin_anew(&mut self) {
+        self.typed.clear();
+        self.state = State::Absent;
+    }
+
     fn fits(&self, typed: &[u8], command: &[u8]) -> bool {
         command.len() > typed.len() && (self.matches)(command, typed)
     }
 
     fn search(&mut self, history: &History) {
+        if self.remembers(history) {
+            return;
+        }
         if let Some(finder) = &mut self.finder {
             finder.open(history.beginning());
         }
@@ -204,6 +238,33 @@ impl Search {
         if let Some(finder) = &mut self.finder {
             finder.close();
         }
+    }
+
+    /// Looks among the newest commands; true if one of them is what is looked for. If none is, the log is walked from
+    /// where they begin.
+    fn remembers(&mut self, history: &History) -> bool {
+        let Some(recent) = &mut self.recent else {
+            return false;
+        };
+        // Only where the search has not passed them already.
+        if self.place.offset() == self.log.1 {
+            recent.follow(history, &mut self.window);
+        } else if !recent.is_of(self.log) || self.place.offset() <= recent.rest().offset() {
+            return false;
+        }
+        let (typed, matches) = (&self.typed[..], self.matches);
+        let fits = |command: &[u8]| command.len() > typed.len() && matches(command, typed);
+        if let Some((at, command)) = recent.newest(self.place.offset(), fits) {
+            self.found.clear();
+            self.found.reserve(TEXT_BYTES.max(command.len()));
+            self.found.extend_from_slice(command);
+            self.place = Place::before(at);
+            self.state = State::Found;
+            return true;
+        }
+        self.place = recent.rest();
+        (self.until, self.below) = (u64::MAX, self.place.offset());
+        false
     }
 
     fn walk(&mut self, history: &History) {
@@ -218,7 +279,7 @@ impl Search {
         while budget > 0 {
             let offset = self.place.offset();
             if offset <= self.until {
-                let next = match &mut self.finder {
+                let next = match self.finder.as_mut().filter(|_| self.indexed) {
                     Some(finder) => finder.before(&groups, &mut self.below, offset, &mut budget),
                     None if self.until == u64::MAX => Next::Region(Region {
                         end: offset,

@@ -59,21 +59,59 @@ fn build(log: &Path, index: &Path) -> u64 {
     }
 }
 
-/// Types `text` key by key, until each key has nothing more to find.
-fn prefix(history: &History, index: Option<&Path>, text: &[u8]) -> Vec<Option<Vec<u8>>> {
+/// How a search goes about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct How {
+    indexed: bool,
+    remembers: bool,
+}
+
+const WALK: How = How {
+    indexed: false,
+    remembers: false,
+};
+
+/// Every way but the walk through all of the log, which is what the others are held against.
+const OTHERS: [How; 3] = [
+    How {
+        indexed: true,
+        remembers: false,
+    },
+    How {
+        indexed: false,
+        remembers: true,
+    },
+    How {
+        indexed: true,
+        remembers: true,
+    },
+];
+
+/// A search that was made with an index, and is to go by it or not.
+fn search(index: &Path, how: How) -> PrefixSearch {
     let mut search = PrefixSearch::new();
-    search.set_index(index.map(Path::to_owned));
+    search.set_index(Some(index.to_owned()));
     search.set_bytes_per_call(300_000);
+    search.use_index(how.indexed);
+    search.use_memory(how.remembers);
+    search
+}
+
+/// Types `text` key by key, until each key has nothing more to find.
+fn prefix(history: &History, search: &mut PrefixSearch, text: &[u8]) -> Vec<Option<Vec<u8>>> {
     (1..=text.len())
-        .map(|end| {
-            loop {
-                let found = search.find(history, &text[..end]).map(<[u8]>::to_vec);
-                if search.is_done() {
-                    return found;
-                }
-            }
-        })
+        .map(|end| found(history, search, &text[..end]))
         .collect()
+}
+
+/// What is found for a text, however many calls that takes.
+fn found(history: &History, search: &mut PrefixSearch, text: &[u8]) -> Option<Vec<u8>> {
+    loop {
+        let found = search.find(history, text).map(<[u8]>::to_vec);
+        if search.is_done() {
+            return found;
+        }
+    }
 }
 
 fn substring(history: &History, index: Option<&Path>, text: &[u8]) -> Option<Vec<u8>> {
@@ -88,6 +126,9 @@ fn substring(history: &History, index: Option<&Path>, text: &[u8]) -> Option<Vec
 }
 
 fn compare(history: &History, index: &Path, what: &str) {
+    // Each keeps what it has learnt from text to text, as in a session.
+    let mut walk = search(index, WALK);
+    let mut others = OTHERS.map(|how| (how, search(index, how)));
     let mut texts: Vec<Vec<u8>> = (0..40).map(|n| command(n * 5_987 + 11).into_bytes()).collect();
     texts.extend(
         [
@@ -102,11 +143,10 @@ fn compare(history: &History, index: &Path, what: &str) {
     );
     for text in texts {
         let said = String::from_utf8_lossy(&text).into_owned();
-        assert_eq!(
-            prefix(history, Some(index), &text),
-            prefix(history, None, &text),
-            "{what}: {said}"
-        );
+        let expect = prefix(history, &mut walk, &text);
+        for (how, search) in &mut others {
+            assert_eq!(prefix(history, search, &text), expect, "{what}: {said} {how:?}");
+        }
         for part in [
             &text[..],
             &text[text.len() / 2..],
@@ -236,4 +276,48 @@ fn a_command_longer_than_a_window_is_found_with_the_index_as_without() {
         assert_eq!(found(Some(&index)), found(None), "{n}");
     }
     assert_eq!(verify(&path, &index).unwrap(), Vec::<u64>::new());
+}
+
+#[test]
+fn what_is_remembered_follows_the_log_and_a_turned_lever_changes_no_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.log");
+    let index = folder.path().join("m.index");
+    let mut history = History::open(&path, 1, 0, None).unwrap().history;
+    let mut other = History::open(&path, 2, 0, None).unwrap().history;
+    let mut walk = search(&index, WALK);
+    let mut turned = search(&index, OTHERS[1]);
+    // Far more than is remembered; some by another session, some long, some taken out again.
+    for n in 0..6_000u64 {
+        let long = "x".repeat(usize::from(n.is_multiple_of(701)) * 40_000);
+        let text = command(n) + &long;
+        let writer = if n.is_multiple_of(5) {
+            &mut other
+        } else {
+            &mut history
+        };
+        let seq = writer.started(1, b"/", text.as_bytes()).unwrap();
+        if n.is_multiple_of(97) {
+            writer.redact(writer.session(), seq).unwrap();
+        }
+        if !n.is_multiple_of(13) {
+            continue;
+        }
+        history.refresh().unwrap();
+        // As a trial does it, and in the middle of a text too.
+        turned.use_memory(!n.is_multiple_of(3));
+        let typed = command(n / 2);
+        let typed = typed.as_bytes();
+        assert_eq!(
+            prefix(&history, &mut turned, typed),
+            prefix(&history, &mut walk, typed),
+            "{n}"
+        );
+        turned.use_memory(n.is_multiple_of(2));
+        assert_eq!(
+            found(&history, &mut turned, typed),
+            found(&history, &mut walk, typed),
+            "{n}"
+        );
+    }
 }

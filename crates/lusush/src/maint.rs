@@ -392,7 +392,11 @@ fn show_why(of: why::Subject, session: Option<&str>, json: bool) -> Result<ExitC
             .because(error)
             .hint("`lusush maint status` lists the sessions; `lusush` starts one")
     })?;
-    let answer = why::why(&snapshot, of);
+    let mut answer = why::why(&snapshot, of);
+    if of == why::Subject::Prompt {
+        why::set_in::locate(&mut answer, &snapshot, paths::home().as_deref());
+        answer.slower_since = show::slower_since();
+    }
     if json {
         answer::json(&answer)
     } else {

@@ -213,6 +213,36 @@ fn with_too_little_typing_nothing_is_concluded() {
 }
 
 #[test]
+fn where_suggestions_come_from_is_tried_on_real_lines() {
+    let house = Household::with_worker("", OFTEN);
+    let mut terminal = house.session();
+    let line = "grep needle /dev/null";
+    type_line(&mut terminal, line);
+    for (lever, value) in [("suggestion.source", "memory"), ("history.search", "scan")] {
+        house.said(&["optimize", "--force", &format!("{lever}={value}")]);
+        let mut pairs = 0.0;
+        for _ in 0..LINES_MAX {
+            // What is suggested is the same with either value.
+            type_keys(&mut terminal, "grep nee");
+            terminal.settle().unwrap();
+            let row = usize::from(terminal.cursor().0);
+            let shown = terminal.screen().rows(0, 80).nth(row).unwrap();
+            assert!(shown.ends_with(line), "{lever}: {}", terminal.text());
+            type_keys(&mut terminal, "dle /dev/null\r");
+            let trials = trials(&house);
+            let open = trials["open"].as_array().unwrap();
+            pairs = open.first().map_or(pairs, |open| number(&open["pairs"]));
+            if pairs >= 2.0 {
+                break;
+            }
+        }
+        assert!(pairs >= 2.0, "{lever}: {}", trials(&house));
+        house.said(&["optimize", "--withdraw"]);
+        wait("the trial to be gone", || told(&house).is_empty());
+    }
+}
+
+#[test]
 fn who_only_observes_or_advises_turns_nothing() {
     let house = Household::with_worker(LONG_PATH, OFTEN);
     let mut terminal = house.session();

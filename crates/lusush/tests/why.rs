@@ -165,8 +165,42 @@ fn a_slow_function_and_a_slow_substitution_are_named_with_their_shares() {
             .map(|part| part["share_percent"].as_f64().unwrap())
             .sum();
         assert!((sum - 100.0).abs() < 1.0, "{sum}: {why:#}");
+        // And where: that line alone sets it, and nothing was typed that may have.
+        let rc = fs::read_to_string(timed.home.rc()).unwrap();
+        for (name, line) in [
+            ("slow_fn", "PROMPT_COMMAND=slow_fn"),
+            ("git status", "PS1='$(git status) $ '"),
+        ] {
+            let at = rc.lines().position(|text| text == line).unwrap() + 1;
+            assert_eq!(part(name)["set_in"], format!("~/.bashrc:{at}"), "{why:#}");
+        }
         assert!(timed.took(Parted::Prompt, PartKind::Command, "slow_fn") >= 50 * MS);
         assert!(timed.took(Parted::Prompt, PartKind::Substitution, "git status") >= 60 * MS);
+    });
+}
+
+#[test]
+fn who_typed_or_changed_what_makes_the_prompt_is_told_no_line_of_a_file() {
+    let rc = "slow_fn() { sleep 0.02; }\nPROMPT_COMMAND=slow_fn";
+    let unknown = |timed: &Timed| {
+        let why = timed.why(&["prompt"]);
+        let parts = why["parts"].as_array().unwrap();
+        assert!(parts.iter().all(|part| part["set_in"].is_null()), "{why:#}");
+        why["set_unknown"].as_str().unwrap().to_owned()
+    };
+    in_every_bash(rc, |timed| {
+        timed.press("true\r", "$");
+        fs::write(
+            timed.home.rc(),
+            format!("{}# more\n", fs::read_to_string(timed.home.rc()).unwrap()),
+        )
+        .unwrap();
+        let why = unknown(timed);
+        assert!(why.contains("~/.bashrc has changed since"), "{why}");
+        timed.press("PROMPT_COMMAND='slow_fn; :'\r", "$");
+        timed.press("true\r", "$");
+        let why = unknown(timed);
+        assert!(why.contains("a command in this session"), "{why}");
     });
 }
 

@@ -292,6 +292,7 @@ impl Engine {
         }
         self.publish(world, now);
         self.keep_learned(world, now);
+        self.measure_disk(world, now);
         self.make_durable(world, now);
         world.after_all(now);
         self.expected_ns = self.wake_at(now);

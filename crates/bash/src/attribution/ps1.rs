@@ -63,7 +63,8 @@ pub(crate) fn substitutions(prompt: &[u8], found: &mut [Name]) -> usize {
             (2, to_parenthesis(&rest[2..]))
         } else if rest[0] == b'`' {
             (1, to_backtick(&rest[1..]))
-        } else if rest[0] == b'\\' {
+        } else if rest[0] == b'\\' || rest.starts_with(b"$$") {
+            // Escaped, or the process number: what follows opens nothing.
             i += 2;
             continue;
         } else {
@@ -131,6 +132,7 @@ mod tests {
         check("`date` $(kube-ps1)> ", &["date", "kube-ps1"]);
         check("$(a $(b) 'c)') $(d)", &["a", "d"]);
         check("$((1+2)) \\$(no) ", &[]);
+        check("$$(no) $$$(yes)", &["yes"]);
         check("$ ", &[]);
         check("$( ", &[""]);
         check("$(", &[""]);

@@ -95,6 +95,11 @@ fn substitutions(ps1: &[u8]) -> Option<Vec<Found>> {
                 continue;
             }
             b'$' if rest.starts_with(b"$[") => return None,
+            // A process number: its second dollar opens nothing.
+            b'$' if rest.starts_with(b"$$") => {
+                at += 2;
+                continue;
+            }
             _ => {
                 at += 1;
                 continue;
@@ -159,33 +164,83 @@ fn escape(rest: &[u8], without_width: &mut bool) -> Option<usize> {
     }
 }
 
-/// Bytes up to the parenthesis that closes; none if there is none.
+/// Substitutions within each other that are followed; nobody's prompt has more.
+const DEPTH_MAX: usize = 8;
+
+/// Bytes up to the parenthesis that closes; none if there is none, or it is not certain which one does.
 fn to_parenthesis(text: &[u8]) -> Option<usize> {
-    let (mut depth, mut quote) = (0usize, 0u8);
-    for (at, b) in text.iter().enumerate() {
-        match (*b, quote) {
-            (b @ (b'\'' | b'"'), 0) => quote = b,
-            (b, q) if q != 0 => quote = if b == q { 0 } else { q },
-            (b'(', _) => depth += 1,
-            (b')', _) if depth == 0 => return Some(at),
-            (b')', _) => depth -= 1,
+    to_parenthesis_within(text, DEPTH_MAX)
+}
+
+/// In quotes, in braces and in further substitutions a parenthesis may stand that closes nothing: each is followed to its
+/// own end.
+fn to_parenthesis_within(text: &[u8], deeper: usize) -> Option<usize> {
+    let (mut open, mut at) = (0usize, 0);
+    while let Some(&b) = text.get(at) {
+        let rest = &text[at + 1..];
+        at += 1 + match b {
+            b'\'' => 1 + rest.iter().position(|b| *b == b'\'')?,
+            b'"' => to_quote(rest, deeper)?,
+            b'$' => inner(rest, deeper)?,
+            // Its end is looked for by other rules.
+            b'`' => return None,
+            b')' if open == 0 => return Some(at),
+            b'(' | b')' => {
+                open = if b == b'(' { open + 1 } else { open - 1 };
+                0
+            }
+            _ => 0,
+        };
+    }
+    None
+}
+
+/// Bytes up to behind the double quote that closes.
+fn to_quote(text: &[u8], deeper: usize) -> Option<usize> {
+    let mut at = 0;
+    while let Some(&b) = text.get(at) {
+        at += 1;
+        match b {
+            b'"' => return Some(at),
+            b'$' => at += inner(&text[at..], deeper)?,
+            b'`' => return None,
             _ => {}
         }
     }
     None
 }
 
+/// Bytes of what a `$` opens, behind it; 0 if that is a variable, or nothing.
+fn inner(text: &[u8], deeper: usize) -> Option<usize> {
+    match text.first() {
+        Some(b'(') => Some(2 + to_parenthesis_within(&text[1..], deeper.checked_sub(1)?)?),
+        Some(b'{') => Some(1 + to_brace_within(&text[1..], deeper.checked_sub(1)?)?),
+        // A process number: the second is not the beginning of something else.
+        Some(b'$') => Some(1),
+        _ => Some(0),
+    }
+}
+
 /// Bytes up to behind the brace that closes; none if that is not certain.
 fn to_brace(text: &[u8]) -> Option<usize> {
-    // A command in braces, and quotes, of which some are none in here.
-    if text.first().is_none_or(|b| b.is_ascii_whitespace() || *b == b'|') {
+    to_brace_within(text, DEPTH_MAX)
+}
+
+fn to_brace_within(text: &[u8], deeper: usize) -> Option<usize> {
+    // A command in braces, as bash 5.3 has them; and quotes, of which some are none in here.
+    if text
+        .first()
+        .is_none_or(|b| b.is_ascii_whitespace() || b"|(".contains(b))
+    {
         return None;
     }
     let (mut depth, mut at) = (1usize, 0);
     while let Some(&b) = text.get(at) {
         match b {
             b'\'' | b'"' | b'\\' | b'`' => return None,
-            b'$' if text[at..].starts_with(b"$(") => at += 2 + to_parenthesis(&text[at + 2..])?,
+            b'$' if text[at..].starts_with(b"$(") => {
+                at += 2 + to_parenthesis_within(&text[at + 2..], deeper.checked_sub(1)?)?;
+            }
             b'{' if at > 0 && text[at - 1] == b'$' => depth += 1,
             b'{' => return None,
             b'}' => depth -= 1,

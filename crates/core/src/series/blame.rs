@@ -1,7 +1,7 @@
 //! What did it: the changes that were made around the time at which a series changed.
 //!
-//! Every change is a candidate, and so is "none of these". Bayes: how often a change of that kind moves a series, times
-//! how well its moment fits. A changepoint is known to within an interval; what was done in it, or shortly before it,
+//! Every change is a candidate, and so is "none of these". Bayes: how often a change of that kind moves what is measured
+//! there ([`PRIORS`]), times how well its moment fits. A changepoint is known to within an interval; what was done in it, or shortly before it,
 //! fits, the farther before the less; what was done after it cannot have been the cause. "None of these" might have
 //! happened at any moment of the span that was looked through.
 //!
@@ -41,21 +41,71 @@ pub enum ChangeKind {
     Feature,
     /// Another version of the program.
     Upgrade,
-    /// A maintenance task ran.
+    /// A maintenance task ran, or is to run at other times.
     Task,
-    /// Anything else that is recorded.
+    /// The worker was started, stopped or held back, or somebody took note of what it said.
+    Worker,
+    /// Anything else that is recorded, and what a later version tells apart.
+    #[serde(other)]
     Other,
 }
 
+/// Where a series is measured: what a change can move depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measured {
+    /// In sessions: their prompts, keys and memory.
+    Session,
+    /// In the worker.
+    Worker,
+    /// On disk.
+    Disk,
+}
+
+/// How often a change of a kind moves a series, compared with others: by what it can reach at all, not by any scenario.
+struct Prior {
+    kind: ChangeKind,
+    session: f64,
+    worker: f64,
+    disk: f64,
+}
+
+const fn prior(kind: ChangeKind, session: f64, worker: f64, disk: f64) -> Prior {
+    Prior {
+        kind,
+        session,
+        worker,
+        disk,
+    }
+}
+
+/// The table; a kind that has no row weighs as [`ChangeKind::Other`].
+const PRIORS: &[Prior] = &[
+    // The shell runs it before each prompt; the worker never does, and little of it writes files.
+    prior(ChangeKind::Rc, 1.0, 0.1, 0.2),
+    // Called while one types; has a process and files of its own.
+    prior(ChangeKind::Plugin, 1.0, 0.5, 0.5),
+    // Some keys are of sessions, some of the worker, some say what is kept.
+    prior(ChangeKind::Config, 0.8, 0.8, 0.5),
+    // A lever turns what a session does and holds.
+    prior(ChangeKind::Feature, 0.8, 0.1, 0.1),
+    // All of it is other code.
+    prior(ChangeKind::Upgrade, 1.0, 1.0, 0.5),
+    // A run is over in moments, far from any prompt; but files are what it makes and removes, and the worker starts it.
+    prior(ChangeKind::Task, 0.1, 0.5, 1.0),
+    // Another process ends or begins, and no session waits for it: it can do without a worker.
+    prior(ChangeKind::Worker, 0.02, 1.0, 0.1),
+    prior(ChangeKind::Other, 0.2, 0.2, 0.2),
+];
+
 impl ChangeKind {
-    /// How often a change of the kind moves a series, compared with others.
-    const fn weight(self) -> f64 {
-        match self {
-            ChangeKind::Rc | ChangeKind::Plugin | ChangeKind::Upgrade => 1.0,
-            ChangeKind::Config | ChangeKind::Feature => 0.8,
-            ChangeKind::Task => 0.1,
-            ChangeKind::Other => 0.2,
-        }
+    /// How often a change of the kind moves a series that is measured there.
+    fn weight(self, measured: Measured) -> f64 {
+        let row = PRIORS.iter().find(|row| row.kind == self).or(PRIORS.last());
+        row.map_or(0.0, |row| match measured {
+            Measured::Session => row.session,
+            Measured::Worker => row.worker,
+            Measured::Disk => row.disk,
+        })
     }
 }
 
@@ -84,7 +134,12 @@ pub struct Suspect {
 /// Says what may have done it, the most probable first. "None of these" is always among them.
 ///
 /// `interval_ns` is how far apart the series' points are: a change shows with the next point at the earliest.
-pub fn blame(changepoint: &Changepoint, interval_ns: i64, changes: &[Change]) -> Vec<Suspect> {
+pub fn blame(
+    changepoint: &Changepoint,
+    interval_ns: i64,
+    measured: Measured,
+    changes: &[Change],
+) -> Vec<Suspect> {
     let interval = interval_ns.max(1) as f64;
     let near = changes
         .iter()
@@ -98,7 +153,7 @@ pub fn blame(changepoint: &Changepoint, interval_ns: i64, changes: &[Change]) ->
         .map(|change| Suspect {
             what: Some(change.what.clone()),
             at_ns: Some(change.at_ns),
-            confidence: change.kind.weight() * fits(changepoint, interval, change.at_ns),
+            confidence: change.kind.weight(measured) * fits(changepoint, interval, change.at_ns),
         })
         .collect();
     let span = (SPAN_NS as f64).max(interval * 8.0);
@@ -177,7 +232,7 @@ mod tests {
     #[test]
     fn the_change_that_fits_is_named() {
         fn check(changes: &[Change], expect: Option<&str>, at_least: f64) {
-            let suspects = blame(&changepoint(100_000 * S), MINUTES_5, changes);
+            let suspects = blame(&changepoint(100_000 * S), MINUTES_5, Measured::Session, changes);
             assert_eq!(suspects[0].what.as_deref(), expect, "{suspects:?}");
             assert!(suspects[0].confidence >= at_least, "{suspects:?}");
         }
@@ -204,6 +259,52 @@ mod tests {
         check(&[change(60_000 * S, "early", ChangeKind::Rc)], None, 0.9);
     }
 
+    #[test]
+    fn what_cannot_reach_it_is_blamed_less() {
+        // All at the same moment: what tells them apart is what they can move.
+        let changes = [
+            change(99_900 * S, "a line was typed", ChangeKind::Rc),
+            change(99_900 * S, "stop", ChangeKind::Worker),
+            change(99_900 * S, "a backup ran", ChangeKind::Task),
+        ];
+        let check = |measured: Measured, expect: &str, least: f64| {
+            let suspects = blame(&changepoint(100_000 * S), MINUTES_5, measured, &changes);
+            assert_eq!(suspects[0].what.as_deref(), Some(expect), "{suspects:?}");
+            assert!(suspects[0].confidence >= least, "{suspects:?}");
+        };
+        check(Measured::Session, "a line was typed", 0.85);
+        check(Measured::Worker, "stop", 0.6);
+        check(Measured::Disk, "a backup ran", 0.7);
+    }
+
+    #[test]
+    fn every_kind_has_one_row_and_a_later_one_is_another() {
+        let kinds = [
+            ChangeKind::Rc,
+            ChangeKind::Plugin,
+            ChangeKind::Config,
+            ChangeKind::Feature,
+            ChangeKind::Upgrade,
+            ChangeKind::Task,
+            ChangeKind::Worker,
+            ChangeKind::Other,
+        ];
+        assert_eq!(PRIORS.len(), kinds.len());
+        for kind in kinds {
+            assert_eq!(
+                PRIORS.iter().filter(|row| row.kind == kind).count(),
+                1,
+                "{kind:?}"
+            );
+            let name = serde_json::to_string(&kind).unwrap();
+            assert_eq!(serde_json::from_str::<ChangeKind>(&name).unwrap(), kind);
+        }
+        assert_eq!(
+            serde_json::from_str::<ChangeKind>("\"moon\"").unwrap(),
+            ChangeKind::Other
+        );
+    }
+
     proptest! {
         #[test]
         fn confidences_sum_to_one(
@@ -222,7 +323,7 @@ mod tests {
                 at_ns: at,
                 ..changepoint(0)
             };
-            let suspects = blame(&point, interval, &changes);
+            let suspects = blame(&point, interval, Measured::Session, &changes);
             prop_assert!((1..=SUSPECTS_MAX).contains(&suspects.len()));
             let sum: f64 = suspects.iter().map(|suspect| suspect.confidence).sum();
             prop_assert!((sum - 1.0).abs() < 1e-9, "{suspects:?}");

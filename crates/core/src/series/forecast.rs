@@ -19,7 +19,7 @@ pub use history::{History, POINTS_MAX};
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{Model, Recent};
+use super::model::{BETTER, Model, Recent};
 use history::{Method, Trials};
 
 /// The share of forecasts that the interval should hold.
@@ -70,25 +70,28 @@ pub fn forecast(history: &History, ahead_ns: i64, miss: f64) -> Result<Forecast,
 }
 
 /// Forecasts a series as [`forecast`] does, or by a model that was fitted for so far ahead, with what the last week was
-/// like: whichever erred less in the past that it had not seen.
+/// like, if that erred a tenth less in the past that it had not seen.
 pub fn forecast_with(
     history: &History,
     ahead_ns: i64,
     miss: f64,
     model: Option<(&Model, &Recent)>,
 ) -> Result<Forecast, Unknown> {
-    let by_model = |least: f64| {
-        let (model, recent) = model.filter(|(model, _)| model.is_of_use() && model.error() < least)?;
+    // Both erred in times of their own: what is compared is how much less than the last value did in the same.
+    let by_model = |best: f64, naive: f64| {
+        let (model, recent) = model.filter(|(model, _)| model.is_of_use())?;
+        let counts = model.error() * naive < best * BETTER * model.naive_error();
+        counts.then_some(())?;
         model.forecast(recent, history.last_ns(), history.last(), ahead_ns, miss)
     };
     match simple(history, ahead_ns, miss) {
-        Ok((told, error)) => Ok(by_model(error).unwrap_or(told)),
-        Err(unknown) => by_model(f64::INFINITY).ok_or(unknown),
+        Ok((told, error, naive)) => Ok(by_model(error, naive).unwrap_or(told)),
+        Err(unknown) => by_model(1.0, 1.0).ok_or(unknown),
     }
 }
 
-/// The best of the simple forecasts, and its mean error in the past.
-fn simple(history: &History, ahead_ns: i64, miss: f64) -> Result<(Forecast, f64), Unknown> {
+/// The best of the simple forecasts, with its mean error in the past and that of the last value.
+fn simple(history: &History, ahead_ns: i64, miss: f64) -> Result<(Forecast, f64, f64), Unknown> {
     // Before anything is tried: while the past is too short, it is asked again and again.
     if !history.vouches_for(ahead_ns)? {
         return Err(Unknown::TooFar);
@@ -106,5 +109,5 @@ fn simple(history: &History, ahead_ns: i64, miss: f64) -> Result<(Forecast, f64)
         high: value + above,
         naive: trials.now(Method::Naive, 0.0),
     };
-    Ok((told, error))
+    Ok((told, error, trials.mean_error(Method::Naive, steps)))
 }

@@ -8,8 +8,8 @@
 //!
 //! A robust profile and no decomposition (STL, Holt-Winters): those want a value for every hour, and a laptop sleeps at
 //! night; medians pass over what is missing, and over an odd day. What is fitted is judged by forecasts of weeks that
-//! came after (rolling origin, Tashman 2000), its own errors there are its interval, and it is used where it errs less
-//! than whatever else forecasts the series ([`super::forecast::forecast_with`]).
+//! came after (rolling origin, Tashman 2000), its own errors there are its interval, and it is used where it errs a tenth
+//! less than whatever else forecasts the series ([`super::forecast::forecast_with`]).
 //!
 //! Hours are those of the clock in UTC: over a change to summer time a pattern is an hour off, until medians follow.
 //!
@@ -32,8 +32,9 @@ const TRIED_MIN: usize = 20;
 const QUANTILES: usize = 41;
 /// An origin of a forecast is judged once in so many hours.
 const EVERY: usize = 6;
-/// How much a model must be better than the last value to be of use.
-const BETTER: f64 = 0.9;
+/// How much a model must be better than the last value to be of use, and than the best of the other forecasts to be
+/// taken in its place: what was chosen among many by its past does a little worse later.
+pub(super) const BETTER: f64 = 0.9;
 /// How much of how far today is from the usual goes on: the candidates.
 const CARRIED: [f64; 3] = [0.0, 0.5, 1.0];
 /// Weeks of one hour of the week that weigh as much as what the hour of the day says.
@@ -237,6 +238,11 @@ impl Model {
     /// Mean absolute error a day ahead, in the series' unit.
     pub fn error(&self) -> f64 {
         self.error
+    }
+
+    /// Mean absolute error of the last value at the same moments.
+    pub(super) fn naive_error(&self) -> f64 {
+        self.naive_error
     }
 
     /// How much smaller its error is than the last value's, as a share of that; none if that was never wrong.

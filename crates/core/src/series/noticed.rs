@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Changepoint;
 use super::blame::{CHANGES_MAX, Change, ChangeKind, SUSPECTS_MAX, Suspect};
+use super::ranks::Recent;
 use super::suspected::{SAMPLES_MIN, Suspected, Verdict};
 use crate::trial::Evidence;
 
@@ -54,15 +55,18 @@ pub struct Level {
     pub first_ns: i64,
     /// The last one.
     pub last_ns: i64,
+    /// The last measurements.
+    pub recent: Recent,
 }
 
 impl Level {
-    /// Adds a measurement.
+    /// Adds a measurement, in nanoseconds.
     pub fn add(&mut self, wall_ns: i64, value: f64) {
         if self.evidence.count == 0 {
             self.first_ns = wall_ns;
         }
         self.evidence.add(value);
+        self.recent.add(value);
         self.last_ns = wall_ns;
     }
 
@@ -75,6 +79,7 @@ impl Level {
                 at_ns,
                 last_before_ns: self.last_ns,
                 before: self.evidence,
+                recent: self.recent,
             },
         }
     }
@@ -100,7 +105,7 @@ impl Watched {
     /// [`Suspected::judge`].
     pub fn judge(&mut self, least: f64, share: f64) -> Option<Changepoint> {
         let suspected = self.suspect?;
-        match suspected.judge(&self.level.evidence, self.level.first_ns, least, share) {
+        match suspected.judge(&self.level, least, share) {
             Verdict::Open => None,
             Verdict::Cleared => {
                 self.level.evidence.merge(&suspected.before);
@@ -174,7 +179,7 @@ impl Noticed {
                 self.changes
                     .iter()
                     .enumerate()
-                    .filter(|(_, known)| known.kind == ChangeKind::Task)
+                    .filter(|(_, known)| matches!(known.kind, ChangeKind::Task | ChangeKind::Worker))
             };
             let first_task = tasks().next().map(|(at, _)| at);
             let goes = first_task.filter(|_| tasks().count() > TASKS_MAX).unwrap_or(0);
@@ -262,7 +267,16 @@ mod tests {
         for at in 0..2 * CHANGES_MAX as i64 {
             noticed.note(change(at * 10 * S, &"\u{8a9e}".repeat(500), ChangeKind::Rc));
             noticed.moved(moved(at));
-            noticed.prompts(&format!("{at:016x}"), Prompts::default());
+            let mut watched = Watched::default();
+            (0..40).for_each(|n| watched.level.add(at * S, 99_999_999.9 + f64::from(n)));
+            watched.changed(at * S);
+            (0..40).for_each(|n| watched.level.add(at * S, 99_999_999.9 + f64::from(n)));
+            let prompts = Prompts {
+                timed: 80,
+                changes: 1,
+                watched,
+            };
+            noticed.prompts(&format!("{at:016x}"), prompts);
         }
         assert_eq!(noticed.changes.len(), CHANGES_MAX);
         assert_eq!(noticed.moved.len(), MOVED_MAX);

@@ -1,7 +1,8 @@
 //! A change that is known to have been made, and whether it moved a series: a comparison of before and after.
 //!
 //! Where the moment is known, nothing has to be searched for: the values before it are compared with those since. So a
-//! handful of values tells what a detector, which does not know where to look, needs dozens for.
+//! handful of values tells what a detector, which does not know where to look, needs dozens for. Where some values are
+//! far off, as on a busy machine, their ranks tell ([`super::ranks`]).
 //!
 //! Invariant: a verdict is given once there are [`SAMPLES_MIN`] values on either side, and after [`CLEARED_AFTER`] at the
 //! latest.
@@ -9,6 +10,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Changepoint;
+use super::noticed::Level;
+use super::ranks::{self, Recent};
 use crate::trial::Evidence;
 
 /// Values on either side below which nothing is said.
@@ -25,6 +28,9 @@ pub struct Suspected {
     pub last_before_ns: i64,
     /// What was measured before.
     pub before: Evidence,
+    /// The last of it.
+    #[serde(default)]
+    pub recent: Recent,
 }
 
 /// What a suspicion came to.
@@ -39,34 +45,36 @@ pub enum Verdict {
 }
 
 impl Suspected {
-    /// Judges by what was measured since. `first_after_ns` is when the first of that was, `least` and `share` what the
-    /// level must have moved by to matter, in its unit and as a share of before.
-    ///
-    /// The difference of the means must exceed the quantile of Student's distribution for one error in a thousand, here
-    /// bounded from above by 3.29 + 21 / (n − 1) for the smaller side.
-    pub fn judge(&self, after: &Evidence, first_after_ns: i64, least: f64, share: f64) -> Verdict {
-        let unproven = match after.count >= CLEARED_AFTER {
-            true => Verdict::Cleared,
-            false => Verdict::Open,
-        };
-        let n = self.before.count.min(after.count);
-        if n < SAMPLES_MIN {
-            return unproven;
-        }
-        let by = after.mean - self.before.mean;
-        let error = self.before.error_of_difference(after);
-        let certain = by.abs() > error * (3.29 + 21.0 / (n as f64 - 1.0));
-        if certain && by.abs() >= least.max(self.before.mean.abs() * share) {
-            return Verdict::Moved(Changepoint {
-                at_ns: self.at_ns.max(first_after_ns),
+    /// Judges by the level since. `least` and `share` are what it must have moved by to matter, in its unit and as a
+    /// share of before.
+    pub fn judge(&self, since: &Level, least: f64, share: f64) -> Verdict {
+        let told = self
+            .means_apart(&since.evidence)
+            .or_else(|| ranks::apart(&self.recent, &since.recent));
+        let matters =
+            |(before, after): &(f64, f64)| (after - before).abs() >= least.max(before.abs() * share);
+        match told.filter(matters) {
+            Some((before, after)) => Verdict::Moved(Changepoint {
+                at_ns: self.at_ns.max(since.first_ns),
                 earliest_ns: self.last_before_ns.min(self.at_ns),
-                latest_ns: self.at_ns.max(first_after_ns),
-                before: self.before.mean,
-                after: after.mean,
+                latest_ns: self.at_ns.max(since.first_ns),
+                before,
+                after,
                 confidence: 0.999,
-            });
+            }),
+            None if since.evidence.count >= CLEARED_AFTER => Verdict::Cleared,
+            None => Verdict::Open,
         }
-        unproven
+    }
+
+    /// The means of before and after, if they differ beyond doubt: by more than the quantile of Student's distribution for
+    /// one error in a thousand, here bounded from above by 3.29 + 21 / (n − 1) for the smaller side.
+    fn means_apart(&self, after: &Evidence) -> Option<(f64, f64)> {
+        let n = self.before.count.min(after.count);
+        let by = (after.mean - self.before.mean).abs();
+        let error = self.before.error_of_difference(after);
+        let certain = n >= SAMPLES_MIN && by > error * (3.29 + 21.0 / (n as f64 - 1.0));
+        certain.then_some((self.before.mean, after.mean))
     }
 }
 
@@ -74,19 +82,31 @@ impl Suspected {
 mod tests {
     use super::*;
 
-    fn evidence(around: f64, scatter: f64, n: u32) -> Evidence {
-        let mut evidence = Evidence::default();
-        (0..n).for_each(|i| evidence.add(around + scatter * (f64::from(i % 5) - 2.0)));
-        evidence
+    /// A level in milliseconds, whose values scatter evenly.
+    fn level(around: f64, scatter: f64, n: u32) -> Level {
+        let mut level = Level::default();
+        let values = (0..n).map(|i| around + scatter * (f64::from(i % 5) - 2.0));
+        values.for_each(|ms| level.add(110, ms * 1e6));
+        level
     }
 
-    fn check(before: Evidence, after: Evidence, expect: &str) {
-        let suspected = Suspected {
+    /// Adds values that are far off.
+    fn hiccups(mut level: Level, values_ms: &[f64]) -> Level {
+        values_ms.iter().for_each(|ms| level.add(110, ms * 1e6));
+        level
+    }
+
+    fn suspected(before: Level) -> Suspected {
+        Suspected {
             at_ns: 100,
             last_before_ns: 90,
-            before,
-        };
-        let verdict = suspected.judge(&after, 110, 5.0, 0.2);
+            before: before.evidence,
+            recent: before.recent,
+        }
+    }
+
+    fn check(before: Level, after: Level, expect: &str) {
+        let verdict = suspected(before).judge(&after, 5e6, 0.2);
         let name = match verdict {
             Verdict::Open => "open",
             Verdict::Cleared => "cleared",
@@ -97,27 +117,34 @@ mod tests {
 
     #[test]
     fn a_handful_of_values_tells_what_is_plain() {
-        check(evidence(3.0, 0.2, 5), evidence(55.0, 1.0, 5), "moved");
-        check(evidence(3.0, 0.2, 5), evidence(55.0, 1.0, 4), "open");
-        check(evidence(3.0, 0.2, 4), evidence(55.0, 1.0, 59), "open");
-        check(evidence(3.0, 0.2, 4), evidence(55.0, 1.0, 60), "cleared");
+        check(level(3.0, 0.2, 5), level(55.0, 1.0, 5), "moved");
+        check(level(3.0, 0.2, 5), level(55.0, 1.0, 4), "open");
+        check(level(3.0, 0.2, 4), level(55.0, 1.0, 59), "open");
+        check(level(3.0, 0.2, 4), level(55.0, 1.0, 60), "cleared");
     }
 
     #[test]
     fn what_does_not_matter_or_cannot_be_told_is_cleared_in_the_end() {
-        check(evidence(100.0, 1.0, 50), evidence(103.0, 1.0, 59), "open");
-        check(evidence(100.0, 1.0, 50), evidence(103.0, 1.0, 60), "cleared");
-        check(evidence(100.0, 80.0, 8), evidence(150.0, 80.0, 8), "open");
+        check(level(100.0, 1.0, 50), level(103.0, 1.0, 59), "open");
+        check(level(100.0, 1.0, 50), level(103.0, 1.0, 60), "cleared");
+        check(level(100.0, 80.0, 8), level(150.0, 80.0, 8), "open");
+    }
+
+    #[test]
+    fn a_busy_machine_hides_nothing() {
+        let before = hiccups(level(3.0, 0.5, 15), &[400.0]);
+        check(before, level(63.0, 2.0, 10), "open");
+        check(before, hiccups(level(63.0, 2.0, 14), &[2_000.0, 900.0]), "moved");
+        check(
+            hiccups(level(3.0, 0.5, 15), &[400.0]),
+            hiccups(level(3.0, 0.5, 14), &[2_000.0, 900.0]),
+            "open",
+        );
     }
 
     #[test]
     fn the_moment_is_between_the_last_before_and_the_first_after() {
-        let suspected = Suspected {
-            at_ns: 100,
-            last_before_ns: 90,
-            before: evidence(3.0, 0.1, 9),
-        };
-        let Verdict::Moved(at) = suspected.judge(&evidence(60.0, 1.0, 9), 110, 5.0, 0.2) else {
+        let Verdict::Moved(at) = suspected(level(3.0, 0.1, 9)).judge(&level(60.0, 1.0, 9), 5e6, 0.2) else {
             panic!("it moved");
         };
         assert_eq!((at.earliest_ns, at.at_ns, at.latest_ns), (90, 110, 110));

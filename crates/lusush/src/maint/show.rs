@@ -58,6 +58,17 @@ pub(crate) fn advice(json: bool) -> Result<ExitCode, Failure> {
     answer::text(&out)
 }
 
+/// What was found last to have made prompts slower, in words; none if nothing was, or nobody can say.
+pub(crate) fn slower_since() -> Option<String> {
+    let given = ask::ask(&Request::Anomalies).ok()?;
+    let changes = given.value["changes"].as_array()?;
+    let slower = changes
+        .iter()
+        .filter(|change| change["metric"] == "prompt_ns_recent" && change["worse"] == true);
+    let last = slower.max_by_key(|change| change["noticed_wall_ns"].as_i64())?;
+    Some(last["title"].as_str()?.to_owned())
+}
+
 /// A log that is not whole is an answer and a failure.
 fn exit_code(request: &Request, value: &Value) -> ExitCode {
     match request {

@@ -5,6 +5,7 @@
 
 pub(crate) mod put_off;
 pub(crate) mod render;
+pub(crate) mod set_in;
 #[cfg(test)]
 mod tests;
 
@@ -55,6 +56,12 @@ pub(crate) struct Why {
     pub(crate) parts: Vec<Share>,
     /// Why something is not known; null if nothing is missing.
     pub(crate) unknown: Option<String>,
+    /// Why it is not known of some part where it was set; absent where nothing is missing, or nothing was looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) set_unknown: Option<String>,
+    /// What was lately found to have made prompts slower, with the line that did it; absent where nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) slower_since: Option<String>,
     /// What came of parts of PS1 that are put off; absent where nothing is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) put_off: Option<PutOff>,
@@ -85,6 +92,9 @@ pub(crate) struct Share {
     pub(crate) besides: bool,
     /// The name of what it is a part of.
     pub(crate) within: Option<String>,
+    /// The line of a start-up file that sets what this is a part of, where only one can have: "~/.bashrc:12".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) set_in: Option<String>,
     /// Of all the time that the whole took.
     pub(crate) share_percent: Option<f64>,
     #[serde(flatten)]
@@ -171,6 +181,8 @@ pub(crate) fn why(snapshot: &Snapshot, of: Subject) -> Why {
         whole: None,
         parts: Vec::new(),
         unknown: None,
+        set_unknown: None,
+        slower_since: None,
         put_off: None,
         may_be_cached: None,
     };
@@ -219,6 +231,7 @@ fn table(why: &mut Why, snapshot: &Snapshot, of: Parted) {
             kind: row.kind.map_or("unknown", PartKind::name),
             besides: row.kind.is_none_or(PartKind::is_besides),
             within,
+            set_in: None,
             share_percent: percent(row.times.sum_ns, whole.sum_ns),
             spent: one,
         }
@@ -270,6 +283,7 @@ fn rest(name: &str, kind: &'static str, spent: Spent, whole: Times) -> Share {
         kind,
         besides: false,
         within: None,
+        set_in: None,
         share_percent: percent(spent.sum_ns, whole.sum_ns),
         spent,
     }
@@ -303,6 +317,7 @@ fn key(why: &mut Why, snapshot: &Snapshot) {
         kind,
         besides,
         within: None,
+        set_in: None,
         // What is told besides is not all within the whole.
         share_percent: percent(spent.sum_ns, whole.sum_ns).filter(|_| !besides),
         spent,
@@ -353,6 +368,7 @@ fn completion(why: &mut Why, snapshot: &Snapshot) {
             kind,
             besides: false,
             within: None,
+            set_in: None,
             share_percent: percent(one.sum_ns, whole.sum_ns),
             spent: one,
         });

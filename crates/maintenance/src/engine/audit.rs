@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use lle_core::plan::Plan;
-use lle_core::policy::{Kind, Who, sanitise};
+use lle_core::policy::{Kind, Operation, Who, sanitise};
 use lle_core::series::blame::{self, ChangeKind};
+use lle_core::task::TaskKind;
 use lle_core::task::log_rotation::SEGMENTS_KEPT;
 use lle_log::audit::anchor::Anchor;
 use lle_log::audit::{self, Chain, Head, Key, Segment};
@@ -42,6 +43,29 @@ const REFUSAL_NS: u64 = 10 * super::SECOND_NS;
 const REFUSED_USERS_MAX: usize = 16;
 /// Operations after which nothing is different.
 const MEASURES: [&str; 2] = [lle_core::plan::CHECK_HEALTH, lle_core::plan::FIT_MODELS];
+/// What kinds of change requests are; any other, as one that applies a configuration, changes what is set up.
+const REQUESTED: &[(Operation, ChangeKind)] = &[
+    // They make the engine go on with what it is there for, or leave it.
+    (Operation::Start, ChangeKind::Worker),
+    (Operation::Stop, ChangeKind::Worker),
+    (Operation::Pause, ChangeKind::Worker),
+    (Operation::Resume, ChangeKind::Worker),
+    (Operation::Cancel, ChangeKind::Worker),
+    // Nothing is different afterwards but what is known.
+    (Operation::Acknowledge, ChangeKind::Worker),
+    (Operation::SignOff, ChangeKind::Worker),
+    (Operation::ConfigConfirm, ChangeKind::Worker),
+    // They say which tasks run, and when.
+    (Operation::Run, ChangeKind::Task),
+    (Operation::Schedule, ChangeKind::Task),
+    (Operation::Enable, ChangeKind::Task),
+    (Operation::Disable, ChangeKind::Task),
+    (Operation::Register, ChangeKind::Task),
+    (Operation::Unregister, ChangeKind::Task),
+    (Operation::Optimize, ChangeKind::Feature),
+    (Operation::RestoreRc, ChangeKind::Rc),
+    (Operation::History, ChangeKind::Other),
+];
 /// Problems told of one verification.
 const PROBLEMS_MAX: usize = 20;
 
@@ -81,11 +105,21 @@ impl Entry {
                 true => self.operation.clone(),
                 false => format!("{}: {}", self.target, self.operation),
             },
-            kind: match self.plan {
-                0 => ChangeKind::Config,
-                _ => ChangeKind::Task,
-            },
+            kind: self.kind(),
         })
+    }
+
+    /// What kind of change it is: a plan's is its task's, a request's stands in the table.
+    fn kind(&self) -> ChangeKind {
+        match self.plan {
+            // What `performance` does is to turn levers.
+            1.. if self.target == TaskKind::Performance.name() => ChangeKind::Feature,
+            1.. => ChangeKind::Task,
+            0 => REQUESTED
+                .iter()
+                .find(|(operation, _)| operation.name() == self.operation)
+                .map_or(ChangeKind::Config, |(_, kind)| *kind),
+        }
     }
 
     /// Before a cleanup.

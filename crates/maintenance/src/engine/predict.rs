@@ -62,6 +62,8 @@ pub(crate) struct Predict {
     /// Rows of the table whose past was read back.
     recalled: usize,
     resources_at: Option<i64>,
+    /// What was measured on disk, for the next look.
+    sizes: Vec<(&'static str, f64)>,
     /// What the last job has fitted.
     models: Option<Models>,
 }
@@ -87,6 +89,7 @@ impl Engine {
         let suspects = blame(
             &changepoint,
             MEAN_NS,
+            row.measured(),
             self.state.noticed.changes.make_contiguous(),
         );
         let moved = Box::new(Moved {
@@ -106,13 +109,7 @@ impl Engine {
         samples: &[(&'static str, f64)],
     ) -> Vec<(&'static str, f64)> {
         self.recall_one(world, now);
-        let since = self.predict.resources_at.map(|at| now.wall_ns.saturating_sub(at));
-        let sizes = if since.is_some_and(|since| (0..MEAN_NS).contains(&since)) {
-            Vec::new()
-        } else {
-            self.predict.resources_at = Some(now.wall_ns);
-            world.resources()
-        };
+        let sizes = std::mem::take(&mut self.predict.sizes);
         let mut scored = false;
         let mut found = Vec::new();
         for row in WATCHED {
@@ -133,6 +130,15 @@ impl Engine {
             self.keep_scorecards(world, now);
         }
         sizes
+    }
+
+    /// Measures what lies on disk, every five minutes, for the next look: it goes through folders, and a look must be short.
+    pub(crate) fn measure_disk<W: World>(&mut self, world: &mut W, now: Now) {
+        let since = self.predict.resources_at.map(|at| now.wall_ns.saturating_sub(at));
+        if self.looked_at == Some(now) && !since.is_some_and(|since| (0..MEAN_NS).contains(&since)) {
+            self.predict.resources_at = Some(now.wall_ns);
+            self.predict.sizes = world.resources();
+        }
     }
 
     /// Reads the past of the next series back.

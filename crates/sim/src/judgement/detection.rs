@@ -1,6 +1,6 @@
 //! What the detector and the blame make of a scenario.
 
-use lle_core::series::blame::blame;
+use lle_core::series::blame::{Measured, blame};
 use lle_core::series::detect::{ALARM_SCORE, Detector};
 
 use super::scenario::{Kind, Scenario, scenario};
@@ -88,7 +88,7 @@ impl Tally {
                     self.located.push(off as f64 / MINUTES_5 as f64);
                     let holds = changepoint.earliest_ns < truth.at_ns && truth.at_ns <= changepoint.latest_ns;
                     self.interval_holds += u64::from(holds);
-                    let suspects = blame(&changepoint, MINUTES_5, &scenario.changes);
+                    let suspects = blame(&changepoint, MINUTES_5, Measured::Session, &scenario.changes);
                     self.blamed_right += u64::from(suspects[0].what == scenario.culprit);
                     self.blame_confidence += suspects[0].confidence;
                 }

@@ -215,8 +215,8 @@ fn models_section(size: Size, out: &mut String) {
     let _ = writeln!(
         out,
         "The same series and the same forecasts, with a model of the day and the week fitted once a week to what there was by then\n\
-         (`lusush job models`), and used where it erred less, in weeks that it had not seen, than the last value and than the\n\
-         forecast of the section before. The detectors go without: they learn day and week themselves, from every point.\n"
+         (`lusush job models`), and used where it erred a tenth less, in weeks that it had not seen, than the last value and than\n\
+         the forecast of the section before. The detectors go without: they learn day and week themselves, from every point.\n"
     );
     out.push_str(
         "| series | models | of use | interval held | skill, half | without | worst tenth | without |\n",

@@ -59,6 +59,44 @@ fn parts_that_stand_by_themselves_are_taken_out() {
     check(r"\$(no) $(a)", &["a", "no"], Some((r"\$(no) @", &["$(a)"])));
 }
 
+/// What is taken out leaves what stood beside it as it was: a shape each.
+#[test]
+fn what_stands_beside_a_part_stays_what_it_was() {
+    for (ps1, rest, part) in [
+        ("$x$(a)y", "$x@y", "$(a)"),
+        ("${x}$(a)y", "${x}@y", "$(a)"),
+        ("$(a)${x}", "@${x}", "$(a)"),
+        ("$1$(a)2", "$1@2", "$(a)"),
+        ("$?$(a)", "$?@", "$(a)"),
+        ("$#$(a)", "$#@", "$(a)"),
+        ("$-$(a)", "$-@", "$(a)"),
+        ("$_$(a)_", "$_@_", "$(a)"),
+        // The process number, and a part; twice the number, and a text in parentheses.
+        ("$$$(a)", "$$@", "$(a)"),
+        ("$$$$(x)$(a)", "$$$$(x)@", "$(a)"),
+        ("5$`a`", "5$@", "`a`"),
+        (r"\$$(a)", r"\$@", "$(a)"),
+        ("($(a))", "(@)", "$(a)"),
+        ("{$(a)}", "{@}", "$(a)"),
+        ("$(a)(b)", "@(b)", "$(a)"),
+        ("$(a)[b]", "@[b]", "$(a)"),
+        ("$(b)$(a)`c`", "$(b)@`c`", "$(a)"),
+        ("$((1))$(a)$((2))", "$((1))@$((2))", "$(a)"),
+        (r"\n$(a)\n", r"\n@\n", "$(a)"),
+        // Parentheses within that close nothing of it.
+        ("$(a \"$(b c)\")", "@", "$(a \"$(b c)\")"),
+        ("$(a \"$(b \")\")\")!", "@!", "$(a \"$(b \")\")\")"),
+        ("$(a ')' \")\")!", "@!", "$(a ')' \")\")"),
+        ("$(a ${x:-)})!", "@!", "$(a ${x:-)})"),
+        ("$(a \"${x:-)}\")!", "@!", "$(a \"${x:-)}\")"),
+        ("$(a $((1+(2))))!", "@!", "$(a $((1+(2))))"),
+        ("$(a $$)!", "@!", "$(a $$)"),
+        ("$(a (b) )!", "@!", "$(a (b) )"),
+    ] {
+        check(ps1, &["a"], Some((rest, &[part])));
+    }
+}
+
 #[test]
 fn what_nobody_named_stays() {
     check("$(git status)", &["git stat"], None);
@@ -95,6 +133,24 @@ fn what_is_not_certain_is_left_alone() {
         "$(a)$(b",
         "$(a) ${x",
         "${ b; }$(a)",
+        "$(a)${ b; }",
+        "$(a) ${ b; }",
+        "$(a)${\tb; }",
+        "$(a)${\nb; }",
+        "$(a)${| b; }",
+        "$(a)${(b; }",
+        "$(a ${ b; })",
+        "$(a \"${ b; }\")",
+        "$(a `b)`)",
+        "$(a \"`b`\")",
+        "$(a ${x:-'}'})",
+        "$(a \"${x:-\"y\"}\")",
+        "$(a \"b)",
+        "$(a 'b)",
+        // The process number, and a text in parentheses.
+        "$$(a)",
+        "$$$$(a)",
+        "\"$$(a)\"",
         "${x:-'}'}$(a)",
         "$[1]$(a)",
         r"\D{$(a)}",

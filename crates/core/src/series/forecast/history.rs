@@ -232,6 +232,16 @@ impl<'a> Trials<'a> {
         })
     }
 
+    /// The mean absolute error of a method so many steps ahead; 0 without any trial.
+    pub(super) fn mean_error(&self, method: Method, steps: usize) -> f64 {
+        let (count, sum) = self
+            .errors(method, steps)
+            .fold((0usize, 0.0), |(count, sum), error| {
+                (count + 1, sum + error.abs())
+            });
+        sum / count.max(1) as f64
+    }
+
     /// The method with the smallest mean absolute error so many steps ahead, and that error.
     pub(super) fn best(&self, steps: usize) -> Option<(Method, f64)> {
         let mut best: Option<(Method, f64)> = None;

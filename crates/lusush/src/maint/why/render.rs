@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use lle_core::quantity::{count, duration, several};
 
+use super::set_in::variable_of;
 use super::{Share, Subject, Why, put_off};
 use crate::text::{COLUMNS, Ink, printable, width, wrapped};
 
@@ -66,6 +67,16 @@ pub(crate) fn text(why: &Why, ink: Ink) -> String {
     if let Some(unknown) = &why.unknown {
         let _ = writeln!(out, "{}", wrapped(unknown, COLUMNS, 0));
     }
+    for said in places(why) {
+        let _ = writeln!(out, "{}", wrapped(&said, COLUMNS, 0));
+    }
+    if let Some(since) = &why.slower_since {
+        let _ = writeln!(
+            out,
+            "{}",
+            wrapped(&format!("Found lately: {}.", printable(since, 200)), COLUMNS, 0)
+        );
+    }
     if let Some(put_off) = &why.put_off {
         let _ = writeln!(out, "{}", wrapped(&put_off.text(), COLUMNS, 0));
     }
@@ -108,6 +119,21 @@ fn label(part: &Share) -> String {
         "expanded" => format!("PS1: {name}"),
         _ => name.clone(),
     }
+}
+
+/// Where each variable is set, as far as that is known.
+fn places(why: &Why) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    for part in &why.parts {
+        let (Some(variable), Some(place)) = (variable_of(part.kind), &part.set_in) else {
+            continue;
+        };
+        let sentence = format!("{variable} is set in {}.", printable(place, 60));
+        if !said.contains(&sentence) {
+            said.push(sentence);
+        }
+    }
+    said
 }
 
 fn heading(of: Subject) -> &'static str {
@@ -157,12 +183,22 @@ fn advice(why: &Why) -> Option<String> {
         .max_by(|a, b| a.spent.sum_ns.cmp(&b.spent.sum_ns))
         .filter(|_| slow)?;
     let name = printable(&large.name, 40);
+    let unknown = why
+        .set_unknown
+        .as_ref()
+        .map_or(String::new(), |why| format!(" ({why})"));
+    let see = |variable: &str| match &large.set_in {
+        Some(place) => format!("see {}, which sets {variable}.", printable(place, 60)),
+        None => format!("see where your start-up files set {variable}{unknown}."),
+    };
     Some(match large.kind {
         "prompt_command" => format!(
-            "Most of it is `{name}`, which PROMPT_COMMAND runs: see where your start-up files set it."
+            "Most of it is `{name}`, which PROMPT_COMMAND runs: {} What it sets is used by the shell itself, so it cannot \
+             be put off; what it only prints could stand in a `$(...)` of PS1, which can.",
+            see("PROMPT_COMMAND")
         ),
-        "substitution" => format!("Most of it is `$({name})` in PS1: see where your start-up files set PS1."),
-        "one_of" => format!("Most of it is one of {name}, in PS1: see where your start-up files set PS1."),
+        "substitution" => format!("Most of it is `$({name})` in PS1: {}", see("PS1")),
+        "one_of" => format!("Most of it is one of {name}, in PS1: {}", see("PS1")),
         "line" => format!("Most of it is the line {name}."),
         _ => return None,
     })

@@ -11,7 +11,11 @@ fn snapshot(fill: impl FnOnce(&mut Recorder<'_>)) -> Snapshot {
         pid: 4711,
         ..Identity::default()
     };
-    let flight = Flight::private(&identity);
+    snapshot_of(&identity, fill)
+}
+
+fn snapshot_of(identity: &Identity, fill: impl FnOnce(&mut Recorder<'_>)) -> Snapshot {
+    let flight = Flight::private(identity);
     flight.update(fill);
     flight.snapshot().expect("a private flight is readable")
 }
@@ -53,8 +57,75 @@ fn the_parts_of_a_prompt() {
       LLE: paint                             0.0%        -    30 µs    30 µs      1
       bash itself, and what is not known     1.6%     2 ms   1.5 ms        -      2
     Most of it is `slow_fn`, which PROMPT_COMMAND runs: see where your start-up
-    files set it.
+    files set PROMPT_COMMAND. What it sets is used by the shell itself, so it cannot
+    be put off; what it only prints could stand in a `$(...)` of PS1, which can.
     ");
+}
+
+fn changed_ns(file: &Path) -> i64 {
+    std::fs::metadata(file).map_or(0, |found| {
+        lle_maintenance::real::start_file::Stamp::of(&found).changed_ns()
+    })
+}
+
+/// The prompt of a session whose home holds this file; `later` says that it was written since.
+fn located(bashrc: &str, later: bool, typed: bool) -> Why {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join(".bashrc");
+    if !later {
+        std::fs::write(&file, bashrc).unwrap();
+    }
+    // It begins now.
+    let identity = Identity::of_this_process(7, "", "", "");
+    let seen = snapshot_of(&identity, |w| {
+        let parts = [
+            part(PartKind::Command, "slow_fn", 50_000_000, None),
+            part(PartKind::Substitution, "git status", 80_000_000, None),
+            part(PartKind::Own, "paint", 30_000, None),
+        ];
+        w.parts(Parted::Prompt, 131_000_000, &parts);
+        w.add(lle_metrics::Counter::PromptChanges, u64::from(typed));
+    });
+    // The clock of the file system stands still for some milliseconds at a time.
+    while later && changed_ns(&file) <= seen.created_wall_ns().cast_signed() {
+        std::fs::write(&file, bashrc).unwrap();
+    }
+    let mut why = why(&seen, Subject::Prompt);
+    set_in::locate(&mut why, &seen, Some(home.path()));
+    why
+}
+
+#[test]
+fn the_lines_that_set_the_prompt_are_named() {
+    let rc = "slow_fn() { sleep 0.05; }\nPROMPT_COMMAND=slow_fn\n\nPS1='$(git status) $ '\n";
+    let place = |why: &Why, name: &str| {
+        let part = why.parts.iter().find(|part| part.name == name).unwrap();
+        part.set_in.clone()
+    };
+    let why = located(rc, false, false);
+    assert_eq!(place(&why, "slow_fn").as_deref(), Some("~/.bashrc:2"));
+    assert_eq!(place(&why, "git status").as_deref(), Some("~/.bashrc:4"));
+    assert_eq!(place(&why, "paint"), None);
+    let text = render::text(&why, Ink::Plain);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(text.contains("PROMPT_COMMAND is set in ~/.bashrc:2.\n"), "{text}");
+    assert!(text.contains("PS1 is set in ~/.bashrc:4.\n"), "{text}");
+
+    // Not where two lines could have, where one was typed, or where the file is another by now.
+    let twice = located(&format!("{rc}PS1='$(git status)> '\n"), false, false);
+    assert_eq!(place(&twice, "git status"), None);
+    assert_eq!(place(&twice, "slow_fn").as_deref(), Some("~/.bashrc:2"));
+    for (why, expect) in [
+        (
+            located(rc, true, false),
+            "~/.bashrc has changed since this session began",
+        ),
+        (located(rc, false, true), "a command in this session"),
+    ] {
+        assert!(why.parts.iter().all(|part| part.set_in.is_none()), "{why:?}");
+        let unknown = why.set_unknown.clone().unwrap();
+        assert!(unknown.starts_with(expect), "{unknown}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use lle_core::health::metric::METRICS;
-use lle_core::series::blame::ChangeKind;
+use lle_core::series::blame::{ChangeKind, Measured};
 
 const S: i64 = 1_000_000_000;
 const MS: f64 = 1e6;
@@ -32,7 +32,7 @@ fn moved(before_ms: f64, after_ms: f64) -> Moved {
     Moved {
         metric: PROMPT.metric.to_owned(),
         changepoint,
-        suspects: blame(&changepoint, MEAN_NS, &changes),
+        suspects: blame(&changepoint, MEAN_NS, Measured::Session, &changes),
         noticed_wall_ns: 13_000 * S,
     }
 }

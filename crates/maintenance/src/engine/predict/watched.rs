@@ -2,6 +2,7 @@
 
 use lle_core::health::component::Component::{self, Display, History, Memory, Prompt, Storage};
 use lle_core::health::metric::Unit;
+use lle_core::series::blame::Measured;
 
 const MIB: f64 = 1024.0 * 1024.0;
 const GIB: f64 = 1024.0 * MIB;
@@ -33,6 +34,15 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
+    /// Where it is measured.
+    pub(crate) fn measured(&self) -> Measured {
+        match self.metric {
+            WORKER_BYTES => Measured::Worker,
+            HISTORY_BYTES | STATE_BYTES | DISK_FREE_BYTES => Measured::Disk,
+            _ => Measured::Session,
+        }
+    }
+
     /// The name of the unit, as findings have it.
     pub(crate) fn unit_name(&self) -> &'static str {
         match self.unit {
@@ -84,12 +94,7 @@ pub(crate) const WATCHED: &[Watched] = &[
     time("history_append_ns_mean", "writing the history", History, 0.5),
     size("rss_anon_bytes", "a session's memory", Memory, Some(512.0 * MIB)),
     size(FLOOR_BYTES, "an idle session's memory", Memory, Some(512.0 * MIB)),
-    size(
-        "worker_rss_anon_bytes",
-        "the worker's memory",
-        Memory,
-        Some(8.0 * MIB),
-    ),
+    size(WORKER_BYTES, "the worker's memory", Memory, Some(8.0 * MIB)),
     size(HISTORY_BYTES, "history", History, Some(GIB)),
     size(STATE_BYTES, "maintenance state", Storage, Some(64.0 * MIB)),
     Watched {
@@ -103,6 +108,8 @@ pub(crate) const WATCHED: &[Watched] = &[
 pub(crate) const START_NS: &str = "start_ns";
 /// The least that idle sessions hold, their mean.
 pub(crate) const FLOOR_BYTES: &str = "idle_floor_bytes";
+/// What the worker holds for itself.
+const WORKER_BYTES: &str = "worker_rss_anon_bytes";
 /// Bytes of the history log.
 pub(crate) const HISTORY_BYTES: &str = "history_log_bytes";
 /// Bytes of the worker's own files.
