@@ -21,7 +21,8 @@ pub const CHANGES_MAX: usize = 256;
 /// How long before a changepoint a change still fits at all: a day.
 pub const SPAN_NS: i64 = 24 * 3_600 * 1_000_000_000;
 
-/// How long an effect may take to begin: the scale of an exponential distribution, beside the interval between points.
+/// How long an effect may take to begin: the scale of an exponential distribution, beside the interval between points, and
+/// no longer than that: where each point shows it, it has begun with the next.
 const DELAY_NS: f64 = 60e9;
 
 /// How probable it is, before looking, that a change that nobody recorded did it.
@@ -186,7 +187,7 @@ fn fits(changepoint: &Changepoint, interval: f64, at_ns: i64) -> f64 {
     let distance = |to: i64| (i128::from(to) - i128::from(at_ns)) as f64;
     // The change shows in the gap before the first point of the new level; most likely in this one.
     let best = distance(changepoint.at_ns);
-    let delay = DELAY_NS.max(interval / 2.0);
+    let delay = DELAY_NS.min(interval).max(interval / 2.0);
     let sharp = match best {
         ..0.0 => 0.0,
         _ if best <= interval => 1.0 / (interval + delay),
@@ -275,6 +276,23 @@ mod tests {
         check(Measured::Session, "a line was typed", 0.85);
         check(Measured::Worker, "stop", 0.6);
         check(Measured::Disk, "a backup ran", 0.7);
+    }
+
+    #[test]
+    fn where_each_point_shows_it_a_change_seconds_before_is_another() {
+        let changes = [
+            change(980 * S, "decoy", ChangeKind::Rc),
+            change(992 * S, "culprit", ChangeKind::Rc),
+        ];
+        let point = Changepoint {
+            earliest_ns: 990 * S,
+            latest_ns: 998 * S,
+            at_ns: 998 * S,
+            ..changepoint(0)
+        };
+        let suspects = blame(&point, S, Measured::Session, &changes);
+        assert_eq!(suspects[0].what.as_deref(), Some("culprit"), "{suspects:?}");
+        assert!(suspects[0].confidence >= 0.95, "{suspects:?}");
     }
 
     #[test]

@@ -78,17 +78,18 @@ impl Engine {
         is_new
     }
 
-    /// A series has moved: who may have done it?
+    /// A series has moved, whose values are so far apart: who may have done it?
     pub(crate) fn moved(
         &mut self,
         world: &mut impl Disk,
         now: Now,
         row: &'static Watched,
         changepoint: Changepoint,
+        interval_ns: i64,
     ) {
         let suspects = blame(
             &changepoint,
-            MEAN_NS,
+            interval_ns,
             row.measured(),
             self.state.noticed.changes.make_contiguous(),
         );
@@ -124,7 +125,7 @@ impl Engine {
             found.extend(judged.reading.changepoint.map(|changepoint| (row, changepoint)));
         }
         for (row, changepoint) in found {
-            self.moved(world, now, row, changepoint);
+            self.moved(world, now, row, changepoint, MEAN_NS);
         }
         if scored {
             self.keep_scorecards(world, now);

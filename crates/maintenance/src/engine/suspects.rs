@@ -196,7 +196,8 @@ impl Engine {
             self.note_change(world, now, change);
         }
         for changepoint in moved {
-            self.moved(world, now, PROMPT, changepoint);
+            // The next prompt shows it.
+            self.moved(world, now, PROMPT, changepoint, SECOND_NS.cast_signed());
         }
         let is_time = now.mono_ns.saturating_sub(self.prompts_kept.mono_ns) >= KEEP_NS;
         self.keep_prompts(world, now, is_time, files_turned);

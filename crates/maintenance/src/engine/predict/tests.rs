@@ -91,7 +91,7 @@ fn what_was_changed_and_what_moved_outlives_the_worker() {
         latest_ns: now.wall_ns,
         ..moved(20.0, 58.0).changepoint
     };
-    engine.moved(&mut world, now, PROMPT, changepoint);
+    engine.moved(&mut world, now, PROMPT, changepoint, MEAN_NS);
     let before = engine.anomalies(now)["changes"].clone();
     assert_eq!(
         before[0]["title"],
