@@ -1,15 +1,15 @@
 //! `lusush maint history scrub`: takes commands out for good, wherever we keep them, and says where they may still be.
 //!
-//! Order: mirrors, then logs, the index, copies of bash's file, drafts; each is killed at any moment without harm, and
-//! whoever begins again finds what is left. What is not ours to change is named, never changed: bash's own file unless
-//! asked for, memory of shells that run, backups.
+//! Order: mirrors, then logs, the index, copies of bash's file, drafts, the backup's journal; each is killed at any moment
+//! without harm, and whoever begins again finds what is left. What is not ours to change is named, never changed: bash's
+//! own file unless asked for, memory of shells that run, snapshots.
 
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{self, ExitCode, Stdio};
 
 use clap::Args;
 use lle_core::quantity::several;
@@ -18,7 +18,7 @@ use lle_log::mirror::Lock;
 use lle_log::scrub::scrub;
 use serde::Serialize;
 
-use super::super::Json;
+use super::super::{Json, backup};
 use super::logs::{self, Own};
 use super::note;
 use crate::answer;
@@ -30,6 +30,8 @@ const SCHEMA_VERSION: u32 = 1;
 const TEXT_BYTES_MIN: usize = 4;
 /// Bytes of a file that is read in one piece; a longer one is named as not looked into.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Files that restores have kept aside and that are looked into: sixteen restores of some hundred files.
+const FILES_BELOW_MAX: usize = 16 * 1024;
 
 /// Takes commands out of the history, for good
 #[derive(Debug, Args)]
@@ -88,7 +90,8 @@ pub(super) fn run(asked: &Scrub) -> Result<ExitCode, Failure> {
             several(answer.commands as u64, "command", "commands")
         ),
     )?;
-    let done = take_out(&own, &wanted, asked.histfile, &mut answer);
+    let done = take_out(&own, &wanted, asked.histfile, &mut answer)
+        .and_then(|()| begin_journal_anew(&own, &mut answer));
     let outcome = match &done {
         Ok(()) => format!("done: {}", answer.reached.join("; ")),
         Err(error) => format!("failed: {error}"),
@@ -146,6 +149,28 @@ fn take_out(
             answer.reached.push(format!("{}: removed", path.display()));
         }
     }
+    Ok(())
+}
+
+/// Has the backup's journal begin anew, if there is one: what it has of a log is what that once was, and it is sealed, so
+/// that nobody can look into it for a text. Done with every scrub, whether anything was found or not: an earlier one may
+/// have been killed before it came to this.
+fn begin_journal_anew(own: &Own, answer: &mut Answer) -> Result<(), Box<dyn std::error::Error>> {
+    let journal = own.data.as_deref().map(|data| data.join("backup/journal"));
+    let Some(journal) = journal.filter(|journal| !files_of(journal, "log").is_empty()) else {
+        return Ok(());
+    };
+    let job =
+        backup::program().map_err(|_| format!("there is no {} to write the journal anew", backup::JOB))?;
+    let written = process::Command::new(job)
+        .args(["backup", "create", "--journal", "--anew", "--json"])
+        .stdin(Stdio::null())
+        .output()?;
+    if !written.status.success() {
+        let said = String::from_utf8_lossy(&written.stderr);
+        return Err(format!("{}: {}", journal.display(), said.trim()).into());
+    }
+    answer.reached.push(format!("{}: begun anew", journal.display()));
     Ok(())
 }
 
@@ -233,8 +258,14 @@ fn beyond(own: &Own, wanted: &Wanted, histfile: bool) -> Vec<String> {
         left.push(format!("{}: until that session's next command", path.display()));
     }
     let backup = own.data.as_deref().map(|data| data.join("backup"));
-    if let Some(backup) = backup.filter(|backup| backup.exists()) {
-        left.push(format!("{}: snapshots made before", backup.display()));
+    if let Some(archive) = backup.as_deref().map(|backup| backup.join("archive"))
+        && archive.exists()
+    {
+        left.push(format!("{}: snapshots made before", archive.display()));
+    }
+    let aside = backup.map(|backup| files_below(&backup.join("aside")));
+    for path in aside.iter().flatten().filter(|path| wanted.is_in_file(path)) {
+        left.push(format!("{}: kept when a backup was restored", path.display()));
     }
     left.push("histories of other machines, and copies that others made".into());
     left
@@ -275,6 +306,23 @@ fn files_of(folder: &Path, extension: &str) -> Vec<PathBuf> {
     files
 }
 
+/// All files below a folder; as many as a few restores leave.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop()
+        && files.len() < FILES_BELOW_MAX
+    {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                Ok(_) => files.push(entry.path()),
+                Err(_) => {}
+            }
+        }
+    }
+    files
+}
+
 fn small(path: &Path) -> Option<Vec<u8>> {
     let found = fs::metadata(path).ok()?;
     (found.is_file() && found.len() <= FILE_BYTES_MAX)
@@ -289,7 +337,7 @@ fn take_lines_out(path: &Path, wanted: &Wanted) -> io::Result<u64> {
     };
     let (left, taken) = without(&text, wanted);
     let target = fs::canonicalize(path)?;
-    let draft = target.with_file_name(format!(".lusush-scrub.{}.new", std::process::id()));
+    let draft = target.with_file_name(format!(".lusush-scrub.{}.new", process::id()));
     let mode = fs::metadata(&target)?.permissions().mode() & 0o777;
     let written = OpenOptions::new()
         .write(true)
