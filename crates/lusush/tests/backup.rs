@@ -296,7 +296,7 @@ fn what_is_done_by_hand_is_in_the_audit_log_and_asked_of_the_policy() {
     fs::create_dir_all(rules.parent().unwrap()).unwrap();
     fs::write(&rules, "denied_operations = [\"backup\"]\n").unwrap();
     let there = snapshots(&house);
-    refused(&house, &["create"], Code::PolicyViolation, "backup");
+    refused(&house, &["create"], Code::PolicyViolation, "denied");
     assert_eq!(snapshots(&house), there, "it was refused");
 }
 

@@ -21,8 +21,8 @@ use std::process::Output;
 use lle_fault::Fault;
 use support::{Random, number};
 
-/// Calls tried for each operation and fault: some seconds in all.
-const CALLS: usize = 3;
+/// Calls tried for each operation and fault: half a minute in all.
+const CALLS: usize = 2;
 
 /// The calls to try, out of so many, spread evenly from a random one on.
 fn spread(calls: u64, salt: u64) -> Vec<u64> {
