@@ -68,7 +68,7 @@ impl Drop for Small {
 }
 
 fn type_line(terminal: &mut Terminal, id: &str) {
-    terminal.press(&format!("echo {id} >>~/witness\r")).unwrap();
+    terminal.press(format!("echo {id} >>~/witness\r")).unwrap();
 }
 
 fn witnesses(house: &Household) -> Vec<String> {

@@ -77,15 +77,15 @@ fn what_a_fault_costs_is_one_command_and_is_said_once() {
         for at in spread(CALLS, 21) {
             let (home, faults, log) = start();
             let mut terminal = session(&home, &faults);
-            terminal.press(&format!("{}\r", line("before"))).unwrap();
+            terminal.press(format!("{}\r", line("before"))).unwrap();
             faults.set(at, fault);
             for n in 0..COMMANDS {
-                terminal.press(&format!("{}\r", line(&n.to_string()))).unwrap();
+                terminal.press(format!("{}\r", line(&n.to_string()))).unwrap();
             }
             let about = format!("{fault:?} at {at}: {:?}\n{}", faults.hit(), terminal.text());
             assert!(faults.hit().is_some(), "{about}");
             faults.clear();
-            terminal.press(&format!("{}\r", line("after"))).unwrap();
+            terminal.press(format!("{}\r", line("after"))).unwrap();
             terminal.press("\r").unwrap();
             assert_eq!(witnesses(&home).len() as u64, COMMANDS + 2, "{about}");
             let missing = missing(&home, &log);
@@ -121,7 +121,7 @@ fn a_session_that_is_killed_in_a_write_leaves_what_it_wrote() {
             faults.set(at, fault);
             for n in 0..COMMANDS {
                 // It may be gone by then.
-                let _gone = terminal.press(&format!("{}\r", line(&n.to_string())));
+                let _gone = terminal.press(format!("{}\r", line(&n.to_string())));
             }
             terminal.wait_exit(lle_pty::deadline()).unwrap();
             let about = format!("{fault:?} at {at}: {:?}", faults.hit());
@@ -131,7 +131,7 @@ fn a_session_that_is_killed_in_a_write_leaves_what_it_wrote() {
             assert!(damaged <= u64::from(fault == Fault::Torn), "{about}");
             // The next one goes on behind what is torn.
             let mut terminal = session(&home, &faults);
-            terminal.press(&format!("{}\r", line("after"))).unwrap();
+            terminal.press(format!("{}\r", line("after"))).unwrap();
             assert_eq!(missing(&home, &log), Vec::<String>::new(), "{about}");
             assert!(
                 !terminal.text().contains("lusush: "),
@@ -157,8 +157,8 @@ fn a_session_starts_whatever_fails_in_its_start() {
         let about = format!("{fault:?} at {at}: {:?}\n{}", faults.hit(), terminal.text());
         let said = terminal.text().matches("lusush: ").count();
         faults.clear();
-        terminal.press(&format!("{}\r", line("first"))).unwrap();
-        terminal.press(&format!("{}\r", line("second"))).unwrap();
+        terminal.press(format!("{}\r", line("first"))).unwrap();
+        terminal.press(format!("{}\r", line("second"))).unwrap();
         assert_eq!(witnesses(&home), ["first", "second"], "{about}");
         assert!(!terminal.text().contains("panicked"), "{about}");
         assert!(said <= 3, "{about}");
