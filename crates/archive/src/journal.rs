@@ -120,15 +120,29 @@ fn newest(places: &Places, seal: &Seal) -> Option<(Segment, Listing)> {
 /// # Errors
 /// Nothing more than before is recorded.
 pub fn record(places: &Places, line: &Line) -> Result<Recorded, JournalError> {
+    write(places, line, false)
+}
+
+/// Records everything as it is now in a journal that begins anew, and removes what there was: nothing that a file held
+/// earlier stays in it. The caller holds the lock.
+///
+/// # Errors
+/// Some of the former journal may still be there; whoever calls again goes on.
+pub fn record_anew(places: &Places, line: &Line) -> Result<Recorded, JournalError> {
+    write(places, line, true)
+}
+
+fn write(places: &Places, line: &Line, anew: bool) -> Result<Recorded, JournalError> {
     let began = Instant::now();
     let seal = Seal::of(line);
     let folder = folder(places);
     disk::create_folder(&folder).map_err(failed(&folder))?;
     let former = newest(places, &seal);
-    let anew = former.as_ref().is_none_or(|(segment, listing)| {
-        let most = SEGMENT_BYTES_MIN.max(SURPLUS * listing.packed_bytes());
-        segment.length() > most || listing.is_scattered()
-    });
+    let anew = anew
+        || former.as_ref().is_none_or(|(segment, listing)| {
+            let most = SEGMENT_BYTES_MIN.max(SURPLUS * listing.packed_bytes());
+            segment.length() > most || listing.is_scattered()
+        });
     let last = segments(places).last().map_or(0, |(number, _)| *number);
     let (mut segment, mut known) = match former {
         Some((segment, listing)) if !anew => (segment, listing.by_name()),

@@ -38,7 +38,8 @@ pub use create::{CreateError, Created, create};
 pub use diff::{Change, DiffError, Difference, between, since};
 pub use failure::RepositoryError;
 pub use journal::{
-    JournalError, JournalFile, Recorded, forget_journal, has_journal, journal, record, restore_journal_to,
+    JournalError, JournalFile, Recorded, forget_journal, has_journal, journal, record, record_anew,
+    restore_journal_to,
 };
 pub use key::{Key, KeyError, Line, LineError};
 pub use list::{Entry, Part, Snapshot, contents, parts, snapshots};

@@ -8,6 +8,7 @@
 //! set <name> <value to the end of the line>
 //! trial <id> <lever> <value>
 //! config <version>               and, behind it, the lines of a configuration: see [`in_force`](crate::in_force)
+//! sum <of all lines before it>   absent in what earlier versions wrote
 //! ```
 //!
 //! Numbers are decimal, a session is sixteen hex digits. The file is replaced by a rename, so that nobody reads half
@@ -20,6 +21,7 @@ use std::fmt::{self, Write};
 
 use crate::in_force::{InForce, KEY_LINE_BYTES_MAX, SESSION_KEYS_MAX, THEME_LINE_BYTES_MAX};
 use crate::severity::Severity;
+use crate::sum;
 
 /// The file's name in the runtime folder.
 pub const FILE_NAME: &str = "desired";
@@ -71,6 +73,7 @@ const _: () = assert!(
         + SETTINGS_MAX * SET_BYTES_MAX
         + TRIALS_MAX * TRIAL_BYTES_MAX
         + CONFIG_BYTES_MAX
+        + sum::LINE_BYTES
         <= BYTES_MAX
 );
 
@@ -143,6 +146,8 @@ pub enum Refused {
     },
     /// Longer than [`BYTES_MAX`].
     TooLong,
+    /// Not as it was written.
+    Damaged,
 }
 
 impl fmt::Display for Refused {
@@ -151,6 +156,7 @@ impl fmt::Display for Refused {
             Refused::Foreign => write!(f, "is not a file of what the worker wants"),
             Refused::TooNew { format } => write!(f, "has format {format}; this version reads {FORMAT}"),
             Refused::TooLong => write!(f, "is longer than {BYTES_MAX} bytes"),
+            Refused::Damaged => write!(f, "is not as it was written"),
         }
     }
 }
@@ -188,13 +194,14 @@ impl Desired {
             let _ = writeln!(out, "config {}", config.version);
             config.write_lines(&mut out, SESSION_KEYS_MAX);
         }
+        sum::add(&mut out);
         out
     }
 
     /// Reads the file's text.
     ///
     /// # Errors
-    /// The bytes are too many, another file's, or a newer version's.
+    /// The bytes are too many, another file's, a newer version's, or not as they were written.
     pub fn decode(bytes: &[u8]) -> Result<Desired, Refused> {
         if bytes.len() > BYTES_MAX {
             return Err(Refused::TooLong);
@@ -232,7 +239,11 @@ impl Desired {
                 None => {}
             }
         }
-        Ok(desired)
+        // Last: what a newer version sums up otherwise is told as newer.
+        match sum::holds(bytes) {
+            true => Ok(desired),
+            false => Err(Refused::Damaged),
+        }
     }
 }
 
@@ -364,6 +375,7 @@ mod tests {
         trial 12 names.keep path
         config 5
         key editor.theme free light
+        sum 27a44d94ab3fd2db
         ");
     }
 

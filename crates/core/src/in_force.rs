@@ -5,17 +5,19 @@
 //! key <name> <free|locked> <value>
 //! theme <name> <sgr>|<sgr>|…           a theme of the user's, with the parameters of each role
 //! source <what tells it from another>  the files that it was made of, as they were
+//! sum <of all lines before it>         absent in what earlier versions wrote
 //! end <lines>
 //! ```
 //!
 //! The same lines stand in [`desired`](crate::desired) behind `config <version>`, for the sessions that run: there without
-//! sources and end, since that file is never half written.
+//! sources, sum and end, since that file has a sum of its own and is never half written.
 //!
 //! Invariants: what is decoded is whole, of one version, and holds SGR parameters only; encoding stays below
 //! [`BYTES_MAX`]; lines of a kind that this version does not know are passed over.
 
 use std::fmt::Write;
 
+use crate::sum;
 use crate::theme::ROLE_COUNT;
 
 /// The file's name in the worker's folder.
@@ -47,6 +49,7 @@ const _: () = assert!(
         + KEYS_MAX * KEY_LINE_BYTES_MAX
         + THEME_LINE_BYTES_MAX
         + SOURCES_MAX * (SOURCE_BYTES_MAX + 8)
+        + sum::LINE_BYTES
         + 16
         <= BYTES_MAX
 );
@@ -119,12 +122,13 @@ impl InForce {
             // Writing to a string cannot fail.
             let _ = writeln!(out, "source {source}");
         }
+        sum::add(&mut out);
         let lines = out.lines().count();
         let _ = writeln!(out, "end {lines}");
         out
     }
 
-    /// Reads the file's text; none if it is another's, a later format's, or not whole.
+    /// Reads the file's text; none if it is another's, a later format's, not whole, or not as it was written.
     pub fn decode(bytes: &[u8]) -> Option<InForce> {
         let text = std::str::from_utf8(bytes)
             .ok()
@@ -133,7 +137,7 @@ impl InForce {
         let (body, end) = body.rsplit_once('\n')?;
         let said: usize = end.strip_prefix("end ")?.parse().ok()?;
         let mut lines = body.split('\n');
-        if body.split('\n').count() != said {
+        if body.split('\n').count() != said || !sum::holds(body.as_bytes()) {
             return None;
         }
         let mut head = lines.next()?.split(' ');
@@ -256,7 +260,8 @@ mod tests {
         key editor.theme locked mine
         theme mine |38;2;1;2;3;4||||||||||||||
         source user 1 2 3
-        end 5
+        sum 667b51c9e9bb95dd
+        end 6
         ");
     }
 
@@ -271,6 +276,17 @@ mod tests {
         assert_eq!(InForce::decode(lost.as_bytes()), None);
         assert_eq!(InForce::decode(b"lusush-config 2 7\nend 1\n"), None);
         assert_eq!(InForce::decode(b"lusush-config 1 7\nend 1\n").unwrap().version, 7);
+    }
+
+    #[test]
+    fn a_flipped_byte_is_seen_or_harmless() {
+        let text = sample().encode().into_bytes();
+        for at in 0..text.len() {
+            let mut bad = text.clone();
+            bad[at] ^= 0x01;
+            let found = InForce::decode(&bad);
+            assert!(found.is_none_or(|found| found == sample()), "{at}");
+        }
     }
 
     #[test]

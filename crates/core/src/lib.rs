@@ -46,6 +46,7 @@ pub mod severity;
 #[cfg(feature = "engine")]
 pub mod shed;
 pub mod start;
+pub mod sum;
 #[cfg(feature = "engine")]
 pub mod task;
 pub mod texts;

@@ -348,7 +348,7 @@ mod tests {
         performance     every 2h       high         60000 ms, 0 retries, built
         cache-cleanup   20 4 * * *     low          60000 ms, 0 retries, built
         memory-defrag   every 6h       deferred     30000 ms, 0 retries, built
-        config-sync     every 1h       medium       10000 ms, 2 retries, built
+        config-sync     every 1h       medium      300000 ms, 2 retries, built
         security-scan   every 5m       critical     10000 ms, 0 retries, not built
         backup          0 2 * * SUN    high       3600000 ms, 3 retries, built
         log-rotation    40 3 * * *     low          60000 ms, 1 retries, built

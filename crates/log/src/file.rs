@@ -88,7 +88,7 @@ pub enum AppendError {
         bytes: usize,
     },
     /// Only the start of the record reached the file.
-    #[error("only {written} of {bytes} bytes were written")]
+    #[error("only {written} of {bytes} bytes were written: the disk is full, or a quota is used up")]
     Short {
         /// Bytes that reached the file.
         written: usize,

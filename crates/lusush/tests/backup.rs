@@ -275,3 +275,90 @@ fn what_was_there_is_kept_aside_and_told() {
     assert_eq!(said(&house, &["key", "export"]), line);
     assert!(said(&house, &["verify", "--data"]).starts_with("Good: "));
 }
+
+#[test]
+fn what_is_done_by_hand_is_in_the_audit_log_and_asked_of_the_policy() {
+    let house = Household::with_worker("", &[]);
+    said(&house, &["create", "--why", "before the trip"]);
+    said(&house, &["list"]);
+    said(&house, &["key", "rotate"]);
+    let line = said(&house, &["key", "export"]);
+    said(&house, &["key", "import", line.trim()]);
+    refused(
+        &house,
+        &["restore", "no-such"],
+        Code::Unavailable,
+        "nothing was restored",
+    );
+    let audit = house.json(&["audit", "show", "--limit", "100"]).to_string();
+    let expected = [
+        "create: begins: before the trip",
+        "create: done",
+        "key rotate: done",
+        "key export: begins",
+        "key import: done",
+        "restore: begins: no-such",
+        "restore: failed: exit status: ",
+    ];
+    for line in expected {
+        assert!(audit.contains(line), "{line}: {audit}");
+    }
+    assert!(!audit.contains(line.trim()), "the key is in the log");
+    assert!(!audit.contains("list"), "who only looks is not recorded: {audit}");
+    // What the worker's own task does stands there as its steps.
+    house.said(&["run", "backup"]);
+    wait("the backup to end", || house.task("backup")["running"] == false);
+    let audit = house.json(&["audit", "show", "--limit", "100"]).to_string();
+    assert!(!audit.contains("create: begins: scheduled"), "{audit}");
+    assert!(
+        audit.contains("run lusush maint backup create --why scheduled"),
+        "{audit}"
+    );
+
+    let rules = house.home.lusush().join("config/policy.toml");
+    fs::create_dir_all(rules.parent().unwrap()).unwrap();
+    fs::write(&rules, "denied_operations = [\"backup\"]\n").unwrap();
+    let there = snapshots(&house);
+    refused(&house, &["create"], Code::PolicyViolation, "denied");
+    assert_eq!(snapshots(&house), there, "it was refused");
+}
+
+#[test]
+fn the_journal_is_written_every_hour_and_begins_anew_after_a_scrub() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let mut terminal = house.session();
+    press(&mut terminal, "echo hidden-word\r", "hidden-word");
+    house.said(&["run", "config-sync"]);
+    wait("the journal", || {
+        house.task("config-sync")["successes"].as_u64() == Some(1)
+    });
+    let history = |to: &str| {
+        let to = house.home.path().join(to);
+        said(&house, &["restore", "journal", "--to", to.to_str().unwrap()]);
+        let mut all = Vec::new();
+        for entry in fs::read_dir(to.join("data/history")).unwrap().flatten() {
+            all.extend(fs::read(entry.path()).unwrap());
+        }
+        String::from_utf8_lossy(&all).into_owned()
+    };
+    assert!(history("before").contains("hidden-word"));
+    let done = house.said(&["history", "scrub", "hidden-word"]);
+    assert!(done.contains("data/backup/journal: begun anew"), "{done}");
+    assert!(!history("after").contains("hidden-word"));
+    let audit = house.json(&["audit", "show", "--limit", "100"]).to_string();
+    assert!(audit.contains("journal: begun anew"), "{audit}");
+    assert!(
+        !house
+            .said(&["history", "scrub", "hidden-word"])
+            .contains("snapshots made before")
+    );
+    // A key that cannot be read keeps a journal from being written: that is said, and nothing is taken for done.
+    fs::write(house.state().join("keys/backup.key"), "rubbish").unwrap();
+    let failed = house.maint(&["history", "scrub", "hidden-word"]);
+    let error = String::from_utf8_lossy(&failed.stderr);
+    assert!(!failed.status.success(), "{error}");
+    assert!(
+        error.contains("not everything was taken out") && error.contains("key"),
+        "{error}"
+    );
+}

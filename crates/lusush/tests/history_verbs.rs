@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use lle_log::history::History;
+use lle_log::search::SubstringSearch;
 use support::household::{Household, wait};
 use support::{Random, log_of, number};
 
@@ -396,47 +397,108 @@ fn an_import_that_is_killed_is_whole_or_did_not_happen() {
     assert!(house.said(&["history", "check"]).contains("no damage"));
 }
 
+/// Commands of a history that has a whole segment of an index, and some more.
+const INDEXED: usize = 150_000;
+/// One in so many of them holds what is scrubbed in some round.
+const HIDDEN_EVERY: usize = 50;
+
+/// A history with an index over most of it; in it, for each round and for one more, commands that are to go.
+fn indexed(house: &Household, rounds: usize) {
+    let list = house.home.path().join("list");
+    let lines: String = (0..INDEXED)
+        .map(|n| match n % HIDDEN_EVERY {
+            0 => format!("login hidden-{:04}- of {n}\n", n / HIDDEN_EVERY % (rounds + 1)),
+            _ => format!("echo kept {n}\n"),
+        })
+        .collect();
+    fs::write(&list, lines).unwrap();
+    let log = log_of(&house.home);
+    drop(History::open(&log, 7, 1, Some(&list)).unwrap());
+}
+
+fn found_by_index(history: &History, index: &Path, text: &str) -> Option<Vec<u8>> {
+    let mut search = SubstringSearch::new();
+    search.set_index(Some(index.to_owned()));
+    loop {
+        let found = search.find(history, text.as_bytes()).map(<[u8]>::to_vec);
+        if search.is_done() {
+            return found;
+        }
+    }
+}
+
 #[test]
 fn a_scrub_that_is_killed_leaves_whole_records_and_is_finished_by_the_next() {
     let rounds = number("LUSUSH_KILLS", KILLS);
     let mut random = Random::new(number("LUSUSH_SEED", 2) as u64);
-    let house = Household::with_worker("", &["--look-every", "50"]);
+    let mut house = Household::new("");
+    indexed(&house, rounds);
+    house.start_worker(&["--look-every", "50"]);
     let log = log_of(&house.home);
+    let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    let index = lle_core::paths::history_index(&house.home.lusush().join("cache"), &machine);
+    wait("the index", || {
+        lle_log::index::coverage(&log, &index).is_some_and(|(covered, _)| covered > 0)
+    });
+    house.said(&["backup", "create", "--journal"]);
+    let kept = |log: &Path| {
+        commands(log)
+            .iter()
+            .filter(|c| c.starts_with("echo kept"))
+            .count()
+    };
+    let all_kept = kept(&log);
+    let began = Instant::now();
+    house.said(&["history", "scrub", &format!("hidden-{rounds:04}-")]);
+    let takes = began.elapsed();
+    let mut unfinished = 0;
     for round in 0..rounds {
-        let mut history = open(&log, 100 + round as u64);
-        for n in 0..400 {
-            let text = format!("{} {round} {n}", if n % 2 == 0 { "secret-word" } else { "kept" });
-            history.started(5, b"/", text.as_bytes()).unwrap();
-        }
-        drop(history);
-        wait("the mirror", || {
-            lle_maintenance::real::history::mirrored(&log).is_some_and(|(log, mirror)| log == mirror)
-        });
-        killed(
-            &house,
-            &["scrub", "secret-word"],
-            Duration::from_micros(random.below(30_000) as u64),
+        let word = format!("hidden-{round:04}-");
+        let hidden = |log: &Path| commands(log).into_iter().filter(|c| c.contains(&word)).count();
+        assert!(hidden(&log) > 0, "round {round}: there is nothing to take out");
+        let moment = takes.mul_f64(random.below(1200) as f64 / 1000.0);
+        killed(&house, &["scrub", &word], moment);
+        let left = hidden(&log);
+        unfinished += usize::from(left > 0);
+        let history = open(&log, 99);
+        let found = found_by_index(&history, &index, &word);
+        assert!(
+            left > 0 || found.is_none(),
+            "round {round}: the index finds {found:?}"
         );
-        let kept = commands(&log).iter().filter(|c| c.starts_with("kept")).count();
-        assert_eq!(kept, 200 * (round + 1), "round {round}");
-        house.said(&["history", "scrub", "secret-word"]);
-        let left = commands(&log);
-        assert!(!left.iter().any(|c| c.contains("secret-word")), "round {round}");
+        let report = history.check();
         assert_eq!(
-            left.iter().filter(|c| c.starts_with("kept")).count(),
-            200 * (round + 1),
+            (report.damaged_runs, report.torn_tail_bytes),
+            (0, 0),
+            "round {round}"
+        );
+        assert_eq!(kept(&log), all_kept, "round {round}");
+
+        let said = house.said(&["history", "scrub", &word]);
+        assert!(said.contains("journal: begun anew"), "round {round}: {said}");
+        assert_eq!(hidden(&log), 0, "round {round}");
+        assert_eq!(
+            found_by_index(&open(&log, 99), &index, &word),
+            None,
             "round {round}"
         );
         let mirror = lle_log::mirror::path_of(&log);
         let has = |path: &Path| {
-            fs::read(path)
-                .unwrap()
-                .windows(11)
-                .any(|window| window == b"secret-word")
+            let bytes = fs::read(path).unwrap();
+            bytes.windows(word.len()).any(|window| window == word.as_bytes())
         };
         assert!(!has(&log) && !has(&mirror), "round {round}");
     }
+    println!("scrubs: {unfinished} of {rounds} had not come to the log or through it");
     assert!(house.said(&["history", "check"]).contains("no damage"));
     let alerts = house.json(&["alerts"]).to_string();
     assert!(!alerts.contains("another program"), "{alerts}");
+    let to = house.home.path().join("out");
+    house.said(&["backup", "restore", "journal", "--to", to.to_str().unwrap()]);
+    let name = log.file_name().unwrap();
+    let bytes = fs::read(to.join("data/history").join(name)).unwrap();
+    assert!(
+        !bytes.windows(7).any(|window| window == b"hidden-"),
+        "the journal has what was taken out"
+    );
 }

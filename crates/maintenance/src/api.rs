@@ -145,6 +145,14 @@ pub enum Request {
         #[serde(default)]
         detail: Option<String>,
     },
+    /// Have it written down that somebody does something to the backup, by hand, and what came of it.
+    Backup {
+        /// `create`, `restore`, `prune`, `key export`, `key import`, `key rotate`.
+        what: String,
+        /// What exactly.
+        #[serde(default)]
+        detail: Option<String>,
+    },
     /// What will be, and when something runs out.
     Forecast,
     /// What is unusual, and what changed.
@@ -682,6 +690,10 @@ mod tests {
             Request::Audit {
                 from: None,
                 limit: Some(3),
+            },
+            Request::Backup {
+                what: "prune".into(),
+                detail: None,
             },
             Request::Version,
         ];

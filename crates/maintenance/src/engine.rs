@@ -330,6 +330,7 @@ impl Engine {
         // What fails is tried again in a second; the state's own failures are said by its finding.
         let _again = self.log.recover(world, now, &self.state);
         if self.audit.failed.is_some() {
+            self.audit.begin(world, now);
             self.record(world, now, &audit::Entry::noticed("audit", "it is tried again"));
         }
         let _again = self.log.sync(world);

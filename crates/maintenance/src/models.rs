@@ -17,6 +17,7 @@ use std::path::Path;
 use lle_core::series::forecast::Unknown;
 use lle_core::series::model::{HOURS_MIN, Model, WEEKS_MAX};
 use lle_core::series::watch::AHEAD_NS;
+use lle_core::sum;
 use rusqlite::{Connection, OpenFlags, params};
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +68,9 @@ pub(crate) struct Models {
 impl Models {
     /// Reads what a job has written; none of it if it is of another version, and of no series what is not sound.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        if !is_as_written(bytes) {
+            return None;
+        }
         let mut models: Self = serde_json::from_slice(bytes).ok()?;
         let is_sound = |fitted: &Fitted| match fitted {
             Fitted::Model(model) => model.is_sound(),
@@ -128,12 +132,33 @@ pub fn make(metrics: &Path, out: &Path, now_wall_ns: i64) -> Result<Made, Models
         fitted: fitted().count(),
         of_use: fitted().filter(|model| model.is_of_use()).count(),
     };
-    let bytes = serde_json::to_vec(&models).map_err(std::io::Error::other)?;
+    let bytes = with_sum(&serde_json::to_vec(&models).map_err(std::io::Error::other)?);
     if let Some(folder) = out.parent() {
         create_folder(folder)?;
     }
     replace(rustix::fs::CWD, out, &bytes)?;
     Ok(made)
+}
+
+/// What a file with a sum begins with: a field that earlier versions pass over.
+const SUM: &[u8] = b"{\"sum\":\"";
+
+/// Puts the sum of an object's text into it, as its first field.
+fn with_sum(object: &[u8]) -> Vec<u8> {
+    let sum = format!("{:016x}\",", sum::of(object));
+    [SUM, sum.as_bytes(), &object[1..]].concat()
+}
+
+/// Whether the text has the sum that it says, or says none, as an earlier version's.
+fn is_as_written(bytes: &[u8]) -> bool {
+    let Some((said, rest)) = bytes.strip_prefix(SUM).and_then(|rest| rest.split_at_checked(16)) else {
+        return true;
+    };
+    let said = std::str::from_utf8(said)
+        .ok()
+        .and_then(|said| u64::from_str_radix(said, 16).ok());
+    let object = rest.strip_prefix(b"\",").map(|rest| [b"{", rest].concat());
+    object.is_some_and(|object| said == Some(sum::of(&object)))
 }
 
 /// The five-minute means of the last weeks. Read in one short transaction: the worker writes to the same file, and does
@@ -188,7 +213,19 @@ mod tests {
         assert_eq!(models.made_wall_ns, now_wall_ns);
         assert!(matches!(&models.series[PROMPT.metric], Fitted::Model(model) if model.peak().is_some()));
         assert_eq!(Models::read(&bytes[1..]), None);
-        let other = String::from_utf8(bytes)
+        for at in (0..bytes.len()).step_by(bytes.len() / 200) {
+            let mut bad = bytes.clone();
+            bad[at] ^= 0x01;
+            let found = Models::read(&bad);
+            assert!(
+                found.is_none_or(|found| found == models),
+                "a flip at {at} went unseen"
+            );
+        }
+        // As an earlier version wrote it.
+        let plain = serde_json::to_vec(&models).unwrap();
+        assert_eq!(Models::read(&plain), Some(models));
+        let other = String::from_utf8(plain)
             .unwrap()
             .replace("\"version\":1", "\"version\":2");
         assert_eq!(Models::read(other.as_bytes()), None);

@@ -287,6 +287,9 @@ impl Host for RealWorld {
     fn start_own_job(&mut self, job: &Job) -> io::Result<()> {
         self.jobs.start_own(job)
     }
+    fn has_own_jobs(&self) -> bool {
+        self.jobs.has_own()
+    }
     fn kill_job(&mut self, plan: u64) {
         self.jobs.kill(plan);
     }

@@ -114,6 +114,10 @@ pub struct Cost {
     pub rss_anon_bytes: u64,
 }
 
+/// The variable that tells a job the number of the plan it is a step of: what it does is in the audit log as that step, and
+/// need not be written down once more.
+pub const AUDITED_PLAN: &str = "LUSUSH_AUDITED_PLAN";
+
 /// A program that runs beside the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
@@ -245,6 +249,11 @@ pub trait Host {
     /// It does not run, or no such program is known: the host is another one.
     fn start_own_job(&mut self, job: &Job) -> io::Result<()> {
         self.start_job(job)
+    }
+
+    /// Whether there is a program of our own to start as a job: a host that embeds the engine need not have one.
+    fn has_own_jobs(&self) -> bool {
+        false
     }
 
     /// Kills a job with everything it started; its end is reported all the same.

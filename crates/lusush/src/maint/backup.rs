@@ -2,41 +2,125 @@
 //!
 //! What takes them is another program, `lusush-job`: the archive is as large as all else together, and neither a shell's
 //! start nor the worker is to pay for it. This one reads the words, so that help and mistakes are the same as
-//! everywhere, and then becomes that one.
+//! everywhere. For what only looks it then becomes that one; what changes something is asked of the policy and, where a
+//! worker runs, stands in the audit log before and after. What the worker's own task does stands there as its steps.
 
 pub(crate) mod verbs;
 
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, ExitStatus};
 
 use lle_core::error::Code;
+use lle_core::policy::Operation;
 use lle_maintenance::api::{Request, ScheduleRequest};
-use verbs::BackupVerb;
+use lle_maintenance::world::AUDITED_PLAN;
+use verbs::{At, BackupVerb, KeyVerb};
 
-use super::show;
+use super::{ask, show};
 use crate::failure::Failure;
 
 /// The program's name.
 pub(crate) const JOB: &str = "lusush-job";
+/// What shells add to the number of the signal that ended a program.
+const SIGNAL: i32 = 128;
 
 /// Answers one of the verbs; `words` are those behind `backup`.
 pub(crate) fn run(verb: BackupVerb, words: &[OsString]) -> Result<ExitCode, Failure> {
-    if let BackupVerb::Schedule { when, json } = verb {
+    if let BackupVerb::Schedule { when, json } = &verb {
         let request = match when {
             None => Request::Tasks,
-            Some(when) => Request::Schedule(Box::new(schedule(when))),
+            Some(when) => Request::Schedule(Box::new(schedule(when.clone()))),
         };
         return show::answer(&request, json.json);
     }
     let job = program().map_err(not_found)?;
-    let error = Command::new(&job).arg("backup").args(words).exec();
-    Err(Failure::new(format!("cannot run {}", job.display()))
-        .code(Code::Unavailable.exit())
-        .because(error)
-        .hint("`lusush install` puts it where it belongs"))
+    let mut command = Command::new(&job);
+    command.arg("backup").args(words);
+    let failed = |error: io::Error| {
+        Failure::new(format!("cannot run {}", job.display()))
+            .code(Code::Unavailable.exit())
+            .because(error)
+            .hint("`lusush install` puts it where it belongs")
+    };
+    let is_of_a_plan = std::env::var_os(AUDITED_PLAN).is_some();
+    let Some((what, detail)) = change(&verb).filter(|_| !is_of_a_plan) else {
+        return Err(failed(command.exec()));
+    };
+    note(what, &format!("begins{detail}"))?;
+    let ended = command.status().map_err(failed);
+    let outcome = match &ended {
+        Ok(status) if status.success() => "done".to_owned(),
+        Ok(status) => format!("failed: {status}"),
+        Err(failure) => format!("failed: {failure}"),
+    };
+    // It has happened, and says so itself.
+    let _refused_by_now = note(what, &outcome);
+    Ok(ExitCode::from(code(ended?)))
+}
+
+/// What a verb changes, and the words for it; none if it only looks. A key is never among them.
+fn change(verb: &BackupVerb) -> Option<(&'static str, String)> {
+    let with = |at: &At, mut words: Vec<String>| {
+        words.extend(at.repository.iter().map(|path| format!("in {}", path.display())));
+        match words.is_empty() {
+            true => String::new(),
+            false => format!(": {}", words.join(", ")),
+        }
+    };
+    Some(match verb {
+        BackupVerb::Create { journal, why, at, .. } => {
+            let what = if *journal { "journal".into() } else { why.clone() };
+            ("create", with(at, vec![what]))
+        }
+        BackupVerb::Restore { snapshot, to, at, .. } => {
+            let mut words = vec![snapshot.clone()];
+            words.extend(to.iter().map(|to| format!("to {}", to.display())));
+            ("restore", with(at, words))
+        }
+        BackupVerb::Prune {
+            dry_run: false, at, ..
+        } => ("prune", with(at, Vec::new())),
+        BackupVerb::Key { verb } => match verb {
+            KeyVerb::Export(_) => ("key export", String::new()),
+            KeyVerb::Import { at, .. } => ("key import", with(at, Vec::new())),
+            KeyVerb::Rotate(at) => ("key rotate", with(at, Vec::new())),
+        },
+        BackupVerb::Prune { dry_run: true, .. }
+        | BackupVerb::List(_)
+        | BackupVerb::Show { .. }
+        | BackupVerb::Diff { .. }
+        | BackupVerb::Verify { .. }
+        | BackupVerb::Schedule { .. } => return None,
+    })
+}
+
+/// Has it written in the audit log, if a worker runs. A log that cannot be written keeps nobody from it: on a full disk
+/// letting old backups go is what makes room.
+///
+/// # Errors
+/// The policy forbids it.
+fn note(what: &str, detail: &str) -> Result<(), Failure> {
+    let request = Request::Backup {
+        what: what.into(),
+        detail: Some(detail.into()),
+    };
+    let written = ask::ask_worker(&request);
+    ask::allow(Operation::Backup)?;
+    if let Some(Err(failure)) = written {
+        eprint!("lusush: not in the audit log: {failure}");
+    }
+    Ok(())
+}
+
+/// The exit status, as shells have it.
+fn code(ended: ExitStatus) -> u8 {
+    let code = ended
+        .code()
+        .unwrap_or_else(|| SIGNAL + ended.signal().unwrap_or(0));
+    u8::try_from(code).unwrap_or(u8::MAX)
 }
 
 fn schedule(when: String) -> ScheduleRequest {

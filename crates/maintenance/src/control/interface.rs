@@ -117,6 +117,7 @@ const METHODS: &[Method] = &[
         "History",
         const { &[must("what", Text), may("which", Text), may("detail", Text)] },
     ),
+    method("Backup", const { &[must("what", Text), may("detail", Text)] }),
     method("Forecast", &[]),
     method("Anomalies", &[]),
     method("Version", &[]),

@@ -332,22 +332,25 @@ impl AuditTrail {
         }
     }
 
-    /// Makes ready for writing: a key, a chain, a file.
+    /// Makes ready for writing: a key, a chain, a file. Without effect where that was done; what failed is done again.
     pub(crate) fn begin<W: World>(&mut self, world: &mut W, now: Now) {
         // A key that cannot be read at the moment is not replaced: nothing could be proven any more.
         if !self.keyless {
             return;
         }
         let made = self.make_key(world);
-        if let Err(error) = made.and_then(|()| {
+        match made.and_then(|()| {
             if self.oldest.is_some() {
                 self.go_on_unproven(world, now)
             } else {
                 Ok(())
             }
         }) {
-            self.failed = Some(format!("the audit log cannot be begun: {error}"));
-            self.chain = None;
+            Ok(()) => self.keyless = false,
+            Err(error) => {
+                self.failed = Some(format!("the audit log cannot be begun: {error}"));
+                self.chain = None;
+            }
         }
     }
 
@@ -356,10 +359,11 @@ impl AuditTrail {
         for word in bytes.as_chunks_mut::<8>().0 {
             *word = world.random().to_le_bytes();
         }
-        if let Some(unusable) = self.unusable.take() {
+        if let Some(unusable) = &self.unusable {
             // It proves nothing, and is kept for whoever wants to look.
-            world.replace(File::KeyAside, &unusable)?;
+            world.replace(File::KeyAside, unusable)?;
             world.remove(File::Key)?;
+            self.unusable = None;
         }
         // Durable before the first record: one that outlives its key proves nothing.
         let key = match world.create(File::Key, &bytes) {

@@ -22,6 +22,15 @@ const REGISTERED_MAX: usize = 256;
 /// Bytes of what all of them run: the state is written anew as a whole, and stays below what makes it do so.
 const REGISTERED_BYTES_MAX: usize = 256 * 1024;
 const NOTE_MAX: usize = 500;
+/// What is done to the backup by hand.
+const BACKUP_NOTED: [&str; 6] = [
+    "create",
+    "restore",
+    "prune",
+    "key export",
+    "key import",
+    "key rotate",
+];
 
 impl Engine {
     /// Answers a request of `who`.
@@ -165,6 +174,7 @@ impl Engine {
             Request::Acknowledge { .. } => (Operation::Acknowledge, None),
             Request::SignOff { .. } => (Operation::SignOff, None),
             Request::History { .. } => (Operation::History, None),
+            Request::Backup { .. } => (Operation::Backup, None),
         })
     }
 
@@ -216,6 +226,7 @@ impl Engine {
             Request::SignOff { item, note } => self.sign_off(world, now, who, item, note.as_deref()),
             Request::RestoreRc { file, number } => restore_rc(world, now, file, *number),
             Request::History { what, which, .. } => Self::change_history(world, what, which.as_deref()),
+            Request::Backup { what, .. } => backup_noted(what),
             _ => self.answer(world, now, request),
         }
     }
@@ -447,6 +458,17 @@ fn restore_rc<W: World>(world: &mut W, now: Now, file: &str, number: u64) -> Res
     }))
 }
 
+/// What somebody does to the backup by themselves, and has written down; the caller writes it.
+fn backup_noted(what: &str) -> Result<Value, Fault> {
+    match BACKUP_NOTED.contains(&what) {
+        true => Ok(json!({ "said": "written down" })),
+        false => Err(Fault::new(
+            Code::InvalidParameters,
+            format!("what: one of {}", BACKUP_NOTED.join(", ")),
+        )),
+    }
+}
+
 /// Bytes of what a task runs.
 fn command_bytes(task: &Task) -> usize {
     let words = task.command.iter().chain(&task.cleanup).flatten();
@@ -469,7 +491,9 @@ fn details(request: &Request) -> String {
         Request::Acknowledge { id } => format!("alert {id}"),
         Request::RestoreRc { file, number } => format!("{} version #{number}", sanitise(file, NOTE_MAX)),
         Request::SetMode { mode, .. } => mode.clone(),
-        Request::History { what, detail, .. } => super::history::details(what, detail.as_deref()),
+        Request::History { what, detail, .. } | Request::Backup { what, detail } => {
+            super::history::details(what, detail.as_deref())
+        }
         Request::Optimize {
             force,
             reset,

@@ -221,7 +221,7 @@ impl Engine {
             ),
             TaskKind::Backup => task::backup::plan(why),
             TaskKind::CacheCleanup => self.plan_cache_cleanup(why),
-            TaskKind::ConfigSync => Planned::Do(task::config_sync::plan(why)),
+            TaskKind::ConfigSync => Planned::Do(task::config_sync::plan(why, world.has_own_jobs())),
             TaskKind::Performance => match self.plan_performance(why, now, asked) {
                 Planned::Nothing(nothing) => self
                     .plan_models(world, why, now, asked)

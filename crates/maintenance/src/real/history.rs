@@ -16,6 +16,7 @@ mod lists;
 mod secrets;
 
 use std::fs;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,9 @@ const NEW_RECORDS_MAX: usize = 64 * 1024;
 const NOTICE_BYTES: usize = 4096;
 const NOTICES_MAX: usize = 64;
 const BUSY: &str = "somebody rewrites the log just now; try again";
+/// Looks in a row, a second apart, in which the log could not be followed before that is told: a lock that another
+/// machine holds for a moment is no news.
+const FAILURES_TOLD: u32 = 3;
 /// The name by which the log goes.
 pub(crate) const LOG: &str = "log";
 
@@ -57,6 +61,8 @@ pub(crate) struct Histories {
     looked_ns: Option<u64>,
     /// What is wrong with the log and was told.
     told: Option<Trouble>,
+    /// Looks in a row in which the log could not be followed.
+    failures: u32,
 }
 
 impl Histories {
@@ -74,6 +80,7 @@ impl Histories {
             kernel: inotify::init(flags).ok(),
             looked_ns: None,
             told: None,
+            failures: 0,
         }
     }
 
@@ -112,11 +119,15 @@ impl Histories {
         self.listen();
         let mut news = self.lists.look();
         self.unfinished = false;
-        // What cannot be followed now is tried again with the next look.
         let followed = self.mirror.follow();
-        if let Ok(Followed::Copied { left: 1.., .. } | Followed::Busy) = followed {
+        // What cannot be followed now is tried again in a second, whether or not anything is written by then.
+        if let Ok(Followed::Copied { left: 1.., .. } | Followed::Busy) | Err(_) = followed {
             self.unfinished = self.log.exists();
         }
+        self.failures = match &followed {
+            Err(_) => self.failures.saturating_add(1),
+            Ok(_) => 0,
+        };
         match followed {
             Ok(Followed::Trouble(trouble)) if self.told != Some(trouble) => {
                 let is_new = self.told.is_none();
@@ -136,6 +147,7 @@ impl Histories {
                 self.told = None;
                 self.extend_index();
             }
+            Err(error) if self.failures == FAILURES_TOLD => news.push(self.cannot_follow(&error)),
             Ok(Followed::Busy | Followed::Trouble(_)) | Err(_) => {}
         }
         news
@@ -186,6 +198,20 @@ impl Histories {
         for path in self.lists.paths() {
             // One that is not there is heard of when bash makes it: a session writes to the log, too.
             let _unwatched = inotify::add_watch(kernel, path, flags);
+        }
+    }
+
+    /// The log is whole, and what is written to it just now could not be brought back if another program cut it.
+    fn cannot_follow(&self, error: &io::Error) -> HistoryNews {
+        HistoryNews {
+            which: LOG.into(),
+            // Nobody did it.
+            file: String::new(),
+            title: "the mirror of the history cannot be written".into(),
+            evidence: format!("{}: {error}", self.mirror.path().display()),
+            remedy: "make room: `lusush doctor` says where the state is".into(),
+            undo: false,
+            is_loss: false,
         }
     }
 
@@ -265,9 +291,9 @@ impl Histories {
     }
 
     /// Takes every history as it is.
-    pub(crate) fn accept(&mut self) -> std::io::Result<()> {
+    pub(crate) fn accept(&mut self) -> io::Result<()> {
         let Some(lock) = Lock::try_take(&self.log)? else {
-            return Err(std::io::Error::other(BUSY));
+            return Err(io::Error::other(BUSY));
         };
         self.mirror.accept(&lock)?;
         self.told = None;

@@ -18,7 +18,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::process;
-use crate::world::{Job, JobEnd};
+use crate::world::{AUDITED_PLAN, Job, JobEnd};
 
 /// Bytes of a job's output kept: its end says most.
 const OUTPUT_BYTES_MAX: usize = 4 * 1024;
@@ -49,6 +49,11 @@ impl Jobs {
         }
     }
 
+    /// Whether this program can be started as a job.
+    pub(crate) fn has_own(&self) -> bool {
+        self.supervisor.is_some()
+    }
+
     pub(crate) fn start(&mut self, job: &Job) -> io::Result<()> {
         let (program, arguments) = job
             .command
@@ -70,6 +75,7 @@ impl Jobs {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            .env(AUDITED_PLAN, job.plan.to_string())
             .process_group(0);
         let mut child = command.spawn()?;
         let alive = child.stdin.take();

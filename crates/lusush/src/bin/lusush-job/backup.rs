@@ -43,8 +43,13 @@ pub(crate) fn run(words: &[OsString]) -> Result<ExitCode, Failure> {
     // Whatever a library creates is for this user alone, too.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     match parsed.verb {
-        BackupVerb::Create { why, journal, at } => match journal {
-            true => take::journal(&at),
+        BackupVerb::Create {
+            why,
+            journal,
+            anew,
+            at,
+        } => match journal {
+            true => take::journal(anew, &at),
             false => take::create(&why, &at),
         },
         BackupVerb::List(at) => look::list(&at),

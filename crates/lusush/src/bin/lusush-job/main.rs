@@ -22,7 +22,19 @@ use std::process::ExitCode;
 
 use failure::Failure;
 
+/// Keeps the threads of the library quiet: when whoever takes their results has ended with an error, which is told, they
+/// panic one by one for want of somebody to give them to.
+fn quieten_threads() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name() == Some("main") {
+            tell(panic);
+        }
+    }));
+}
+
 fn main() -> ExitCode {
+    quieten_threads();
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     let result = match words.split_first() {
         Some((word, rest)) if word == "backup" => backup::run(rest),

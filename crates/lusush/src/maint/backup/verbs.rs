@@ -32,6 +32,9 @@ pub(crate) enum BackupVerb {
         /// Into the journal: in milliseconds, and only the last state
         #[arg(long)]
         journal: bool,
+        /// The journal begins anew: nothing that files held earlier stays in it
+        #[arg(long, requires = "journal")]
+        anew: bool,
         #[command(flatten)]
         at: At,
     },

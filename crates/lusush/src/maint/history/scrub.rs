@@ -1,9 +1,10 @@
 //! `lusush maint history scrub`: takes commands out for good, wherever we keep them, and says where they may still be.
 //!
-//! Order: mirrors, then logs, the index, copies of bash's file, drafts; each is killed at any moment without harm, and
-//! whoever begins again finds what is left. What is not ours to change is named, never changed: bash's own file unless
-//! asked for, memory of shells that run, backups.
+//! Order: mirrors, then logs, the index, copies of bash's file, drafts, the backup's journal; each is killed at any moment
+//! without harm, and whoever begins again finds what is left. What is not ours to change is named, never changed: bash's
+//! own file unless asked for, memory of shells that run, snapshots.
 
+mod journal;
 mod wanted;
 
 use std::ffi::OsStr;
@@ -32,6 +33,8 @@ use wanted::{Wanted, without};
 const SCHEMA_VERSION: u32 = 1;
 /// Bytes of a list that is written anew; a longer one is looked into, and named if it has the text.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Files that restores have kept aside and that are looked into: sixteen restores of some hundred files.
+const FILES_BELOW_MAX: usize = 16 * 1024;
 
 /// Takes commands out of the history, for good
 #[derive(Debug, Args)]
@@ -94,7 +97,8 @@ pub(super) fn run(asked: &Scrub) -> Result<ExitCode, Failure> {
             several(answer.commands as u64, "command", "commands")
         ),
     )?;
-    let done = take_out(&own, &wanted, asked.histfile, &mut answer);
+    let done = take_out(&own, &wanted, asked.histfile, &mut answer)
+        .and_then(|()| journal::begin_anew(&own, &mut answer));
     let outcome = match &done {
         Ok(()) => format!("done: {}", answer.reached.join("; ")),
         Err(error) => format!("failed: {error}"),
@@ -205,8 +209,14 @@ fn beyond(own: &Own, wanted: &Wanted, histfile: bool) -> Vec<String> {
         left.push(format!("{}: until that session's next command", path.display()));
     }
     let backup = own.data.as_deref().map(|data| data.join("backup"));
-    if let Some(backup) = backup.filter(|backup| backup.exists()) {
-        left.push(format!("{}: snapshots made before", backup.display()));
+    if let Some(archive) = backup.as_deref().map(|backup| backup.join("archive"))
+        && archive.exists()
+    {
+        left.push(format!("{}: snapshots made before", archive.display()));
+    }
+    let aside = backup.map(|backup| files_below(&backup.join("aside")));
+    for path in aside.iter().flatten().filter(|path| wanted.is_in_file(path)) {
+        left.push(format!("{}: kept when a backup was restored", path.display()));
     }
     left.push("histories of other machines, and copies that others made".into());
     left
@@ -246,6 +256,23 @@ fn files_of(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).map(|entries| entries.flatten().map(|entry| entry.path()).collect());
     let mut files: Vec<PathBuf> = entries.unwrap_or_default();
     files.retain(|path| path.extension().is_some_and(|found| found == extension));
+    files
+}
+
+/// All files below a folder; as many as a few restores leave.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop()
+        && files.len() < FILES_BELOW_MAX
+    {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                Ok(_) => files.push(entry.path()),
+                Err(_) => {}
+            }
+        }
+    }
     files
 }
 

@@ -121,8 +121,11 @@ pub(super) fn merge(asked: &Merge) -> Result<ExitCode, Failure> {
         );
     }
     if let Some(folder) = target.parent() {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Failure::new("cannot make the folder").because(error))?;
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Failure::new(format!("cannot make {}", folder.display()))
+                .because(error)
+                .hint("`lusush doctor` says more about folders")
+        })?;
     }
     let detail = format!("{} into {host}", asked.file);
     let added = changing(&own, "merge", &detail, |lock| {

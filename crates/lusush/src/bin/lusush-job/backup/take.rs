@@ -119,7 +119,7 @@ fn said(created: &Created) -> String {
 }
 
 /// Records what changed in the journal.
-pub(super) fn journal(at: &At) -> Result<ExitCode, Failure> {
+pub(super) fn journal(anew: bool, at: &At) -> Result<ExitCode, Failure> {
     let places = open::places()?;
     let _lock = open::lock(&places)?;
     let key = match Key::read(&places.state).map_err(open::key_failure)? {
@@ -129,8 +129,12 @@ pub(super) fn journal(at: &At) -> Result<ExitCode, Failure> {
             .keep_first(&places.state)
             .map_err(open::key_failure)?,
     };
-    let recorded = lle_archive::record(&places, &key.line)
-        .map_err(|error| open::other("the journal was not written", error))?;
+    let record = match anew {
+        true => lle_archive::record_anew,
+        false => lle_archive::record,
+    };
+    let recorded =
+        record(&places, &key.line).map_err(|error| open::other("the journal was not written", error))?;
     if at.json.json {
         return answer::json(&Journalled {
             files: recorded.files,

@@ -1,0 +1,237 @@
+//! A state file system of 4 MiB fills up under sessions and a worker: it is said once and clearly, sessions go on, nothing
+//! that was acknowledged is lost, and all of it is as before when there is room.
+#![allow(clippy::unwrap_used, reason = "a panic here is the report")]
+
+mod support;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lle_log::history::History;
+use lle_pty::Terminal;
+use support::household::{Household, wait};
+use support::log_of;
+
+/// Bytes written at once to fill the disk: the last page, too.
+const PIECES: [usize; 3] = [64 * 1024, 4 * 1024, 64];
+/// What a session says above its prompt.
+const SAID: &str = "memory only, this command is kept by bash alone";
+
+/// A file system of 4 MiB, unmounted at the end of the test, however it ends.
+struct Small(PathBuf);
+
+impl Small {
+    /// None where nothing can be mounted; where everything is demanded, that is a failure.
+    fn mount(at: &Path) -> Option<Small> {
+        fs::create_dir_all(at).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs"])
+            .arg(at)
+            .output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Some(Small(at.to_owned()));
+        }
+        let demanded = std::env::var_os("LUSUSH_TEST_REQUIRE").is_some_and(|value| !value.is_empty());
+        assert!(!demanded, "no file system can be mounted");
+        eprintln!("skipped: a full disk (nothing can be mounted here)");
+        None
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.0.join("filler")
+    }
+
+    /// Leaves not a byte.
+    fn fill(&self) {
+        let mut file = fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.filler())
+            .unwrap();
+        for bytes in PIECES {
+            let piece = vec![1; bytes];
+            while file.write(&piece).is_ok_and(|written| written > 0) {}
+        }
+    }
+
+    fn make_room(&self) {
+        fs::remove_file(self.filler()).unwrap();
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _lazily = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+fn type_line(terminal: &mut Terminal, id: &str) {
+    terminal.press(format!("echo {id} >>~/witness\r")).unwrap();
+}
+
+fn witnesses(house: &Household) -> Vec<String> {
+    let text = fs::read_to_string(house.home.path().join("witness")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+fn logged(house: &Household) -> Vec<String> {
+    let history = History::open(&log_of(&house.home), 1, 0, None).unwrap().history;
+    let commands = history.commands();
+    commands
+        .map(|command| String::from_utf8_lossy(&command.command).into_owned())
+        .collect()
+}
+
+fn is_logged(house: &Household, id: &str) -> bool {
+    logged(house).contains(&format!("echo {id} >>~/witness"))
+}
+
+fn memory_only(house: &Household) -> bool {
+    !house.json(&["status"])["worker"]["memory_only"].is_null()
+}
+
+fn schedule(house: &Household, name: &str) -> Result<(), String> {
+    let output = house.maint(&["schedule", name, "--when", "manual", "--", "true"]);
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
+
+/// Asks for tasks until one is refused; gives those that were acknowledged, and what was said.
+fn until_refused(house: &Household) -> (Vec<String>, String) {
+    let mut acknowledged = Vec::new();
+    let mut refusal = None;
+    wait("a task that is refused", || {
+        let name = format!("task-{}", acknowledged.len());
+        match schedule(house, &name) {
+            Ok(()) => acknowledged.push(name),
+            Err(said) => refusal = Some(said),
+        }
+        refusal.is_some()
+    });
+    (acknowledged, refusal.unwrap())
+}
+
+#[test]
+fn a_state_file_system_fills_up_and_has_room_again() {
+    let mut house = Household::new("");
+    let Some(small) = Small::mount(&house.state()) else {
+        return;
+    };
+    house.start_worker(&["--look-every", "100"]);
+    let mut first = house.session();
+    let mut second = house.session();
+    for n in 0..5 {
+        type_line(&mut first, &format!("before-{n}"));
+    }
+    schedule(&house, "early").unwrap();
+    wait("the mirror", || {
+        lle_maintenance::real::history::mirrored(&log_of(&house.home))
+            .is_some_and(|(log, mirror)| log == mirror)
+    });
+
+    small.fill();
+    // The last page of the log may have room for some.
+    let mut kept = 0;
+    wait("a command that is not in the log", || {
+        type_line(&mut first, &format!("full-{kept}"));
+        kept += 1;
+        !is_logged(&house, &format!("full-{}", kept - 1))
+    });
+    for n in 0..5 {
+        type_line(&mut first, &format!("fuller-{n}"));
+        type_line(&mut second, &format!("second-{n}"));
+    }
+    first.press("\r").unwrap();
+    assert_eq!(first.text().matches(SAID).count(), 1, "{}", first.text());
+    let said = first.text().replace('\n', "");
+    assert!(
+        said.contains("the disk is full") || said.contains("o space left"),
+        "{said}"
+    );
+    assert!(second.text().matches(SAID).count() <= 1, "{}", second.text());
+    let (mut acknowledged, said) = until_refused(&house);
+    assert!(
+        said.contains("cannot be written") && said.contains("make room in the state folder"),
+        "{said}"
+    );
+    wait("the worker to say so", || memory_only(&house));
+    wait("an alert", || {
+        house.json(&["alerts"]).to_string().contains("storage.")
+    });
+    // A new session starts, too, and says why it is not as usual.
+    let mut third = house.session();
+    type_line(&mut third, "third");
+    third.press("\r").unwrap();
+    assert!(
+        witnesses(&house).contains(&"third".to_owned()),
+        "{}",
+        third.text()
+    );
+    // All of them ran, and bash has them.
+    for n in 0..5 {
+        assert!(witnesses(&house).contains(&format!("fuller-{n}")));
+    }
+
+    small.make_room();
+    wait("what was in memory to be written", || !memory_only(&house));
+    for (terminal, id) in [
+        (&mut first, "room-first"),
+        (&mut second, "room-second"),
+        (&mut third, "room-third"),
+    ] {
+        type_line(terminal, id);
+        assert!(is_logged(&house, id), "{}", terminal.text());
+    }
+    assert_eq!(first.text().matches(SAID).count(), 1, "{}", first.text());
+    acknowledged.push("early".into());
+    schedule(&house, "after").unwrap();
+    acknowledged.push("after".into());
+    wait("the mirror", || {
+        lle_maintenance::real::history::mirrored(&log_of(&house.home))
+            .is_some_and(|(log, mirror)| log == mirror)
+    });
+    house.kill_worker();
+    house.start_worker(&[]);
+    for name in &acknowledged {
+        house.task(name);
+    }
+    for n in 0..5 {
+        assert!(is_logged(&house, &format!("before-{n}")));
+    }
+    // The kernel may have taken the beginning of a record.
+    let checked = house.json(&["history", "check"]);
+    assert!(checked["damaged_runs"].as_u64().unwrap() <= 2, "{checked}");
+}
+
+#[test]
+fn a_home_of_its_own_fills_up_and_sessions_start_and_go_on() {
+    let house = Household::new("");
+    let Some(small) = Small::mount(&house.home.lusush()) else {
+        return;
+    };
+    let mut first = house.session();
+    type_line(&mut first, "before");
+    small.fill();
+    let mut second = house.session();
+    for n in 0..3 {
+        type_line(&mut first, &format!("first-{n}"));
+        type_line(&mut second, &format!("second-{n}"));
+    }
+    let ran = witnesses(&house);
+    assert_eq!(ran.len(), 7, "{ran:?}");
+    assert!(is_logged(&house, "before"));
+    // The flight file has no room: measured in memory, said once.
+    second.press("\r").unwrap();
+    assert!(second.text().contains("memory only"), "{}", second.text());
+    small.make_room();
+    type_line(&mut first, "room-first");
+    type_line(&mut second, "room-second");
+    assert!(is_logged(&house, "before") && is_logged(&house, "room-first"));
+    let mut third = house.session();
+    type_line(&mut third, "third");
+    assert!(is_logged(&house, "third"), "{}", third.text());
+}
