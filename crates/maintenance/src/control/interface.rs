@@ -117,6 +117,10 @@ const METHODS: &[Method] = &[
         "History",
         const { &[must("what", Text), may("which", Text), may("detail", Text)] },
     ),
+    method(
+        "Recover",
+        const { &[must("scenario", Text), may("detail", Text)] },
+    ),
     method("Forecast", &[]),
     method("Anomalies", &[]),
     method("Version", &[]),

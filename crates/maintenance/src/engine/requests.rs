@@ -165,6 +165,7 @@ impl Engine {
             Request::Acknowledge { .. } => (Operation::Acknowledge, None),
             Request::SignOff { .. } => (Operation::SignOff, None),
             Request::History { .. } => (Operation::History, None),
+            Request::Recover { .. } => (Operation::Recover, None),
         })
     }
 
@@ -216,6 +217,8 @@ impl Engine {
             Request::SignOff { item, note } => self.sign_off(world, now, who, item, note.as_deref()),
             Request::RestoreRc { file, number } => restore_rc(world, now, file, *number),
             Request::History { what, which, .. } => Self::change_history(world, what, which.as_deref()),
+            // It was written down, which is all there is to it: who recovers does so by themselves.
+            Request::Recover { .. } => Ok(json!({})),
             _ => self.answer(world, now, request),
         }
     }
@@ -470,6 +473,7 @@ fn details(request: &Request) -> String {
         Request::RestoreRc { file, number } => format!("{} version #{number}", sanitise(file, NOTE_MAX)),
         Request::SetMode { mode, .. } => mode.clone(),
         Request::History { what, detail, .. } => super::history::details(what, detail.as_deref()),
+        Request::Recover { scenario, detail } => super::history::details(scenario, detail.as_deref()),
         Request::Optimize {
             force,
             reset,
