@@ -112,6 +112,8 @@ pub enum Step {
     FeaturesOn,
     /// Crashes of the worker are forgotten, so that sessions start one again.
     ForgetCrashes,
+    /// Bash's own history file, if it is not there, is made of the newest commands of the log.
+    HistoryFile,
     /// A worker runs, unless somebody has stopped it on purpose.
     Worker,
 }
@@ -131,6 +133,7 @@ impl Step {
             Step::MakeRoom => "remove caches and the remains of drills".into(),
             Step::FeaturesOn => "switch on what crashes had switched off".into(),
             Step::ForgetCrashes => "forget the worker's crashes".into(),
+            Step::HistoryFile => "make bash's own history file of the log, if there is none".into(),
             Step::Worker => "start the worker, unless it was stopped on purpose".into(),
         }
     }

@@ -29,7 +29,7 @@ const HANG_UP: i64 = 1;
 /// What is off at each level, in words.
 const OFF: [&str; LEVEL_MAX as usize + 1] = [
     "",
-    "suggestions, completion in a child, sharing and cached parts of the prompt are off",
+    "suggestions, menu, sharing and cached parts of the prompt are off",
     "everything is off but the line itself and its history",
     "LLE is off, and readline alone reads the line",
 ];

@@ -170,6 +170,7 @@ fn what_a_worker_runs_for_is_written_down_before_and_after() {
     assert_eq!(found(&house), ["repository-damaged"]);
     recovered(&recover(&house, &["repository-damaged"]), "repository-damaged");
     let audit = house.said(&["audit", "show", "--limit", "20"]);
+    let audit = audit.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(audit.contains("repository-damaged: begins"), "{audit}");
     assert!(audit.contains("repository-damaged: recovered in"), "{audit}");
     assert!(house.said(&["backup", "verify", "--data"]).starts_with("Good: "));
@@ -237,6 +238,7 @@ fn a_home_that_is_gone_comes_back_on_a_new_machine() {
         b"\0asm\x01\0\0\0"
     );
     let mut terminal = new.session();
+    press(&mut terminal, "\x1b[A", "exit");
     press(&mut terminal, "\x1b[A", "for ever");
     press(&mut terminal, "\x1b[A", "remembered");
 }

@@ -151,7 +151,11 @@ mod tests {
     fn what_is_written_is_read() {
         let drill = drill(Some("x"));
         let text = serde_json::to_string(&drill).expect("it is plain data");
-        let read = |text: &str| serde_json::from_str::<Drill>(text).ok().and_then(Drill::understood);
+        let read = |text: &str| {
+            serde_json::from_str::<Drill>(text)
+                .ok()
+                .and_then(Drill::understood)
+        };
         assert_eq!(read(&text), Some(drill));
         assert_eq!(read(&text.replace("\"version\":1", "\"version\":2")), None);
         assert_eq!(read("{}"), None);

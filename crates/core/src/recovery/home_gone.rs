@@ -29,6 +29,7 @@ fn the_way_back(signs: &Signs) -> Result<super::Plan, String> {
         // All files or none: see the archive's `restore`.
         &[
             phase(Step::Everything, Check::EverythingThere, Undo::Nothing),
+            phase(Step::HistoryFile, Check::Said, Undo::Nothing),
             phase(Step::Worker, Check::WorkerAnswers, Undo::Nothing),
         ],
     )

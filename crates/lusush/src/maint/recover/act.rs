@@ -2,12 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use lle_core::config::FILE_NAME;
 use lle_core::error::Code;
 use lle_core::quantity::{bytes, several};
 use lle_core::recovery::Step;
+use lle_log::history::History;
 use lle_log::mirror::{self, Lock, Mirror};
 use lle_maintenance::real::config::{Trust, read};
 use rustix::fs::FlockOperation;
@@ -18,11 +19,14 @@ use super::own::{self, words};
 use super::places::{Places, lock_file};
 use crate::maint::ask;
 use crate::paths::create_folder;
-use crate::replace::sync_folder;
+use crate::replace::{replace, sync_folder};
 use crate::start_crashes;
 
 /// Records that only the log has, held in memory while it is restored: as many as a worker holds.
 const NEW_RECORDS_MAX: usize = 64 * 1024;
+
+/// Commands that bash's own list begins with at most, unless somebody configured another number.
+const LISTED_MAX: usize = 20_000;
 
 /// Does one step; says what came of it, or why nothing did.
 pub(super) fn step(places: &Places, step: Step, keeping: &Keeping) -> Result<String, String> {
@@ -49,6 +53,7 @@ pub(super) fn step(places: &Places, step: Step, keeping: &Keeping) -> Result<Str
             lle_maintenance::worker::forget_crashes(&places.maint).map_err(|error| error.to_string())?;
             Ok("the next prompt starts a worker again".into())
         }
+        Step::HistoryFile => history_file(places).map_err(|error| error.to_string()),
         Step::Worker => worker(places),
     }
 }
@@ -96,7 +101,7 @@ fn as_mirror(places: &Places, saved: &Path) -> io::Result<u64> {
     let beside = |end: &str| {
         let mut name = mirror.as_os_str().to_owned();
         name.push(end);
-        std::path::PathBuf::from(name)
+        PathBuf::from(name)
     };
     let draft = beside(".new");
     let length = fs::copy(saved, &draft)?;
@@ -203,6 +208,48 @@ fn make_room(places: &Places) -> Result<String, String> {
         Some(error) => Err(error),
         None => Ok(format!("{} given back", bytes(removed as f64))),
     }
+}
+
+/// The log has every command; Up finds those that bash has in its list, and bash reads its own file only, which no backup
+/// has.
+fn history_file(places: &Places) -> io::Result<String> {
+    let named = std::env::var_os("HISTFILE")
+        .filter(|named| !named.is_empty())
+        .map(PathBuf::from);
+    let Some(file) = named.or_else(|| Some(places.home.as_ref()?.join(".bash_history"))) else {
+        return Ok("nobody knows where it would be".into());
+    };
+    if file.exists() {
+        return Ok(format!("{} is there", file.display()));
+    }
+    // On a new machine the log of the former one has all.
+    let logs = files_below(places.log.parent().unwrap_or(&places.state)).into_iter();
+    let newest = logs
+        .filter(|(path, _)| path.extension().is_some_and(|end| end == "log"))
+        .filter_map(|(path, _)| Some((newest_command(&path)?, path)))
+        .max();
+    let Some((_, log)) = newest else {
+        return Ok("there is no history to make it of".into());
+    };
+    let opened = History::open(&log, 1, 0, None).map_err(io::Error::other)?;
+    let mut text = Vec::new();
+    let commands = opened.history.tail(LISTED_MAX);
+    for command in &commands {
+        // As bash writes it when HISTTIMEFORMAT is set: an entry of several lines is one again when it is read.
+        let seconds = command.time_ns.div_euclid(1_000_000_000).max(0);
+        text.extend_from_slice(format!("#{seconds}\n").as_bytes());
+        text.extend_from_slice(&command.command);
+        text.push(b'\n');
+    }
+    replace(&file, &text)?;
+    let many = several(commands.len() as u64, "command", "commands");
+    Ok(format!("{} has the newest {many}", file.display()))
+}
+
+/// When the newest command of a log was typed; none if there is none.
+fn newest_command(log: &Path) -> Option<i64> {
+    let opened = History::open(log, 1, 0, None).ok()?;
+    opened.history.tail(1).first().map(|command| command.time_ns)
 }
 
 fn worker(places: &Places) -> Result<String, String> {

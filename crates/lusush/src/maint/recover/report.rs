@@ -247,11 +247,10 @@ fn plan_text(one: &Found) -> String {
         Err(why) => out += &line(&format!("No way back: {why}.")),
         Ok(plan) => {
             for (at, phase) in plan.phases.iter().enumerate() {
-                let by_hand = phase
-                    .step
-                    .by_hand()
-                    .map_or(String::new(), |words| format!(" (`{words}`)"));
-                out += &line(&format!("{}. {}{by_hand}", at + 1, phase.step.about()));
+                out += &line(&format!("{}. {}", at + 1, phase.step.about()));
+                if let Some(words) = phase.step.by_hand() {
+                    out += &format!("     by hand: {words}\n");
+                }
             }
             out += &line(&format!("Then {}.", point(plan.point)));
             if !one.is_sure && one.evidence.is_some() {
