@@ -198,6 +198,7 @@ fn recovered(
     row: &mut Row,
 ) -> Result<(), String> {
     let besides = (disaster.damage)(copy).map_err(|why| format!("it cannot be damaged: {why}"))?;
+    is_seen(copy, disaster, &besides)?;
     let mut asked: Vec<OsString> = vec!["recover".into(), disaster.scenario.into()];
     asked.extend(besides);
     let asked: Vec<&OsStr> = asked.iter().map(OsString::as_os_str).collect();
@@ -221,6 +222,22 @@ fn recovered(
             let below = path.strip_prefix(&first.root).unwrap_or(&path);
             Err(format!("{} did not come back as it was", below.display()))
         }
+    }
+}
+
+/// Whether the disaster is told by its signs.
+fn is_seen(copy: &Replica, disaster: &Disaster, besides: &[OsString]) -> Result<(), String> {
+    if !disaster.is_seen {
+        return Ok(());
+    }
+    let words = ["recover", disaster.scenario, "--plan"]
+        .map(OsStr::new)
+        .into_iter();
+    let words: Vec<&OsStr> = words.chain(besides.iter().map(OsString::as_os_str)).collect();
+    let found = copy.maint(&words)?.succeeded()?;
+    match found["found"][0]["evidence"].is_string() {
+        true => Ok(()),
+        false => Err("its signs were not seen".into()),
     }
 }
 

@@ -39,6 +39,8 @@ pub(super) enum Part {
 /// One disaster.
 pub(super) struct Disaster {
     pub(super) scenario: &'static str,
+    /// Its signs are there: not those of a disk that is not really full.
+    pub(super) is_seen: bool,
     /// Damages the copy; gives what `maint recover` is told besides the scenario.
     pub(super) damage: fn(&Replica) -> Result<Vec<OsString>, String>,
     /// Looks at what only this scenario has.
@@ -54,6 +56,7 @@ const fn disaster(
 ) -> Disaster {
     Disaster {
         scenario,
+        is_seen: true,
         damage,
         after,
         back,
@@ -71,7 +74,10 @@ const ALL: &[Part] = &[
 
 /// Every disaster, in the order of the scenarios.
 pub(super) const DISASTERS: &[Disaster] = &[
-    disaster("disk-full", ALL, disk_full, nothing),
+    Disaster {
+        is_seen: false,
+        ..disaster("disk-full", ALL, disk_full, nothing)
+    },
     disaster("home-gone", FILES, home_gone, nothing),
     disaster("history-lost", ALL, history_lost, nothing),
     disaster("history-cut", ALL, history_cut, nothing),
