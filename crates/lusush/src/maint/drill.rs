@@ -57,6 +57,9 @@ fn result_file(places: &Places) -> PathBuf {
 /// Answers the verb.
 pub(crate) fn run(asked: &DrillArguments) -> Result<ExitCode, Failure> {
     let real = Places::look(None)?;
+    if scratch::is_copy(&real) {
+        return answer::text("This is a drill's own copy: no drill is run in it.\n");
+    }
     if asked.scheduled {
         let last = std::fs::read(result_file(&real)).ok();
         let last = last.and_then(|bytes| serde_json::from_slice::<Drill>(&bytes).ok());
