@@ -83,7 +83,7 @@ fn die(sessions: &Path) -> Result<ExitCode, Failure> {
     use std::hash::{BuildHasher, Hasher, RandomState};
     let id = RandomState::new().build_hasher().finish() | 1;
     let identity = lle_metrics::Identity::of_this_process(id, "drill", "none", env!("CARGO_PKG_VERSION"));
-    let flight = lle_metrics::Flight::create(sessions, &identity)
+    let _stays = lle_metrics::Flight::create(sessions, &identity)
         .map_err(|error| Failure::new("no session can be registered").because(error))?;
     // Nobody looks at what a crash on purpose leaves.
     let no_core = rustix::process::Rlimit {
@@ -91,7 +91,6 @@ fn die(sessions: &Path) -> Result<ExitCode, Failure> {
         maximum: Some(0),
     };
     let _as_it_is = rustix::process::setrlimit(rustix::process::Resource::Core, no_core);
-    std::mem::forget(flight);
     std::process::abort();
 }
 

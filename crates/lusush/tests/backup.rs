@@ -118,7 +118,7 @@ fn a_home_is_saved_lost_and_brought_back_on_another_machine() {
 #[test]
 fn the_worker_saves_proves_and_prunes() {
     let house = Household::with_worker("", &[]);
-    no_drill_is_due(&house);
+    house.no_drill_is_due();
     for run in 1..=2u64 {
         house.said(&["run", "backup"]);
         wait("the backup to end", || house.task("backup")["running"] == false);
@@ -142,15 +142,6 @@ fn the_worker_saves_proves_and_prunes() {
     let found = backup(&house, &["verify", "--data"]);
     assert_eq!(found.status.code(), Some(i32::from(Code::BackupInvalid.exit())));
     assert!(String::from_utf8_lossy(&found.stdout).starts_with("DAMAGED: "));
-}
-
-/// The drill that goes with a backup now and then has a test of its own.
-fn no_drill_is_due(house: &Household) {
-    let folder = house.home.lusush().join("data/recovery");
-    fs::create_dir_all(&folder).unwrap();
-    let now = lle_maintenance::real::now().wall_ns;
-    let text = format!(r#"{{"version":1,"at_wall_ns":{now},"rows":[]}}"#);
-    fs::write(folder.join("drill.json"), text).unwrap();
 }
 
 fn first_file(folder: &Path) -> std::path::PathBuf {

@@ -335,7 +335,7 @@ pub(super) fn compare(first: &Replica, copy: &Replica, parts: &[Part]) -> Compar
     for part in parts {
         for (path, may_grow) in files(first, *part) {
             let now = path.strip_prefix(&first.root).map(|below| copy.root.join(below));
-            let (before, after) = (fs::read(&path), now.and_then(|now| Ok(fs::read(now))));
+            let (before, after) = (fs::read(&path), now.map(fs::read));
             let before = before.unwrap_or_default();
             let after = after.ok().and_then(Result::ok);
             compared.files += 1;

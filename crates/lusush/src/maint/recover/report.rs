@@ -321,7 +321,7 @@ fn text(all: &Recovered) -> String {
             }
             (Some(why), None) => out += &line(&format!("NOT recovered, and everything is as it was: {why}.")),
             (Some(why), Some(stuck)) => {
-                out += &line(&format!("NOT recovered: {why}. NOT put back: {stuck}."))
+                out += &line(&format!("NOT recovered: {why}. NOT put back: {stuck}."));
             }
         }
         if let Some(aside) = &done.aside {
