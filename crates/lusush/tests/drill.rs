@@ -79,8 +79,8 @@ fn every_scenario_passes_on_a_copy_and_the_home_is_as_it_was() {
         .map(|(path, _)| path)
         .chain(after.keys().filter(|path| !before.contains_key(*path)))
         .collect();
-    assert_eq!(changed, [&PathBuf::new(); 0], "the drill touched the real home");
-    assert_eq!(left(&house), [PathBuf::new(); 0]);
+    assert!(changed.is_empty(), "the drill touched the real home: {changed:?}");
+    assert!(left(&house).is_empty());
     // What it came to is kept, and the runbook says how to do it on a new machine.
     let runbook = fs::read_to_string(house.home.lusush().join("data/recovery/runbook.md")).unwrap();
     assert!(
@@ -116,7 +116,7 @@ fn a_drill_that_is_killed_leaves_the_home_alone_and_the_next_one_tidies_up() {
     let answer = house.json(&["drill", "history-cut"]);
     assert_eq!(answer["passed"], true, "{answer}");
     assert_eq!(answer["rows"][0]["lost_bytes"], 0, "{answer}");
-    assert_eq!(left(&house), [PathBuf::new(); 0]);
+    assert!(left(&house).is_empty());
     let marker = drills(&house).display().to_string();
     wait("nobody to work in a drill", || processes(&marker).is_empty());
 }
