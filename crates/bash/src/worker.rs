@@ -29,6 +29,10 @@ const RETRY_NS_MAX: u64 = 300_000_000_000;
 /// Workers in a row that may be killed while they start before that counts as a start that fails: one that crashes
 /// there each time must not be started with every prompt for ever, and one that somebody kills is wanted at the next.
 const EARLY_MAX: u8 = 20;
+/// Said once, when that is so.
+const CRASHES: &str = "the maintenance worker dies each time it starts, and is started ever more rarely";
+const CRASHES_REMEDY: &str =
+    "`lusush doctor` says more; `lusush maint recover worker-crashes` lets it begin anew";
 /// Bytes of the lock's file: a number and a word.
 const LEFT_BYTES_MAX: u64 = 32;
 /// The worker's bell is rung at most this often: whoever is active is looked at every ten seconds, and idle after thirty.
@@ -92,6 +96,8 @@ pub(crate) struct Worker {
     replaced: Option<u32>,
     /// Workers in a row that were killed before they worked.
     early: u8,
+    /// It dies while it starts, again and again.
+    crashes: bool,
     /// When the bell was last rung; none before that.
     rung_at: Option<u64>,
 }
@@ -118,8 +124,10 @@ impl Worker {
         let was_killed = left.killed.is_some() && left.killed != self.replaced;
         if was_killed && (left.ready || self.early < EARLY_MAX) {
             self.early = if left.ready { 0 } else { self.early + 1 };
+            self.crashes = false;
             self.retry = 0;
         } else if now < self.next_start {
+            self.crashes |= was_killed;
             return false;
         }
         self.replaced = left.killed;
@@ -160,7 +168,11 @@ impl Lle {
             }
         }
         let Found::Gone(left) = found else { return };
-        if !worker.may_start(crate::clock::now(), left) {
+        let may_start = worker.may_start(crate::clock::now(), left);
+        if worker.crashes {
+            self.session.say_once(CRASHES, CRASHES_REMEDY);
+        }
+        if !may_start {
             return;
         }
         let Some(program) = crate::maint::own_program() else {
@@ -301,6 +313,24 @@ mod tests {
         check(99 + RETRY_NS, "300\n", true);
         check(100 + RETRY_NS, "301\nready\n", true);
         check(101 + RETRY_NS, "rubbish\nready\n", false);
+    }
+
+    #[test]
+    fn one_that_dies_each_time_it_starts_is_told_of() {
+        let mut worker = Worker::default();
+        let mut check = |pid: u32, ready: bool, expect: (bool, bool)| {
+            let left = Left {
+                killed: Some(pid),
+                ready,
+            };
+            let may = worker.may_start(1, left);
+            assert_eq!((may, worker.crashes), expect, "{pid} {ready}");
+        };
+        for pid in 1..=u32::from(EARLY_MAX) {
+            check(pid, false, (true, false));
+        }
+        check(98, false, (false, true));
+        check(99, true, (true, false));
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub mod policy;
 pub mod quantity;
 #[cfg(feature = "engine")]
 pub mod recall;
+#[cfg(feature = "engine")]
+pub mod recovery;
 pub mod report;
 #[cfg(feature = "engine")]
 pub mod schedule;

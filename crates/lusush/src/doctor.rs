@@ -3,6 +3,7 @@
 //! Invariant: changes nothing. The shell it starts to look for symbols keeps its files in a folder of its own
 //! that is removed again.
 
+mod crashes;
 mod editor;
 mod places;
 mod shell;
@@ -76,6 +77,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
 fn examine() -> Report {
     let mut checks = shell::checks();
     checks.extend(places::checks());
+    checks.extend(crashes::checks());
     checks.extend(terminal::checks());
     checks.extend(editor::checks());
     Report { checks }

@@ -44,6 +44,11 @@ impl Failure {
         self
     }
 
+    /// The exit status.
+    pub(crate) fn status(&self) -> u8 {
+        self.code
+    }
+
     /// Prints it to standard error.
     pub(crate) fn report(&self) -> ExitCode {
         eprint!("{self}");

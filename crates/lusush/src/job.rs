@@ -1,5 +1,5 @@
 //! `lusush job command -- PROGRAM …`: supervises a program for the worker. `lusush job models METRICS OUT`: makes models
-//! of the samples, supervised by the former.
+//! of the samples, supervised by the former. `lusush job die FOLDER`: a session that crashes, for drills.
 //!
 //! The worker holds the other end of standard input. When that closes, however the worker ended, the program and
 //! everything it started in its group are killed, this supervisor among them.
@@ -27,6 +27,11 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         && kind == "models"
     {
         return models(metrics.as_ref(), out.as_ref());
+    }
+    if let [kind, sessions] = arguments
+        && kind == "die"
+    {
+        return die(sessions.as_ref());
     }
     let [kind, dashes, program, rest @ ..] = arguments else {
         return Err(usage());
@@ -71,6 +76,22 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         .code()
         .unwrap_or_else(|| SIGNAL + status.signal().unwrap_or(0));
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)))
+}
+
+/// Registers as a session does, and dies as one that crashes does: its flight file stays.
+fn die(sessions: &Path) -> Result<ExitCode, Failure> {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    let id = RandomState::new().build_hasher().finish() | 1;
+    let identity = lle_metrics::Identity::of_this_process(id, "drill", "none", env!("CARGO_PKG_VERSION"));
+    let _stays = lle_metrics::Flight::create(sessions, &identity)
+        .map_err(|error| Failure::new("no session can be registered").because(error))?;
+    // Nobody looks at what a crash on purpose leaves.
+    let no_core = rustix::process::Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let _as_it_is = rustix::process::setrlimit(rustix::process::Resource::Core, no_core);
+    std::process::abort();
 }
 
 /// Makes models of the samples; what it says last stands in the task's statistics.

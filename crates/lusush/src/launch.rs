@@ -18,9 +18,12 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use lle_core::recovery::LEVEL_MAX;
+
 use crate::failure::Failure;
 use crate::launch_args::{self, Interactive, Request};
 use crate::launch_script::{self, Script, Source};
+use crate::start_crashes::{self, Level};
 use crate::{install, launch_config, paths, start, start_file};
 
 /// Exit status of a shell that could not be run, as shells have it.
@@ -123,6 +126,17 @@ impl Bash {
         if asked.noediting {
             return self.exec(login, &asked.all, None);
         }
+        let crashed = if terminal {
+            start_crashes::begin(asked.retry)
+        } else {
+            Level::default()
+        };
+        if crashed.is_new {
+            eprint!("{}", start_crashes::message(crashed.level));
+        }
+        if crashed.level >= LEVEL_MAX {
+            return self.exec(login, &asked.all, None);
+        }
         let posix = asked.posix || std::env::var_os("POSIXLY_CORRECT").is_some();
         if posix || (asked.norc && !asked.login && !asked.safe) {
             // Such a bash reads no --rcfile.
@@ -136,6 +150,7 @@ impl Bash {
             Script {
                 descriptor,
                 library: &library,
+                level: crashed.level,
                 login: asked.login,
                 start_dir: files.start_dir.as_deref(),
                 inputrc: files.inputrc.as_deref(),

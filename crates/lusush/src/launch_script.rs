@@ -23,6 +23,8 @@ pub(crate) struct Script<'a> {
     pub(crate) descriptor: i32,
     /// The shared object.
     pub(crate) library: &'a Path,
+    /// How far features are off, since sessions crashed.
+    pub(crate) level: u8,
     /// Behave as a login shell.
     pub(crate) login: bool,
     /// Where to say that a prompt was reached.
@@ -35,6 +37,23 @@ pub(crate) struct Script<'a> {
     pub(crate) sources: &'a [Source],
 }
 
+/// What a level switches off besides those below it. LLE reads these variables before what is configured; a key that the
+/// machine has locked stays as it is.
+const OFF: [&[&str]; 2] = [
+    &[
+        "LUSUSH_CONFIG_EDITOR_SUGGEST=false",
+        "LUSUSH_CONFIG_EDITOR_COMPLETE=false",
+        "LUSUSH_CONFIG_HISTORY_SHARE=false",
+        "LUSUSH_CONFIG_PROMPT_CACHED=",
+    ],
+    &[
+        "LUSUSH_CONFIG_EDITOR_HIGHLIGHT=false",
+        "LUSUSH_CONFIG_EDITOR_MULTILINE=false",
+        "LUSUSH_CONFIG_PROMPT_COMMAND=",
+        "LUSUSH_WORKER=off",
+    ],
+];
+
 impl Script<'_> {
     /// Writes it as shell text.
     pub(crate) fn text(&self) -> Vec<u8> {
@@ -42,6 +61,10 @@ impl Script<'_> {
         out.extend_from_slice(format!("exec {}<&-\n", self.descriptor).as_bytes());
         if self.login {
             out.extend_from_slice(b"BASH_ARGV0=-bash\n");
+        }
+        let off = OFF.iter().take(usize::from(self.level)).copied().flatten();
+        for variable in off {
+            out.extend_from_slice(format!("{variable}\n").as_bytes());
         }
         out.extend_from_slice(b"if enable -f ");
         quote(&mut out, self.library.as_os_str());
@@ -154,6 +177,7 @@ mod tests {
         let script = Script {
             descriptor: 3,
             library,
+            level: 0,
             login,
             start_dir,
             inputrc: None,
@@ -199,6 +223,7 @@ mod tests {
         let script = Script {
             descriptor: 3,
             library: Path::new("/l.so"),
+            level: 0,
             login: false,
             start_dir: None,
             inputrc: Some(Path::new("/s/good/inputrc")),
@@ -244,6 +269,39 @@ mod tests {
         check(
             Some("echo 'x'"),
             "PROMPT_COMMAND='echo '\\''x'\\'''; enable -f '/l.so' lle maint; eval \"$PROMPT_COMMAND\"",
+        );
+    }
+
+    #[test]
+    fn after_crashes_less_is_on_and_more_crashes_switch_more_off() {
+        let text = |level| {
+            let script = Script {
+                descriptor: 3,
+                library: Path::new("/l.so"),
+                level,
+                login: false,
+                start_dir: None,
+                inputrc: None,
+                instead: &[],
+                sources: &[],
+            };
+            String::from_utf8(script.text()).unwrap()
+        };
+        let off = |level| {
+            text(level)
+                .lines()
+                .filter(|line| line.starts_with("LUSUSH_"))
+                .count()
+        };
+        assert_eq!(
+            [off(0), off(1), off(2)],
+            [0, OFF[0].len(), OFF[0].len() + OFF[1].len()]
+        );
+        // Before LLE is loaded, which reads them then.
+        let text = text(1);
+        assert!(
+            text.find("LUSUSH_CONFIG_EDITOR_SUGGEST=false") < text.find("enable -f"),
+            "{text}"
         );
     }
 }

@@ -6,10 +6,12 @@ mod analyze;
 pub(crate) mod ask;
 pub(crate) mod backup;
 mod config;
+mod drill;
 pub(crate) mod history;
 mod optimise;
 mod predict;
 mod rc;
+pub(crate) mod recover;
 mod render;
 pub(crate) mod session;
 mod show;
@@ -165,6 +167,10 @@ enum Verb {
         #[command(subcommand)]
         verb: backup::verbs::BackupVerb,
     },
+    /// Finds out what was lost or damaged, and brings it back
+    Recover(recover::Recover),
+    /// Loses everything for real, on a copy, and brings it back: what it takes, and what it costs
+    Drill(drill::DrillArguments),
     /// Looks after the history log
     History {
         #[command(subcommand)]
@@ -268,6 +274,8 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         Some(Verb::Config { verb }) => config::run(verb),
         Some(Verb::Rc { verb }) => rc::run(verb),
         Some(Verb::Backup { verb }) => backup::run(verb, &arguments[1..]),
+        Some(Verb::Recover(asked)) => recover::run(&asked),
+        Some(Verb::Drill(asked)) => drill::run(&asked),
         Some(Verb::Worker(asked)) => worker::run(&asked),
         Some(Verb::Optimize(asked)) if asked.advise => show::advice(asked.json.json),
         Some(verb) => {
@@ -323,7 +331,9 @@ impl Verb {
             | Verb::Analyze(_)
             | Verb::Backup { .. }
             | Verb::Config { .. }
+            | Verb::Drill(_)
             | Verb::Rc { .. }
+            | Verb::Recover(_)
             | Verb::Worker(_) => (Request::Version, false),
         }
     }

@@ -119,6 +119,7 @@ fn a_home_is_saved_lost_and_brought_back_on_another_machine() {
 #[test]
 fn the_worker_saves_proves_and_prunes() {
     let house = Household::with_worker("", &[]);
+    house.no_drill_is_due();
     for run in 1..=2u64 {
         house.said(&["run", "backup"]);
         wait("the backup to end", || house.task("backup")["running"] == false);

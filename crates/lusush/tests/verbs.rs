@@ -70,6 +70,7 @@ fn check_width(house: &Household, verb: &[&str]) {
 #[test]
 fn with_a_worker() {
     let house = Household::with_worker("", &["--look-every", "200"]);
+    house.no_drill_is_due();
     let mut terminal = house.session();
     press(&mut terminal, "echo one\r", "one");
     for verb in CHANGING.iter().chain(ASKING) {

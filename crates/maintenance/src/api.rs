@@ -153,6 +153,14 @@ pub enum Request {
         #[serde(default)]
         detail: Option<String>,
     },
+    /// Have it written down that somebody recovers from a disaster by themselves.
+    Recover {
+        /// The scenario.
+        scenario: String,
+        /// What is done, or what it came to.
+        #[serde(default)]
+        detail: Option<String>,
+    },
     /// What will be, and when something runs out.
     Forecast,
     /// What is unusual, and what changed.

@@ -21,6 +21,7 @@ mod changed;
 mod commit;
 mod committed;
 mod config;
+mod drilled;
 mod evidence;
 mod execute;
 mod history;
@@ -140,6 +141,8 @@ pub struct Engine {
     history_sync_ns: Option<u64>,
     history_sync_failed: Option<String>,
     guarded: history::Guarded,
+    /// What the last recovery drill came to.
+    drilled: drilled::Drilled,
     refused_peers: audit::Refusals,
     /// Measurements of all live sessions, gathered when somebody asks.
     totals: evidence::Totals,
@@ -190,6 +193,7 @@ impl Engine {
             history_sync_ns: None,
             history_sync_failed: None,
             guarded: history::Guarded::default(),
+            drilled: drilled::Drilled::default(),
             refused_peers: audit::Refusals::default(),
             totals: evidence::Totals::default(),
             expected_ns: u64::MAX,
@@ -203,6 +207,7 @@ impl Engine {
             stopping: false,
         };
         engine.recall_configuration();
+        engine.drilled.read(world);
         engine.add_tasks(now);
         Ok(engine)
     }

@@ -59,6 +59,8 @@ pub struct Places {
     pub home: Option<PathBuf>,
     /// The files of the configuration that is followed; none follows none.
     pub config: Option<ConfigFiles>,
+    /// What the last recovery drill came to.
+    pub drill: PathBuf,
     /// The program that supervises jobs as `PROGRAM job command -- …`; none runs them unsupervised.
     pub program: Option<PathBuf>,
 }
@@ -77,6 +79,7 @@ impl Places {
         anchor.push(".anchor");
         Self {
             anchor: data.join("audit").join(anchor),
+            drill: data.join("recovery").join("drill.json"),
             key: state.join("keys").join("audit.key"),
             runtime: runtime.to_owned(),
             history: lle_core::paths::history_log(state, machine_id),
@@ -366,6 +369,9 @@ impl Host for RealWorld {
     fn models(&mut self) -> Option<Vec<u8>> {
         let metrics = self.places.metrics.as_deref()?;
         disk::read_small(&metrics.with_file_name(crate::models::NAME))
+    }
+    fn drill(&mut self) -> Option<Vec<u8>> {
+        disk::read_small(&self.places.drill)
     }
     fn bench_results(&mut self) -> Option<Vec<u8>> {
         disk::read_small(&self.places.maint.join(BENCH_RESULTS))

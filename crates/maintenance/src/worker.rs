@@ -151,6 +151,7 @@ impl Lock {
             }
             Err(error) => return Err(fail(error.into())),
         }
+        note_crash(folder, &file);
         // Without room it stays empty.
         let _untold = file
             .set_len(0)
@@ -190,6 +191,51 @@ impl Drop for Lock {
         // Closed while no other thread may take the lock: it would be dropped with ours.
         self.file = None;
         held.remove(&self.guard.number);
+    }
+}
+
+/// Crashes that are kept, and bytes of the file that is read.
+const CRASHES_MAX: usize = 16;
+const CRASHES_BYTES_MAX: u64 = 4 * 1024;
+/// The name of the file with the moments at which it was found that a worker had died, one in a line.
+const CRASHES: &str = "crashes";
+
+/// A worker that ends by itself leaves nothing in its lock's file: whoever left something died. That is kept for whoever
+/// wants to know whether it happens again and again; what cannot be kept is not known then.
+fn note_crash(folder: &Path, lock: &fs::File) {
+    // Not by reading on: what is written next goes to the beginning.
+    if !std::os::unix::fs::FileExt::read_at(lock, &mut [0], 0).is_ok_and(|bytes| bytes > 0) {
+        return;
+    }
+    let mut known = crashes(folder);
+    known.push(now().wall_ns);
+    let lines = known.iter().rev().take(CRASHES_MAX).rev();
+    let text: String = lines.map(|at| format!("{at}\n")).collect();
+    let path = folder.join(CRASHES);
+    let _unknown = crate::real::disk::replace(rustix::fs::CWD, &path, text.as_bytes());
+}
+
+/// When it was found that workers had died, in nanoseconds since 1970; the last sixteen, the oldest first.
+pub fn crashes(folder: &Path) -> Vec<i64> {
+    let path = folder.join(CRASHES);
+    let is_small =
+        fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && found.len() <= CRASHES_BYTES_MAX);
+    let text = if is_small {
+        fs::read_to_string(&path).unwrap_or_default()
+    } else {
+        String::new()
+    };
+    text.lines().filter_map(|line| line.parse().ok()).collect()
+}
+
+/// Forgets them.
+///
+/// # Errors
+/// The system's.
+pub fn forget_crashes(folder: &Path) -> io::Result<()> {
+    match fs::remove_file(folder.join(CRASHES)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -337,6 +337,11 @@ pub trait Host {
         None
     }
 
+    /// What the last recovery drill came to; none if there was none.
+    fn drill(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// Results of benches, as they were put beside the state; none if there are none.
     fn bench_results(&mut self) -> Option<Vec<u8>> {
         None

@@ -77,6 +77,7 @@ operations! {
     ConfigArm, "config-arm", Operate, "Has a configuration go again unless somebody confirms it.";
     History, "history", Operate, "Puts history back, takes something out of it, or brings something in.";
     Backup, "backup", Operate, "Takes a backup, restores from one, lets old ones go, or changes their key.";
+    Recover, "recover", Operate, "Brings back what was lost or damaged.";
     Cancel, "cancel", Operate, "Ends a run of a task, or takes it off the schedule.";
     Acknowledge, "acknowledge", Operate, "Takes note of an alert.";
     RestoreRc, "restore-rc", Operate, "Makes a start-up file say again what a version said.";

@@ -3,6 +3,8 @@
 //! Built. Sunday at two, local time; an hour for a remote archive over a slow line, and three more attempts, since the
 //! usual reason to fail is a network that is away.
 //!
+//! The monthly recovery drill goes with it: on the same night, after what it is about was saved and proven.
+//!
 //! Invariant: nothing old goes before what is new was taken and every byte of the backup was read: a plan whose step fails
 //! does no further one.
 
@@ -28,16 +30,18 @@ pub(super) fn task() -> Task {
 
 /// What is run, in this order.
 const WORDS: &[&[&str]] = &[
-    &["create", "--why", "scheduled"],
-    &["verify", "--data"],
-    &["prune"],
+    &["backup", "create", "--why", "scheduled"],
+    &["backup", "verify", "--data"],
+    &["backup", "prune"],
+    // It looks itself whether four weeks have passed. One that fails is a finding, and no failure of the backup.
+    &["drill", "--scheduled"],
 ];
 
-/// Plans a snapshot, its proof, and the end of those that are too many.
+/// Plans a snapshot, its proof, the end of those that are too many, and now and then a drill.
 pub fn plan(why: &str) -> Planned {
     let step = |words: &[&str]| Step {
         action: Action::RunOwn {
-            words: ["maint", "backup"]
+            words: ["maint"]
                 .iter()
                 .chain(words)
                 .map(|word| (*word).to_owned())
@@ -70,6 +74,7 @@ mod tests {
                 "run lusush maint backup create --why scheduled",
                 "run lusush maint backup verify --data",
                 "run lusush maint backup prune",
+                "run lusush maint drill --scheduled",
             ]
         );
     }

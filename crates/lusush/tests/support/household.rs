@@ -108,6 +108,15 @@ impl Household {
         row.cloned().unwrap_or_else(|| panic!("there is no task {name}"))
     }
 
+    /// The drill that goes with a backup now and then is not due: it takes far longer than a test of backups waits.
+    pub(crate) fn no_drill_is_due(&self) {
+        let folder = self.home.lusush().join("data/recovery");
+        fs::create_dir_all(&folder).expect("a folder can be made");
+        let now = lle_maintenance::real::now().wall_ns;
+        let text = format!(r#"{{"version":1,"at_wall_ns":{now},"rows":[]}}"#);
+        fs::write(folder.join("drill.json"), text).expect("it can be written");
+    }
+
     /// The runtime folder.
     pub(crate) fn runtime(&self) -> PathBuf {
         self.home.lusush().join("run")

@@ -118,6 +118,10 @@ const METHODS: &[Method] = &[
         const { &[must("what", Text), may("which", Text), may("detail", Text)] },
     ),
     method("Backup", const { &[must("what", Text), may("detail", Text)] }),
+    method(
+        "Recover",
+        const { &[must("scenario", Text), may("detail", Text)] },
+    ),
     method("Forecast", &[]),
     method("Anomalies", &[]),
     method("Version", &[]),

@@ -687,6 +687,7 @@ impl Engine {
         self.set_wait(id, None);
         let phase = self.state.running.get(&id).map(|running| running.phase);
         let cleans = phase == Some(Phase::CleaningUp);
+        self.drilled.read(world);
         if end.status == Some(0) {
             if self.fits_models(id) {
                 self.read_models(world);

@@ -428,6 +428,7 @@ impl Engine {
         drop(views);
         assessment.findings.extend(self.own_findings(now));
         assessment.findings.extend(self.history_findings());
+        assessment.findings.extend(self.drilled.finding());
         assessment.findings.extend(self.changed_findings(now));
         if self.acts {
             self.worker.shed.clear();
@@ -446,6 +447,8 @@ impl Engine {
     pub(crate) fn keep_learned<W: World>(&mut self, world: &mut W, now: Now) {
         if self.looked_at == Some(now) && now.mono_ns.saturating_sub(self.baselines_kept_at) >= BASELINES_NS {
             self.baselines_kept_at = now.mono_ns;
+            // Somebody may have run a drill by hand.
+            self.drilled.read(world);
             let baselines = Box::new(self.state.baselines.clone());
             self.keep(world, now, Change::Baselines { baselines });
         }

@@ -175,6 +175,7 @@ impl Engine {
             Request::SignOff { .. } => (Operation::SignOff, None),
             Request::History { .. } => (Operation::History, None),
             Request::Backup { .. } => (Operation::Backup, None),
+            Request::Recover { .. } => (Operation::Recover, None),
         })
     }
 
@@ -227,6 +228,8 @@ impl Engine {
             Request::RestoreRc { file, number } => restore_rc(world, now, file, *number),
             Request::History { what, which, .. } => Self::change_history(world, what, which.as_deref()),
             Request::Backup { what, .. } => backup_noted(what),
+            // It was written down, which is all there is to it: who recovers does so by themselves.
+            Request::Recover { .. } => Ok(json!({})),
             _ => self.answer(world, now, request),
         }
     }
@@ -491,9 +494,12 @@ fn details(request: &Request) -> String {
         Request::Acknowledge { id } => format!("alert {id}"),
         Request::RestoreRc { file, number } => format!("{} version #{number}", sanitise(file, NOTE_MAX)),
         Request::SetMode { mode, .. } => mode.clone(),
-        Request::History { what, detail, .. } | Request::Backup { what, detail } => {
-            super::history::details(what, detail.as_deref())
-        }
+        Request::History { what, detail, .. }
+        | Request::Backup { what, detail }
+        | Request::Recover {
+            scenario: what,
+            detail,
+        } => super::history::details(what, detail.as_deref()),
         Request::Optimize {
             force,
             reset,

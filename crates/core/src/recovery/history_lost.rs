@@ -1,0 +1,53 @@
+//! The history log is gone: from its mirror, or, without one, from the backup.
+
+use super::{Check, Detected, Phase, Point, SECOND_NS, Scenario, Signs, Step, Undo, phase, plan, snapshot};
+use crate::quantity::bytes;
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "history-lost",
+    about: "the history log is gone",
+    // Whoever removes it, with its name, may mean it.
+    by_itself: None,
+    point_objective: "a second of typing; without a mirror, since the last snapshot",
+    time_objective_ns: 10 * SECOND_NS,
+    detect,
+    plan: the_way_back,
+};
+
+fn detect(signs: &Signs) -> Option<Detected> {
+    let history = &signs.history;
+    let is_gone = history
+        .log_bytes
+        .is_none_or(|bytes| bytes <= super::HistorySigns::EMPTY_BYTES);
+    if !is_gone || history.log_bytes.is_some() && history.has_mirror() {
+        // One that was emptied and has its mirror was cut.
+        return None;
+    }
+    match history.mirror_bytes.filter(|_| history.has_mirror()) {
+        Some(mirror) => Detected::sure(format!(
+            "the history log is gone, and its mirror has {}",
+            bytes(mirror as f64)
+        )),
+        // Before the first session there is no log either: only a home with other files has lost one.
+        None if signs.home_exists && snapshot(signs).is_ok() => {
+            Detected::perhaps("there is neither a history log nor its mirror, and there is a backup")
+        }
+        None => None,
+    }
+}
+
+/// From the mirror, or from the backup by way of the mirror.
+pub(super) fn the_way_back(signs: &Signs) -> Result<super::Plan, String> {
+    let (point, phases) = phases(signs)?;
+    plan(SCENARIO.name, point, &phases)
+}
+
+/// What all three scenarios of the history do: restoring only adds, so that there is nothing to take back.
+pub(super) fn phases(signs: &Signs) -> Result<(Point, Vec<Phase>), String> {
+    let back = phase(Step::MirrorToLog, Check::HistoryWhole, Undo::Nothing);
+    if signs.history.has_mirror() {
+        return Ok((Point::Window, vec![back]));
+    }
+    let from_archive = phase(Step::ArchiveToMirror, Check::MirrorThere, Undo::Nothing);
+    Ok((snapshot(signs)?, vec![from_archive, back]))
+}

@@ -1,0 +1,130 @@
+//! What disasters are told by: plain numbers, gathered by whoever asks.
+
+/// The worker may crash so often within [`WORKER_WINDOW_NS`] before that is a loop.
+pub const WORKER_CRASHES_MIN: u32 = 3;
+/// How far back crashes of the worker count, in nanoseconds: ten minutes.
+pub const WORKER_WINDOW_NS: i64 = 600 * 1_000_000_000;
+
+/// Everything that is looked at. The default is a home in which nothing is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signs {
+    /// The folders.
+    pub home_exists: bool,
+    /// The history of this machine.
+    pub history: HistorySigns,
+    /// The user's configuration.
+    pub config: ConfigSigns,
+    /// What the worker knows.
+    pub state: StateSigns,
+    /// The plugins.
+    pub plugins: PluginSigns,
+    /// The backup.
+    pub archive: Archive,
+    /// The disk.
+    pub disk: DiskSigns,
+    /// Crashes.
+    pub crashes: Crashes,
+}
+
+/// The history log and its mirror.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistorySigns {
+    /// Bytes of the log; none if there is none.
+    pub log_bytes: Option<u64>,
+    /// Bytes of the mirror; none if there is none.
+    pub mirror_bytes: Option<u64>,
+    /// Why the log cannot be opened.
+    pub unreadable: Option<String>,
+    /// The first byte at which the mirror is another than the log.
+    pub differs_at: Option<u64>,
+    /// Bytes of the log that are no record.
+    pub damaged_bytes: u64,
+}
+
+impl HistorySigns {
+    /// The bytes that a log without a record has.
+    pub const EMPTY_BYTES: u64 = 64;
+
+    /// Whether the mirror has something to give.
+    pub fn has_mirror(&self) -> bool {
+        self.mirror_bytes.is_some_and(|bytes| bytes > Self::EMPTY_BYTES)
+    }
+}
+
+/// `config.toml`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigSigns {
+    /// It is there.
+    pub exists: bool,
+    /// What is wrong with it; none if it is sound.
+    pub problem: Option<String>,
+    /// It is not even text: nobody typed that.
+    pub is_rubbish: bool,
+    /// The newest version that was accepted and not taken back.
+    pub last_good: Option<u64>,
+}
+
+/// The worker's state and audit log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StateSigns {
+    /// The state log is there.
+    pub exists: bool,
+    /// Why it cannot be read at all.
+    pub unreadable: Option<String>,
+    /// Stretches of it that are damaged.
+    pub damaged: u64,
+    /// Faults that the audit log's chain has; none if that could not be told.
+    pub audit_faults: Option<u64>,
+    /// A worker runs.
+    pub worker_runs: bool,
+}
+
+/// The plugins, compared with the newest snapshot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PluginSigns {
+    /// Modules that are none: they do not begin as one.
+    pub broken: Vec<String>,
+    /// Files that the snapshot has and the folder lacks.
+    pub missing: Vec<String>,
+}
+
+/// The backup.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Archive {
+    /// There is none.
+    #[default]
+    None,
+    /// It is there, and its key is not.
+    NoKey,
+    /// It opens.
+    Open {
+        /// Snapshots in it.
+        snapshots: u64,
+        /// How old the newest is, in nanoseconds.
+        newest_age_ns: Option<u64>,
+    },
+    /// It does not open, or is not what was written.
+    Damaged(String),
+    /// It could not be looked at.
+    Unknown(String),
+}
+
+/// The disk with the state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DiskSigns {
+    /// Bytes that this user may still write; none if that is unknown.
+    pub free_bytes: Option<u64>,
+    /// Bytes that it has in all.
+    pub total_bytes: Option<u64>,
+    /// Bytes in files that can be made again.
+    pub spare_bytes: u64,
+}
+
+/// Crashes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Crashes {
+    /// How far features are switched off, from 0, all on, to 3, no LLE at all.
+    pub level: u8,
+    /// Workers that died within the last ten minutes.
+    pub worker: u32,
+}

@@ -1,0 +1,202 @@
+use super::*;
+
+/// A home in which everything is as it should be.
+fn sound() -> Signs {
+    Signs {
+        home_exists: true,
+        history: HistorySigns {
+            log_bytes: Some(1_000),
+            mirror_bytes: Some(900),
+            ..HistorySigns::default()
+        },
+        config: ConfigSigns {
+            exists: true,
+            last_good: Some(7),
+            ..ConfigSigns::default()
+        },
+        state: StateSigns {
+            exists: true,
+            audit_faults: Some(0),
+            ..StateSigns::default()
+        },
+        archive: Archive::Open {
+            snapshots: 3,
+            newest_age_ns: Some(60),
+        },
+        disk: DiskSigns {
+            free_bytes: Some(1 << 40),
+            total_bytes: Some(1 << 41),
+            spare_bytes: 1 << 20,
+        },
+        ..Signs::default()
+    }
+}
+
+fn detected(change: impl Fn(&mut Signs)) -> Vec<&'static str> {
+    let mut signs = sound();
+    change(&mut signs);
+    let found = TABLE
+        .iter()
+        .filter_map(|row| (row.detect)(&signs).map(|found| (row, found)));
+    found
+        .map(|(row, found)| {
+            assert!(!found.evidence.is_empty() && !found.evidence.ends_with('.'));
+            row.name
+        })
+        .collect()
+}
+
+#[test]
+fn each_disaster_is_told_by_its_signs_and_by_no_others() {
+    let check = |change: &dyn Fn(&mut Signs), expect: &[&str]| assert_eq!(detected(change), expect);
+    check(&|_| {}, &[]);
+    check(&|signs| signs.history.log_bytes = None, &["history-lost"]);
+    check(
+        &|signs| {
+            signs.history.log_bytes = None;
+            signs.history.mirror_bytes = None;
+        },
+        &["history-lost"],
+    );
+    check(
+        &|signs| {
+            signs.history.log_bytes = Some(64);
+            signs.history.differs_at = Some(64);
+        },
+        &["history-cut"],
+    );
+    check(
+        &|signs| {
+            signs.history.log_bytes = Some(500);
+            signs.history.differs_at = Some(500);
+        },
+        &["history-cut"],
+    );
+    check(
+        &|signs| signs.history.differs_at = Some(123),
+        &["history-corrupt"],
+    );
+    check(
+        &|signs| signs.history.unreadable = Some("no header".into()),
+        &["history-corrupt"],
+    );
+    // What a crash left is in the mirror as well.
+    check(&|signs| signs.history.damaged_bytes = 9, &[]);
+    check(
+        &|signs| signs.config.problem = Some("line 3".into()),
+        &["config-broken"],
+    );
+    check(&|signs| signs.config.exists = false, &["config-gone"]);
+    check(&|signs| signs.state.damaged = 1, &["state-corrupt"]);
+    check(&|signs| signs.state.audit_faults = Some(2), &["state-corrupt"]);
+    check(
+        &|signs| signs.plugins.broken = vec!["a.wasm".into()],
+        &["plugins-damaged"],
+    );
+    check(
+        &|signs| signs.plugins.missing = vec!["a.wasm".into()],
+        &["plugins-damaged"],
+    );
+    check(
+        &|signs| signs.archive = Archive::Damaged("a pack is gone".into()),
+        &["repository-damaged"],
+    );
+    check(&|signs| signs.disk.free_bytes = Some(0), &["disk-full"]);
+    check(
+        &|signs| {
+            // A small disk has little to spare by nature.
+            signs.disk.free_bytes = Some(3 << 20);
+            signs.disk.total_bytes = Some(4 << 20);
+        },
+        &[],
+    );
+    check(&|signs| signs.crashes.level = 1, &["session-crashes"]);
+    check(
+        &|signs| signs.crashes.worker = WORKER_CRASHES_MIN,
+        &["worker-crashes"],
+    );
+    check(&|signs| signs.crashes.worker = WORKER_CRASHES_MIN - 1, &[]);
+    check(
+        &|signs| {
+            *signs = Signs {
+                archive: signs.archive.clone(),
+                ..Signs::default()
+            }
+        },
+        &["home-gone"],
+    );
+}
+
+#[test]
+fn every_plan_is_bounded_checked_and_of_its_scenario() {
+    for row in TABLE {
+        assert_eq!(named(row.name).map(|found| found.name), Some(row.name));
+        assert!(
+            row.name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+        );
+        for archive in [
+            sound().archive,
+            Archive::None,
+            Archive::NoKey,
+            Archive::Damaged("x".into()),
+        ] {
+            for has_mirror in [true, false] {
+                let mut signs = Signs {
+                    archive: archive.clone(),
+                    ..sound()
+                };
+                if !has_mirror {
+                    signs.history.mirror_bytes = None;
+                    signs.config.last_good = None;
+                }
+                match (row.plan)(&signs) {
+                    Ok(plan) => {
+                        assert_eq!(plan.scenario, row.name);
+                        assert!((1..=PHASES_MAX).contains(&plan.phases.len()));
+                        assert!(plan.phases.iter().all(|phase| !phase.step.about().is_empty()));
+                    }
+                    Err(why) => assert!(!why.is_empty(), "{}", row.name),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn without_a_mirror_the_history_comes_from_the_backup() {
+    let mut signs = sound();
+    let steps = |signs: &Signs| -> Vec<Step> {
+        let row = named("history-lost").expect("it is in the table");
+        let plan = (row.plan)(signs).expect("there is a way back");
+        plan.phases.iter().map(|phase| phase.step).collect()
+    };
+    assert_eq!(steps(&signs), [Step::MirrorToLog]);
+    signs.history.mirror_bytes = None;
+    assert_eq!(steps(&signs), [Step::ArchiveToMirror, Step::MirrorToLog]);
+}
+
+#[test]
+fn three_crashes_in_a_row_switch_features_off_and_one_session_that_lives_does_not() {
+    const S: i64 = 1_000_000_000;
+    let check = |sessions: &[(i64, bool)], since: i64, expect: bool| {
+        let sessions: Vec<Early> = sessions
+            .iter()
+            .map(|(at, crashed)| Early {
+                created_ns: at * S,
+                crashed: *crashed,
+            })
+            .collect();
+        assert_eq!(escalates(&sessions, since * S, 1_000 * S), expect, "{sessions:?}");
+    };
+    check(&[], 0, false);
+    check(&[(990, true), (995, true)], 0, false);
+    check(&[(985, true), (990, true), (995, true)], 0, true);
+    check(&[(985, true), (990, false), (995, true), (996, true)], 0, false);
+    // One that has lived for long is no witness for those of now.
+    check(&[(100, false), (985, true), (990, true), (995, true)], 0, true);
+    // Those before the last decision have been counted, and the clock may have jumped.
+    check(&[(985, true), (990, true), (995, true)], 992, false);
+    check(&[(985, true), (990, true), (2_000, true)], 0, false);
+}

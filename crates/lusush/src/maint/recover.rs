@@ -1,0 +1,175 @@
+//! `lusush maint recover`: finds out what was lost or damaged, and brings it back.
+//!
+//! ```text
+//!  signs ─▸ detect ─▸ plan ─▸ { keep what is there ▸ step ▸ check ─▸ else put all back } ─▸ signs again ─▸ report
+//! ```
+//!
+//! What to do is [`lle_core::recovery`]'s; what does it exists already: mirrors, versions and the backup, each by its own verb
+//! or its own code. Killed at any moment, the next run first puts back what had been begun.
+//!
+//! Invariants: one at a time; what a phase may replace is kept before it begins; a worker that runs writes it down first,
+//! unless its audit log cannot be written, which may be what is to be mended.
+
+mod act;
+mod check;
+pub(crate) mod gather;
+mod kept;
+pub(super) mod own;
+pub(crate) mod places;
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+use lle_core::error::Code;
+use lle_core::recovery::{self, Plan, Scenario, Signs, TABLE};
+use lle_maintenance::api::Request;
+
+use self::gather::Depth;
+use self::kept::Keeping;
+use self::places::Places;
+use self::report::{Done, Found, Recovered};
+use super::{Json, ask};
+use crate::failure::Failure;
+
+/// What is to be recovered from, and how
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Recover {
+    /// The scenario; without one, whatever is found that nobody can have meant
+    scenario: Option<String>,
+    /// Only says what was found and what would be done
+    #[arg(long)]
+    plan: bool,
+    /// The repository to go by, if it is not this home's own: a folder
+    #[arg(long, value_name = "FOLDER")]
+    repository: Option<PathBuf>,
+    #[command(flatten)]
+    json: Json,
+}
+
+/// Answers the verb.
+pub(crate) fn run(asked: &Recover) -> Result<ExitCode, Failure> {
+    let places = Places::look(asked.repository.clone())?;
+    let named = asked.scenario.as_deref().map(scenario).transpose()?;
+    let depth = match named.map(|row| row.name) {
+        Some("repository-damaged") => Depth::Data,
+        _ => Depth::Metadata,
+    };
+    let _one_at_a_time = if asked.plan { None } else { Some(places.lock()?) };
+    let finished = if asked.plan { None } else { kept::finish(&places)? };
+    let signs = gather::signs(&places, depth);
+    let found = found(&signs, named);
+    if asked.plan {
+        return report::plans(&found, asked.json.json);
+    }
+    let mut recovered = Recovered::new(finished);
+    for one in found {
+        // What somebody may have meant is undone only by its name.
+        if named.is_none() && !one.is_sure {
+            recovered.left.push(one);
+            continue;
+        }
+        let plan = match &one.plan {
+            Ok(plan) => plan.clone(),
+            Err(why) => {
+                let failure = Failure::new(format!("there is no way back from {}", one.scenario.name));
+                recovered.done.push(Done::refused(one.scenario, why));
+                if named.is_some() {
+                    return Err(failure
+                        .because(why.clone())
+                        .hint("`lusush maint recover --plan` says what was found")
+                        .code(Code::InvalidState.exit()));
+                }
+                continue;
+            }
+        };
+        recovered.done.push(recover(&places, one.scenario, &plan, depth)?);
+    }
+    report::recovered(&recovered, asked.json.json)
+}
+
+fn scenario(name: &str) -> Result<&'static Scenario, Failure> {
+    recovery::named(name).ok_or_else(|| {
+        let names: Vec<&str> = TABLE.iter().map(|row| row.name).collect();
+        Failure::new(format!("there is no scenario {name}"))
+            .code(Code::InvalidParameters.exit())
+            .hint(format!("there are {}", names.join(", ")))
+    })
+}
+
+/// What applies, with its plan. A scenario that is named applies in any case.
+fn found(signs: &Signs, named: Option<&'static Scenario>) -> Vec<Found> {
+    let rows = TABLE
+        .iter()
+        .filter(|row| named.is_none_or(|named| named.name == row.name));
+    rows.filter_map(|row| {
+        let detected = (row.detect)(signs);
+        if detected.is_none() && named.is_none() {
+            return None;
+        }
+        Some(Found {
+            scenario: row,
+            evidence: detected.as_ref().map(|found| found.evidence.clone()),
+            is_sure: detected.is_some_and(|found| found.is_sure),
+            plan: (row.plan)(signs),
+        })
+    })
+    .collect()
+}
+
+/// Carries a plan out.
+fn recover(places: &Places, row: &'static Scenario, plan: &Plan, depth: Depth) -> Result<Done, Failure> {
+    let began = Instant::now();
+    note(row.name, "begins")?;
+    let mut keeping = Keeping::begin(places, row.name);
+    let mut done = Done::new(row, plan.point);
+    let mut failed = None;
+    for phase in &plan.phases {
+        let phase_began = Instant::now();
+        let result = keeping
+            .keep(places, phase.undo)
+            .map_err(|error| format!("what is there cannot be kept: {error}"))
+            .and_then(|()| act::step(places, phase.step, &keeping))
+            .and_then(|said| check::check(places, phase.check).map(|()| said));
+        let why = result.as_ref().err().cloned();
+        done.phases
+            .push(report::PhaseDone::new(phase.step, phase_began.elapsed(), result));
+        if let Some(why) = why {
+            failed = Some(format!("{}: {why}", phase.step.about()));
+            break;
+        }
+    }
+    if failed.is_none() {
+        // Whatever was done, what was seen before must not be seen any more.
+        let after = gather::signs(places, depth);
+        failed = (row.detect)(&after).map(|found| format!("after all of it, {}", found.evidence));
+    }
+    match &failed {
+        None => done.aside = keeping.end(places),
+        Some(why) => {
+            done.failed = Some(why.clone());
+            done.not_undone = keeping.put_back(places).err().map(|error| error.to_string());
+        }
+    }
+    done.took = began.elapsed();
+    // It is done; that it could not be written down is told by the worker's own findings.
+    let _told = note(row.name, &done.in_short());
+    Ok(done)
+}
+
+/// Has it written into the audit log by a worker, if one runs.
+fn note(scenario: &str, what: &str) -> Result<(), Failure> {
+    let request = Request::Recover {
+        scenario: scenario.to_owned(),
+        detail: Some(what.to_owned()),
+    };
+    match ask::ask_worker(&request) {
+        // On a full disk it cannot be written down, and making room may not wait for that.
+        Some(Err(failed)) if failed.status() == Code::Unavailable.exit() => Ok(()),
+        Some(Err(refused)) => Err(refused),
+        // None runs, or an older one that knows nothing of this.
+        None | Some(Ok(_)) => Ok(()),
+    }
+}

@@ -1,0 +1,263 @@
+//! Does the steps of a plan, each by what does the same by hand, or over the code that a worker does it with.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use lle_core::config::FILE_NAME;
+use lle_core::error::Code;
+use lle_core::quantity::{bytes, several};
+use lle_core::recovery::Step;
+use lle_log::history::History;
+use lle_log::mirror::{self, Lock, Mirror};
+use lle_maintenance::real::config::{Trust, read};
+use rustix::fs::FlockOperation;
+
+use super::gather::{files_below, now_ns};
+use super::kept::Keeping;
+use super::own::{self, words};
+use super::places::{Places, lock_file};
+use crate::maint::ask;
+use crate::paths::create_folder;
+use crate::replace::{replace, sync_folder};
+use crate::start_crashes;
+
+/// Records that only the log has, held in memory while it is restored: as many as a worker holds.
+const NEW_RECORDS_MAX: usize = 64 * 1024;
+
+/// Commands that bash's own list begins with at most, unless somebody configured another number.
+const LISTED_MAX: usize = 20_000;
+
+/// Does one step; says what came of it, or why nothing did.
+pub(super) fn step(places: &Places, step: Step, keeping: &Keeping) -> Result<String, String> {
+    let at = |text: &[&str]| own::at(words(text), places.repository.as_deref());
+    match step {
+        Step::ArchiveToMirror => archive_to_mirror(places),
+        Step::MirrorToLog => mirror_to_log(places),
+        Step::Section(section) => own::run(&at(&["backup", "restore", "--section", section]))?
+            .succeeded()
+            .map(|value| moved(&value)),
+        Step::Everything => own::run(&at(&["backup", "restore"]))?
+            .succeeded()
+            .map(|value| moved(&value)),
+        Step::ConfigVersion(number) => config_version(places, number),
+        Step::StateAway => state_away(places),
+        Step::RepositoryAway => repository_away(places, keeping),
+        Step::Snapshot => snapshot(),
+        Step::MakeRoom => make_room(places),
+        Step::FeaturesOn => {
+            start_crashes::reset(&places.degraded(), now_ns()).map_err(|error| error.to_string())?;
+            Ok("sessions that start now have everything again".into())
+        }
+        Step::ForgetCrashes => {
+            lle_maintenance::worker::forget_crashes(&places.maint).map_err(|error| error.to_string())?;
+            Ok("the next prompt starts a worker again".into())
+        }
+        Step::HistoryFile => history_file(places).map_err(|error| error.to_string()),
+        Step::Worker => worker(places),
+    }
+}
+
+/// What a restore said.
+fn moved(value: &serde_json::Value) -> String {
+    let number = |name: &str| value[name].as_u64().unwrap_or(0);
+    let mut said = format!("{} put back", several(number("moved"), "file", "files"));
+    let left = number("same") + number("grown");
+    if left > 0 {
+        said += &format!(", {} as they should be", several(left, "file", "files"));
+    }
+    said
+}
+
+/// The log of the newest snapshot takes the mirror's name; what had it is `….mirror.before`, as elsewhere.
+fn archive_to_mirror(places: &Places) -> Result<String, String> {
+    let text = |error: io::Error| error.to_string();
+    let scratch = places.cache.join("recover");
+    let _of_a_killed_one = fs::remove_dir_all(&scratch);
+    create_folder(&places.cache).map_err(text)?;
+    let mut asked = own::at(
+        words(&["backup", "restore", "--section", "data", "--to"]),
+        places.repository.as_deref(),
+    );
+    asked.push(scratch.clone().into());
+    let taken = own::run(&asked)?.succeeded().and_then(|_| {
+        let name = places.log.file_name().unwrap_or_default();
+        let saved = scratch.join("data").join("history").join(name);
+        if !saved.is_file() {
+            return Err("the newest snapshot has no history of this machine".to_owned());
+        }
+        as_mirror(places, &saved).map_err(text)
+    });
+    let _removed = fs::remove_dir_all(&scratch);
+    let length = taken?;
+    Ok(format!("{} of the newest snapshot", bytes(length as f64)))
+}
+
+fn as_mirror(places: &Places, saved: &Path) -> io::Result<u64> {
+    let mirror = mirror::path_of(&places.log);
+    let folder = mirror.parent().unwrap_or(&places.state).to_owned();
+    create_folder(&folder)?;
+    let _lock = Lock::take(&places.log)?;
+    let beside = |end: &str| {
+        let mut name = mirror.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    };
+    let draft = beside(".new");
+    let length = fs::copy(saved, &draft)?;
+    File::open(&draft)?.sync_all()?;
+    match fs::rename(&mirror, beside(".before")) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::rename(&draft, &mirror)?;
+    sync_folder(&folder)?;
+    Ok(length)
+}
+
+/// A worker that runs does it itself, so that what sessions write meanwhile is carried over by whoever stays.
+fn mirror_to_log(places: &Places) -> Result<String, String> {
+    if ask::holder_of().is_some()
+        && let Ok(ran) = own::run(&words(&["history", "restore"]))
+        && let Ok(value) = ran.succeeded()
+    {
+        return Ok(value["said"].as_str().unwrap_or("put back").to_owned());
+    }
+    let lock = Lock::take(&places.log).map_err(|error| error.to_string())?;
+    let mut mirror = Mirror::new(&places.log);
+    let restored = mirror.restore(&lock, NEW_RECORDS_MAX).map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+        format!("{error}{}", cause.unwrap_or_default())
+    })?;
+    drop(lock);
+    // What was written into the former file late, and what only the log has: both are in the mirror then.
+    let _by_the_next_worker = mirror.follow();
+    let mut said = format!("{} put back", bytes(restored.bytes_back as f64));
+    if restored.records_kept > 0 {
+        let kept = several(restored.records_kept, "record", "records");
+        said += &format!(", {kept} that only the log has kept");
+    }
+    if restored.foreign_bytes > 0 {
+        let foreign = bytes(restored.foreign_bytes as f64);
+        said += &format!(
+            ", {foreign} that were no record left in {}.found",
+            places.log.display()
+        );
+    }
+    Ok(said)
+}
+
+fn config_version(places: &Places, number: u64) -> Result<String, String> {
+    let path = places.config_file();
+    let trust = Trust::User(rustix::process::geteuid().as_raw());
+    if read(&path, trust).is_err() {
+        // Nobody can compare it with anything. It was kept, like everything else in the folder.
+        fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    own::run(&words(&["config", "rollback", &number.to_string()]))?.succeeded()?;
+    Ok(format!("{FILE_NAME} says what version #{number} said"))
+}
+
+/// The state was kept; without it a worker begins anew. The audit log goes on.
+fn state_away(places: &Places) -> Result<String, String> {
+    // No worker runs as long as this is held, and none begins.
+    let _no_worker = lle_maintenance::worker::Lock::take(&places.maint).map_err(|error| error.to_string())?;
+    match fs::remove_file(places.maint.join("state.log")) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.to_string()),
+        _ => Ok("the worker begins anew".into()),
+    }
+}
+
+fn repository_away(places: &Places, keeping: &Keeping) -> Result<String, String> {
+    let Some((from, to)) = keeping.repository_away() else {
+        return Err("it has no place to go".into());
+    };
+    // The backup's own lock: whoever backs up just now is not disturbed.
+    let lock = lock_file(&places.backup().join("lock")).map_err(|error| error.to_string())?;
+    rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive)
+        .map_err(|_| "somebody is backing up just now".to_owned())?;
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok("there is none any more".into()),
+        Err(error) => Err(error.to_string()),
+        Ok(()) => Ok(format!("it is kept as {}", to.display())),
+    }
+}
+
+fn snapshot() -> Result<String, String> {
+    let ran = own::run(&words(&["backup", "create", "--why", "after a recovery"]))?;
+    // Files that could not be read are missing in it, and were before.
+    let is_incomplete = ran.code == Some(i32::from(Code::BackupInvalid.exit()));
+    let value = match is_incomplete {
+        true => ran.value,
+        false => ran.succeeded()?,
+    };
+    let files = value["snapshot"]["files"].as_u64().unwrap_or(0);
+    Ok(format!("{} saved", several(files, "file", "files")))
+}
+
+/// All in the cache folder can be made again; that is what it is for.
+fn make_room(places: &Places) -> Result<String, String> {
+    let (mut removed, mut first_error) = (0, None);
+    for (path, length) in files_below(&places.cache) {
+        match fs::remove_file(&path) {
+            Ok(()) => removed += length,
+            Err(error) => first_error = first_error.or(Some(format!("{}: {error}", path.display()))),
+        }
+    }
+    match first_error {
+        Some(error) => Err(error),
+        None => Ok(format!("{} given back", bytes(removed as f64))),
+    }
+}
+
+/// The log has every command; Up finds those that bash has in its list, and bash reads its own file only, which no backup
+/// has.
+fn history_file(places: &Places) -> io::Result<String> {
+    let named = std::env::var_os("HISTFILE")
+        .filter(|named| !named.is_empty())
+        .map(PathBuf::from);
+    let Some(file) = named.or_else(|| Some(places.home.as_ref()?.join(".bash_history"))) else {
+        return Ok("nobody knows where it would be".into());
+    };
+    if file.exists() {
+        return Ok(format!("{} is there", file.display()));
+    }
+    // On a new machine the log of the former one has all.
+    let logs = files_below(places.log.parent().unwrap_or(&places.state)).into_iter();
+    let newest = logs
+        .filter(|(path, _)| path.extension().is_some_and(|end| end == "log"))
+        .filter_map(|(path, _)| Some((newest_command(&path)?, path)))
+        .max();
+    let Some((_, log)) = newest else {
+        return Ok("there is no history to make it of".into());
+    };
+    let opened = History::open(&log, 1, 0, None).map_err(io::Error::other)?;
+    let mut text = Vec::new();
+    let commands = opened.history.tail(LISTED_MAX);
+    for command in &commands {
+        // As bash writes it when HISTTIMEFORMAT is set: an entry of several lines is one again when it is read.
+        let seconds = command.time_ns.div_euclid(1_000_000_000).max(0);
+        text.extend_from_slice(format!("#{seconds}\n").as_bytes());
+        text.extend_from_slice(&command.command);
+        text.push(b'\n');
+    }
+    replace(&file, &text)?;
+    let many = several(commands.len() as u64, "command", "commands");
+    Ok(format!("{} has the newest {many}", file.display()))
+}
+
+/// When the newest command of a log was typed; none if there is none.
+fn newest_command(log: &Path) -> Option<i64> {
+    let opened = History::open(log, 1, 0, None).ok()?;
+    opened.history.tail(1).first().map(|command| command.time_ns)
+}
+
+fn worker(places: &Places) -> Result<String, String> {
+    if places.is_stopped() {
+        return Ok("none is wanted: `lusush maint start` lets workers run".into());
+    }
+    if ask::holder_of().is_none() {
+        own::run(&words(&["start"]))?.succeeded()?;
+    }
+    Ok("a worker runs".into())
+}

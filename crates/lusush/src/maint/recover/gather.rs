@@ -1,0 +1,311 @@
+//! Gathers the signs of disasters: reads, and changes nothing.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use lle_core::config::{CATALOGUE, FILE_NAME, Origin, RawConfig};
+use lle_core::error::Code;
+use lle_core::recovery::{
+    Archive, ConfigSigns, Crashes, DiskSigns, HistorySigns, PluginSigns, Signs, StateSigns, WORKER_WINDOW_NS,
+};
+use lle_log::mirror::{self, Lock, Mirror};
+use lle_log::records::{self, LogKind};
+use lle_log::versions::{self, Verdict};
+use lle_maintenance::real::config::{ReadError, Trust, read};
+use lle_maintenance::real::versions::VersionLog;
+use serde_json::Value;
+
+use super::own::{self, words};
+use super::places::Places;
+use crate::maint::{ask, history};
+use crate::start_crashes;
+
+/// How deep the repository is looked into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Index, snapshots and trees against the files that are there.
+    Metadata,
+    /// Every byte.
+    Data,
+}
+
+/// Files looked at in one folder and below: far more than anybody has plugins or caches.
+const FILES_MAX: usize = 10_000;
+/// Bytes of a state log that is read: it begins anew at a fraction of that.
+const STATE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// How a WebAssembly module begins.
+const MODULE: [u8; 4] = *b"\0asm";
+
+/// Looks at everything.
+pub(crate) fn signs(places: &Places, depth: Depth) -> Signs {
+    let archive = archive(places, depth);
+    let listed = match archive {
+        Archive::Open { snapshots: 1.., .. } => listed_plugins(places),
+        _ => Vec::new(),
+    };
+    Signs {
+        home_exists: home_exists(places),
+        history: history_signs(places),
+        config: config(places),
+        state: state(places),
+        plugins: plugins(places, &listed),
+        archive,
+        disk: disk(places),
+        crashes: Crashes {
+            level: start_crashes::level(&places.degraded()),
+            worker: worker_crashes(places),
+        },
+    }
+}
+
+/// Nanoseconds since 1970.
+pub(crate) fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// Whether there is anything that somebody typed or configured.
+fn home_exists(places: &Places) -> bool {
+    let history = places.log.parent().unwrap_or(&places.state);
+    let has_log = files_below(history).into_iter().any(|(path, bytes)| {
+        let is_log = path
+            .extension()
+            .is_some_and(|end| end == "log" || end == "mirror");
+        is_log && bytes > HistorySigns::EMPTY_BYTES
+    });
+    has_log || places.config_file().exists() || places.state.join("versions").join("config.log").exists()
+}
+
+fn length(path: &Path) -> Option<u64> {
+    fs::metadata(path)
+        .ok()
+        .filter(fs::Metadata::is_file)
+        .map(|found| found.len())
+}
+
+/// The history log and its mirror.
+pub(super) fn history_signs(places: &Places) -> HistorySigns {
+    let (log_bytes, mirror_bytes) = (length(&places.log), length(&mirror::path_of(&places.log)));
+    let mut signs = HistorySigns {
+        log_bytes,
+        mirror_bytes,
+        ..HistorySigns::default()
+    };
+    let Some(bytes) = log_bytes else { return signs };
+    if bytes > HistorySigns::EMPTY_BYTES {
+        match history::check(&places.log) {
+            Ok(checked) => signs.damaged_bytes = checked.damaged_bytes,
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                signs.unreadable = Some(cause.unwrap_or_else(|| error.to_string()));
+            }
+        }
+    }
+    if mirror_bytes.is_some() {
+        // Nobody writes either anew meanwhile; who only appends does no harm.
+        let _lock = Lock::take(&places.log);
+        signs.differs_at = Mirror::new(&places.log).compare_whole().ok().flatten();
+    }
+    signs
+}
+
+/// The user's configuration.
+pub(super) fn config(places: &Places) -> ConfigSigns {
+    let path = places.config_file();
+    let trust = Trust::User(rustix::process::geteuid().as_raw());
+    let mut signs = ConfigSigns {
+        exists: fs::symlink_metadata(&path).is_ok(),
+        ..ConfigSigns::default()
+    };
+    match read(&path, trust) {
+        Ok(None) => {}
+        Ok(Some(file)) => {
+            let layered = RawConfig::parse(Origin::User, FILE_NAME, &file.text).check(&CATALOGUE);
+            if !layered.is_sound() {
+                signs.problem = Some("`lusush maint config check` says where".into());
+                signs.is_rubbish = file.text.contains('\0');
+            }
+        }
+        Err(error) => {
+            signs.is_rubbish = matches!(error, ReadError::Encoding { .. });
+            signs.problem = Some(error.to_string());
+        }
+    }
+    signs.last_good = last_good(places);
+    signs
+}
+
+/// The newest version of the configuration that says something and was not taken back; none if the newest of all says that
+/// there is no file.
+fn last_good(places: &Places) -> Option<u64> {
+    let bytes = VersionLog::below(&places.state).bytes().ok()?;
+    let known = versions::read(&bytes).ok()?;
+    let mut newest_first = known
+        .versions
+        .iter()
+        .rev()
+        .filter(|version| version.file == FILE_NAME);
+    if newest_first.clone().next()?.content.is_empty() {
+        return None;
+    }
+    newest_first
+        .find(|version| version.verdict != Some(Verdict::TakenBack) && !version.content.is_empty())
+        .map(|version| version.number)
+}
+
+/// The worker's state and audit log.
+pub(super) fn state(places: &Places) -> StateSigns {
+    let path = places.maint.join("state.log");
+    let mut signs = StateSigns {
+        worker_runs: ask::holder_of().is_some(),
+        ..StateSigns::default()
+    };
+    let Some(length) = length(&path) else { return signs };
+    signs.exists = true;
+    if length > STATE_BYTES_MAX {
+        signs.unreadable = Some("it is too long".into());
+        return signs;
+    }
+    match fs::read(&path) {
+        Err(error) => signs.unreadable = Some(error.to_string()),
+        Ok(bytes) => match records::read(&bytes, LogKind::State) {
+            Err(error) => signs.unreadable = Some(error.to_string()),
+            Ok(read) => {
+                // What a killed worker had not finished stands at the end, and is no damage.
+                signs.damaged = read.damage.len() as u64;
+            }
+        },
+    }
+    signs.audit_faults = audit_faults();
+    signs
+}
+
+fn audit_faults() -> Option<u64> {
+    let ran = own::run(&words(&["audit", "verify"])).ok()?;
+    let whole = ran.value.get("whole")?.as_bool()?;
+    let faults = ran.value["problems"].as_array().map_or(1, Vec::len) as u64;
+    Some(if whole { 0 } else { faults.max(1) })
+}
+
+fn listed_plugins(places: &Places) -> Vec<String> {
+    let asked = own::at(
+        words(&["backup", "show", "latest", "--files"]),
+        places.repository.as_deref(),
+    );
+    let shown = own::run(&asked).and_then(own::Ran::succeeded).unwrap_or_default();
+    let files = shown["files"].as_array().cloned().unwrap_or_default();
+    let paths = files.iter().filter_map(|file| file["path"].as_str());
+    paths
+        .filter_map(|path| path.strip_prefix("/plugins/"))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn plugins(places: &Places, listed: &[String]) -> PluginSigns {
+    let folder = places.plugins();
+    let name = |path: &Path| path.strip_prefix(&folder).unwrap_or(path).display().to_string();
+    let is_broken = |path: &Path| {
+        let mut beginning = [0; MODULE.len()];
+        let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut beginning));
+        path.extension() == Some(OsStr::new("wasm")) && (read.is_err() || beginning != MODULE)
+    };
+    let there = files_below(&folder);
+    PluginSigns {
+        broken: there
+            .iter()
+            .filter(|(path, _)| is_broken(path))
+            .map(|(path, _)| name(path))
+            .collect(),
+        missing: listed
+            .iter()
+            .filter(|listed| !folder.join(listed).exists())
+            .cloned()
+            .collect(),
+    }
+}
+
+/// The backup.
+pub(super) fn archive(places: &Places, depth: Depth) -> Archive {
+    let at = |text: &[&str]| own::at(words(text), places.repository.as_deref());
+    let listed = match own::run(&at(&["backup", "list"])) {
+        Ok(ran) => ran,
+        Err(why) => return Archive::Unknown(why),
+    };
+    let is = |code: Code| listed.code == Some(i32::from(code.exit()));
+    match listed.code {
+        Some(0) => {}
+        _ if is(Code::NotFound) => return Archive::None,
+        _ if is(Code::InvalidState) => return Archive::NoKey,
+        _ if is(Code::BackupUnhealthy) => return Archive::Damaged(listed.why()),
+        _ => return Archive::Unknown(listed.why()),
+    }
+    let mut verify = at(&["backup", "verify"]);
+    if depth == Depth::Data {
+        verify.push("--data".into());
+    }
+    match own::run(&verify) {
+        Ok(ran) if ran.code == Some(0) => {}
+        Ok(ran) => return Archive::Damaged(first_finding(&ran.value).unwrap_or_else(|| ran.why())),
+        Err(why) => return Archive::Unknown(why),
+    }
+    let snapshots = listed.value["snapshots"].as_array().cloned().unwrap_or_default();
+    let newest = snapshots.iter().filter_map(|one| one["wall_ns"].as_i64()).max();
+    Archive::Open {
+        snapshots: snapshots.len() as u64,
+        newest_age_ns: newest.map(|at| now_ns().saturating_sub(at).max(0).unsigned_abs()),
+    }
+}
+
+/// The first serious thing that a verification found.
+fn first_finding(value: &Value) -> Option<String> {
+    let findings = value["findings"].as_array()?;
+    let serious = findings.iter().find(|finding| finding["serious"] == true);
+    Some(serious.or(findings.first())?["what"].as_str()?.to_owned())
+}
+
+fn disk(places: &Places) -> DiskSigns {
+    let there = places.state.ancestors().find(|folder| folder.exists());
+    let found = there.and_then(|folder| rustix::fs::statvfs(folder).ok());
+    let spare = files_below(&places.cache).iter().map(|(_, bytes)| bytes).sum();
+    DiskSigns {
+        free_bytes: found
+            .as_ref()
+            .map(|found| found.f_bavail.saturating_mul(found.f_frsize)),
+        total_bytes: found
+            .as_ref()
+            .map(|found| found.f_blocks.saturating_mul(found.f_frsize)),
+        spare_bytes: spare,
+    }
+}
+
+fn worker_crashes(places: &Places) -> u32 {
+    let crashes = lle_maintenance::worker::crashes(&places.maint);
+    let since = now_ns().saturating_sub(WORKER_WINDOW_NS);
+    let recent = crashes.into_iter().filter(|at| (since..=now_ns()).contains(at));
+    u32::try_from(recent.count()).unwrap_or(u32::MAX)
+}
+
+/// The files of a folder and below it, with their lengths; links are not followed.
+pub(crate) fn files_below(folder: &Path) -> Vec<(PathBuf, u64)> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            if files.len() >= FILES_MAX {
+                return files;
+            }
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                Ok(kind) if kind.is_file() => {
+                    files.push((entry.path(), entry.metadata().map_or(0, |found| found.len())));
+                }
+                _ => {}
+            }
+        }
+    }
+    files.sort();
+    files
+}

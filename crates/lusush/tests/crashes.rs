@@ -1,0 +1,99 @@
+//! Sessions that crash one after the other: features go off step by step, told once, and come back.
+#![allow(clippy::unwrap_used, reason = "a panic here is the report")]
+
+mod support;
+
+use lle_core::recovery::CRASHES_MIN;
+use lle_pty::{Home, Terminal};
+use rustix::process::Signal;
+use support::{lusush, press};
+
+/// Starts `lusush` in the home, with these arguments.
+fn start(home: &Home, arguments: &[&str]) -> Terminal {
+    let spawn = home.spawn(lusush()).args(arguments);
+    let mut terminal = Terminal::spawn(&spawn).unwrap();
+    terminal
+        .settle()
+        .unwrap_or_else(|error| panic!("no prompt: {error}"));
+    terminal
+}
+
+/// A session that dies before a command is typed in it.
+fn crash(home: &Home) -> String {
+    let mut terminal = start(home, &[]);
+    let screen = terminal.text();
+    terminal.signal(Signal::SEGV).unwrap();
+    terminal.wait_exit(lle_pty::deadline()).unwrap();
+    screen
+}
+
+/// Whether LLE is there, and whether it suggests.
+fn state(terminal: &mut Terminal) -> String {
+    press(
+        terminal,
+        "type lle >/dev/null 2>&1 && echo LLE-${LUSUSH_CONFIG_EDITOR_SUGGEST-on} || echo none\r",
+        "$",
+    );
+    terminal.text()
+}
+
+#[test]
+fn features_go_off_step_by_step_and_come_back() {
+    let home = Home::new("").unwrap();
+    let told = "sessions crashed again and again";
+    for (level, expect) in [(1, "LLE-false"), (2, "LLE-false"), (3, "none")] {
+        for n in 0..CRASHES_MIN {
+            // It is told by the first that starts with less, and by no other.
+            let screen = crash(&home);
+            assert!(!screen.contains(told), "level {level}, {n}:\n{screen}");
+        }
+        let mut terminal = start(&home, &[]);
+        let screen = terminal.text();
+        assert!(screen.contains(told), "level {level}:\n{screen}");
+        let screen = state(&mut terminal);
+        assert!(
+            screen.contains(&format!("\n{expect}\n")),
+            "level {level}:\n{screen}"
+        );
+        // A command was typed: that one is no crash, whatever ends it.
+        terminal.signal(Signal::KILL).unwrap();
+        terminal.wait_exit(lle_pty::deadline()).unwrap();
+        if level == 3 {
+            break;
+        }
+        remove_flights(&home);
+    }
+    // Told once.
+    let terminal = start(&home, &[]);
+    assert!(!terminal.text().contains(told), "{}", terminal.text());
+    drop(terminal);
+    let mut back = start(&home, &["--retry"]);
+    let screen = state(&mut back);
+    assert!(screen.contains("\nLLE-on\n"), "{screen}");
+    drop(back);
+    let mut next = start(&home, &[]);
+    let screen = state(&mut next);
+    assert!(screen.contains("\nLLE-on\n"), "{screen}");
+}
+
+/// What the sessions of a level left: the next level is about those of its own.
+fn remove_flights(home: &Home) {
+    for entry in std::fs::read_dir(home.lusush().join("run/sessions"))
+        .unwrap()
+        .flatten()
+    {
+        std::fs::remove_file(entry.path()).unwrap();
+    }
+}
+
+#[test]
+fn a_session_that_lives_keeps_everything_on() {
+    let home = Home::new("").unwrap();
+    let mut lives = start(&home, &[]);
+    for _ in 0..=CRASHES_MIN {
+        let screen = crash(&home);
+        assert!(!screen.contains("crashed again"), "{screen}");
+    }
+    let screen = state(&mut lives);
+    assert!(screen.contains("\nLLE-on\n"), "{screen}");
+}
