@@ -27,7 +27,7 @@ pub(crate) const TRAILER_BYTES: usize = 4;
 pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
 
 /// State byte of a record that was never redacted.
-const INTACT: u8 = 0x00;
+pub(crate) const INTACT: u8 = 0x00;
 /// State byte of a redacted record: four bits away from [`INTACT`], so no single flipped bit hides a record.
 pub(crate) const REDACTED: u8 = 0xA5;
 /// Overwrites a redacted payload: a byte that no text of a shell contains by accident.

@@ -15,7 +15,7 @@ use std::path::Path;
 use crate::descriptor::Descriptor;
 use crate::event::Event;
 use crate::file::LogFile;
-use crate::frame::{FRAME_BYTES, PAYLOAD_BYTES_MAX};
+use crate::frame::{self, FRAME_BYTES, PAYLOAD_BYTES_MAX};
 use crate::header::{FileHeader, LogKind};
 use crate::import::{self, Import};
 pub use crate::join::{Command, Commands};
@@ -380,6 +380,16 @@ impl History {
     /// Says which log this is and how long: equal values mean equal contents.
     pub fn version(&self) -> (u32, u64) {
         (self.log.generation(), self.log.end())
+    }
+
+    /// Whether the record at that offset says of itself that nobody took its text out.
+    pub(crate) fn is_intact(&self, at: u64) -> bool {
+        let mut state = [0];
+        let read = self
+            .log
+            .descriptor()
+            .read_at(&mut state, at + frame::STATE_AT as u64);
+        read.is_ok_and(|bytes| bytes == 1) && state == [frame::INTACT]
     }
 
     /// See [`step_back`]; over the records of this log.

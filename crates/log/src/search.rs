@@ -60,8 +60,11 @@ impl PrefixSearch {
 
     /// Sets whether it keeps the newest commands in memory and looks there first.
     pub fn use_memory(&mut self, on: bool) {
-        if self.0.recent.is_some() != on {
-            self.0.recent = on.then(Recent::new);
+        if std::mem::replace(&mut self.0.remembers, on) != on {
+            if on {
+                // It stays when it is not asked: on trial that is every other line, and none is to begin cold.
+                self.0.recent.get_or_insert_with(Recent::new);
+            }
             self.0.begin_anew();
         }
     }
@@ -151,8 +154,10 @@ struct Search {
     finder: Option<Finder>,
     /// Whether the finder is asked.
     indexed: bool,
-    /// The newest commands, if they are kept.
+    /// The newest commands, if they were ever kept.
     recent: Option<Recent>,
+    /// Whether they are asked.
+    remembers: bool,
     /// A command matches only where it begins.
     begins: bool,
     bytes_per_call: u64,
@@ -169,6 +174,7 @@ impl Search {
             finder: None,
             indexed: true,
             recent: None,
+            remembers: false,
             begins,
             window: Window::new(),
             typed: Vec::new(),
@@ -193,7 +199,8 @@ impl Search {
         let log = history.version();
         let extends = !self.typed.is_empty() && typed.starts_with(&self.typed);
         if log != self.log || !extends {
-            if log.0 != self.log.0 {
+            if log != self.log {
+                // What was read of it may have been taken out since.
                 self.window.clear();
             }
             self.log = log;
@@ -243,7 +250,7 @@ impl Search {
     /// Looks among the newest commands; true if one of them is what is looked for. If none is, the log is walked from
     /// where they begin.
     fn remembers(&mut self, history: &History) -> bool {
-        let Some(recent) = &mut self.recent else {
+        let Some(recent) = self.recent.as_mut().filter(|_| self.remembers) else {
             return false;
         };
         // Only where the search has not passed them already.
@@ -255,6 +262,12 @@ impl Search {
         let (typed, matches) = (&self.typed[..], self.matches);
         let fits = |command: &[u8]| command.len() > typed.len() && matches(command, typed);
         if let Some((at, command)) = recent.newest(self.place.offset(), fits) {
+            // It may have been taken out since: in place, which changes neither the log's name nor its length.
+            if !history.is_intact(at) {
+                *recent = Recent::new();
+                self.window.clear();
+                return false;
+            }
             self.found.clear();
             self.found.reserve(TEXT_BYTES.max(command.len()));
             self.found.extend_from_slice(command);

@@ -279,6 +279,33 @@ fn a_command_longer_than_a_window_is_found_with_the_index_as_without() {
 }
 
 #[test]
+fn what_was_taken_out_is_not_remembered() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.log");
+    let index = folder.path().join("m.index");
+    let mut history = History::open(&path, 1, 0, None).unwrap().history;
+    history.started(1, b"/", b"export TOKEN=older").unwrap();
+    let secret = history.started(1, b"/", b"export TOKEN=secret").unwrap();
+    let mut ways = [WALK, OTHERS[1]].map(|how| search(&index, how));
+    for search in &mut ways {
+        let before = found(&history, search, b"export TO");
+        assert_eq!(before.as_deref(), Some(&b"export TOKEN=secret"[..]));
+        assert_eq!(found(&history, search, b"ls"), None);
+    }
+    // In place, so that neither the log's name nor its length tells of it.
+    history.redact(1, secret).unwrap();
+    let mut remembering = search(&index, OTHERS[1]);
+    for search in ways.iter_mut().skip(1).chain([&mut remembering]) {
+        let since = found(&history, search, b"export TO");
+        assert_eq!(since.as_deref(), Some(&b"export TOKEN=older"[..]));
+    }
+    // What was read is read again once something was appended, as who takes something out does.
+    history.started(1, b"/", b"lusush maint history scrub").unwrap();
+    let since = found(&history, &mut ways[0], b"export TO");
+    assert_eq!(since.as_deref(), Some(&b"export TOKEN=older"[..]));
+}
+
+#[test]
 fn what_is_remembered_follows_the_log_and_a_turned_lever_changes_no_answer() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.log");

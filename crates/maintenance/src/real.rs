@@ -385,14 +385,19 @@ impl Host for RealWorld {
         let settled = settle::settle(files, &settler(now)).map_err(trouble)?;
         Ok(Some(self.settled(settled)))
     }
-    fn restore_config(&mut self, now: Now, version: u64) -> Result<ConfigFound, ConfigTrouble> {
+    fn restore_config(
+        &mut self,
+        now: Now,
+        version: u64,
+        instead_of: Option<u64>,
+    ) -> Result<ConfigFound, ConfigTrouble> {
         // What a file says now has to be among the versions, come what may, before it says something else.
         self.sync_config();
         let Some(files) = &self.places.config else {
             return Err(ConfigTrouble::Failed("no configuration is followed here".into()));
         };
         self.disk.refuse_unless_writable().map_err(failed)?;
-        let settled = settle::back::restore(files, &settler(now), version).map_err(trouble)?;
+        let settled = settle::back::restore(files, &settler(now), version, instead_of).map_err(trouble)?;
         Ok(self.settled(settled))
     }
     fn judge_version(&mut self, now: Now, version: u64, confirmed: bool) -> Result<(), ConfigTrouble> {

@@ -358,11 +358,17 @@ pub trait Host {
         Ok(None)
     }
 
-    /// Makes the user's files say what they said when that version was accepted, and brings it into force.
+    /// Makes the user's files say what they said when that version was accepted, and brings it into force; with
+    /// `instead_of`, only while nothing newer than that is known.
     ///
     /// # Errors
     /// They say what they said, or what they are to say cannot be kept.
-    fn restore_config(&mut self, _now: Now, _version: u64) -> Result<ConfigFound, ConfigTrouble> {
+    fn restore_config(
+        &mut self,
+        _now: Now,
+        _version: u64,
+        _instead_of: Option<u64>,
+    ) -> Result<ConfigFound, ConfigTrouble> {
         Err(ConfigTrouble::Failed(
             "there are no files of a configuration here".into(),
         ))

@@ -458,7 +458,12 @@ impl Host for Hands<'_> {
         self.after(cut, found)
     }
 
-    fn restore_config(&mut self, _now: Now, version: u64) -> Result<ConfigFound, ConfigTrouble> {
+    fn restore_config(
+        &mut self,
+        _now: Now,
+        version: u64,
+        _instead_of: Option<u64>,
+    ) -> Result<ConfigFound, ConfigTrouble> {
         self.must_act("a rollback");
         let cut = self.call(&|| format!("restore version {version} of the configuration"));
         let files = self.world.files.as_mut();

@@ -122,12 +122,7 @@ fn substitutions(ps1: &[u8]) -> Option<Vec<Found>> {
 /// nothing that a parenthesis stands in by itself.
 fn is_certain(command: &[u8]) -> bool {
     let has = |text: &[u8]| command.windows(text.len()).any(|part| part == text);
-    // In `${x//)/y}` a parenthesis closes nothing.
-    let hides = |at: usize| {
-        to_brace(&command[at + 2..]).is_none_or(|length| command[at + 2..at + 2 + length].contains(&b')'))
-    };
-    let mut braces = (0..command.len()).filter(|at| command[*at..].starts_with(b"${"));
-    !(has(b"\\") || has(b"case") || has(b"<<") || has(b"#") || has(b"$'") || braces.any(hides))
+    !(has(b"\\") || has(b"case") || has(b"<<") || has(b"#") || has(b"$'"))
 }
 
 /// The bytes of an escape; none if what it decodes to changes what follows.

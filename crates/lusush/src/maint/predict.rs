@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use lle_core::quantity::several;
 use serde_json::Value;
 
 use super::show::in_words;
@@ -122,6 +123,11 @@ pub(super) fn anomalies(value: &Value, now: i64, ink: Ink) -> String {
         };
         line(&mut out, text_of(&row["what"]), &text);
     }
+    for open in list(&value["suspicions"]) {
+        out.push('\n');
+        out.push_str(&wrapped(&suspicion(open, now), COLUMNS, 0));
+        out.push('\n');
+    }
     let changes = list(&value["changes"]);
     if changes.is_empty() {
         out.push_str("\nNo level has changed that is remembered.\n");
@@ -157,6 +163,25 @@ pub(super) fn anomalies(value: &Value, now: i64, ink: Ink) -> String {
         }
     }
     out
+}
+
+/// What is looked for, and what it takes.
+fn suspicion(open: &Value, now: i64) -> String {
+    let whose = open["session"]
+        .as_str()
+        .map_or("the start-up files".to_owned(), |id| format!("session {id}"));
+    let when = open["at_ns"]
+        .as_i64()
+        .map(|at| in_words(at, now))
+        .unwrap_or_default();
+    let prompts = |side: &str| several(open[side].as_u64().unwrap_or(0), "prompt", "prompts");
+    format!(
+        "Under suspicion: what was changed in {whose} {when}. {} before it are known, {} since; {} on either side tell, \
+         one of every ten seconds of use.",
+        prompts("before"),
+        prompts("since"),
+        open["need"]
+    )
 }
 
 fn line(out: &mut String, label: &str, text: &str) {
@@ -222,6 +247,12 @@ mod tests {
         insta::assert_snapshot!(anomalies(&document, DAY, Ink::Plain));
         let nothing = json!({ "series": [], "changes": [] });
         insta::assert_snapshot!("nothing_changed", anomalies(&nothing, DAY, Ink::Plain));
+        let mut open = nothing;
+        open["suspicions"] = json!([
+            { "session": "487b38f5ed0bcb2c", "at_ns": DAY - 90_000_000_000_i64, "before": 1, "since": 7, "need": 5 },
+            { "session": null, "at_ns": DAY - 90_000_000_000_i64, "before": 40, "since": 0, "need": 5 },
+        ]);
+        insta::assert_snapshot!("under_suspicion", anomalies(&open, DAY, Ink::Plain));
     }
 
     #[test]

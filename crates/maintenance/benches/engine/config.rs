@@ -98,7 +98,9 @@ pub(crate) fn versions() {
         let back = singles(ROUNDS, || {
             // The two last ones by turns: each is another text than what is in force.
             at = if at == newest { newest - 1 } else { newest };
-            acknowledged(&mut durable, || restore(&files, &by(), at).expect("it is kept"))
+            acknowledged(&mut durable, || {
+                restore(&files, &by(), at, None).expect("it is kept")
+            })
         });
         times(
             rollback,

@@ -62,6 +62,9 @@ const REQUESTED: &[(Operation, ChangeKind)] = &[
     (Operation::Disable, ChangeKind::Task),
     (Operation::Register, ChangeKind::Task),
     (Operation::Unregister, ChangeKind::Task),
+    // They read and copy; a session is none the slower once they are done.
+    (Operation::Backup, ChangeKind::Task),
+    (Operation::Recover, ChangeKind::Task),
     (Operation::Optimize, ChangeKind::Feature),
     (Operation::RestoreRc, ChangeKind::Rc),
     (Operation::History, ChangeKind::Other),

@@ -389,7 +389,8 @@ impl Engine {
             return Err(format!("version {in_force} is in force, and not {instead_of}"));
         }
         let why = format!("version {instead_of} did not prove itself");
-        self.put_back(world, now, version, &why).map(drop)?;
+        self.put_back(world, now, version, Some(instead_of), &why)
+            .map(drop)?;
         if self
             .on_trial()
             .is_some_and(|(_, _, on_trial)| on_trial.version == instead_of)

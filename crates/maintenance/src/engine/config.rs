@@ -142,13 +142,14 @@ impl Engine {
         world: &mut W,
         now: Now,
         version: u64,
+        instead_of: Option<u64>,
         why: &str,
     ) -> Result<u64, String> {
         let who = Who::engine(self.config.uid);
         let target = format!("version {version}");
         let entry = Entry::request("intent", &who, "put the configuration back", &target, "");
         self.record(world, now, &entry.because(why));
-        match world.restore_config(now, version) {
+        match world.restore_config(now, version, instead_of) {
             Ok(found) => {
                 let _settled = self.take_found(world, now, Ok(Some(found)));
                 Ok(self.configured.in_force.version)

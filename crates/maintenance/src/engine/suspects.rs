@@ -20,9 +20,11 @@ use lle_core::health::text::command_line;
 use lle_core::series::Changepoint;
 use lle_core::series::blame::{self, ChangeKind};
 use lle_core::series::noticed::{self, Watched};
+use lle_core::series::suspected::SAMPLES_MIN;
 
 use lle_core::trial::Evidence;
 use lle_metrics::{Counter, EventKind, Gauge, Snapshot, Timer};
+use serde_json::{Value, json};
 
 use super::predict::watched::{FLOOR_BYTES, START_NS};
 use super::predict::{PROMPT, SHARE_MIN};
@@ -293,6 +295,24 @@ impl Engine {
         known
             .map(|(id, session)| (named(*id), session.prompts.watched.level.evidence.count))
             .collect()
+    }
+
+    /// Changes whose effect on the prompt is still looked for, and how many prompts are known on either side.
+    pub(crate) fn suspicions(&self) -> Vec<Value> {
+        let open = |session: Option<u64>, watched: &Watched| {
+            let suspect = watched.suspect?;
+            Some(json!({
+                "session": session.map(named),
+                "at_ns": suspect.at_ns,
+                "before": suspect.before.count,
+                "since": watched.level.evidence.count,
+                "need": SAMPLES_MIN,
+            }))
+        };
+        let sessions = self.sessions.iter();
+        let sessions = sessions.filter_map(|(id, session)| open(Some(*id), &session.prompts.watched));
+        let files = open(None, &self.state.noticed.start_files.watched);
+        sessions.chain(files).collect()
     }
 
     fn rc_changed(&mut self, world: &mut impl Disk, now: Now, change: &RcChange) {

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use lle_core::config::theme_file::{self, ThemeFile};
-use lle_core::config::{CATALOGUE, Layered, Origin, Problem, RawConfig, Weight};
+use lle_core::config::{CATALOGUE, Layered, Name, Origin, Problem, RawConfig, Weight};
 
 use super::config::{ReadError, Trust, read};
 
@@ -32,6 +32,13 @@ pub fn file(origin: Origin, path: &Path, trust: Trust) -> (Layered, Option<Strin
     };
     let parsed = RawConfig::parse(origin, &source, text.as_deref().unwrap_or_default());
     (parsed.check(&CATALOGUE.on(today())), text)
+}
+
+/// The theme that a text of the user's file asks for, or the one that is there without; none if the text is not sound.
+pub(super) fn theme_of(text: &str) -> Option<String> {
+    let layer = RawConfig::parse(Origin::User, "", text).check(&CATALOGUE.on(today()));
+    let merged = CATALOGUE.merge(&[layer]).ok()?;
+    Some(merged.config.word(Name::EditorTheme).to_owned())
 }
 
 /// The day it is here, as `20261125`: keys whose day has come are gone.

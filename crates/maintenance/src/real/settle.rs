@@ -89,6 +89,12 @@ pub enum SettleError {
         /// Which.
         path: PathBuf,
     },
+    /// What was to be replaced is not the newest any more.
+    #[error("version {number} has come since")]
+    Newer {
+        /// The newest.
+        number: u64,
+    },
     /// The file that is to say something else cannot be read.
     #[error("{path} cannot be read")]
     Read {

@@ -88,6 +88,7 @@ fn what_stands_beside_a_part_stays_what_it_was() {
         ("$(a \"$(b \")\")\")!", "@!", "$(a \"$(b \")\")\")"),
         ("$(a ')' \")\")!", "@!", "$(a ')' \")\")"),
         ("$(a ${x:-)})!", "@!", "$(a ${x:-)})"),
+        ("$(a ${x//)/y})!", "@!", "$(a ${x//)/y})"),
         ("$(a \"${x:-)}\")!", "@!", "$(a \"${x:-)}\")"),
         ("$(a $((1+(2))))!", "@!", "$(a $((1+(2))))"),
         ("$(a $$)!", "@!", "$(a $$)"),
@@ -112,8 +113,6 @@ fn what_nobody_named_stays() {
 #[test]
 fn what_is_not_certain_is_left_alone() {
     for ps1 in [
-        // A parenthesis that closes nothing.
-        "$(a ${x//)/y})",
         "$(a ${x#(})",
         // What stands between brackets that take no room.
         r"\[$(a)\]",

@@ -72,7 +72,17 @@ fn linger_and_alerts_are_as_configured() {
     // One in an hour is raised, and then none.
     save(folder.path(), "x\n");
     engine.sync_configuration(&mut world, now);
-    assert_eq!(keys(&engine).len(), 1);
+    assert_eq!(
+        keys(&engine).len(),
+        1,
+        "{:?}",
+        engine
+            .state
+            .alerts
+            .open()
+            .map(|a| (&a.key, &a.title))
+            .collect::<Vec<_>>()
+    );
     save(folder.path(), "another mistake = [\n");
     engine.sync_configuration(&mut world, now);
     assert_eq!(keys(&engine).len(), 1, "{:?}", keys(&engine));
@@ -128,7 +138,7 @@ fn a_version_that_is_put_back_is_one_of_its_own() {
     save(folder.path(), "worker.linger_s = 8\n");
     engine.sync_configuration(&mut world, now);
     assert_eq!(
-        engine.put_back(&mut world, now, 1, "prompts are 40 % slower"),
+        engine.put_back(&mut world, now, 1, None, "prompts are 40 % slower"),
         Ok(3)
     );
     assert_eq!(engine.linger(), Duration::from_secs(9));
@@ -169,7 +179,9 @@ fn a_theme_in_force_that_is_edited_is_on_trial_by_keys_and_colours() {
     paint("204");
     assert_eq!(sync(&mut engine, &mut world), by(6));
     // Taken back by the engine: what it is compared with is in force again.
-    engine.put_back(&mut world, now, 5, "keys are slower").unwrap();
+    engine
+        .put_back(&mut world, now, 5, None, "keys are slower")
+        .unwrap();
     assert!(engine.on_trial().is_none());
     assert!(fs::read_to_string(&theme).unwrap().contains("201"));
     // The name of another theme says all there is to say.

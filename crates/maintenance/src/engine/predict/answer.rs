@@ -46,6 +46,7 @@ impl Engine {
             "series": series.collect::<Vec<_>>(),
             "changes": changes.collect::<Vec<_>>(),
             "prompts": self.prompts_known(),
+            "suspicions": self.suspicions(),
         })
     }
 }

@@ -254,7 +254,7 @@ fn an_earlier_version_comes_back_whole_with_its_theme() {
     folders.theme("mine", "[roles]\ncommand = \"red\"\n");
     folders.write("editor.theme = \"mine\"\neditor.suggest = false\n");
     let second = folders.settle().in_force;
-    let back = restore(&folders.files, &by(), first.version)
+    let back = restore(&folders.files, &by(), first.version, None)
         .unwrap()
         .found
         .in_force;
@@ -268,15 +268,45 @@ fn an_earlier_version_comes_back_whole_with_its_theme() {
     assert_eq!(&causes[4..], [Cause::RolledBack, Cause::RolledBack]);
     assert_eq!(folders.settle().in_force, back, "and that is all there is to it");
     // Before there was any: nothing is said.
-    let back = restore(&folders.files, &by(), 0).unwrap().found.in_force;
+    let back = restore(&folders.files, &by(), 0, None).unwrap().found.in_force;
     assert_eq!(back.value("editor.theme"), Some(("default", false)));
     // What is in the way is not overwritten.
     fs::remove_file(&folders.files.user).unwrap();
     fs::create_dir(&folders.files.user).unwrap();
     assert!(matches!(
-        restore(&folders.files, &by(), 1),
+        restore(&folders.files, &by(), 1, None),
         Err(SettleError::Read { .. })
     ));
+}
+
+#[test]
+fn a_rollback_leaves_themes_alone_that_nobody_uses() {
+    let folders = Folders::new();
+    folders.write("editor.theme = \"old\"\n");
+    folders.theme("old", "[roles]\ncommand = \"green\"\n");
+    folders.settle();
+    folders.write("editor.theme = \"mine\"\n");
+    folders.theme("mine", "[roles]\ncommand = \"green\"\n");
+    let first = folders.settle().in_force;
+    folders.theme("mine", "[roles]\ncommand = \"red\"\n");
+    let second = folders.settle().in_force;
+    // Not in force, so not among the versions either: it is the user's alone.
+    folders.theme("old", "[roles]\ncommand = \"blue\"\n");
+    let at = |number, instead_of| restore(&folders.files, &by(), number, instead_of);
+    assert!(matches!(
+        at(first.version, Some(first.version)),
+        Err(SettleError::Newer { number }) if number == second.version
+    ));
+    let back = at(first.version, Some(second.version)).unwrap().found.in_force;
+    assert!(back.says_the_same(&first));
+    let old = fs::read_to_string(folders.files.theme("old")).unwrap();
+    assert!(old.contains("blue"), "{old}");
+    // What is gone stays gone, unless it is what was in force then.
+    fs::remove_file(folders.files.theme("old")).unwrap();
+    at(second.version, None).unwrap();
+    assert!(!folders.files.theme("old").exists());
+    at(2, None).unwrap();
+    assert!(folders.files.theme("old").exists());
 }
 
 #[test]
@@ -290,7 +320,7 @@ fn what_was_written_is_to_be_made_durable_and_nothing_else_is() {
     folders.write("editor.theme = \"deep\"\n");
     let second = settle(&folders.files, &by()).unwrap();
     let mut all = second.unsynced;
-    all.add(restore(&folders.files, &by(), 1).unwrap().unsynced);
+    all.add(restore(&folders.files, &by(), 1, None).unwrap().unsynced);
     let text = fs::read_to_string(&folders.files.user).unwrap();
     assert_eq!(text, "editor.theme = \"light\"\n", "at once");
     all.sync().unwrap();

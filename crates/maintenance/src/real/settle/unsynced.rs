@@ -44,12 +44,9 @@ impl Unsynced {
     /// # Errors
     /// Some of it may not be. What is there by now is as it was acknowledged.
     pub fn sync(self) -> Result<(), VersionsError> {
-        if let Some(log) = &self.log {
-            log.sync()?;
-        }
-        for file in &self.files {
-            draft::sync(file)?;
-        }
-        Ok(())
+        // One that cannot be synced keeps no other from it.
+        let log = self.log.as_ref().map_or(Ok(()), VersionLog::sync);
+        let files = self.files.iter().map(|file| Ok(draft::sync(file)?));
+        files.fold(log, |first, synced| first.and(synced))
     }
 }
