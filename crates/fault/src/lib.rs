@@ -111,11 +111,12 @@ impl Faults {
         });
     }
 
-    /// No call fails any more, and counting begins anew.
-    pub fn clear(&self) {
+    /// No call fails any more, and counting begins anew; gives what [`Faults::hit`] would have given.
+    pub fn clear(&self) -> Option<String> {
         self.with(|wanted| {
-            (wanted.chosen, wanted.calls, wanted.full, wanted.hit) = (None, 0, false, None);
-        });
+            (wanted.chosen, wanted.calls, wanted.full) = (None, 0, false);
+            wanted.hit.take()
+        })
     }
 
     /// How many calls there were.

@@ -87,7 +87,9 @@ fn walk(
         mirrored(&log);
         match fault {
             Some((at, fault)) => faults.set(at, fault),
-            None => faults.clear(),
+            None => {
+                faults.clear();
+            }
         }
         let output = run(&house, &faults, &words);
         let (hit, calls) = (faults.hit(), faults.calls());

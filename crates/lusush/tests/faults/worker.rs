@@ -146,11 +146,12 @@ fn a_worker() {
         if worker.answers_within(&house, ANSWER) {
             acknowledged = ask(&house, round);
         }
-        about += &format!(", {:?}, acknowledged {acknowledged:?}", faults.hit());
-        let (calls, hit) = (faults.calls(), faults.hit());
-        if hit.is_none() && fault.kills() {
-            // The call comes once a second, or did not come.
-            faults.clear();
+        let calls = faults.calls();
+        // Calls come once a second, too: from here on none is hit.
+        let hit = faults.clear();
+        about += &format!(", {hit:?}, acknowledged {acknowledged:?}");
+        if fault.kills() && hit.is_some() {
+            wait(&format!("the worker to end: {about}"), || worker.has_ended());
         }
         if worker.has_ended() {
             let said = worker.said();

@@ -209,7 +209,8 @@ fn follow(text: &str, file: &str, found: &mut Vec<Assignment>) {
             (b, q) if b == q => quote = 0,
             _ => {}
         }
-        begins = b.is_ascii_whitespace() || b";&|({".contains(&b);
+        // Not behind a parenthesis: what is assigned in a subshell sets nothing here.
+        begins = b.is_ascii_whitespace() || b";&|".contains(&b);
         at += 1;
     }
 }
@@ -307,6 +308,9 @@ mod tests {
         check("# PS1=a\nx PS1x=1 MYPS1=2 'PS1=3' \"x PS1=4\" $PS1\n", &[]);
         check("echo \\\nPS1=a", &[("PS1", "~/.bashrc:2", "a")]);
         check("PS1=", &[("PS1", "~/.bashrc:1", "")]);
+        // A length is no comment, and a subshell sets nothing here.
+        check("x=${#y} PS1=a\n", &[("PS1", "~/.bashrc:1", "a")]);
+        check("(PS1=a); y=$(PS1=b)\n", &[]);
         check("it's PS1=a\n", &[]);
         check("", &[]);
     }

@@ -102,6 +102,8 @@ impl Read {
     }
 
     fn draft(&self, bytes: &[u8]) -> io::Result<PathBuf> {
+        // What one that was killed has left is a whole history.
+        draft::clear_strays_of(&self.target);
         let draft = draft::draft_of(&self.target);
         let mode = match &self.file {
             Some(file) => file.metadata()?.permissions().mode() & 0o777,
