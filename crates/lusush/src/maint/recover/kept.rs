@@ -78,14 +78,26 @@ fn note_path(places: &Places) -> PathBuf {
 /// The roots of what is kept, and names directly below them that are not part of it.
 fn roots(places: &Places, kept: Kept) -> Vec<(PathBuf, &'static [&'static str])> {
     match kept {
-        Kept::Configuration => vec![(places.config.clone(), &["plugins"])],
+        Kept::Configuration => {
+            let mut roots: Vec<(PathBuf, &'static [&'static str])> =
+                vec![(places.config.clone(), &["plugins"])];
+            // What a link leads to is written through it, and is kept and goes back by its own name.
+            let target = places.config_target();
+            if target != places.config_file()
+                && fs::symlink_metadata(places.config_file()).is_ok_and(|file| file.is_symlink())
+            {
+                roots.push((target, &[]));
+            }
+            roots
+        }
         Kept::Plugins => vec![(places.plugins(), &[])],
         Kept::State => vec![
             (places.maint.clone(), &["worker.lock", "stopped"]),
             (places.data.join("audit"), &[]),
             (places.state.join("keys").join("audit.key"), &[]),
         ],
-        Kept::Repository => Vec::new(),
+        // A new repository may come with a new key.
+        Kept::Repository => vec![(places.state.join("keys").join("backup.key"), &[])],
     }
 }
 

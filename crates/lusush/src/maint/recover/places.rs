@@ -56,6 +56,12 @@ impl Places {
         self.config.join(lle_core::config::FILE_NAME)
     }
 
+    /// What it is a link to, or itself: people keep their configuration in a folder of their own.
+    pub(crate) fn config_target(&self) -> PathBuf {
+        let file = self.config_file();
+        std::fs::canonicalize(&file).unwrap_or(file)
+    }
+
     /// The plugins' folder.
     pub(crate) fn plugins(&self) -> PathBuf {
         self.config.join("plugins")

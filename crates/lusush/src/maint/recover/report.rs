@@ -145,7 +145,7 @@ impl Done {
                 duration(self.took.as_nanos() as f64),
                 point(self.point)
             ),
-            (Some(why), None) => format!("not recovered, and everything put back: {why}"),
+            (Some(why), None) => format!("not recovered, and what was kept put back: {why}"),
             (Some(why), Some(stuck)) => format!("not recovered: {why}; not put back: {stuck}"),
         }
     }
@@ -265,10 +265,7 @@ fn plan_text(one: &Found) -> String {
 }
 
 fn named_only(scenario: &Scenario) -> String {
-    format!(
-        "Somebody may have meant it: `lusush maint recover {}` undoes it.",
-        scenario.name
-    )
+    format!("Not unasked: `lusush maint recover {}` does it.", scenario.name)
 }
 
 /// Says what was done; the exit status is that of the worst.
@@ -301,7 +298,10 @@ fn text(all: &Recovered) -> String {
         out += &format!("A recovery from {scenario} had been interrupted, and was taken back.\n");
     }
     if all.done.is_empty() {
-        out += "Nothing is lost or damaged that nobody can have meant.\n";
+        out += match all.left.is_empty() {
+            true => "Nothing is lost or damaged that can be told.\n",
+            false => "Nothing was done: what is seen may be meant, or is in doubt.\n",
+        };
     }
     for done in &all.done {
         out += &format!("{}: {}\n", ink.strong(done.scenario.name), done.scenario.about);
@@ -319,7 +319,11 @@ fn text(all: &Recovered) -> String {
                 let took = duration(done.took.as_nanos() as f64);
                 out += &line(&format!("Recovered in {took}; {}.", point(done.point)));
             }
-            (Some(why), None) => out += &line(&format!("NOT recovered, and everything is as it was: {why}.")),
+            (Some(why), None) => {
+                out += &line(&format!(
+                    "NOT recovered, and what was kept before is put back: {why}."
+                ))
+            }
             (Some(why), Some(stuck)) => {
                 out += &line(&format!("NOT recovered: {why}. NOT put back: {stuck}."));
             }
@@ -333,7 +337,10 @@ fn text(all: &Recovered) -> String {
         if let Some(evidence) = &one.evidence {
             out += &line(&format!("Seen: {evidence}."));
         }
-        out += &line(&named_only(one.scenario));
+        out += &line(&match &one.plan {
+            Ok(_) => named_only(one.scenario),
+            Err(why) => format!("No way back: {why}."),
+        });
     }
     out
 }
