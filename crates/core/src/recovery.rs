@@ -177,7 +177,7 @@ pub enum Check {
     EverythingThere,
     /// The repository opens, has a snapshot, and every byte of it is as it was written.
     RepositoryWhole,
-    /// Nothing is there that can be made again.
+    /// There is room to write again.
     RoomMade,
     /// What a step says of itself is enough.
     Said,

@@ -370,3 +370,31 @@ fn no_scenario_of_that_name_and_no_way_back_are_said_so() {
         assert!(line.chars().count() <= 80, "{line}");
     }
 }
+
+#[test]
+fn a_recovery_that_was_killed_is_told_and_one_of_long_ago_is_taken_back_only_by_its_name() {
+    let house = lived_in();
+    let note = house.home.lusush().join("data/backup/recover.json");
+    fs::create_dir_all(note.parent().unwrap()).unwrap();
+    let text = r#"{"version":1,"scenario":"config-gone","folder":"/none","roots":[],"renamed":null}"#;
+    fs::write(&note, text).unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(86_400);
+    fs::File::options()
+        .write(true)
+        .open(&note)
+        .unwrap()
+        .set_modified(long_ago)
+        .unwrap();
+    assert_eq!(recover(&house, &["--plan"])["pending"], "config-gone");
+    assert!(house.said(&["recover", "--plan"]).contains("was interrupted"));
+    let output = house.maint(&["recover"]);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(
+        output.status.code(),
+        Some(i32::from(Code::InvalidState.exit())),
+        "{error}"
+    );
+    assert!(error.contains("recover config-gone") && note.exists(), "{error}");
+    assert_eq!(recover(&house, &["config-gone"])["taken_back"], "config-gone");
+    assert!(!note.exists());
+}

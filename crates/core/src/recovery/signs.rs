@@ -131,6 +131,21 @@ pub struct DiskSigns {
     pub spare_bytes: u64,
 }
 
+/// Room below which writing will soon fail: some minutes of everything that Lusush writes …
+const LOW_BYTES: u64 = 16 * 1024 * 1024;
+/// … or this share of a disk that is small.
+const LOW_SHARE: u64 = 10;
+
+impl DiskSigns {
+    /// Whether writing will soon fail.
+    pub fn is_low(&self) -> bool {
+        let low = self
+            .total_bytes
+            .map_or(LOW_BYTES, |total| LOW_BYTES.min(total / LOW_SHARE));
+        self.free_bytes.is_some_and(|free| free < low)
+    }
+}
+
 /// Crashes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Crashes {

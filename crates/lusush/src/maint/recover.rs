@@ -13,13 +13,14 @@
 mod act;
 mod check;
 pub(crate) mod gather;
-mod kept;
+pub(crate) mod kept;
 pub(super) mod own;
 pub(crate) mod places;
 mod report;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use clap::Args;
@@ -58,14 +59,28 @@ pub(crate) fn run(asked: &Recover) -> Result<ExitCode, Failure> {
         _ => Depth::Metadata,
     };
     let _one_at_a_time = if asked.plan { None } else { Some(places.lock()?) };
-    let finished = if asked.plan { None } else { kept::finish(&places)? };
+    let interrupted = match asked.plan {
+        true => None,
+        false => Some(own::note_interruptions()?),
+    };
+    let finished = match asked.plan {
+        true => None,
+        false => kept::finish(&places, named.map(|row| row.name))?,
+    };
     let signs = gather::signs(&places, depth);
     let found = found(&signs, named, places.repository.is_some());
     if asked.plan {
-        return report::plans(&found, asked.json.json);
+        return report::plans(&found, kept::pending(&places).as_ref(), asked.json.json);
     }
     let mut recovered = Recovered::new(finished);
     for one in found {
+        // What has begun is brought to its end; nothing else begins.
+        if interrupted
+            .as_ref()
+            .is_some_and(|flag| flag.load(Ordering::Relaxed))
+        {
+            break;
+        }
         // What somebody may have meant is undone only by its name.
         if named.is_none() && !one.is_sure {
             recovered.left.push(one);

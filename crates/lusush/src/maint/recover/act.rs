@@ -13,7 +13,7 @@ use lle_log::mirror::{self, Lock, Mirror};
 use lle_maintenance::real::config::{Trust, read};
 use rustix::fs::FlockOperation;
 
-use super::gather::{files_below, now_ns};
+use super::gather::{self, files_below, now_ns};
 use super::kept::Keeping;
 use super::own::{self, words};
 use super::places::{Places, lock_file};
@@ -214,10 +214,7 @@ fn repository_away(places: &Places, keeping: &Keeping) -> Result<String, String>
     let Some((from, to)) = keeping.repository_away() else {
         return Err("it has no place to go".into());
     };
-    // The backup's own lock: whoever backs up just now is not disturbed.
-    let lock = lock_file(&places.backup().join("lock")).map_err(|error| error.to_string())?;
-    rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive)
-        .map_err(|_| "somebody is backing up just now".to_owned())?;
+    let _nobody_backs_up = places.backup_lock().map_err(|error| error.to_string())?;
     match fs::rename(from, to) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok("there is none any more".into()),
         Err(error) => Err(error.to_string()),
@@ -239,16 +236,30 @@ fn snapshot() -> Result<String, String> {
 
 /// All in the cache folder can be made again; that is what it is for.
 fn make_room(places: &Places) -> Result<String, String> {
+    let drill = places.cache.join("drill");
+    let lock = drill.join("lock");
+    // A drill that runs goes on; its lock is nobody's to remove.
+    let held = lock.exists().then(|| lock_file(&lock));
+    let is_at_work = match &held {
+        Some(Ok(file)) => rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive).is_err(),
+        Some(Err(_)) => true,
+        None => false,
+    };
     let (mut removed, mut first_error) = (0, None);
     for (path, length) in files_below(&places.cache) {
+        if path == lock || is_at_work && path.starts_with(&drill) {
+            continue;
+        }
         match fs::remove_file(&path) {
             Ok(()) => removed += length,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => first_error = first_error.or(Some(format!("{}: {error}", path.display()))),
         }
     }
+    let free = bytes(gather::disk(places).free_bytes.unwrap_or(0) as f64);
     match first_error {
         Some(error) => Err(error),
-        None => Ok(format!("{} given back", bytes(removed as f64))),
+        None => Ok(format!("{} given back; {free} are free", bytes(removed as f64))),
     }
 }
 

@@ -301,7 +301,7 @@ fn first_finding(value: &Value) -> Option<String> {
     Some(serious["what"].as_str()?.to_owned())
 }
 
-fn disk(places: &Places) -> DiskSigns {
+pub(super) fn disk(places: &Places) -> DiskSigns {
     let there = places.state.ancestors().find(|folder| folder.exists());
     let found = there.and_then(|folder| rustix::fs::statvfs(folder).ok());
     let spare = files_below(&places.cache).iter().map(|(_, bytes)| bytes).sum();
@@ -323,14 +323,33 @@ fn worker_crashes(places: &Places) -> u32 {
     u32::try_from(recent.count()).unwrap_or(u32::MAX)
 }
 
-/// The files of a folder and below it, with their lengths; links are not followed.
+/// The files of a folder and below it, with their lengths, as many as are looked at; links are not followed.
 pub(crate) fn files_below(folder: &Path) -> Vec<(PathBuf, u64)> {
     let mut files = Vec::new();
+    // To look at, or to count: the first ones say enough.
+    let _enough = collect_below(folder, &mut files);
+    files.sort();
+    files
+}
+
+/// All of them, for whoever goes by that: an error if there are more than are looked at.
+pub(crate) fn all_below(folder: &Path) -> std::io::Result<Vec<(PathBuf, u64)>> {
+    let mut files = Vec::new();
+    if !collect_below(folder, &mut files) {
+        let why = format!("{} has more than {FILES_MAX} files", folder.display());
+        return Err(std::io::Error::other(why));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Whether those are all.
+fn collect_below(folder: &Path, files: &mut Vec<(PathBuf, u64)>) -> bool {
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             if files.len() >= FILES_MAX {
-                return files;
+                return false;
             }
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => folders.push(entry.path()),
@@ -341,6 +360,5 @@ pub(crate) fn files_below(folder: &Path) -> Vec<(PathBuf, u64)> {
             }
         }
     }
-    files.sort();
-    files
+    true
 }

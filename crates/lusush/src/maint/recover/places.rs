@@ -92,6 +92,14 @@ impl Places {
         self.maint.join("stopped").exists()
     }
 
+    /// The backup's own lock: whoever backs up just now is not disturbed.
+    pub(super) fn backup_lock(&self) -> std::io::Result<File> {
+        let lock = lock_file(&self.backup().join("lock"))?;
+        rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|_| std::io::Error::other("somebody is backing up just now"))?;
+        Ok(lock)
+    }
+
     /// The one that recovers: held until it is dropped, however its process ends.
     pub(super) fn lock(&self) -> Result<File, Failure> {
         let failed = || Failure::new("nothing was recovered");

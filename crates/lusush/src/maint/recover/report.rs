@@ -9,6 +9,7 @@ use lle_core::quantity::{age, duration};
 use lle_core::recovery::{Plan, Point, Scenario, Step};
 use serde::Serialize;
 
+use super::kept::Pending;
 use crate::answer;
 use crate::failure::Failure;
 use crate::text::{COLUMNS, Ink, wrapped};
@@ -194,12 +195,24 @@ fn point_ns(point: Point) -> Option<u64> {
 }
 
 /// Says what was found and would be done.
-pub(super) fn plans(found: &[Found], json: bool) -> Result<ExitCode, Failure> {
+pub(super) fn plans(found: &[Found], pending: Option<&Pending>, json: bool) -> Result<ExitCode, Failure> {
     if json {
         let rows: Vec<PlanRow<'_>> = found.iter().map(plan_row).collect();
-        return answer::json(&serde_json::json!({ "version": SCHEMA_VERSION, "found": rows }));
+        return answer::json(&serde_json::json!({ "version": SCHEMA_VERSION, "found": rows,
+            "pending": pending.map(|pending| &pending.scenario) }));
     }
     let mut out = String::new();
+    if let Some(pending) = pending {
+        out += &wrapped(
+            &format!(
+                "A recovery from {} was interrupted: what it had replaced goes back first.",
+                pending.scenario
+            ),
+            COLUMNS,
+            0,
+        );
+        out.push('\n');
+    }
     if found.is_empty() {
         out.push_str("Nothing is lost or damaged that can be told.\n");
     }
