@@ -104,7 +104,13 @@ pub(crate) fn run(asked: &Recover) -> Result<ExitCode, Failure> {
             .done
             .push(recover(&places, one.scenario, &plan, depth, &signs)?);
     }
-    report::recovered(&recovered, asked.json.json)
+    let told = report::recovered(&recovered, asked.json.json)?;
+    match interrupted.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+        false => Ok(told),
+        true => Err(Failure::new("interrupted: nothing more was begun")
+            .because("somebody ended it")
+            .hint("`lusush maint recover --plan` says what is left")),
+    }
 }
 
 fn scenario(name: &str) -> Result<&'static Scenario, Failure> {

@@ -243,7 +243,9 @@ impl Replica {
         }
         let to = self.places.state.join("history");
         create_folder(&to)?;
-        let _lock = real.log.is_file().then(|| Lock::take(&real.log)).transpose()?;
+        // Where there is no lock yet nobody has ever written either anew, and none is made in the real home.
+        let is_locked = real.log.with_extension("lock").is_file();
+        let _lock = is_locked.then(|| Lock::take(&real.log)).transpose()?;
         let mut names: Vec<PathBuf> = fs::read_dir(&from)?
             .flatten()
             .map(|entry| entry.path())
