@@ -113,6 +113,9 @@ fn a_drill_that_is_killed_leaves_the_home_alone_and_the_next_one_tidies_up() {
     assert_eq!(everything(&house), before);
     let stale = left(&house);
     assert!(!stale.is_empty());
+    // Its copy of the history is named by whoever takes something out.
+    let planned = house.said(&["history", "scrub", "anything", "--plan"]);
+    assert!(planned.contains("left by a drill"), "{planned}");
     // Whatever drill comes next, due or not.
     let answer = house.json(&["drill", "history-cut"]);
     assert_eq!(answer["passed"], true, "{answer}");

@@ -335,7 +335,7 @@ fn text(all: &Recovered) -> String {
             (Some(why), None) => {
                 out += &line(&format!(
                     "NOT recovered, and what was kept before is put back: {why}."
-                ))
+                ));
             }
             (Some(why), Some(stuck)) => {
                 out += &line(&format!("NOT recovered: {why}. NOT put back: {stuck}."));
