@@ -40,7 +40,7 @@ pub const PHASES_MAX: usize = 8;
 pub struct Detected {
     /// What was seen, as one sentence without a full stop.
     pub evidence: String,
-    /// Nobody could have meant it; otherwise somebody may have, and it is undone only when it is named.
+    /// Nobody could have meant it, and what is done about it can lose nothing; otherwise it is done only when it is named.
     pub is_sure: bool,
 }
 
@@ -94,12 +94,16 @@ pub enum Step {
     ArchiveToMirror,
     /// What the mirror has and the log lacks goes back into the log.
     MirrorToLog,
+    /// The mirror is made anew of the log; the former one is kept beside it.
+    MirrorAnew,
     /// A section of the newest snapshot goes back to its places.
     Section(&'static str),
     /// All of the newest snapshot does.
     Everything,
     /// The configuration says again what this version said.
     ConfigVersion(u64),
+    /// `config.toml` of the newest snapshot, and nothing else of its section, goes back to its place.
+    ConfigFile,
     /// The worker's state is moved away, and it begins anew.
     StateAway,
     /// The repository is moved away.
@@ -124,9 +128,11 @@ impl Step {
         match self {
             Step::ArchiveToMirror => "take the history log of the newest snapshot as the mirror".into(),
             Step::MirrorToLog => "put back what the mirror has and the log lacks".into(),
+            Step::MirrorAnew => "make the mirror anew of the log, and keep the former one".into(),
             Step::Section(section) => format!("restore the section {section} of the newest snapshot"),
             Step::Everything => "restore every section of the newest snapshot".into(),
             Step::ConfigVersion(number) => format!("let config.toml say again what version #{number} said"),
+            Step::ConfigFile => "take config.toml of the newest snapshot".into(),
             Step::StateAway => "move the worker's state away, so that it begins anew".into(),
             Step::RepositoryAway => "move the damaged repository away".into(),
             Step::Snapshot => "take a snapshot".into(),
@@ -142,9 +148,11 @@ impl Step {
     pub fn by_hand(self) -> Option<String> {
         Some(match self {
             Step::MirrorToLog => "lusush maint history restore".into(),
+            Step::MirrorAnew => "lusush maint history restore --accept".into(),
             Step::Section(section) => format!("lusush maint backup restore --section {section}"),
             Step::Everything => "lusush maint backup restore".into(),
             Step::ConfigVersion(number) => format!("lusush maint config rollback {number}"),
+            Step::ConfigFile => "lusush maint backup restore --section configuration --to FOLDER".into(),
             Step::Snapshot => "lusush maint backup create".into(),
             Step::Worker => "lusush maint start".into(),
             _ => return None,
@@ -169,7 +177,7 @@ pub enum Check {
     EverythingThere,
     /// The repository opens, has a snapshot, and every byte of it is as it was written.
     RepositoryWhole,
-    /// Nothing is there that can be made again.
+    /// There is room to write again.
     RoomMade,
     /// What a step says of itself is enough.
     Said,
@@ -195,7 +203,7 @@ pub enum Kept {
     Plugins,
     /// The worker's folder of this machine, the audit log's anchor and its key.
     State,
-    /// The repository, by its name.
+    /// The repository, by its name, and its key.
     Repository,
 }
 

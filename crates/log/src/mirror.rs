@@ -319,6 +319,21 @@ impl Mirror {
         Ok((log_bytes < mirror_bytes).then_some(log_bytes))
     }
 
+    /// Bytes that are no record, from this offset on as far as both go: in the log and in the mirror.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn damage_from(&self, from: u64) -> io::Result<(u64, u64)> {
+        let end = fs::metadata(&self.log)?
+            .len()
+            .min(fs::metadata(&self.mirror)?.len());
+        let from = from.min(end);
+        Ok((
+            compare::damage(&self.log, from, end),
+            compare::damage(&self.mirror, from, end),
+        ))
+    }
+
     /// Whether there is a mirror of something that the log does not have.
     ///
     /// # Errors

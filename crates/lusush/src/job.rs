@@ -83,8 +83,10 @@ fn die(sessions: &Path) -> Result<ExitCode, Failure> {
     use std::hash::{BuildHasher, Hasher, RandomState};
     let id = RandomState::new().build_hasher().finish() | 1;
     let identity = lle_metrics::Identity::of_this_process(id, "drill", "none", env!("CARGO_PKG_VERSION"));
-    let _stays = lle_metrics::Flight::create(sessions, &identity)
+    let stays = lle_metrics::Flight::create(sessions, &identity)
         .map_err(|error| Failure::new("no session can be registered").because(error))?;
+    // One that had its prompt.
+    stays.update(|session| session.time(lle_metrics::Timer::Start, 1));
     // Nobody looks at what a crash on purpose leaves.
     let no_core = rustix::process::Rlimit {
         current: Some(0),

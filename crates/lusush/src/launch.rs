@@ -120,11 +120,11 @@ impl Bash {
                     .map(|place| place.display().to_string())
                     .unwrap_or_default();
                 eprintln!("lusush: LLE is not installed ({place} is missing); this is plain bash.");
-                return self.exec(login, &asked.all, None);
+                return self.exec(login, &plain(asked), None);
             }
         };
         if asked.noediting {
-            return self.exec(login, &asked.all, None);
+            return self.exec(login, &plain(asked), None);
         }
         let crashed = if terminal {
             start_crashes::begin(asked.retry)
@@ -135,7 +135,7 @@ impl Bash {
             eprint!("{}", start_crashes::message(crashed.level));
         }
         if crashed.level >= LEVEL_MAX {
-            return self.exec(login, &asked.all, None);
+            return self.exec(login, &plain(asked), None);
         }
         let posix = asked.posix || std::env::var_os("POSIXLY_CORRECT").is_some();
         if posix || (asked.norc && !asked.login && !asked.safe) {
@@ -190,6 +190,20 @@ impl Bash {
             .hint("LUSUSH_BASH names the bash to start; without it, it is the first in PATH")
             .code(NOT_FOUND))
     }
+}
+
+/// The arguments of a bash without LLE; whoever asks for a safe one gets no start-up file there either.
+fn plain(asked: &Interactive) -> Vec<OsString> {
+    let nothing: &[&str] = if asked.safe {
+        &["--norc", "--noprofile"]
+    } else {
+        &[]
+    };
+    nothing
+        .iter()
+        .map(OsString::from)
+        .chain(asked.all.iter().cloned())
+        .collect()
 }
 
 /// Decides which start-up files are read.

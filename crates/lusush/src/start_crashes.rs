@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use lle_core::recovery::{Early, LEVEL_MAX, LIVED_NS_MAX, WINDOW_NS, escalates};
 use lle_metrics::identity::start_ticks;
 use lle_metrics::liveness::{from_another_boot, liveness};
-use lle_metrics::{Counter, EXTENSION, EventKind, Gauge, Liveness, Snapshot};
+use lle_metrics::{Counter, EXTENSION, EventKind, Gauge, Liveness, Snapshot, Timer};
 
 use crate::paths;
 use crate::replace::replace;
@@ -188,6 +188,11 @@ fn look(path: &Path) -> Option<Early> {
     }
     let seen_ns = snapshot.gauge(Gauge::SeenWallNs).unwrap_or(created_ns);
     let lived_ns = seen_ns.saturating_sub(created_ns);
+    // Before its first prompt it may have become another program, in a start-up file, or its terminal was closed while that
+    // ran; a start-up file that fails is the start guard's.
+    if snapshot.samples(Timer::Start) == 0 {
+        return None;
+    }
     let typed = snapshot.counter(Counter::Commands) > 0;
     Some(Early {
         created_ns,

@@ -97,3 +97,20 @@ fn a_session_that_lives_keeps_everything_on() {
     let screen = state(&mut lives);
     assert!(screen.contains("\nLLE-on\n"), "{screen}");
 }
+
+#[test]
+fn without_lle_a_safe_shell_reads_no_start_up_file_either() {
+    let home = Home::new("echo from-the-start-up-file\n").unwrap();
+    for _ in 0..3 {
+        for _ in 0..CRASHES_MIN {
+            crash(&home);
+        }
+        // It decides, and starts with less.
+        drop(start(&home, &["--safe"]));
+        remove_flights(&home);
+    }
+    let mut safe = start(&home, &["--safe"]);
+    let screen = state(&mut safe);
+    assert!(screen.contains("\nnone\n"), "{screen}");
+    assert!(!screen.contains("from-the-start-up-file"), "{screen}");
+}

@@ -113,6 +113,10 @@ fn a_drill_that_is_killed_leaves_the_home_alone_and_the_next_one_tidies_up() {
     assert_eq!(everything(&house), before);
     let stale = left(&house);
     assert!(!stale.is_empty());
+    // Its copy of the history is named by whoever takes something out.
+    let planned = house.said(&["history", "scrub", "anything", "--plan"]);
+    assert!(planned.contains("left by a drill"), "{planned}");
+    // Whatever drill comes next, due or not.
     let answer = house.json(&["drill", "history-cut"]);
     assert_eq!(answer["passed"], true, "{answer}");
     assert_eq!(answer["rows"][0]["lost_bytes"], 0, "{answer}");
@@ -173,4 +177,20 @@ fn a_drill_that_failed_is_a_critical_finding() {
         .find(|one| one["key"].as_str().unwrap().starts_with("recovery.drill"));
     assert_eq!(finding.unwrap()["severity"], "critical", "{health}");
     assert!(Path::new(&file).exists());
+}
+
+#[test]
+fn a_scheduled_drill_that_cannot_run_is_told_and_fails_nothing() {
+    let house = Household::new("");
+    house.said(&["config", "set", "editor.theme", "light"]);
+    let drill = drills(&house);
+    fs::create_dir_all(drill.parent().unwrap()).unwrap();
+    // No folder can be made there.
+    fs::write(&drill, "a file").unwrap();
+    let output = house.maint(&["drill", "--scheduled", "--json"]);
+    assert!(output.status.success(), "{output:?}");
+    let kept = fs::read_to_string(house.home.lusush().join("data/recovery/drill.json")).unwrap();
+    assert!(kept.contains("could not run"), "{kept}");
+    let answer = house.json(&["drill", "--scheduled"]);
+    assert!(answer["not_run"].is_string(), "{answer}");
 }

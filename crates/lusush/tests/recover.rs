@@ -96,6 +96,62 @@ fn a_history_that_is_cut_or_rewritten_is_whole_again_and_keeps_what_came_since()
 }
 
 #[test]
+fn a_mirror_that_rots_leaves_the_log_alone_and_is_made_anew_when_it_is_named() {
+    let house = lived_in();
+    let log = log_of(&house.home);
+    let before = fs::read(&log).unwrap();
+    let mirror = mirror::path_of(&log);
+    let mut other = fs::read(&mirror).unwrap();
+    let middle = other.len() / 2;
+    other[middle] ^= 0xff;
+    fs::write(&mirror, &other).unwrap();
+    let answer = recover(&house, &[]);
+    assert_eq!(answer["left"][0]["scenario"], "history-corrupt", "{answer}");
+    assert_eq!(fs::read(&log).unwrap(), before);
+    recovered(&recover(&house, &["history-corrupt"]), "history-corrupt");
+    assert_eq!(fs::read(&log).unwrap(), before);
+    assert_eq!(fs::read(&mirror).unwrap(), before);
+    assert!(found(&house).is_empty());
+}
+
+#[test]
+fn a_repository_is_moved_away_only_when_it_is_damaged_and_named() {
+    let house = lived_in();
+    house.said(&["backup", "create"]);
+    let lusush = house.home.lusush();
+    let archive = lusush.join("data/backup/archive");
+    let refused = |words: &[&str], expect: &str| {
+        let output = house.maint(&[&["recover", "repository-damaged"], words].concat());
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && error.contains(expect), "{error}");
+    };
+    refused(&[], "not damaged");
+    let key = lusush.join("state/keys/backup.key");
+    let (kept, away) = (fs::read(&key).unwrap(), key.with_extension("away"));
+    fs::rename(&key, &away).unwrap();
+    assert!(found(&house).is_empty());
+    refused(&[], "without its key");
+    fs::write(&key, b"no key").unwrap();
+    assert!(found(&house).is_empty());
+    refused(&[], "without its key");
+    fs::write(&key, kept).unwrap();
+    for entry in fs::read_dir(archive.join("index")).unwrap().flatten() {
+        fs::remove_file(entry.path()).unwrap();
+    }
+    let answer = recover(&house, &[]);
+    assert_eq!(answer["left"][0]["scenario"], "repository-damaged", "{answer}");
+    let other = house.home.path().join("other");
+    refused(&["--repository", other.to_str().unwrap()], "without --repository");
+    let entries = fs::read_dir(archive.parent().unwrap()).unwrap().flatten();
+    let names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+    assert!(
+        names
+            .iter()
+            .all(|name| !name.to_string_lossy().contains("damaged"))
+    );
+}
+
+#[test]
 fn without_a_mirror_the_history_comes_from_the_backup() {
     let house = lived_in();
     let log = log_of(&house.home);
@@ -131,6 +187,43 @@ fn a_configuration_that_is_rubbish_says_again_what_it_said_and_the_rubbish_is_ke
     assert_eq!(found(&house), ["config-gone"]);
     recovered(&recover(&house, &["config-gone"]), "config-gone");
     assert_eq!(fs::read(&file).unwrap(), before);
+}
+
+#[test]
+fn a_configuration_that_is_a_link_stays_one_and_text_of_another_encoding_is_left_alone() {
+    let house = lived_in();
+    let file = config_of(&house);
+    let before = fs::read(&file).unwrap();
+    let real = house.home.path().join("dotfiles.toml");
+    fs::rename(&file, &real).unwrap();
+    std::os::unix::fs::symlink(&real, &file).unwrap();
+    fs::write(&real, b"# gr\xfc\xdfe\n").unwrap();
+    let answer = recover(&house, &[]);
+    assert_eq!(answer["left"][0]["scenario"], "config-broken", "{answer}");
+    assert_eq!(fs::read(&real).unwrap(), b"# gr\xfc\xdfe\n");
+    fs::write(&real, b"\xff\xfe\0").unwrap();
+    let answer = recover(&house, &[]);
+    recovered(&answer, "config-broken");
+    assert!(fs::symlink_metadata(&file).unwrap().is_symlink());
+    assert_eq!(fs::read(&real).unwrap(), before);
+    let aside = Path::new(answer["done"][0]["aside"].as_str().unwrap()).join("1");
+    assert_eq!(fs::read(aside).unwrap(), b"\xff\xfe\0");
+}
+
+#[test]
+fn without_versions_only_the_configuration_itself_comes_from_the_backup() {
+    let house = lived_in();
+    let file = config_of(&house);
+    let before = fs::read(&file).unwrap();
+    let start_up = house.home.path().join(".bashrc");
+    fs::write(&start_up, "# then\n").unwrap();
+    house.said(&["backup", "create"]);
+    fs::write(&start_up, "# now\n").unwrap();
+    fs::remove_dir_all(house.home.lusush().join("state/versions")).unwrap();
+    fs::write(&file, b"\xff\xfe\0").unwrap();
+    recovered(&recover(&house, &["config-broken"]), "config-broken");
+    assert_eq!(fs::read(&file).unwrap(), before);
+    assert_eq!(fs::read_to_string(&start_up).unwrap(), "# now\n");
 }
 
 #[test]
@@ -254,7 +347,9 @@ fn a_state_that_cannot_be_read_comes_back_and_a_worker_works_with_it() {
     fs::remove_file(house.folder().join("stopped")).unwrap();
     fs::write(house.folder().join("state.log"), b"not a log").unwrap();
     assert_eq!(found(&house), ["state-corrupt"]);
-    recovered(&recover(&house, &[]), "state-corrupt");
+    // The section has more than that: only by its name.
+    assert_eq!(recover(&house, &[])["left"][0]["scenario"], "state-corrupt");
+    recovered(&recover(&house, &["state-corrupt"]), "state-corrupt");
     assert_eq!(house.task("cache-cleanup")["paused"], true);
     assert!(house.worker().is_some(), "it was started again");
 }
@@ -274,4 +369,32 @@ fn no_scenario_of_that_name_and_no_way_back_are_said_so() {
     for line in house.said(&["recover", "--plan"]).lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
+}
+
+#[test]
+fn a_recovery_that_was_killed_is_told_and_one_of_long_ago_is_taken_back_only_by_its_name() {
+    let house = lived_in();
+    let note = house.home.lusush().join("data/backup/recover.json");
+    fs::create_dir_all(note.parent().unwrap()).unwrap();
+    let text = r#"{"version":1,"scenario":"config-gone","folder":"/none","roots":[],"renamed":null}"#;
+    fs::write(&note, text).unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(86_400);
+    fs::File::options()
+        .write(true)
+        .open(&note)
+        .unwrap()
+        .set_modified(long_ago)
+        .unwrap();
+    assert_eq!(recover(&house, &["--plan"])["pending"], "config-gone");
+    assert!(house.said(&["recover", "--plan"]).contains("was interrupted"));
+    let output = house.maint(&["recover"]);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(
+        output.status.code(),
+        Some(i32::from(Code::InvalidState.exit())),
+        "{error}"
+    );
+    assert!(error.contains("recover config-gone") && note.exists(), "{error}");
+    assert_eq!(recover(&house, &["config-gone"])["taken_back"], "config-gone");
+    assert!(!note.exists());
 }

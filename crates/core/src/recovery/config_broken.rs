@@ -26,7 +26,7 @@ pub(super) fn the_way_back(signs: &Signs) -> Result<super::Plan, String> {
     let undo = Undo::PutBack(Kept::Configuration);
     let (point, step) = match signs.config.last_good {
         Some(number) => (Point::Nothing, Step::ConfigVersion(number)),
-        None => (snapshot(signs)?, Step::Section("configuration")),
+        None => (snapshot(signs)?, Step::ConfigFile),
     };
     plan(SCENARIO.name, point, &[phase(step, Check::ConfigSound, undo)])
 }

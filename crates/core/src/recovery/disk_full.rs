@@ -3,11 +3,6 @@
 use super::{Check, Detected, Point, SECOND_NS, Scenario, Signs, Step, Undo, phase, plan};
 use crate::quantity::bytes;
 
-/// Room below which writing will soon fail: some minutes of everything that Lusush writes …
-const LOW_BYTES: u64 = 16 * 1024 * 1024;
-/// … or this share of a disk that is small.
-const LOW_SHARE: u64 = 10;
-
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "disk-full",
     about: "nothing can be written any more",
@@ -20,12 +15,8 @@ pub(super) const SCENARIO: Scenario = Scenario {
 
 fn detect(signs: &Signs) -> Option<Detected> {
     let free = signs.disk.free_bytes?;
-    let low = signs
-        .disk
-        .total_bytes
-        .map_or(LOW_BYTES, |total| LOW_BYTES.min(total / LOW_SHARE));
     // Without anything to remove there is nothing that this could do.
-    if free >= low || signs.disk.spare_bytes == 0 {
+    if !signs.disk.is_low() || signs.disk.spare_bytes == 0 {
         return None;
     }
     Detected::sure(format!(

@@ -27,9 +27,13 @@ fn detect(signs: &Signs) -> Option<Detected> {
     } else {
         "cut"
     };
-    Detected::sure(format!(
+    let evidence = format!(
         "the history log was {what}: it has {}, its mirror {}",
         bytes(log as f64),
         bytes(mirror as f64)
-    ))
+    );
+    match history.mirror_is_worse() {
+        true => Detected::perhaps(format!("{evidence}, and the mirror is damaged, too")),
+        false => Detected::sure(evidence),
+    }
 }

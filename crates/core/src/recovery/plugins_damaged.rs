@@ -16,7 +16,8 @@ pub(super) const SCENARIO: Scenario = Scenario {
 fn detect(signs: &Signs) -> Option<Detected> {
     let (broken, missing) = (&signs.plugins.broken, &signs.plugins.missing);
     match (broken.first(), missing.first()) {
-        (Some(first), _) => Detected::sure(format!(
+        // The whole section goes back, and the others with it.
+        (Some(first), _) => Detected::perhaps(format!(
             "{} no WebAssembly module any more: {first}",
             several(broken.len() as u64, "plugin is", "plugins are")
         )),
@@ -30,9 +31,15 @@ fn detect(signs: &Signs) -> Option<Detected> {
 }
 
 fn the_way_back(signs: &Signs) -> Result<super::Plan, String> {
+    let point = snapshot(signs)?;
+    if let Some(first) = signs.plugins.unsaved.first() {
+        return Err(format!(
+            "the newest snapshot does not have {first}: install it anew"
+        ));
+    }
     plan(
         SCENARIO.name,
-        snapshot(signs)?,
+        point,
         &[phase(
             Step::Section("plugins"),
             Check::SectionThere("plugins"),

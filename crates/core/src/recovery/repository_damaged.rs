@@ -15,14 +15,25 @@ pub(super) const SCENARIO: Scenario = Scenario {
 
 fn detect(signs: &Signs) -> Option<Detected> {
     match &signs.archive {
-        Archive::Damaged(what) => Detected::sure(format!("the backup is damaged: {what}")),
+        // Moving a repository away is nothing that is done unasked, whatever a verification says.
+        Archive::Damaged(what) => Detected::perhaps(format!("the backup is damaged: {what}")),
         _ => None,
     }
 }
 
 fn the_way_back(signs: &Signs) -> Result<super::Plan, String> {
-    if matches!(signs.archive, Archive::None) {
-        return Err("there is no backup: `lusush maint backup create` makes one".into());
+    match &signs.archive {
+        Archive::Damaged(_) => {}
+        Archive::None => return Err("there is no backup: `lusush maint backup create` makes one".into()),
+        Archive::Open { .. } => return Err("the backup is not damaged".into()),
+        Archive::NoKey => {
+            return Err(
+                "whether it is damaged cannot be told without its key: `lusush maint backup key import` \
+                 takes the line in"
+                    .into(),
+            );
+        }
+        Archive::Unknown(why) => return Err(format!("it is unknown whether it is damaged: {why}")),
     }
     plan(
         SCENARIO.name,

@@ -39,11 +39,20 @@ pub struct HistorySigns {
     pub differs_at: Option<u64>,
     /// Bytes of the log that are no record.
     pub damaged_bytes: u64,
+    /// Bytes of the log that are no record from where they differ on, as far as both go; all of them if it cannot be opened.
+    pub log_damage: u64,
+    /// The same of the mirror.
+    pub mirror_damage: u64,
 }
 
 impl HistorySigns {
     /// The bytes that a log without a record has.
     pub const EMPTY_BYTES: u64 = 64;
+
+    /// Whether the mirror, and not the log, is the one that was damaged.
+    pub fn mirror_is_worse(&self) -> bool {
+        self.mirror_damage > self.log_damage
+    }
 
     /// Whether the mirror has something to give.
     pub fn has_mirror(&self) -> bool {
@@ -84,6 +93,8 @@ pub struct StateSigns {
 pub struct PluginSigns {
     /// Modules that are none: they do not begin as one.
     pub broken: Vec<String>,
+    /// Those of them that the snapshot does not have.
+    pub unsaved: Vec<String>,
     /// Files that the snapshot has and the folder lacks.
     pub missing: Vec<String>,
 }
@@ -118,6 +129,21 @@ pub struct DiskSigns {
     pub total_bytes: Option<u64>,
     /// Bytes in files that can be made again.
     pub spare_bytes: u64,
+}
+
+/// Room below which writing will soon fail: some minutes of everything that Lusush writes …
+const LOW_BYTES: u64 = 16 * 1024 * 1024;
+/// … or this share of a disk that is small.
+const LOW_SHARE: u64 = 10;
+
+impl DiskSigns {
+    /// Whether writing will soon fail.
+    pub fn is_low(&self) -> bool {
+        let low = self
+            .total_bytes
+            .map_or(LOW_BYTES, |total| LOW_BYTES.min(total / LOW_SHARE));
+        self.free_bytes.is_some_and(|free| free < low)
+    }
 }
 
 /// Crashes.

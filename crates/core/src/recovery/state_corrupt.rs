@@ -19,7 +19,8 @@ pub(super) const SCENARIO: Scenario = Scenario {
 fn detect(signs: &Signs) -> Option<Detected> {
     let state = &signs.state;
     if let Some(why) = &state.unreadable {
-        return Detected::sure(format!("the worker's state cannot be read: {why}"));
+        // The section of the backup has more than what cannot be read.
+        return Detected::perhaps(format!("the worker's state cannot be read: {why}"));
     }
     if state.damaged > 0 {
         let what = several(state.damaged, "damaged stretch", "damaged stretches");

@@ -200,3 +200,20 @@ fn three_crashes_in_a_row_switch_features_off_and_one_session_that_lives_does_no
     check(&[(985, true), (990, true), (995, true)], 992, false);
     check(&[(985, true), (990, true), (2_000, true)], 0, false);
 }
+
+#[test]
+fn only_a_log_that_is_worse_than_its_mirror_is_mended_unasked() {
+    let check = |log: u64, mirror: u64, expect_sure: bool, expect: Step| {
+        let mut signs = sound();
+        signs.history.differs_at = Some(123);
+        (signs.history.log_damage, signs.history.mirror_damage) = (log, mirror);
+        let row = named("history-corrupt").expect("it is in the table");
+        assert_eq!((row.detect)(&signs).expect("it is seen").is_sure, expect_sure);
+        let plan = (row.plan)(&signs).expect("there is a way back");
+        assert_eq!(plan.phases[0].step, expect);
+    };
+    check(9, 0, true, Step::MirrorToLog);
+    check(0, 0, false, Step::MirrorToLog);
+    check(9, 9, false, Step::MirrorToLog);
+    check(0, 9, false, Step::MirrorAnew);
+}

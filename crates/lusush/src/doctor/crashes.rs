@@ -5,6 +5,7 @@ use lle_core::report::Check;
 use lle_core::severity::Severity;
 
 use crate::maint::recover::gather::now_ns;
+use crate::maint::recover::kept;
 use crate::maint::recover::places::Places;
 use crate::start_crashes;
 
@@ -14,7 +15,9 @@ pub(super) fn checks() -> Vec<Check> {
         // The folders have been told of.
         return Vec::new();
     };
-    vec![sessions(&places), worker(&places)]
+    let mut checks = vec![sessions(&places), worker(&places)];
+    checks.extend(pending(&places));
+    checks
 }
 
 fn sessions(places: &Places) -> Check {
@@ -35,6 +38,20 @@ fn sessions(places: &Places) -> Check {
             )
         }
     }
+}
+
+/// A recovery that was killed is told until it is taken back.
+fn pending(places: &Places) -> Option<Check> {
+    let pending = kept::pending(places)?;
+    Some(Check::found(
+        Severity::Major,
+        "recovery",
+        format!("a recovery from {} was interrupted", pending.scenario),
+        format!(
+            "`lusush maint recover {}` puts back what it had replaced, and begins anew",
+            pending.scenario
+        ),
+    ))
 }
 
 fn worker(places: &Places) -> Check {

@@ -16,6 +16,7 @@ mod scratch;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use clap::Args;
@@ -29,6 +30,7 @@ use self::damage::{DISASTERS, Disaster};
 use self::scratch::{Replica, Scratch};
 use super::Json;
 use super::recover::gather::{files_below, now_ns};
+use super::recover::own;
 use super::recover::places::Places;
 use crate::answer;
 use crate::failure::Failure;
@@ -58,8 +60,10 @@ fn result_file(places: &Places) -> PathBuf {
 pub(crate) fn run(asked: &DrillArguments) -> Result<ExitCode, Failure> {
     let real = Places::look(None)?;
     if scratch::is_copy(&real) {
-        return answer::text("This is a drill's own copy: no drill is run in it.\n");
+        return not_run("This is a drill's own copy: no drill is run in it.", asked);
     }
+    // A copy of the whole history is nothing to leave about until the next one is due.
+    scratch::tidy(&real);
     if asked.scheduled {
         let last = std::fs::read(result_file(&real)).ok();
         let last = last.and_then(|bytes| serde_json::from_slice::<Drill>(&bytes).ok());
@@ -67,31 +71,21 @@ pub(crate) fn run(asked: &DrillArguments) -> Result<ExitCode, Failure> {
             .and_then(Drill::understood)
             .is_some_and(|last| !last.is_due(now_ns()))
         {
-            return answer::text("No drill is due yet.\n");
+            return not_run("No drill is due yet.", asked);
         }
         // Nobody waits for it, and somebody may be typing.
         let _as_it_is = rustix::process::nice(19);
     }
-    let disasters = chosen(asked.scenario.as_deref())?;
     let began = Instant::now();
-    let scratch = Scratch::make(&real)?;
-    let first = scratch.copy_of(&real)?;
-    first
-        .done(&["backup", "create", "--why", "drill"])
-        .map_err(|why| {
-            Failure::new("no drill was run")
-                .because(format!("the copy cannot be backed up: {why}"))
-                .hint("`lusush maint backup create` backs the home itself up, and says more")
-        })?;
-    let exposed = Exposed::look(&real);
-    let rows: Vec<Row> = disasters
-        .map(|disaster| drill(&scratch, &first, disaster, &exposed))
-        .collect();
-    drop(scratch);
-    let drill = Drill {
-        version: VERSION,
-        at_wall_ns: now_ns(),
-        rows,
+    let drill = match drilled(&real, asked) {
+        Ok(drill) => drill,
+        // The other one says what it came to.
+        Err(failed) if asked.scheduled && failed.status() == Code::Busy.exit() => {
+            return not_run("Another drill is at work.", asked);
+        }
+        // Whoever is not there to read it is told by the worker; trying again at once would not help.
+        Err(failed) if asked.scheduled => could_not_run(&failed),
+        Err(failed) => return Err(failed),
     };
     // One scenario says nothing of the others: only a whole drill is kept.
     if asked.scenario.is_none() {
@@ -101,6 +95,60 @@ pub(crate) fn run(asked: &DrillArguments) -> Result<ExitCode, Failure> {
     Ok(match drill.passed() || asked.scheduled {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(Code::TestingFailed.exit()),
+    })
+}
+
+fn not_run(why: &str, asked: &DrillArguments) -> Result<ExitCode, Failure> {
+    match asked.json.json {
+        true => answer::json(&serde_json::json!({ "version": VERSION, "not_run": why })),
+        false => answer::text(&format!("{why}\n")),
+    }
+}
+
+/// The row of a scheduled drill that could not be run.
+const NOT_RUN: &str = "not-run";
+
+fn could_not_run(failed: &Failure) -> Drill {
+    let why = own::in_one_line(&failed.to_string());
+    Drill {
+        version: VERSION,
+        at_wall_ns: now_ns(),
+        rows: vec![Row {
+            scenario: NOT_RUN.into(),
+            failed: Some(format!("could not run: {why}")),
+            ..Row::default()
+        }],
+    }
+}
+
+/// Runs what was asked for.
+fn drilled(real: &Places, asked: &DrillArguments) -> Result<Drill, Failure> {
+    let disasters = chosen(asked.scenario.as_deref())?;
+    let interrupted = own::note_interruptions()?;
+    let scratch = Scratch::make(real)?;
+    let first = scratch.copy_of(real)?;
+    first
+        .done(&["backup", "create", "--why", "drill"])
+        .map_err(|why| {
+            Failure::new("no drill was run")
+                .because(format!("the copy cannot be backed up: {why}"))
+                .hint("`lusush maint backup create` backs the home itself up, and says more")
+        })?;
+    let exposed = Exposed::look(real);
+    let mut rows: Vec<Row> = Vec::new();
+    for disaster in disasters {
+        rows.push(drill(&scratch, &first, disaster, &exposed));
+        // The copy goes with it.
+        if interrupted.load(Ordering::Relaxed) {
+            return Err(Failure::new("the drill was interrupted")
+                .because("somebody ended it; its copy is removed")
+                .hint("`lusush maint drill` runs it again"));
+        }
+    }
+    Ok(Drill {
+        version: VERSION,
+        at_wall_ns: now_ns(),
+        rows,
     })
 }
 
@@ -254,6 +302,10 @@ fn keep(real: &Places, drill: &Drill) -> Result<(), Failure> {
     };
     let document = serde_json::to_vec_pretty(drill).map_err(|error| failed(error.into()))?;
     replace(&result_file(real), &document).map_err(failed)?;
+    // The runbook of the last one that ran is worth more.
+    if drill.rows.iter().any(|row| row.scenario == NOT_RUN) {
+        return Ok(());
+    }
     let runbook = runbook::text(real, drill);
     replace(&real.data.join("recovery").join("runbook.md"), runbook.as_bytes()).map_err(failed)
 }

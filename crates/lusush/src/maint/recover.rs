@@ -13,13 +13,14 @@
 mod act;
 mod check;
 pub(crate) mod gather;
-mod kept;
+pub(crate) mod kept;
 pub(super) mod own;
 pub(crate) mod places;
 mod report;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use clap::Args;
@@ -58,14 +59,28 @@ pub(crate) fn run(asked: &Recover) -> Result<ExitCode, Failure> {
         _ => Depth::Metadata,
     };
     let _one_at_a_time = if asked.plan { None } else { Some(places.lock()?) };
-    let finished = if asked.plan { None } else { kept::finish(&places)? };
+    let interrupted = match asked.plan {
+        true => None,
+        false => Some(own::note_interruptions()?),
+    };
+    let finished = match asked.plan {
+        true => None,
+        false => kept::finish(&places, named.map(|row| row.name))?,
+    };
     let signs = gather::signs(&places, depth);
-    let found = found(&signs, named);
+    let found = found(&signs, named, places.repository.is_some());
     if asked.plan {
-        return report::plans(&found, asked.json.json);
+        return report::plans(&found, kept::pending(&places).as_ref(), asked.json.json);
     }
     let mut recovered = Recovered::new(finished);
     for one in found {
+        // What has begun is brought to its end; nothing else begins.
+        if interrupted
+            .as_ref()
+            .is_some_and(|flag| flag.load(Ordering::Relaxed))
+        {
+            break;
+        }
         // What somebody may have meant is undone only by its name.
         if named.is_none() && !one.is_sure {
             recovered.left.push(one);
@@ -85,9 +100,17 @@ pub(crate) fn run(asked: &Recover) -> Result<ExitCode, Failure> {
                 continue;
             }
         };
-        recovered.done.push(recover(&places, one.scenario, &plan, depth)?);
+        recovered
+            .done
+            .push(recover(&places, one.scenario, &plan, depth, &signs)?);
     }
-    report::recovered(&recovered, asked.json.json)
+    let told = report::recovered(&recovered, asked.json.json)?;
+    match interrupted.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+        false => Ok(told),
+        true => Err(Failure::new("interrupted: nothing more was begun")
+            .because("somebody ended it")
+            .hint("`lusush maint recover --plan` says what is left")),
+    }
 }
 
 fn scenario(name: &str) -> Result<&'static Scenario, Failure> {
@@ -99,13 +122,15 @@ fn scenario(name: &str) -> Result<&'static Scenario, Failure> {
     })
 }
 
-/// What applies, with its plan. A scenario that is named applies in any case.
-fn found(signs: &Signs, named: Option<&'static Scenario>) -> Vec<Found> {
+/// What applies, with its plan. A scenario that is named applies in any case; `elsewhere` says that a repository was named.
+fn found(signs: &Signs, named: Option<&'static Scenario>, elsewhere: bool) -> Vec<Found> {
     let rows = TABLE
         .iter()
         .filter(|row| named.is_none_or(|named| named.name == row.name));
     rows.filter_map(|row| {
-        let detected = (row.detect)(signs);
+        // What was looked at is another repository than the one that would be moved away.
+        let is_elsewhere = elsewhere && row.name == "repository-damaged";
+        let detected = (row.detect)(signs).filter(|_| !is_elsewhere);
         if detected.is_none() && named.is_none() {
             return None;
         }
@@ -113,14 +138,23 @@ fn found(signs: &Signs, named: Option<&'static Scenario>) -> Vec<Found> {
             scenario: row,
             evidence: detected.as_ref().map(|found| found.evidence.clone()),
             is_sure: detected.is_some_and(|found| found.is_sure),
-            plan: (row.plan)(signs),
+            plan: match is_elsewhere {
+                true => Err("it is about this home's own backup, without --repository".into()),
+                false => (row.plan)(signs),
+            },
         })
     })
     .collect()
 }
 
 /// Carries a plan out.
-fn recover(places: &Places, row: &'static Scenario, plan: &Plan, depth: Depth) -> Result<Done, Failure> {
+fn recover(
+    places: &Places,
+    row: &'static Scenario,
+    plan: &Plan,
+    depth: Depth,
+    before: &Signs,
+) -> Result<Done, Failure> {
     let began = Instant::now();
     note(row.name, "begins")?;
     let mut keeping = Keeping::begin(places, row.name);
@@ -132,7 +166,11 @@ fn recover(places: &Places, row: &'static Scenario, plan: &Plan, depth: Depth) -
             .keep(places, phase.undo)
             .map_err(|error| format!("what is there cannot be kept: {error}"))
             .and_then(|()| act::step(places, phase.step, &keeping))
-            .and_then(|said| check::check(places, phase.check).map(|()| said));
+            .and_then(|said| match check::check(places, phase.check) {
+                Ok(()) => Ok(said),
+                // What was done, and where what it replaced is, counts all the more.
+                Err(why) => Err(format!("{why} ({said})")),
+            });
         let why = result.as_ref().err().cloned();
         done.phases
             .push(report::PhaseDone::new(phase.step, phase_began.elapsed(), result));
@@ -145,6 +183,11 @@ fn recover(places: &Places, row: &'static Scenario, plan: &Plan, depth: Depth) -
         // Whatever was done, what was seen before must not be seen any more.
         let after = gather::signs(places, depth);
         failed = (row.detect)(&after).map(|found| format!("after all of it, {}", found.evidence));
+        // A log that could be opened has no more damage now than it had.
+        let grew = after.history.damaged_bytes > before.history.damaged_bytes;
+        if row.name == "history-corrupt" && before.history.unreadable.is_none() && grew {
+            failed = Some("the history log has more damage than before".into());
+        }
     }
     match &failed {
         None => done.aside = keeping.end(places),

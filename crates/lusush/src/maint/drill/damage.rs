@@ -81,7 +81,7 @@ pub(super) const DISASTERS: &[Disaster] = &[
     disaster("home-gone", FILES, home_gone, nothing),
     disaster("history-lost", ALL, history_lost, nothing),
     disaster("history-cut", ALL, history_cut, nothing),
-    disaster("history-corrupt", ALL, history_corrupt, nothing),
+    disaster("history-corrupt", ALL, history_corrupt, mirror_is_made_anew),
     disaster("config-broken", ALL, config_broken, nothing),
     disaster("config-gone", ALL, config_gone, nothing),
     disaster("state-corrupt", ALL, state_corrupt, nothing),
@@ -162,6 +162,20 @@ fn history_cut(copy: &Replica) -> Damaged {
 fn history_corrupt(copy: &Replica) -> Damaged {
     flip_in_the_middle(&copy.places.log)?;
     Ok(Vec::new())
+}
+
+/// Once more the other way round: a mirror that rots does not take the log with it.
+fn mirror_is_made_anew(copy: &Replica) -> Result<(), String> {
+    let (log, mirror) = (&copy.places.log, mirror::path_of(&copy.places.log));
+    let before = fs::read(log).map_err(at(log))?;
+    flip_in_the_middle(&mirror)?;
+    copy.done(&["recover", "history-corrupt"])?;
+    let after = fs::read(log).map_err(at(log))?;
+    let mirrored = fs::read(&mirror).map_err(at(&mirror))?;
+    match after == before && mirrored == before {
+        true => Ok(()),
+        false => Err("a damaged mirror was not made anew of the log".into()),
+    }
 }
 
 fn config_broken(copy: &Replica) -> Damaged {

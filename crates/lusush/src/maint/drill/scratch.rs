@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use lle_core::error::Code;
 use lle_core::quantity::bytes;
 use lle_log::history::History;
-use lle_log::mirror::{Followed, Mirror};
+use lle_log::mirror::{Followed, Lock, Mirror};
 use rustix::fs::FlockOperation;
 
 use super::super::recover::gather::now_ns;
@@ -54,6 +54,28 @@ pub(super) struct Scratch {
     _lock: File,
 }
 
+/// Removes what drills that were killed have left, unless one is at work.
+pub(super) fn tidy(real: &Places) {
+    let all = real.cache.join("drill");
+    if !all.is_dir() {
+        return;
+    }
+    let Ok(lock) = lock_file(&all.join("lock")) else {
+        return;
+    };
+    if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        remove_copies(&all);
+    }
+}
+
+fn remove_copies(all: &Path) {
+    for entry in fs::read_dir(all).into_iter().flatten().flatten() {
+        if entry.path().is_dir() {
+            remove(&entry.path());
+        }
+    }
+}
+
 impl Scratch {
     /// Takes the lock, and removes what others left.
     pub(super) fn make(real: &Places) -> Result<Scratch, Failure> {
@@ -77,11 +99,7 @@ impl Scratch {
             }
             Err(error) => return Err(io(error.into())),
         }
-        for entry in fs::read_dir(&all).map_err(io)?.flatten() {
-            if entry.path().is_dir() {
-                remove(&entry.path());
-            }
-        }
+        remove_copies(&all);
         let folder = all.join(std::process::id().to_string());
         create_folder(&folder).map_err(io)?;
         Ok(Scratch { folder, _lock: lock })
@@ -205,7 +223,9 @@ impl Replica {
         copy_tree(&real.config, &self.places.config, &[])?;
         // The anchor before what it anchors: one that is ahead of its log would say that the log was cut.
         copy_tree(&real.data.join("audit"), &self.places.data.join("audit"), &[])?;
-        copy_tree(&real.state, &self.places.state, LEFT)?;
+        let left = [LEFT, &["history"]].concat();
+        copy_tree(&real.state, &self.places.state, &left)?;
+        self.copy_history(real)?;
         for name in START_UP {
             let from = real.home.as_ref().map(|home| home.join(name));
             if let Some(from) = from.filter(|from| from.is_file()) {
@@ -213,6 +233,32 @@ impl Replica {
             }
         }
         self.add_samples()
+    }
+
+    /// Mirrors before their logs, while nobody writes either anew: a log may be ahead of its mirror, and not behind.
+    fn copy_history(&self, real: &Places) -> io::Result<()> {
+        let from = real.state.join("history");
+        if !from.is_dir() {
+            return Ok(());
+        }
+        let to = self.places.state.join("history");
+        create_folder(&to)?;
+        // Where there is no lock yet nobody has ever written either anew, and none is made in the real home.
+        let is_locked = real.log.with_extension("lock").is_file();
+        let _lock = is_locked.then(|| Lock::take(&real.log)).transpose()?;
+        let mut names: Vec<PathBuf> = fs::read_dir(&from)?
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.is_file() && path.extension().is_none_or(|end| end != "lock"))
+            .collect();
+        names.sort_by_key(|path| path.extension().is_some_and(|end| end == "log"));
+        for path in names {
+            match fs::copy(&path, to.join(path.file_name().unwrap_or_default())) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn add_samples(&self) -> io::Result<()> {

@@ -214,6 +214,27 @@ fn beyond(own: &Own, wanted: &Wanted, histfile: bool) -> Vec<String> {
     {
         left.push(format!("{}: snapshots made before", archive.display()));
     }
+    let damaged = backup.as_deref().and_then(|backup| fs::read_dir(backup).ok());
+    for entry in damaged.into_iter().flatten().flatten() {
+        if entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with("archive.damaged-")
+        {
+            left.push(format!("{}: snapshots made before", entry.path().display()));
+        }
+    }
+    let cache = paths::folders().cache.ok();
+    for name in ["drill", "recover"] {
+        let folder = cache.as_deref().map(|cache| cache.join(name));
+        // A copy of the home has a backup of its own, which is not read here.
+        if let Some(folder) = folder.filter(|folder| !copies_in(folder).is_empty()) {
+            left.push(format!(
+                "{}: left by a drill or a recovery that was killed; it may be removed",
+                folder.display()
+            ));
+        }
+    }
     let aside = backup.map(|backup| files_below(&backup.join("aside")));
     for path in aside.iter().flatten().filter(|path| wanted.is_in_file(path)) {
         left.push(format!("{}: kept when a backup was restored", path.display()));
@@ -274,6 +295,15 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
         }
     }
     files
+}
+
+/// The copies in a folder: all in it but its lock.
+fn copies_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.path())
+        .filter(|path| path.file_name() != Some(OsStr::new("lock")))
+        .collect()
 }
 
 /// Whether a list can be read and is written anew; others are named, if they have it.

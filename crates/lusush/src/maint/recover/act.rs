@@ -13,7 +13,7 @@ use lle_log::mirror::{self, Lock, Mirror};
 use lle_maintenance::real::config::{Trust, read};
 use rustix::fs::FlockOperation;
 
-use super::gather::{files_below, now_ns};
+use super::gather::{self, files_below, now_ns};
 use super::kept::Keeping;
 use super::own::{self, words};
 use super::places::{Places, lock_file};
@@ -34,6 +34,7 @@ pub(super) fn step(places: &Places, step: Step, keeping: &Keeping) -> Result<Str
     match step {
         Step::ArchiveToMirror => archive_to_mirror(places),
         Step::MirrorToLog => mirror_to_log(places),
+        Step::MirrorAnew => mirror_anew(places),
         Step::Section(section) => own::run(&at(&["backup", "restore", "--section", section]))?
             .succeeded()
             .map(|value| moved(&value)),
@@ -41,6 +42,7 @@ pub(super) fn step(places: &Places, step: Step, keeping: &Keeping) -> Result<Str
             .succeeded()
             .map(|value| moved(&value)),
         Step::ConfigVersion(number) => config_version(places, number),
+        Step::ConfigFile => config_file(places),
         Step::StateAway => state_away(places),
         Step::RepositoryAway => repository_away(places, keeping),
         Step::Snapshot => snapshot(),
@@ -66,31 +68,52 @@ fn moved(value: &serde_json::Value) -> String {
     if left > 0 {
         said += &format!(", {} as they should be", several(left, "file", "files"));
     }
+    if let Some(aside) = value["aside"].as_str() {
+        said += &format!("; what they replaced is in {aside}");
+    }
     said
 }
 
 /// The log of the newest snapshot takes the mirror's name; what had it is `….mirror.before`, as elsewhere.
 fn archive_to_mirror(places: &Places) -> Result<String, String> {
-    let text = |error: io::Error| error.to_string();
-    let scratch = places.cache.join("recover");
-    let _of_a_killed_one = fs::remove_dir_all(&scratch);
-    create_folder(&places.cache).map_err(text)?;
-    let mut asked = own::at(
-        words(&["backup", "restore", "--section", "data", "--to"]),
-        places.repository.as_deref(),
-    );
-    asked.push(scratch.clone().into());
-    let taken = own::run(&asked)?.succeeded().and_then(|_| {
+    let length = from_snapshot(places, "data", |scratch| {
         let name = places.log.file_name().unwrap_or_default();
         let saved = scratch.join("data").join("history").join(name);
         if !saved.is_file() {
             return Err("the newest snapshot has no history of this machine".to_owned());
         }
-        as_mirror(places, &saved).map_err(text)
-    });
-    let _removed = fs::remove_dir_all(&scratch);
-    let length = taken?;
+        as_mirror(places, &saved).map_err(|error| error.to_string())
+    })?;
     Ok(format!("{} of the newest snapshot", bytes(length as f64)))
+}
+
+/// Takes something out of a section of the newest snapshot, which lies in a folder of its own meanwhile.
+fn from_snapshot<T>(
+    places: &Places,
+    section: &str,
+    take: impl FnOnce(&Path) -> Result<T, String>,
+) -> Result<T, String> {
+    let scratch = places.cache.join("recover");
+    let _of_a_killed_one = fs::remove_dir_all(&scratch);
+    create_folder(&places.cache).map_err(|error| error.to_string())?;
+    let mut asked = own::at(
+        words(&["backup", "restore", "--section", section, "--to"]),
+        places.repository.as_deref(),
+    );
+    asked.push(scratch.clone().into());
+    let taken = own::run(&asked)?.succeeded().and_then(|_| take(&scratch));
+    let _removed = fs::remove_dir_all(&scratch);
+    taken
+}
+
+/// Start-up files and themes are in the same section, and are none of its business.
+fn config_file(places: &Places) -> Result<String, String> {
+    from_snapshot(places, "configuration", |scratch| {
+        let saved = scratch.join("configuration").join("lusush").join(FILE_NAME);
+        let text = fs::read(&saved).map_err(|_| format!("the newest snapshot has no {FILE_NAME}"))?;
+        replace(&places.config_target(), &text).map_err(|error| error.to_string())?;
+        Ok(format!("{FILE_NAME} says what the newest snapshot has"))
+    })
 }
 
 fn as_mirror(places: &Places, saved: &Path) -> io::Result<u64> {
@@ -147,12 +170,31 @@ fn mirror_to_log(places: &Places) -> Result<String, String> {
     Ok(said)
 }
 
+/// A worker that runs does it itself, since it follows the mirror.
+fn mirror_anew(places: &Places) -> Result<String, String> {
+    if ask::holder_of().is_some() {
+        let value = own::run(&words(&["history", "restore", "--accept"]))?.succeeded()?;
+        return Ok(value["said"].as_str().unwrap_or("made anew").to_owned());
+    }
+    let lock = Lock::take(&places.log).map_err(|error| error.to_string())?;
+    Mirror::new(&places.log)
+        .accept(&lock)
+        .map_err(|error| error.to_string())?;
+    Ok("made anew; the former one is kept beside it as ….mirror.before".into())
+}
+
 fn config_version(places: &Places, number: u64) -> Result<String, String> {
     let path = places.config_file();
     let trust = Trust::User(rustix::process::geteuid().as_raw());
     if read(&path, trust).is_err() {
-        // Nobody can compare it with anything. It was kept, like everything else in the folder.
-        fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        // Nobody can compare it with anything. It was kept, like everything else in the folder. A link stays one.
+        let target = places.config_target();
+        let emptied = match fs::metadata(&target) {
+            Ok(found) if !found.is_file() => Err(io::Error::other("it is no file")),
+            _ if fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink()) => replace(&target, b""),
+            _ => fs::remove_file(&path),
+        };
+        emptied.map_err(|error| format!("{}: {error}", path.display()))?;
     }
     own::run(&words(&["config", "rollback", &number.to_string()]))?.succeeded()?;
     Ok(format!("{FILE_NAME} says what version #{number} said"))
@@ -172,10 +214,7 @@ fn repository_away(places: &Places, keeping: &Keeping) -> Result<String, String>
     let Some((from, to)) = keeping.repository_away() else {
         return Err("it has no place to go".into());
     };
-    // The backup's own lock: whoever backs up just now is not disturbed.
-    let lock = lock_file(&places.backup().join("lock")).map_err(|error| error.to_string())?;
-    rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive)
-        .map_err(|_| "somebody is backing up just now".to_owned())?;
+    let _nobody_backs_up = places.backup_lock().map_err(|error| error.to_string())?;
     match fs::rename(from, to) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok("there is none any more".into()),
         Err(error) => Err(error.to_string()),
@@ -197,16 +236,30 @@ fn snapshot() -> Result<String, String> {
 
 /// All in the cache folder can be made again; that is what it is for.
 fn make_room(places: &Places) -> Result<String, String> {
+    let drill = places.cache.join("drill");
+    let lock = drill.join("lock");
+    // A drill that runs goes on; its lock is nobody's to remove.
+    let held = lock.exists().then(|| lock_file(&lock));
+    let is_at_work = match &held {
+        Some(Ok(file)) => rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive).is_err(),
+        Some(Err(_)) => true,
+        None => false,
+    };
     let (mut removed, mut first_error) = (0, None);
     for (path, length) in files_below(&places.cache) {
+        if path == lock || is_at_work && path.starts_with(&drill) {
+            continue;
+        }
         match fs::remove_file(&path) {
             Ok(()) => removed += length,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => first_error = first_error.or(Some(format!("{}: {error}", path.display()))),
         }
     }
+    let free = bytes(gather::disk(places).free_bytes.unwrap_or(0) as f64);
     match first_error {
         Some(error) => Err(error),
-        None => Ok(format!("{} given back", bytes(removed as f64))),
+        None => Ok(format!("{} given back; {free} are free", bytes(removed as f64))),
     }
 }
 

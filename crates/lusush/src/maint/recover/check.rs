@@ -1,10 +1,11 @@
 //! Looks whether a step came to what it should.
 
+use lle_core::quantity::bytes;
 use lle_core::recovery::{Archive, Check};
 use lle_maintenance::api::Request;
 use serde_json::Value;
 
-use super::gather::{self, Depth, files_below};
+use super::gather::{self, Depth};
 use super::own::{self, words};
 use super::places::Places;
 use crate::maint::ask;
@@ -41,10 +42,16 @@ pub(super) fn check(places: &Places, check: Check) -> Result<(), String> {
             Archive::Open { snapshots: 1.., .. } => Ok(()),
             other => Err(format!("the backup is not whole: {other:?}")),
         },
-        Check::RoomMade => expect(
-            files_below(&places.cache).is_empty(),
-            "something could not be removed",
-        ),
+        Check::RoomMade => {
+            let disk = gather::disk(places);
+            let free = bytes(disk.free_bytes.unwrap_or(0) as f64);
+            match disk.is_low() {
+                true => Err(format!(
+                    "only {free} are free: what takes the room is not Lusush's"
+                )),
+                false => Ok(()),
+            }
+        }
         Check::WorkerAnswers => {
             let answers = || matches!(ask::ask_worker(&Request::Version), Some(Ok(_)));
             expect(places.is_stopped() || answers(), "no worker answers")

@@ -107,7 +107,22 @@ pub(super) fn history_signs(places: &Places) -> HistorySigns {
     if mirror_bytes.is_some() {
         // Nobody writes either anew meanwhile; who only appends does no harm.
         let _lock = Lock::take(&places.log);
-        signs.differs_at = Mirror::new(&places.log).compare_whole().ok().flatten();
+        let mirror = Mirror::new(&places.log);
+        signs.differs_at = mirror.compare_whole().ok().flatten();
+        if let Some(at) = signs.differs_at
+            && let Ok(damage) = mirror.damage_from(at)
+        {
+            (signs.log_damage, signs.mirror_damage) = damage;
+        }
+        // One that does not begin as a log is none at all.
+        if signs.unreadable.is_some() {
+            signs.log_damage = bytes;
+        }
+        let is_none = mirror_bytes.is_some_and(|bytes| bytes > HistorySigns::EMPTY_BYTES)
+            && history::check(mirror.path()).is_err();
+        if is_none {
+            signs.mirror_damage = mirror_bytes.unwrap_or(0);
+        }
     }
     signs
 }
@@ -130,12 +145,19 @@ pub(super) fn config(places: &Places) -> ConfigSigns {
             }
         }
         Err(error) => {
-            signs.is_rubbish = matches!(error, ReadError::Encoding { .. });
+            // Text of another encoding was typed by somebody.
+            signs.is_rubbish = matches!(error, ReadError::Encoding { .. })
+                && fs::read(&path).is_ok_and(|bytes| bytes.iter().any(|byte| is_control(*byte)));
             signs.problem = Some(error.to_string());
         }
     }
     signs.last_good = last_good(places);
     signs
+}
+
+/// Nobody types such a byte.
+fn is_control(byte: u8) -> bool {
+    byte.is_ascii_control() && !b"\t\n\r\x0c".contains(&byte)
 }
 
 /// The newest version of the configuration that says something and was not taken back; none if the newest of all says that
@@ -213,12 +235,18 @@ fn plugins(places: &Places, listed: &[String]) -> PluginSigns {
         path.extension() == Some(OsStr::new("wasm")) && (read.is_err() || beginning != MODULE)
     };
     let there = files_below(&folder);
+    let broken: Vec<String> = there
+        .iter()
+        .filter(|(path, _)| is_broken(path))
+        .map(|(path, _)| name(path))
+        .collect();
     PluginSigns {
-        broken: there
+        unsaved: broken
             .iter()
-            .filter(|(path, _)| is_broken(path))
-            .map(|(path, _)| name(path))
+            .filter(|name| !listed.contains(name))
+            .cloned()
             .collect(),
+        broken,
         missing: listed
             .iter()
             .filter(|listed| !folder.join(listed).exists())
@@ -248,7 +276,14 @@ pub(super) fn archive(places: &Places, depth: Depth) -> Archive {
     }
     match own::run(&verify) {
         Ok(ran) if ran.code == Some(0) => {}
-        Ok(ran) => return Archive::Damaged(first_finding(&ran.value).unwrap_or_else(|| ran.why())),
+        // Only what a verification found says that: one that was killed, or found the backup in use, knows nothing.
+        Ok(ran) if ran.code == Some(i32::from(Code::BackupInvalid.exit())) => {
+            return match first_finding(&ran.value) {
+                Some(what) => Archive::Damaged(what),
+                None => Archive::Unknown(ran.why()),
+            };
+        }
+        Ok(ran) => return Archive::Unknown(ran.why()),
         Err(why) => return Archive::Unknown(why),
     }
     let snapshots = listed.value["snapshots"].as_array().cloned().unwrap_or_default();
@@ -262,11 +297,11 @@ pub(super) fn archive(places: &Places, depth: Depth) -> Archive {
 /// The first serious thing that a verification found.
 fn first_finding(value: &Value) -> Option<String> {
     let findings = value["findings"].as_array()?;
-    let serious = findings.iter().find(|finding| finding["serious"] == true);
-    Some(serious.or(findings.first())?["what"].as_str()?.to_owned())
+    let serious = findings.iter().find(|finding| finding["serious"] == true)?;
+    Some(serious["what"].as_str()?.to_owned())
 }
 
-fn disk(places: &Places) -> DiskSigns {
+pub(super) fn disk(places: &Places) -> DiskSigns {
     let there = places.state.ancestors().find(|folder| folder.exists());
     let found = there.and_then(|folder| rustix::fs::statvfs(folder).ok());
     let spare = files_below(&places.cache).iter().map(|(_, bytes)| bytes).sum();
@@ -288,14 +323,33 @@ fn worker_crashes(places: &Places) -> u32 {
     u32::try_from(recent.count()).unwrap_or(u32::MAX)
 }
 
-/// The files of a folder and below it, with their lengths; links are not followed.
+/// The files of a folder and below it, with their lengths, as many as are looked at; links are not followed.
 pub(crate) fn files_below(folder: &Path) -> Vec<(PathBuf, u64)> {
     let mut files = Vec::new();
+    // To look at, or to count: the first ones say enough.
+    let _enough = collect_below(folder, &mut files);
+    files.sort();
+    files
+}
+
+/// All of them, for whoever goes by that: an error if there are more than are looked at.
+pub(crate) fn all_below(folder: &Path) -> std::io::Result<Vec<(PathBuf, u64)>> {
+    let mut files = Vec::new();
+    if !collect_below(folder, &mut files) {
+        let why = format!("{} has more than {FILES_MAX} files", folder.display());
+        return Err(std::io::Error::other(why));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Whether those are all.
+fn collect_below(folder: &Path, files: &mut Vec<(PathBuf, u64)>) -> bool {
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             if files.len() >= FILES_MAX {
-                return files;
+                return false;
             }
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => folders.push(entry.path()),
@@ -306,6 +360,5 @@ pub(crate) fn files_below(folder: &Path) -> Vec<(PathBuf, u64)> {
             }
         }
     }
-    files.sort();
-    files
+    true
 }

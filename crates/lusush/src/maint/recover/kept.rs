@@ -19,7 +19,7 @@ use lle_core::error::Code;
 use lle_core::recovery::{Kept, Undo};
 use serde::{Deserialize, Serialize};
 
-use super::gather::files_below;
+use super::gather::all_below;
 use super::own::{self, words};
 use super::places::Places;
 use crate::failure::Failure;
@@ -32,6 +32,9 @@ use lle_maintenance::worker::{Lock, WorkerError};
 const VERSION: u32 = 1;
 /// Bytes of a note that is read.
 const NOTE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// One that was interrupted so long ago at most is taken back unasked: nobody has worked on since.
+const FRESH: Duration = Duration::from_secs(600);
 
 /// How long a worker may take to end: it takes its jobs with it.
 const STOP: Duration = Duration::from_secs(10);
@@ -78,27 +81,39 @@ fn note_path(places: &Places) -> PathBuf {
 /// The roots of what is kept, and names directly below them that are not part of it.
 fn roots(places: &Places, kept: Kept) -> Vec<(PathBuf, &'static [&'static str])> {
     match kept {
-        Kept::Configuration => vec![(places.config.clone(), &["plugins"])],
+        Kept::Configuration => {
+            let mut roots: Vec<(PathBuf, &'static [&'static str])> =
+                vec![(places.config.clone(), &["plugins"])];
+            // What a link leads to is written through it, and is kept and goes back by its own name.
+            let target = places.config_target();
+            if target != places.config_file()
+                && fs::symlink_metadata(places.config_file()).is_ok_and(|file| file.is_symlink())
+            {
+                roots.push((target, &[]));
+            }
+            roots
+        }
         Kept::Plugins => vec![(places.plugins(), &[])],
         Kept::State => vec![
             (places.maint.clone(), &["worker.lock", "stopped"]),
             (places.data.join("audit"), &[]),
             (places.state.join("keys").join("audit.key"), &[]),
         ],
-        Kept::Repository => Vec::new(),
+        // A new repository may come with a new key.
+        Kept::Repository => vec![(places.state.join("keys").join("backup.key"), &[])],
     }
 }
 
-/// The files of a root, as paths below it.
-fn files(root: &Path, but: &[&str]) -> Vec<PathBuf> {
+/// The files of a root, as paths below it; an error if there are more than are looked at.
+fn files(root: &Path, but: &[&str]) -> io::Result<Vec<PathBuf>> {
     if fs::symlink_metadata(root).is_ok_and(|found| found.is_file()) {
-        return vec![PathBuf::new()];
+        return Ok(vec![PathBuf::new()]);
     }
-    let below = files_below(root).into_iter();
+    let below = all_below(root)?.into_iter();
     let relative = below.filter_map(|(path, _)| path.strip_prefix(root).ok().map(Path::to_owned));
-    relative
+    Ok(relative
         .filter(|path| !but.iter().any(|but| path.starts_with(but)))
-        .collect()
+        .collect())
 }
 
 impl Keeping {
@@ -129,7 +144,7 @@ impl Keeping {
             if self.note.roots.iter().any(|root| root.path == path) {
                 continue;
             }
-            let files = files(&path, but);
+            let files = files(&path, but)?;
             let copies = self.note.folder.join(self.note.roots.len().to_string());
             for file in &files {
                 copy(&join(&path, file), &join(&copies, file))?;
@@ -183,8 +198,33 @@ impl Keeping {
     }
 }
 
-/// Puts back what a recovery that was killed had begun to replace; gives its scenario.
-pub(super) fn finish(places: &Places) -> Result<Option<String>, Failure> {
+/// A recovery that was interrupted, and is not taken back yet.
+pub(crate) struct Pending {
+    /// What it was about.
+    pub(crate) scenario: String,
+    /// How long ago its last phase began.
+    pub(crate) age: Duration,
+}
+
+/// Looks for one; changes nothing. One whose note cannot be read has no name.
+pub(crate) fn pending(places: &Places) -> Option<Pending> {
+    let path = note_path(places);
+    let found = fs::metadata(&path).ok()?;
+    let note = fs::read(&path).ok().filter(|_| found.len() <= NOTE_BYTES_MAX);
+    let note = note.and_then(|bytes| serde_json::from_slice::<Note>(&bytes).ok());
+    Some(Pending {
+        scenario: note.map_or_else(|| "unknown".into(), |note| note.scenario),
+        age: found
+            .modified()
+            .ok()
+            .and_then(|at| at.elapsed().ok())
+            .unwrap_or_default(),
+    })
+}
+
+/// Puts back what a recovery that was killed had begun to replace; gives its scenario. One of long ago only if it is named:
+/// somebody may have gone on working with what it left.
+pub(super) fn finish(places: &Places, named: Option<&str>) -> Result<Option<String>, Failure> {
     let path = note_path(places);
     let failed = || {
         Failure::new("a recovery that was interrupted cannot be taken back")
@@ -203,6 +243,23 @@ pub(super) fn finish(places: &Places) -> Result<Option<String>, Failure> {
     if note.version != VERSION {
         return Err(failed().because("another version of Lusush wrote its note"));
     }
+    let age = pending(places).map_or(Duration::MAX, |pending| pending.age);
+    if age > FRESH && named != Some(&note.scenario) {
+        return Err(Failure::new(format!(
+            "a recovery from {} was interrupted long ago, and is not taken back unasked",
+            note.scenario
+        ))
+        .code(Code::InvalidState.exit())
+        .hint(format!(
+            "`lusush maint recover {}` takes it back first",
+            note.scenario
+        ))
+        .hint(format!(
+            "remove {} to leave everything as it is; what was there is in {}",
+            path.display(),
+            note.folder.display()
+        )));
+    }
     put_back(places, &note).map_err(|error| failed().because(error))?;
     forget(places);
     Ok(Some(note.scenario))
@@ -218,19 +275,22 @@ fn put_back(places: &Places, note: &Note) -> io::Result<()> {
     // A worker would not see that its files were replaced: none runs meanwhile, and one that did runs again.
     let touches_state = note.roots.iter().any(|root| root.path == places.maint);
     let ran = touches_state && ask::holder_of().is_some();
+    let result = put_back_alone(places, note, touches_state, ran);
     if ran {
-        own::run(&words(&["stop"])).map_err(io::Error::other)?;
-    }
-    let no_worker = touches_state
-        .then(|| once_it_has_left(&places.maint))
-        .transpose()?;
-    let result = put_files_back(places, note);
-    drop(no_worker);
-    if ran {
-        // Its own trouble is told by `maint status`; the files are what this is about.
+        // However it came out. Its own trouble is told by `maint status`; the files are what this is about.
         let _started = own::run(&words(&["start"]));
     }
     result
+}
+
+fn put_back_alone(places: &Places, note: &Note, touches_state: bool, stop: bool) -> io::Result<()> {
+    if stop {
+        own::run(&words(&["stop"])).map_err(io::Error::other)?;
+    }
+    let _no_worker = touches_state
+        .then(|| once_it_has_left(&places.maint))
+        .transpose()?;
+    put_files_back(places, note)
 }
 
 /// The worker's lock, as soon as the worker that was told to end has ended.
@@ -266,7 +326,7 @@ fn put_files_back(places: &Places, note: &Note) -> io::Result<()> {
             .chain(roots(places, Kept::State))
             .find(|(path, _)| *path == root.path)
             .map_or(&[][..], |(_, but)| but);
-        for new in files(&root.path, but).iter().filter(|file| !was_there(file)) {
+        for new in files(&root.path, but)?.iter().filter(|file| !was_there(file)) {
             let to = join(&undone, new);
             create_folder(to.parent().unwrap_or(&note.folder))?;
             move_file(&join(&root.path, new), &to)?;
@@ -275,6 +335,7 @@ fn put_files_back(places: &Places, note: &Note) -> io::Result<()> {
     if let Some(Renamed { from, to }) = &note.renamed
         && to.exists()
     {
+        let _nobody_backs_up = places.backup_lock()?;
         if from.exists() {
             create_folder(&note.folder)?;
             fs::rename(from, note.folder.join("archive-undone"))?;
@@ -323,6 +384,7 @@ fn move_file(from: &Path, to: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::gather::files_below;
     use super::*;
 
     fn places(folder: &Path) -> Places {
@@ -368,10 +430,10 @@ mod tests {
         put_back(&places, &note).expect("it goes back");
         assert_eq!(tree(&places.config), before);
         // Killed in between, the next run does it once more.
-        let finished = finish(&places).expect("it goes back");
+        let finished = finish(&places, None).expect("it goes back");
         assert_eq!(finished.as_deref(), Some("test"));
         assert_eq!(tree(&places.config), before);
-        assert_eq!(finish(&places).expect("nothing is there"), None);
+        assert_eq!(finish(&places, None).expect("nothing is there"), None);
         // What was new is kept, too, and what was changed.
         assert!(note.folder.join("0-undone/themes/new.toml").is_file());
         assert_eq!(

@@ -3,8 +3,28 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::failure::Failure;
+
+/// From now on Ctrl-C, a closed terminal and a polite kill are noted instead of obeyed: who obeyed them now would leave
+/// something half done.
+pub(crate) fn note_interruptions() -> Result<Arc<AtomicBool>, Failure> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        flag::register(signal, Arc::clone(&interrupted)).map_err(|error| {
+            Failure::new("nothing was done: an interruption would not be noted")
+                .because(error)
+                .hint("try again in a moment")
+        })?;
+    }
+    Ok(interrupted)
+}
 
 /// What a verb came to.
 #[derive(Debug)]
@@ -75,7 +95,7 @@ impl Ran {
 }
 
 /// Error and causes as one sentence, without the hints.
-fn in_one_line(error: &str) -> String {
+pub(crate) fn in_one_line(error: &str) -> String {
     let lines = error.lines().filter(|line| !line.starts_with("Hint: "));
     let stripped = lines.map(|line| {
         let line = line.trim();

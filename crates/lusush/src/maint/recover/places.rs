@@ -56,6 +56,12 @@ impl Places {
         self.config.join(lle_core::config::FILE_NAME)
     }
 
+    /// What it is a link to, or itself: people keep their configuration in a folder of their own.
+    pub(crate) fn config_target(&self) -> PathBuf {
+        let file = self.config_file();
+        std::fs::canonicalize(&file).unwrap_or(file)
+    }
+
     /// The plugins' folder.
     pub(crate) fn plugins(&self) -> PathBuf {
         self.config.join("plugins")
@@ -84,6 +90,14 @@ impl Places {
     /// Somebody has said that no worker is wanted.
     pub(crate) fn is_stopped(&self) -> bool {
         self.maint.join("stopped").exists()
+    }
+
+    /// The backup's own lock: whoever backs up just now is not disturbed.
+    pub(super) fn backup_lock(&self) -> std::io::Result<File> {
+        let lock = lock_file(&self.backup().join("lock"))?;
+        rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|_| std::io::Error::other("somebody is backing up just now"))?;
+        Ok(lock)
     }
 
     /// The one that recovers: held until it is dropped, however its process ends.

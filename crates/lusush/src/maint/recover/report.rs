@@ -9,6 +9,7 @@ use lle_core::quantity::{age, duration};
 use lle_core::recovery::{Plan, Point, Scenario, Step};
 use serde::Serialize;
 
+use super::kept::Pending;
 use crate::answer;
 use crate::failure::Failure;
 use crate::text::{COLUMNS, Ink, wrapped};
@@ -145,7 +146,7 @@ impl Done {
                 duration(self.took.as_nanos() as f64),
                 point(self.point)
             ),
-            (Some(why), None) => format!("not recovered, and everything put back: {why}"),
+            (Some(why), None) => format!("not recovered, and what was kept put back: {why}"),
             (Some(why), Some(stuck)) => format!("not recovered: {why}; not put back: {stuck}"),
         }
     }
@@ -194,12 +195,24 @@ fn point_ns(point: Point) -> Option<u64> {
 }
 
 /// Says what was found and would be done.
-pub(super) fn plans(found: &[Found], json: bool) -> Result<ExitCode, Failure> {
+pub(super) fn plans(found: &[Found], pending: Option<&Pending>, json: bool) -> Result<ExitCode, Failure> {
     if json {
         let rows: Vec<PlanRow<'_>> = found.iter().map(plan_row).collect();
-        return answer::json(&serde_json::json!({ "version": SCHEMA_VERSION, "found": rows }));
+        return answer::json(&serde_json::json!({ "version": SCHEMA_VERSION, "found": rows,
+            "pending": pending.map(|pending| &pending.scenario) }));
     }
     let mut out = String::new();
+    if let Some(pending) = pending {
+        out += &wrapped(
+            &format!(
+                "A recovery from {} was interrupted: what it had replaced goes back first.",
+                pending.scenario
+            ),
+            COLUMNS,
+            0,
+        );
+        out.push('\n');
+    }
     if found.is_empty() {
         out.push_str("Nothing is lost or damaged that can be told.\n");
     }
@@ -265,10 +278,7 @@ fn plan_text(one: &Found) -> String {
 }
 
 fn named_only(scenario: &Scenario) -> String {
-    format!(
-        "Somebody may have meant it: `lusush maint recover {}` undoes it.",
-        scenario.name
-    )
+    format!("Not unasked: `lusush maint recover {}` does it.", scenario.name)
 }
 
 /// Says what was done; the exit status is that of the worst.
@@ -301,7 +311,10 @@ fn text(all: &Recovered) -> String {
         out += &format!("A recovery from {scenario} had been interrupted, and was taken back.\n");
     }
     if all.done.is_empty() {
-        out += "Nothing is lost or damaged that nobody can have meant.\n";
+        out += match all.left.is_empty() {
+            true => "Nothing is lost or damaged that can be told.\n",
+            false => "Nothing was done: what is seen may be meant, or is in doubt.\n",
+        };
     }
     for done in &all.done {
         out += &format!("{}: {}\n", ink.strong(done.scenario.name), done.scenario.about);
@@ -319,7 +332,11 @@ fn text(all: &Recovered) -> String {
                 let took = duration(done.took.as_nanos() as f64);
                 out += &line(&format!("Recovered in {took}; {}.", point(done.point)));
             }
-            (Some(why), None) => out += &line(&format!("NOT recovered, and everything is as it was: {why}.")),
+            (Some(why), None) => {
+                out += &line(&format!(
+                    "NOT recovered, and what was kept before is put back: {why}."
+                ));
+            }
             (Some(why), Some(stuck)) => {
                 out += &line(&format!("NOT recovered: {why}. NOT put back: {stuck}."));
             }
@@ -333,7 +350,10 @@ fn text(all: &Recovered) -> String {
         if let Some(evidence) = &one.evidence {
             out += &line(&format!("Seen: {evidence}."));
         }
-        out += &line(&named_only(one.scenario));
+        out += &line(&match &one.plan {
+            Ok(_) => named_only(one.scenario),
+            Err(why) => format!("No way back: {why}."),
+        });
     }
     out
 }

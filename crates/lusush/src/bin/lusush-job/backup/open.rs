@@ -88,12 +88,15 @@ pub(super) fn failure(error: OpenError) -> Failure {
 
 /// What a key that is not there means.
 pub(super) fn key_failure(error: KeyError) -> Failure {
-    let failed = Failure::new("cannot use the key of the backup").code(Code::BackupUnhealthy.exit());
+    // The repository may be whole: its code is for that.
+    let failed = Failure::new("cannot use the key of the backup");
     match error {
-        KeyError::Damaged { .. } => {
-            failed.hint("`lusush maint backup key import` takes in the line that was written down")
-        }
-        KeyError::Io { .. } => failed.hint("`lusush doctor` says more about folders"),
+        KeyError::Damaged { .. } => failed
+            .code(Code::InvalidState.exit())
+            .hint("`lusush maint backup key import` takes in the line that was written down"),
+        KeyError::Io { .. } => failed
+            .code(Code::Unavailable.exit())
+            .hint("`lusush doctor` says more about folders"),
     }
     .because(error)
 }
