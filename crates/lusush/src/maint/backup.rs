@@ -17,6 +17,9 @@ use lle_core::error::Code;
 use lle_core::policy::Operation;
 use lle_maintenance::api::{Request, ScheduleRequest};
 use lle_maintenance::world::AUDITED_PLAN;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use verbs::{At, BackupVerb, KeyVerb};
 
 use super::{ask, show};
@@ -50,7 +53,7 @@ pub(crate) fn run(verb: BackupVerb, words: &[OsString]) -> Result<ExitCode, Fail
         return Err(failed(command.exec()));
     };
     note(what, &format!("begins{detail}"))?;
-    let ended = command.status().map_err(failed);
+    let ended = run_and_pass_signals_on(&mut command).map_err(failed);
     let outcome = match &ended {
         Ok(status) if status.success() => "done".to_owned(),
         Ok(status) => format!("failed: {status}"),
@@ -59,6 +62,34 @@ pub(crate) fn run(verb: BackupVerb, words: &[OsString]) -> Result<ExitCode, Fail
     // It has happened, and says so itself.
     let _refused_by_now = note(what, &outcome);
     Ok(ExitCode::from(code(ended?)))
+}
+
+/// Runs the job to its end. Who interrupts or ends this program means the job, which knows what must not be left half done:
+/// it is told, and what it came to is written down.
+fn run_and_pass_signals_on(command: &mut Command) -> io::Result<ExitStatus> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let mut job = command.spawn()?;
+    let pid = Pid::from_child(&job);
+    // By a descriptor: a signal that comes late reaches nobody else.
+    let passed_to = pidfd_open(pid, PidfdFlags::empty());
+    let closing = signals.handle();
+    let passing = std::thread::spawn(move || {
+        for signal in &mut signals {
+            let signal = match signal {
+                SIGINT => Signal::INT,
+                SIGHUP => Signal::HUP,
+                _ => Signal::TERM,
+            };
+            if let Ok(job) = &passed_to {
+                let _ended = pidfd_send_signal(job, signal);
+            }
+        }
+    });
+    let ended = job.wait();
+    closing.close();
+    // It only passed signals on.
+    let _joined = passing.join();
+    ended
 }
 
 /// What a verb changes, and the words for it; none if it only looks. A key is never among them.
