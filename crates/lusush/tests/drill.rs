@@ -93,6 +93,18 @@ fn every_scenario_passes_on_a_copy_and_the_home_is_as_it_was() {
 }
 
 #[test]
+fn an_empty_configuration_is_nothing_that_could_be_missed() {
+    let house = Household::new("");
+    house.said(&["config", "set", "editor.theme", "night"]);
+    // As a rollback to before the first version leaves it.
+    fs::write(house.home.lusush().join("config/config.toml"), "").unwrap();
+    for scenario in ["config-gone", "config-broken"] {
+        let said = house.said(&["drill", scenario]);
+        assert!(said.contains("passed"), "{said}");
+    }
+}
+
+#[test]
 fn a_drill_that_is_killed_leaves_the_home_alone_and_the_next_one_tidies_up() {
     let house = Household::new("");
     house.said(&["config", "set", "editor.theme", "light"]);

@@ -285,7 +285,9 @@ impl Replica {
         if !plugins.iter().any(|(path, _)| is_module(path)) {
             replace(&places.plugins().join("drill").join("drill.wasm"), MODULE)?;
         }
-        if !places.config_file().exists() {
+        // An empty one, as a rollback to the beginning leaves it, is nothing that could be missed.
+        let config = fs::read(places.config_file()).unwrap_or_default();
+        if config.trim_ascii().is_empty() {
             self.done(&["config", "set", "history.list_max", "20000"])
                 .map_err(io::Error::other)?;
         }
