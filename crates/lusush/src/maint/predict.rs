@@ -176,8 +176,8 @@ fn suspicion(open: &Value, now: i64) -> String {
         .unwrap_or_default();
     let prompts = |side: &str| several(open[side].as_u64().unwrap_or(0), "prompt", "prompts");
     format!(
-        "Under suspicion: what was changed in {whose} {when}. {} before it are known, {} since; {} on either side tell, \
-         one of every ten seconds of use.",
+        "Under suspicion: what was changed in {whose} {when}. Known so far: {} before it, {} \
+         since. {} on either side tell, one of every ten seconds of use.",
         prompts("before"),
         prompts("since"),
         open["need"]
