@@ -22,8 +22,9 @@ use crate::replace::replace;
 
 /// Where it is kept, below the state folder; no backup has it.
 pub(crate) const FILE: &str = "start/crashes";
-/// Flight files looked at: more than sessions that anybody starts in ten minutes.
-const FLIGHTS_MAX: usize = 64;
+/// Flight files that are looked into, the last written first: each costs a start some 30 us, and a loop of crashes shows in
+/// the newest three.
+const FLIGHTS_MAX: usize = 8;
 /// The number of SIGHUP.
 const HANG_UP: i64 = 1;
 /// What is off at each level, in words.
