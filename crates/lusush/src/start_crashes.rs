@@ -24,7 +24,7 @@ use crate::replace::replace;
 pub(crate) const FILE: &str = "start/crashes";
 /// Flight files that are looked into, the last written first: each costs a start some 30 us, and a loop of crashes shows in
 /// the newest three.
-const FLIGHTS_MAX: usize = 8;
+const FLIGHTS_MAX: usize = 4;
 /// The number of SIGHUP.
 const HANG_UP: i64 = 1;
 /// What is off at each level, in words.
