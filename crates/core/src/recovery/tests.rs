@@ -1,3 +1,5 @@
+//! The table of scenarios held against homes that lack one thing each.
+
 use super::*;
 
 /// A home in which everything is as it should be.
