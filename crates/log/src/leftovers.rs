@@ -20,6 +20,7 @@ use crate::descriptor::{Descriptor, Identity};
 use crate::frame::{FRAME_BYTES, PAYLOAD_BYTES_MAX};
 use crate::header::{FILE_HEADER_BYTES, FileHeader};
 use crate::mirror::{number, path_of, with_suffix, write_record};
+use crate::rewrite::finish_import;
 use crate::walk::Forward;
 
 /// Bytes at the end of a former file of which nobody knows how far it was read.
@@ -93,8 +94,10 @@ pub(crate) fn adopt(log: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     match Descriptor::open_to_read(log) {
-        // Killed before the rename: the name is all there is to take back.
-        Ok(new) if new.identity() == old.identity() => return fs::remove_file(before(log)),
+        // Killed before the rename: there is only the name to take back, unless the mirror was renamed by then.
+        Ok(new) if new.identity() == old.identity() && !finish_import(log)? => {
+            return fs::remove_file(before(log));
+        }
         Ok(_) => {}
         // It is all that is left of the log: whoever puts that back needs it.
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),

@@ -2,12 +2,14 @@
 //!
 //! ```text
 //!  log ▸ draft │ header │ imported │ all else │        mirror ▸ the same, first; then the log, by rename
-//!  killed before the mirror's rename: nothing happened       after it: the mirror has more, and restoring ends it
+//!  killed before the mirror's rename: nothing happened       after it: whoever has the lock next finishes it
 //! ```
 //!
 //! Invariant: every record of the log and of its mirror is in the new ones: a log that has lost some is not written anew.
 //! What sessions wrote meanwhile is carried over; until that is done the former file has the name `….log.before`, and
 //! [`crate::leftovers`] finishes what was killed in between.
+
+mod finish;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
@@ -26,6 +28,7 @@ use crate::history::History;
 use crate::leftovers;
 use crate::mirror::{Lock, Mirror, number, path_of, write_record};
 use crate::walk::Forward;
+pub(crate) use finish::finish_import;
 
 const SECOND_NS: i64 = 1_000_000_000;
 

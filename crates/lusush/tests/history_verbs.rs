@@ -381,12 +381,7 @@ fn an_import_that_is_killed_is_whole_or_did_not_happen() {
         let count = there(&log);
         assert!(count == 0 || count == 500, "round {round}: {count} of 500");
         // Killed between mirror and log, the worker puts the log back first.
-        wait("the import", || {
-            house
-                .maint(&["history", "import", list.to_str().unwrap()])
-                .status
-                .success()
-        });
+        house.said_in_time(&["history", "import", list.to_str().unwrap()]);
         assert_eq!(there(&log), 500, "round {round}");
         assert_eq!(
             commands(&log).iter().filter(|c| c.starts_with("echo ")).count(),

@@ -91,6 +91,23 @@ impl Household {
         text
     }
 
+    /// Runs it until it succeeds.
+    ///
+    /// # Panics
+    /// At the deadline, with what it said last.
+    pub(crate) fn said_in_time(&self, words: &[&str]) {
+        let began = Instant::now();
+        loop {
+            let output = self.maint(words);
+            if output.status.success() {
+                return;
+            }
+            let refusal = String::from_utf8_lossy(&output.stderr);
+            assert!(began.elapsed() < deadline(), "{words:?} in vain: {refusal}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Runs it with `--json`.
     pub(crate) fn json(&self, words: &[&str]) -> Value {
         // Before `--`, behind which everything is a task's command.
