@@ -419,6 +419,14 @@ impl Lock {
         }
     }
 
+    /// Finishes what somebody left who was killed while they wrote the log anew.
+    ///
+    /// # Errors
+    /// The system's; it stays to be done, by whoever holds the lock next.
+    pub fn settle(&self) -> io::Result<()> {
+        crate::leftovers::adopt(&self.log)
+    }
+
     /// The log that it is of.
     pub(crate) fn log(&self) -> &Path {
         &self.log

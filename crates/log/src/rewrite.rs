@@ -221,14 +221,18 @@ fn write_anew(log: &Path, first: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
         io::copy(&mut File::open(&draft)?, &mut &copy)?;
         copy.sync_data()?;
         fs::hard_link(log, &before)?;
-        fs::rename(&mirror_draft, &mirror)?;
-        Ok(fs::rename(&draft, log)?)
+        Ok(fs::rename(&mirror_draft, &mirror)?)
     })();
-    if written.is_err() {
+    if let Err(error) = written {
         let _stray = fs::remove_file(&draft);
         let _stray = fs::remove_file(&mirror_draft);
+        return Err(error);
     }
-    written?;
+    // The mirror has it: from here on it is finished, by whoever adopts what was left, if not by this.
+    let renamed = fs::rename(&draft, log);
+    if renamed.is_err() {
+        let _stray = fs::remove_file(&draft);
+    }
     Ok(leftovers::adopt(log)?)
 }
 

@@ -177,11 +177,8 @@ fn a_killed_import_is_finished_by_whoever_comes_next() {
     drop(lock);
     fs::hard_link(&log, folder.path().join("m.log.before")).unwrap();
     let mut mirror = Mirror::new(&log);
-    assert!(matches!(mirror.follow().unwrap(), Followed::Trouble(_)));
+    assert!(!matches!(mirror.follow().unwrap(), Followed::Trouble(_)));
     assert!(!folder.path().join("m.log.before").exists());
-    let lock = Lock::take(&log).unwrap();
-    mirror.restore(&lock, 1_000).unwrap();
-    drop(lock);
     assert_eq!(commands(&log), ["old", "typed"]);
 
     // Killed before what was written meanwhile was carried over.

@@ -17,7 +17,7 @@ use lle_core::trial::{Evidence, Otherwise, Verdict};
 use crate::random::Random;
 
 /// The first seed that nothing was set by.
-pub const HELD_OUT: u64 = 50_001;
+pub const HELD_OUT: u64 = 60_001;
 /// Trials of each kind that the page is made of.
 pub const TRIALS: u64 = 2_000;
 /// Looks in the active time that a trial has out of the box: ten minutes, one every ten seconds.
@@ -47,6 +47,14 @@ pub enum Kind {
     Prompts40,
     /// Keys take 15 ms more since.
     Keys15,
+    /// As quiet, but the shell was used for seconds only before.
+    HardlyBegun,
+    /// As stalls, but the shell was used for seconds only before.
+    HardlyBegunStalls,
+    /// As busy since, but the shell was used for seconds only before.
+    HardlyBegunBusy,
+    /// Prompts take 200 ms more since, and the shell was used for seconds only before.
+    HardlyBegunPrompts200,
 }
 
 impl Kind {
@@ -57,10 +65,14 @@ impl Kind {
         Kind::Stalls,
         Kind::JustBegun,
         Kind::BusySince,
+        Kind::HardlyBegun,
+        Kind::HardlyBegunStalls,
+        Kind::HardlyBegunBusy,
         Kind::Prompts200,
         Kind::Prompts200Stalls,
         Kind::Prompts40,
         Kind::Keys15,
+        Kind::HardlyBegunPrompts200,
     ];
 
     /// What it is, for the table.
@@ -75,6 +87,10 @@ impl Kind {
             Kind::Prompts200Stalls => "prompts 200 ms slower, and stalls",
             Kind::Prompts40 => "prompts 40 ms slower",
             Kind::Keys15 => "keys 15 ms slower",
+            Kind::HardlyBegun => "nothing changed, ten seconds of use before",
+            Kind::HardlyBegunStalls => "nothing changed, ten seconds of use before, and stalls",
+            Kind::HardlyBegunBusy => "nothing changed, ten seconds of use before, busy since",
+            Kind::HardlyBegunPrompts200 => "prompts 200 ms slower, ten seconds of use before",
         }
     }
 
@@ -82,13 +98,19 @@ impl Kind {
     pub const fn is_slower(self) -> bool {
         matches!(
             self,
-            Kind::Prompts200 | Kind::Prompts200Stalls | Kind::Prompts40 | Kind::Keys15
+            Kind::Prompts200
+                | Kind::Prompts200Stalls
+                | Kind::Prompts40
+                | Kind::Keys15
+                | Kind::HardlyBegunPrompts200
         )
     }
 
     fn adds_ms(self, measure: Measure) -> f64 {
         match (self, measure) {
-            (Kind::Prompts200 | Kind::Prompts200Stalls, Measure::Prompts) => 200.0,
+            (Kind::Prompts200 | Kind::Prompts200Stalls | Kind::HardlyBegunPrompts200, Measure::Prompts) => {
+                200.0
+            }
             (Kind::Prompts40, Measure::Prompts) => 40.0,
             (Kind::Keys15, Measure::Keys) => 15.0,
             _ => 0.0,
@@ -142,6 +164,9 @@ fn one(kind: Kind, seed: u64) -> (Verdict, u64) {
     let sessions = 1 + world.random.below(4);
     let before = match kind {
         Kind::JustBegun => 6,
+        Kind::HardlyBegun | Kind::HardlyBegunStalls | Kind::HardlyBegunBusy | Kind::HardlyBegunPrompts200 => {
+            1
+        }
         _ => 20 + world.random.below(160),
     };
     let mut usual = vec![Evidence::default(); measures.len() * sessions as usize];
@@ -217,10 +242,13 @@ impl Noise {
         // The product of two draws is skewed to the right, as durations are.
         let scatter = (0.6 + 0.8 * self.unit()) * (0.7 + 0.6 * self.unit());
         let busy = match self.kind {
-            Kind::BusySince if since => 4.0,
+            Kind::BusySince | Kind::HardlyBegunBusy if since => 4.0,
             _ => self.busy,
         };
-        let stalls = matches!(self.kind, Kind::Stalls | Kind::Prompts200Stalls);
+        let stalls = matches!(
+            self.kind,
+            Kind::Stalls | Kind::Prompts200Stalls | Kind::HardlyBegunStalls
+        );
         let stall = match stalls && self.random.once_in(20) {
             true => 500.0 * self.unit(),
             false => 0.0,

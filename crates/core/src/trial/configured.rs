@@ -15,6 +15,9 @@
 //! somebody notices and what is allowed. `docs/confirm.md` says what that comes to on noise; the interval shown is the
 //! look's own, 99.9 %.
 //!
+//! A session that had hardly begun has too few observations before to show a spread of its own. It is taken to have
+//! scattered as it does since (Student 1908): two hundred milliseconds more are seen then, too, and little ones are not.
+//!
 //! Invariants: *worse* is said only if the whole interval lies beyond both the floor of the measure and the tolerance;
 //! what cannot be a duration is not counted; sessions and looks are bounded.
 
@@ -30,7 +33,9 @@ use crate::quantity::several;
 /// Observations since the change at which a measure is looked at: twice as many each time.
 pub const LOOKS: [u64; 7] = [5, 10, 20, 40, 80, 160, 320];
 /// Observations before the change below which a session tells nothing.
-pub const BEFORE_MIN: u64 = 5;
+pub const BEFORE_MIN: u64 = 1;
+/// Below so many it is taken to have scattered as it does since.
+const SPREAD_MIN: u64 = 5;
 /// Sessions counted; what further ones say is left out.
 pub const SESSIONS_MAX: usize = 64;
 /// No duration is longer: a day, in nanoseconds.
@@ -319,9 +324,7 @@ impl Comparison {
 
     /// Sessions of which there is something on either side.
     fn compared(&self) -> impl Iterator<Item = &Sides> {
-        self.sessions
-            .values()
-            .filter(|sides| sides.before.count >= BEFORE_MIN && sides.after.count > 0)
+        self.sessions.values().filter(|sides| sides.can_be_compared())
     }
 
     /// The difference as it is known now; none as long as there is too little.
@@ -342,11 +345,14 @@ impl Comparison {
             let weight = after.count as f64 / n;
             by_ns += weight * (after.mean - before.mean);
             before_ns += weight * before.mean;
-            let was = before.variance();
-            let is = after.variance().max(was);
-            variance += weight * weight * (was / before.count as f64 + is / after.count as f64);
+            let has_spread = before.count >= SPREAD_MIN;
+            let of_both = before.variance().max(after.variance());
+            let was = if has_spread { before.variance() } else { of_both };
+            variance += weight * weight * (was / before.count as f64 + of_both / after.count as f64);
             samples = samples.saturating_add(*of_these);
-            before_count = before_count.saturating_add(before.count);
+            // The spread is known from as many as there are of it.
+            let known_from = if has_spread { before.count } else { after.count };
+            before_count = before_count.saturating_add(known_from);
         }
         let margin = quantile(observations.min(before_count) - 1) * variance.sqrt();
         Some(Difference {
@@ -376,6 +382,14 @@ impl Comparison {
             () if seen.high_ns <= allowed => Standing::Fine,
             () => Standing::Open,
         }
+    }
+}
+
+impl Sides {
+    /// There is something on either side, and on one of them enough to show how it scatters.
+    fn can_be_compared(&self) -> bool {
+        let (before, after) = (self.before.count, self.after.count);
+        before >= SPREAD_MIN && after > 0 || before >= BEFORE_MIN && after >= SPREAD_MIN
     }
 }
 

@@ -120,7 +120,9 @@ fn take_out(
     answer: &mut Answer,
 ) -> Result<(), Box<dyn std::error::Error>> {
     // Nobody compares log and mirror meanwhile, and nobody writes either anew.
-    let _lock = Lock::take(&own.log)?;
+    let lock = Lock::take(&own.log)?;
+    // Whoever was killed at an import is helped first: what differs between log and mirror then is no edit of others.
+    lock.settle()?;
     let mut files: Vec<PathBuf> = own.files().into_iter().filter(|path| is_log(path)).collect();
     // Mirrors first: a log that is ahead of its mirror in this is followed, and not put back.
     files.sort_by_key(|path| path.extension().is_some_and(|extension| extension == "log"));
