@@ -51,7 +51,7 @@ fn every_command_that_ran_is_in_the_log_once() {
     std::fs::write(&witness, "").unwrap();
     let mut sessions: Vec<Terminal> = (0..SESSIONS).map(|_| start(&home)).collect();
 
-    let mut ended = 0;
+    let (mut ended, mut kills) = (0, 0);
     for round in 0..rounds {
         for (at, session) in sessions.iter_mut().enumerate() {
             for n in 0..1 + random.below(COMMANDS_MAX) {
@@ -71,6 +71,7 @@ fn every_command_that_ran_is_in_the_log_once() {
                 continue;
             }
             let how = ENDS[random.below(ENDS.len())];
+            kills += u64::from(matches!(how, End::Kill));
             if end(session, how) {
                 *session = start(&home);
                 ended += 1;
@@ -81,7 +82,7 @@ fn every_command_that_ran_is_in_the_log_once() {
                 .settle()
                 .unwrap_or_else(|error| panic!("seed {seed}, round {round}: {error}"));
         }
-        compare(&home, &witness).unwrap_or_else(|error| {
+        compare(&home, &witness, kills).unwrap_or_else(|error| {
             let screens: Vec<String> = sessions.iter().map(Terminal::text).collect();
             panic!("seed {seed}, round {round}: {error}\n{}", screens.join("\n--\n"))
         });
@@ -133,12 +134,13 @@ fn end(session: &mut Terminal, how: End) -> bool {
     true
 }
 
-/// Compares the witnesses with the log.
-fn compare(home: &Home, witness: &Path) -> Result<(), String> {
+/// Compares the witnesses with the log of sessions of which so many were killed.
+fn compare(home: &Home, witness: &Path, kills: u64) -> Result<(), String> {
     let log = log_of(home)?;
     let opened = History::open(&log, 0, 0, None).map_err(|error| error.to_string())?;
     let report = opened.history.check();
-    if report.damaged_runs != 0 || report.torn_tail_bytes != 0 {
+    // The kernel looks for a SIGKILL between two pages of a write: what was not acknowledged may be there by half.
+    if report.damaged_runs + u64::from(report.torn_tail_bytes != 0) > kills {
         return Err(format!("torn records: {report:?}"));
     }
     let mut logged: BTreeMap<String, usize> = BTreeMap::new();

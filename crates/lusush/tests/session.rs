@@ -398,6 +398,7 @@ fn a_session_starts_the_worker_once_and_bash_knows_nothing_of_it() {
     press(&mut terminal, "\r\r", "$");
     let seen = workers(&home);
     assert_eq!(seen.len(), 1, "{seen:?}");
+    // Of the sleep's, and of no other.
     assert_eq!(
         terminal.text().matches("a child ended").count(),
         1,

@@ -152,13 +152,20 @@ fn a_run_is_cancelled_with_all_it_started_and_an_idle_task_removed() {
 fn a_cleanup_that_died_with_its_worker_is_run_by_the_next() {
     let mut house = Household::with_worker("", &[]);
     let file = house.home.path().join("cleaned");
-    let cleanup = format!("echo begun >>'{}'; sleep 0.3; echo ended >>'{0}'", file.display());
+    // The first one hangs until it is killed.
+    let opened = house.home.path().join("opened");
+    let cleanup = format!(
+        "echo begun >>'{}'; [ -e '{}' ] || sleep 600; echo ended >>'{0}'",
+        file.display(),
+        opened.display()
+    );
     let head = ["schedule", "task", "--when", "manual", "--cleanup", &cleanup];
     house.said(&[&head[..], &["--", "false"]].concat());
     house.said(&["run", "task"]);
     let cleaned = || std::fs::read_to_string(&file).unwrap_or_default();
     wait("the cleanup to begin", || cleaned() == "begun\n");
     house.kill_worker();
+    std::fs::write(&opened, "").unwrap();
     house.start_worker(&[]);
     wait("the cleanup to end", || cleaned().ends_with("ended\n"));
     wait("the run to end", || house.task("task")["running"] == false);

@@ -152,11 +152,10 @@ fn a_slow_function_and_a_slow_substitution_are_named_with_their_shares() {
         let (function, git) = (timed.truth_ms("fn", 5), timed.truth_ms("git", 5));
         let whole = why["whole"]["sum_ns"].as_f64().unwrap() / 1e6;
         for (name, truth) in [("slow_fn", function), ("git status", git)] {
-            let expected = 100.0 * truth / whole;
-            assert!(
-                (share(name) - expected).abs() < 10.0,
-                "{name}: {expected} {why:#}"
-            );
+            // What the program took is part of it; starting and ending it is more, and how much is the machine's. That
+            // no part is given too much is shown by their sum, below.
+            let least = 100.0 * truth / whole;
+            assert!(share(name) > least - 3.0, "{name}: {least} {why:#}");
             assert_eq!(part(name)["count"], 5, "{why:#}");
         }
         let sum: f64 = parts
@@ -308,12 +307,12 @@ fn a_users_own_look_at_the_variables_is_no_prompt() {
     in_every_bash("PROMPT_COMMAND=:", |timed| {
         timed.press("true\r", "$");
         timed.press(
-            "echo $PROMPT_COMMAND $PS1; sleep 0.3; eval 'echo $PROMPT_COMMAND'\r",
+            "echo $PROMPT_COMMAND $PS1; sleep 3; eval 'echo $PROMPT_COMMAND'\r",
             "$",
         );
         timed.press("true\r", "$");
         let whole = timed.snapshot().parts(Parted::Prompt).whole();
-        assert!(whole.max_ns < 300 * MS, "{whole:?}");
+        assert!(whole.max_ns < 2_000 * MS, "{whole:?}");
         let parts = timed.parts(Parted::Prompt);
         assert!(
             !parts

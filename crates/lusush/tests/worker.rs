@@ -187,12 +187,15 @@ fn killed_at_any_moment_it_loses_nothing_and_is_replaced_at_the_next_prompt() {
     // Everything is whole while it runs …
     assert_whole_but_for_torn_writes(&house);
     let home = house.home.path().to_string_lossy().into_owned();
-    let workers = processes("maint worker");
-    let ours = workers.iter().filter(|(pid, _)| {
-        std::fs::read(format!("/proc/{pid}/environ", pid = pid.as_raw_nonzero()))
-            .is_ok_and(|environment| String::from_utf8_lossy(&environment).contains(&home))
+    // A job's process has the worker's command line until it becomes the job.
+    wait("one worker", || {
+        let workers = processes("maint worker");
+        let ours = workers.iter().filter(|(pid, _)| {
+            std::fs::read(format!("/proc/{pid}/environ", pid = pid.as_raw_nonzero()))
+                .is_ok_and(|environment| String::from_utf8_lossy(&environment).contains(&home))
+        });
+        ours.count() == 1
     });
-    assert_eq!(ours.count(), 1, "{workers:?}");
     // … and after it was killed for the last time, with all it had started.
     house.said(&["stop"]);
     wait("the worker to end", || house.worker().is_none());

@@ -163,7 +163,7 @@ fn an_import_is_whole_or_did_not_happen() {
             assert!(there == 0 || there == OTHERS, "{about}: {there} of {OTHERS}");
             assert!(there == OTHERS || !done, "{about}: what was told is not there");
             let list = house.home.path().join("list");
-            house.said(&["history", "import", list.to_str().unwrap()]);
+            house.said_in_time(&["history", "import", list.to_str().unwrap()]);
             assert_eq!(count(&log, &marker), OTHERS, "{about}");
         },
     );

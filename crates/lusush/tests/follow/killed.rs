@@ -121,8 +121,9 @@ fn whatever_is_killed_every_session_runs_one_complete_version() {
                     // Another worker left by itself while ours began.
                     return false;
                 }
-                let said = said(&house);
+                // The versions last: one that a session has by then is written down.
                 let found = sessions(&house);
+                let said = said(&house);
                 for (version, switches) in &found {
                     let expect = said.get(version);
                     assert_eq!(

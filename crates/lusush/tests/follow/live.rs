@@ -17,6 +17,8 @@ fn turns(terminal: &mut Terminal, expect: vt100::Color) {
     terminal
         .wait_for("another colour", |terminal| colour(terminal, row, 2) == expect)
         .unwrap_or_else(|error| panic!("{error}:\n{}", terminal.text()));
+    // All of what was painted with it.
+    terminal.settle().unwrap();
 }
 
 #[test]

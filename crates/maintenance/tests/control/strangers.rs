@@ -33,7 +33,12 @@ fn another_user_is_refused_and_reported() {
     let folder = folder();
     // Where another user can run it; the target folder may be in a place that is closed to it.
     let program = folder.path().join("test");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // By another process: what one of this one's threads starts meanwhile would hold it open for writing.
+    let copied = Command::new("cp")
+        .arg(std::env::current_exe().unwrap())
+        .arg(&program)
+        .status();
+    assert!(copied.unwrap().success());
     lay_open(&program, 0o755);
     let outside = folder.path().to_owned();
     let running = Running::in_folder(folder);
