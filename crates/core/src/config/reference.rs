@@ -106,7 +106,7 @@ fn rules(catalogue: &Catalogue) -> String {
          A saved file comes into force within a moment in every session, while you type; a session that runs a command follows at \
          its next prompt, and what needs a new shell waits for one. A file with mistakes is told once above a prompt, and the last \
          good one stays in force, for new sessions as well. `lusush maint config status` says which version is in force, which each \
-         session goes by and why, and what was refused. In one session, variables, `lle set` and `lle theme` go before what is \
+         session goes by and why, what is on trial, and what was refused. In one session, variables, `lle set` and `lle theme` go before what is \
          published, unless the key is locked. `lusush maint config log` lists the versions, `diff A B` says what changed from one to \
          another, and `rollback N` takes one up again; the newest hundred are kept, and no more than two hundred or 4 MiB.",
         FILE_BYTES_MAX / 1024,

@@ -1,6 +1,7 @@
 //! Which version of the configuration is in force, which each session goes by, and why not that one.
 //!
-//! Everything is read from files: what is in force, the sessions' flight files, the log of versions, and the last refusal.
+//! Everything is read from files: what is in force, the sessions' flight files, the log of versions, and the last refusal. Only
+//! what is on trial is the worker's to say, if there is one.
 //!
 //! Invariant: a session is said to go by what it says itself; what it does not say is unknown.
 
@@ -10,6 +11,7 @@ use lle_core::config::{CATALOGUE, Name, effect};
 use lle_core::in_force::InForce;
 use lle_core::quantity::age;
 use lle_log::versions::{self, Versions};
+use lle_maintenance::api::{ConfigTrialsDocument, Request};
 use lle_maintenance::real::settle::{ConfigFiles, at_version};
 use lle_maintenance::real::versions::VersionLog;
 use lle_maintenance::real::{RealWorld, now};
@@ -33,8 +35,18 @@ struct Status {
     in_force: Version,
     /// Whether sessions that run take a new version over.
     live: bool,
+    /// What is on trial; null if nothing is, or no worker runs.
+    on_trial: Option<OnTrial>,
     sessions: Vec<Session>,
     last_refusal: Option<Refusal>,
+}
+
+#[derive(Debug, Serialize)]
+struct OnTrial {
+    number: u64,
+    /// Use that was judged, and use after which it is decided, in nanoseconds.
+    active_ns: u64,
+    active_ns_max: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -89,6 +101,7 @@ pub(super) fn status(json: bool) -> Result<ExitCode, Failure> {
         live: in_force
             .value(Name::ReloadLive.key().name)
             .is_none_or(|(value, _)| value == "true"),
+        on_trial: on_trial(),
         sessions: sessions(&files, &known, &in_force)?,
         last_refusal: last_refusal(&files),
         in_force: Version {
@@ -101,6 +114,17 @@ pub(super) fn status(json: bool) -> Result<ExitCode, Failure> {
         return answer::json(&status);
     }
     answer::text(&render(&status, now().wall_ns))
+}
+
+fn on_trial() -> Option<OnTrial> {
+    let document = ask::ask_worker(&Request::ConfigTrials)?.ok()?;
+    let mut document: ConfigTrialsDocument = serde_json::from_value(document).ok()?;
+    let open = document.open.pop()?;
+    Some(OnTrial {
+        number: open.config_version,
+        active_ns: open.active_ns,
+        active_ns_max: open.active_ns_max,
+    })
 }
 
 fn sessions(files: &ConfigFiles, known: &Versions<'_>, in_force: &InForce) -> Result<Vec<Session>, Failure> {
@@ -198,6 +222,16 @@ fn render(status: &Status, now_ns: i64) -> String {
         _ if number == 0 => "What is built in is in force: there is no file.\n".to_owned(),
         _ => format!("Version #{number} is in force.\n"),
     };
+    if let Some(trial) = &status.on_trial {
+        let of = trial
+            .active_ns_max
+            .map_or_else(String::new, |most| format!(" of {}", age(most)));
+        out.push_str(&format!(
+            "Version #{} is on trial, {}{of} of use so far;\n  `lusush maint config trials` shows how it stands.\n",
+            trial.number,
+            age(trial.active_ns)
+        ));
+    }
     if !status.live {
         out.push_str("Sessions that run keep theirs: reload.live is off.\n");
     }
@@ -267,6 +301,11 @@ mod tests {
                 cause: Some("noticed"),
             },
             live: true,
+            on_trial: Some(OnTrial {
+                number: 12,
+                active_ns: 90_000_000_000,
+                active_ns_max: Some(600_000_000_000),
+            }),
             sessions: vec![
                 session(7, Some(12), None),
                 session(
@@ -288,6 +327,8 @@ mod tests {
         status.sessions[0].needs_new_shell.push("history.list_max");
         insta::assert_snapshot!(render(&status, 60_000_000_000), @"
         Version #12 is in force (noticed 1 min ago).
+        Version #12 is on trial, 1 min 30 s of 10 min of use so far;
+          `lusush maint config trials` shows how it stands.
           pts/7      process 7        #12
             needs a new shell: history.list_max
           pts/8      process 8        #11
@@ -303,6 +344,7 @@ mod tests {
             cause: None,
         };
         (status.sessions, status.last_refusal, status.live) = (Vec::new(), None, false);
+        status.on_trial = None;
         insta::assert_snapshot!(render(&status, 0), @"
         What is built in is in force: there is no file.
         Sessions that run keep theirs: reload.live is off.

@@ -144,7 +144,9 @@ impl List {
                 let _again = self.keep(&now);
             }
             Verdict::Edited { missing } => {
-                let _without = fs::rename(&self.copy, before(&self.copy));
+                // The copy keeps its name until another takes it: killed in between, the edit is seen again, and told.
+                let _none_before = fs::remove_file(before(&self.copy));
+                let _without = fs::hard_link(&self.copy, before(&self.copy));
                 let _again = self.keep(&now);
                 return Some(HistoryNews {
                     which: self.path.display().to_string(),
