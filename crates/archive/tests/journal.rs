@@ -87,6 +87,11 @@ fn a_log_that_was_rewritten_is_kept_whole() {
     );
 }
 
+/// No two are of one length: where times are kept coarsely, a file written twice at once tells by nothing else.
+fn state_of_config(n: usize) -> Vec<u8> {
+    format!("version = {n}\n").repeat(n + 1).into_bytes()
+}
+
 /// Bytes of the length that closes a record, by which it is known whole from its end, too.
 const CLOSING_BYTES: u64 = 4;
 
@@ -96,7 +101,7 @@ fn cut_off_anywhere_the_last_whole_state_counts() {
     let line = Line::random().unwrap();
     let mut states = Vec::new();
     for n in 0..4 {
-        house.put("lusush/config/config.toml", format!("version = {n}\n").as_bytes());
+        house.put("lusush/config/config.toml", &state_of_config(n));
         record(&house.places, &line).unwrap();
         states.push((
             fs::metadata(segment(&house)).unwrap().len(),
@@ -139,7 +144,7 @@ fn a_flipped_byte_is_found_or_harmless() {
     let line = Line::random().unwrap();
     let mut states = Vec::new();
     for n in 0..2 {
-        house.put("lusush/config/config.toml", format!("version = {n}\n").as_bytes());
+        house.put("lusush/config/config.toml", &state_of_config(n));
         record(&house.places, &line).unwrap();
         states.push(restored(&house, &line).unwrap());
     }
