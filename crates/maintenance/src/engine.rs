@@ -49,7 +49,7 @@ use lle_core::task;
 use crate::state::{Change, Durable, Loaded, StateLog, TaskState};
 use crate::world::{CallEnd, Disk, File, JobEnd, Now, World};
 use audit::AuditTrail;
-use execute::Live;
+use execute::live::Live;
 use observe::SessionState;
 
 /// How often sessions are looked at while somebody uses one, in nanoseconds: an alert within a minute of use needs
