@@ -54,14 +54,17 @@ impl Engine {
             Request::Alerts => document(&self.alerts()),
             Request::Audit { from, limit } => {
                 let limit = limit.unwrap_or(AUDIT_RECORDS).min(AUDIT_RECORDS_MAX);
-                let records = audit::records(world, *from, usize::try_from(limit).unwrap_or(usize::MAX))
-                    .map_err(|error| unread("audit log", &error))?;
+                let records =
+                    audit::read::records(world, *from, usize::try_from(limit).unwrap_or(usize::MAX))
+                        .map_err(|error| unread("audit log", &error))?;
                 document(&AuditDocument {
                     version: VERSION,
                     records,
                 })
             }
-            Request::Verify => document(&audit::verify(world).map_err(|error| unread("audit log", &error))?),
+            Request::Verify => {
+                document(&audit::read::verify(world).map_err(|error| unread("audit log", &error))?)
+            }
             Request::Checklist => {
                 self.collect(world, now);
                 self.check_health(world, now);
