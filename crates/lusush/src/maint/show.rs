@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use lle_core::error::Code;
 use lle_core::quantity::{age, bytes, count, duration, several};
-use lle_maintenance::api::{
-    AuditDocument, Request, TaskDocument, TasksDocument, TrialsDocument, VerifyDocument,
-};
+use lle_maintenance::api::Request;
+use lle_maintenance::api::audit::{AuditDocument, VerifyDocument};
+use lle_maintenance::api::status::StatusDocument;
+use lle_maintenance::api::tasks::{TaskDocument, TasksDocument};
+use lle_maintenance::api::trials::TrialsDocument;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -512,7 +514,7 @@ fn list(value: &Value) -> &[Value] {
 }
 
 /// Writes what the worker is and does, below the sessions.
-pub(crate) fn worker(status: &lle_maintenance::api::StatusDocument, now: i64, ink: Ink) -> String {
+pub(crate) fn worker(status: &StatusDocument, now: i64, ink: Ink) -> String {
     let mut out = String::new();
     let state = match (status.worker, status.stopped, status.paused) {
         (true, _, true) => "paused: `lusush maint resume`".to_owned(),

@@ -9,7 +9,7 @@ use lle_log::audit::anchor::Anchor;
 
 use super::Entry;
 use super::image::{FoundKey, borrowed, key, segments};
-use crate::api::{AuditRecord, VerifyDocument};
+use crate::api::audit::{AuditRecord, VerifyDocument};
 use crate::world::{Disk, File};
 
 /// Reads the whole log and says whether it is whole.
