@@ -300,7 +300,12 @@ impl Replica {
 
     /// Ends the worker, if one runs, and waits until it has.
     fn stop_worker(&self) {
-        let runs = || matches!(lle_maintenance::worker::holder(&self.places.maint), Ok(Some(_)));
+        let runs = || {
+            matches!(
+                lle_maintenance::worker::lock::holder(&self.places.maint),
+                Ok(Some(_))
+            )
+        };
         if !runs() {
             return;
         }
