@@ -37,7 +37,7 @@ pub(super) const RUNNING_MAX: usize = 4;
 /// Steps of one plan taken in one event, so that no plan keeps the others waiting.
 const STEPS_AT_ONCE: usize = 16;
 /// What to do when nothing can be recorded.
-const MAKE_ROOM: &str = "make room in the state folder; `lusush doctor` says where it is";
+pub(super) const MAKE_ROOM: &str = "make room in the state folder; `lusush doctor` says where it is";
 
 impl Engine {
     /// Carries out a plan that somebody put together, on the same path as every other: authorised as a run of its
