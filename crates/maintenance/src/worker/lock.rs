@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::{WorkerError, crashes};
-use crate::real::disk::Guard;
+use crate::real::guard::Guard;
 
 /// The locks that this process holds, by device and inode. A record lock keeps other processes out and not this one:
 /// a second engine of the same program would be let in, and closing the file that it opened would drop the first
