@@ -84,7 +84,8 @@ fn is_same(a: &mut File, a_from: u64, b: &mut File, b_from: u64, bytes: u64) -> 
     let (mut left, mut ours, mut theirs) = (bytes, Vec::new(), Vec::new());
     while left > 0 {
         let piece = left.min(PIECE_BYTES);
-        (ours.clear(), theirs.clear());
+        ours.clear();
+        theirs.clear();
         a.take(piece).read_to_end(&mut ours)?;
         b.take(piece).read_to_end(&mut theirs)?;
         if ours.len() as u64 != piece || ours != theirs {
