@@ -6,7 +6,6 @@
 #![allow(clippy::unwrap_used, reason = "a bench that cannot run has nothing to print")]
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,7 +13,8 @@ use std::time::{Duration, Instant};
 use lle_archive::{
     Line, Places, Recorded, Section, Store, Verification, create, forget_journal, record, restore, verify,
 };
-use lle_core::budget::{self, Budget};
+use lle_bench::leave;
+use lle_core::budget;
 use lle_core::quantity::{bytes, duration};
 use tempfile::TempDir;
 
@@ -92,27 +92,8 @@ fn row(what: &str, budget: Option<&str>, mut samples: Vec<Duration>) {
     );
     if let Some(row) = row {
         let worst = samples.last().map(|worst| worst.as_nanos() as f64);
-        leave(row, at(0.99).as_nanos() as f64, worst, samples.len());
+        leave("backup", row, at(0.99).as_nanos() as f64, worst, samples.len());
     }
-}
-
-/// Leaves a number for `maint validate`: `LUSUSH_BENCH_RESULTS` names the file, which is appended to.
-fn leave(budget: &Budget, value: f64, worst: Option<f64>, samples: usize) {
-    let Some(path) = std::env::var_os("LUSUSH_BENCH_RESULTS") else {
-        return;
-    };
-    let date = Command::new("date").args(["-u", "+%F"]).output();
-    let date = date.map_or_else(|_| Vec::new(), |date| date.stdout);
-    let when = String::from_utf8_lossy(&date);
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let machine = format!("{processors} processors");
-    let line = budget.result_line(value, worst, samples, when.trim(), &machine);
-    let mut file = fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(path)
-        .unwrap();
-    file.write_all(line.unwrap_or_default().as_bytes()).unwrap();
 }
 
 fn change(house: &House, n: usize) {

@@ -152,17 +152,6 @@ impl Row {
     }
 }
 
-/// The files that bash and readline read by themselves, and the one that those of Debian read.
-const START_UP: &[&str] = &[
-    ".bash_aliases",
-    ".bash_login",
-    ".bash_logout",
-    ".bash_profile",
-    ".bashrc",
-    ".inputrc",
-    ".profile",
-];
-
 const fn row(name: &'static str, root: Root, below: &'static str, but: &'static [&'static str]) -> Row {
     Row {
         name,
@@ -177,7 +166,7 @@ const fn row(name: &'static str, root: Root, below: &'static str, but: &'static 
 /// All that is backed up, in the order of the names.
 pub(crate) const ROWS: &[Row] = &[
     Row {
-        only: START_UP,
+        only: lle_log::start_up::ALL,
         ..row("/configuration/home", Root::Home, "", &[])
     },
     row("/configuration/lusush", Root::Config, "", &["plugins"]),

@@ -4,6 +4,9 @@
 //! signals, readline's own commands, `rl_forced_update_display`. Those calls stand in [`crate::hooks`] and
 //! [`crate::keys`], outside every borrow and outside `catch_unwind`.
 
+mod color;
+mod prompt;
+
 use crate::cache::Cache;
 use crate::clock;
 use crate::complete::{Completed, Job};
@@ -290,68 +293,6 @@ impl Lle {
         written
     }
 
-    /// Colours the line, or leaves it plain where it is no command. A name that only the disk knows is shown as
-    /// unknown until `look` allows to look. `began` is now.
-    fn color(&mut self, line: &[u8], look: bool, began: u64) {
-        self.roles.clear();
-        self.colored.clear();
-        if !self.settings.highlight || !self.bash.reads_commands() {
-            return;
-        }
-        let (bash, names, open) = (self.bash, &mut self.names, &mut self.names_open);
-        let look_up = line.len() <= LONG_LINE;
-        self.lexer
-            .lex(line, &mut self.roles, |word| match names.recall(&bash, word) {
-                _ if !look_up => Known::Unasked,
-                Some(known) => known,
-                None if look => names.lookup(&bash, word),
-                None => {
-                    *open = true;
-                    Known::No
-                }
-            });
-        let searches = names.take_searches();
-        let gave_up = names.gave_up();
-        self.colored.extend_from_slice(line);
-        self.session.highlighted(began, searches, gave_up);
-    }
-
-    /// True if all that is new is one more letter of the word at the end of the line: by far the most keys.
-    fn goes_on_with_word(&self, line: &[u8]) -> bool {
-        let in_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
-        let Some((last, before)) = line.split_last() else {
-            return false;
-        };
-        in_word(last)
-            && before.last().is_some_and(in_word)
-            && self.roles.len() == before.len()
-            && self.bash.point() == line.len()
-            && self.settings.highlight
-            && self.bash.reads_commands()
-            && self.colored == before
-    }
-
-    /// Shows one more letter in the colour of the one before it, which is nearly always right: the echo waits for no
-    /// lexer. [`Lle::enrich`] says what it really is.
-    fn color_as_before(&mut self, line: &[u8]) {
-        let role = self.roles.last().copied().unwrap_or(Role::Plain);
-        self.roles.push(role);
-        self.colored.clear();
-        self.colored.extend_from_slice(line);
-        self.names_open = true;
-    }
-
-    /// The echo of a long line does not wait for its colours: [`Lle::enrich`] brings them.
-    fn color_later(&mut self, line: &[u8]) {
-        self.colored.clear();
-        if self.settings.highlight && self.bash.reads_commands() {
-            self.roles.resize(line.len(), Role::Plain);
-            self.names_open = true;
-        } else {
-            self.roles.clear();
-        }
-    }
-
     /// Says whether Enter may submit the line.
     pub(crate) fn line_end(&mut self, line: &[u8]) -> End {
         self.colored.clear();
@@ -401,82 +342,6 @@ impl Lle {
     pub(crate) fn starts_fresh_row(&self) -> bool {
         // SAFETY: a plain read; see readline.rs.
         unsafe { *self.bash.last_c_pos == 0 }
-    }
-
-    /// Makes sure there is a prompt to paint behind: prints it on a fresh row, or again after a resize.
-    fn begin(&mut self, size: (usize, usize)) {
-        if self.painter.is_of_other_size(size) {
-            self.painter.wipe_resized(size.0, self.session.terminal_reflows());
-            self.session.resized(size);
-            // As readline does it, the rows above the prompt's last one stay as they are.
-            self.print_prompt(size, false);
-        } else if !self.painter.is_valid() || self.starts_fresh_row() {
-            self.print_prompt(size, true);
-        }
-    }
-
-    /// Prints the prompt as it is, escape sequences and all, and takes it as the picture on the screen.
-    pub(crate) fn print_prompt(&mut self, size: (usize, usize), whole: bool) {
-        let full = self.bash.shown_prompt();
-        let above = if whole {
-            &full[..self.prompt_cut(full)]
-        } else {
-            b""
-        };
-        for b in above.iter().chain(&self.prompt_row) {
-            match b {
-                1 | 2 => {}
-                b'\n' => self.painter.out.extend(b"\r\n"),
-                b => self.painter.out.push(*b),
-            }
-        }
-        self.frame.begin_with(&self.prompt_frame);
-        self.painter.assume(&mut self.frame, size);
-    }
-
-    /// Lays the prompt's last row out, if it is not the one laid out before.
-    pub(crate) fn lay_prompt(&mut self, size: (usize, usize)) {
-        std::mem::swap(&mut self.prompt_row, &mut self.prompt_row_before);
-        self.write_prompt_row();
-        if self.prompt_row == self.prompt_row_before && self.prompt_frame.width() == size.0 {
-            return;
-        }
-        self.prompt_frame.begin(size.0);
-        let (sgr, marks) = (&mut self.painter.prompt_sgr, &mut self.painter.marks);
-        view::lay_prompt(&mut self.prompt_frame, &self.prompt_row, self.utf8, sgr, marks);
-    }
-
-    /// Where the last row of a prompt of several rows begins; 0 for a message.
-    fn prompt_cut(&self, full: &[u8]) -> usize {
-        if !self.bash.prompt_is_own() {
-            return 0;
-        }
-        full.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1)
-    }
-
-    /// Writes the last row of the prompt, with readline's marks for a modified line and the editing mode.
-    fn write_prompt_row(&mut self) {
-        let bash = self.bash;
-        let full = bash.shown_prompt();
-        let row = &mut self.prompt_row;
-        row.clear();
-        // SAFETY: plain reads, and a function that only reads.
-        let modified = unsafe { !(*bash.undo_list).is_null() && !(bash.current_history)().is_null() };
-        if modified && bash.flag(bash.mark_modified_lines) {
-            row.push(b'*');
-        }
-        // Readline adds the mode to a prompt, not to none.
-        if bash.prompt_is_own() && !full.is_empty() && bash.flag(bash.show_mode_in_prompt) {
-            // SAFETY: a plain read.
-            let emacs = unsafe { *bash.editing_mode } == 1;
-            row.extend_from_slice(bash.setting(match (emacs, bash.in_vi_command_mode()) {
-                (true, _) => c"emacs-mode-string",
-                (false, true) => c"vi-cmd-mode-string",
-                (false, false) => c"vi-ins-mode-string",
-            }));
-        }
-        let cut = self.prompt_cut(full);
-        self.prompt_row.extend_from_slice(&full[cut..]);
     }
 
     /// Writes what the painter has; gives the bytes.

@@ -3,30 +3,28 @@
 //! Invariant: whatever the disk does, the shell goes on. What cannot be written is counted, said once above the next
 //! prompt, and tried again with the next command.
 
-use crate::arms::{Arms, Tally};
-use crate::attribution::table::Table;
-use crate::cache::{Account, Cache};
+mod caches;
+mod keys;
+mod levers;
+mod prompts;
+mod suggestions;
+
+use crate::arms::Arms;
+use crate::cache::Cache;
 use crate::clock;
 use crate::file_size::as_error;
 use crate::instructions::Instructions;
 use crate::places::Places;
-use crate::prompt_clock::{Blame, Spent};
-use lle_core::desired::{Setting, Trial};
-use lle_core::lever::{Cost, HISTORY_SCAN, Lever, Levers, SUGGEST_FROM_MEMORY};
+use lle_core::lever::Levers;
 use lle_log::history::History;
 use lle_log::search::PrefixSearch;
-use lle_metrics::{Counter, Draft, EventKind, Flight, Gauge, Identity, Parted, Recorder, Stage, Timer};
+use lle_metrics::{Counter, EventKind, Flight, Gauge, Identity, Recorder, Timer};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-/// One key in so many is measured twice over: what recording it costs, and what LLE's painting adds to it.
-const SAMPLE_EVERY: u64 = 64;
 /// Flight files in the folder before the dead among the oldest are removed: last words of more are read by nobody.
 const FLIGHTS_KEPT: usize = 32;
 /// Messages kept for the next prompt; more in one round are counted only.
 const NOTICES_MAX: usize = 6;
-/// A prompt slower than this is an event: a person notices 100 ms.
-const SLOW_PROMPT_NS: u64 = 100_000_000;
 
 /// The session.
 pub(crate) struct Session {
@@ -186,138 +184,6 @@ impl Session {
         fits
     }
 
-    /// A line begins; gives what is in force while it is typed.
-    pub(crate) fn begin_line(&mut self) -> Levers {
-        self.levers = self.arms.begin_line();
-        self.search
-            .set_bytes_per_call(self.levers.value(Lever::SuggestionScanBytes));
-        self.search
-            .use_index(self.levers.value(Lever::HistorySearch) != HISTORY_SCAN);
-        self.search
-            .use_memory(self.levers.value(Lever::SuggestionSource) == SUGGEST_FROM_MEMORY);
-        self.searched
-            .resize(self.levers.size(Lever::SuggestionCacheEntries));
-        self.levers
-    }
-
-    /// Keeps what the caches tell where others can read it.
-    pub(crate) fn record_caches(&self, names: Account, completion: Account) {
-        use Gauge as G;
-        let suggestion = Account::of(&self.searched, |found| {
-            found.as_ref().map_or(0, |found| found.len())
-        });
-        let rows = [
-            (
-                names,
-                [
-                    G::NamesCacheHits,
-                    G::NamesCacheMisses,
-                    G::NamesCacheEvictions,
-                    G::NamesCacheGhostHits,
-                    G::NamesCacheEntries,
-                    G::NamesCacheBytes,
-                ],
-            ),
-            (
-                suggestion,
-                [
-                    G::SuggestionCacheHits,
-                    G::SuggestionCacheMisses,
-                    G::SuggestionCacheEvictions,
-                    G::SuggestionCacheGhostHits,
-                    G::SuggestionCacheEntries,
-                    G::SuggestionCacheBytes,
-                ],
-            ),
-            (
-                completion,
-                [
-                    G::CompletionCacheHits,
-                    G::CompletionCacheMisses,
-                    G::CompletionCacheEvictions,
-                    G::CompletionCacheGhostHits,
-                    G::CompletionCacheEntries,
-                    G::CompletionCacheBytes,
-                ],
-            ),
-        ];
-        self.flight.update(|w| {
-            for (account, gauges) in rows {
-                let counts = account.counts;
-                let values = [
-                    counts.hits,
-                    counts.misses,
-                    counts.evictions,
-                    counts.ghost_hits,
-                    account.entries as u64,
-                    account.bytes as u64,
-                ];
-                for (gauge, value) in gauges.into_iter().zip(values) {
-                    w.set(gauge, value.cast_signed());
-                }
-            }
-        });
-    }
-
-    /// Keeps what came of the parts of the prompt that are put off.
-    pub(crate) fn record_parts(&self, account: Account, counts: &crate::parts::Counts) {
-        use Gauge as G;
-        let of = account.counts;
-        let rows = [
-            (G::PartsCacheHits, of.hits),
-            (G::PartsCacheMisses, of.misses),
-            (G::PartsCacheEvictions, of.evictions),
-            (G::PartsCacheGhostHits, of.ghost_hits),
-            (G::PartsCacheEntries, account.entries as u64),
-            (G::PartsCacheBytes, account.bytes as u64),
-            (G::PartsPrompts, counts.prompts),
-            (G::PartsFresh, counts.fresh),
-            (G::PartsLate, counts.late),
-            (G::PartsDiffered, counts.differed),
-            (G::PartsGivenUp, counts.given_up),
-            (G::PartsWorkNs, counts.work_ns),
-            (G::PartsWaitedNs, counts.waited_ns),
-        ];
-        self.flight.update(|w| {
-            for (gauge, value) in rows {
-                w.set(gauge, value.cast_signed());
-            }
-            if let Some(age) = counts.age_ns {
-                w.set(G::PartsAgeNs, age.cast_signed());
-            }
-        });
-    }
-
-    /// Takes over what the worker wants of the levers; gives how many of its settings this version does not have.
-    pub(crate) fn take_levers(&mut self, settings: &[Setting], trial: Option<&Trial>) -> u64 {
-        let before = self.arms.tally().id;
-        let refused = self.arms.take(settings, trial);
-        let tally = self.arms.tally();
-        if tally.id != before {
-            // Pairs of a trial that is over are heard in no other that comes to have its number.
-            self.record_trial(tally);
-        }
-        refused
-    }
-
-    /// A line was accepted: what a trial has come to with it can be read by the worker.
-    pub(crate) fn line_accepted(&mut self) {
-        if let Some(tally) = self.arms.end_line() {
-            self.record_trial(tally);
-        }
-    }
-
-    fn record_trial(&self, tally: Tally) {
-        self.flight.update(|w| {
-            w.set(Gauge::TrialId, tally.id.cast_signed());
-            w.set(Gauge::TrialPairs, tally.pairs.cast_signed());
-            w.set(Gauge::TrialLogSum, tally.log_sum);
-            w.set(Gauge::TrialLogSquares, tally.log_squares);
-            w.set(Gauge::TrialCurrentNs, tally.current_ns.cast_signed());
-            w.set(Gauge::TrialCandidateNs, tally.candidate_ns.cast_signed());
-        });
-    }
-
     /// Records one batch in the flight file.
     pub(crate) fn record(&self, batch: impl FnOnce(&mut Recorder<'_>)) {
         self.flight.update(batch);
@@ -342,194 +208,6 @@ impl Session {
                 .update(|w| w.add(Counter::Notices, notices.len() as u64));
         }
         notices
-    }
-
-    /// Keys were typed before the prompt was there.
-    pub(crate) fn typed_ahead(&mut self, keys: usize) {
-        self.flight.update(|w| w.add(Counter::TypeAheadKeys, keys as u64));
-    }
-
-    pub(crate) fn key(&mut self) {
-        self.keys += 1;
-        self.untold_keys += 1;
-    }
-
-    pub(crate) fn polled(&mut self) {
-        self.untold_polls += 1;
-    }
-
-    /// Tells of keys that came to no paint. Called when no key waits.
-    pub(crate) fn tell_keys(&mut self) {
-        if self.untold_keys == 0 {
-            return;
-        }
-        let (keys, polls) = (
-            std::mem::take(&mut self.untold_keys),
-            std::mem::take(&mut self.untold_polls),
-        );
-        self.flight.update(|w| {
-            w.add(Counter::Keys, keys);
-            w.add(Counter::GetcPolls, polls);
-        });
-    }
-
-    /// The screen is up to date; `times` are when the key arrived, 0 if no key was the cause, and when its paint began.
-    pub(crate) fn painted(
-        &mut self,
-        times: (u64, u64),
-        bytes: usize,
-        line: &[u8],
-        hidden: bool,
-        suggested: bool,
-    ) {
-        let now = clock::now();
-        self.record_paint(now, times, bytes, line, hidden, suggested);
-        if self.keys.is_multiple_of(SAMPLE_EVERY) {
-            let spent = clock::now().saturating_sub(now);
-            self.flight.update(|w| w.time(Timer::Record, spent));
-        }
-    }
-
-    /// The count of instructions so far, for the keys that are sampled.
-    pub(crate) fn instructions(&self) -> Option<u64> {
-        self.instructions
-            .as_ref()
-            .filter(|_| self.keys.is_multiple_of(SAMPLE_EVERY))?
-            .count()
-    }
-
-    /// Painting one key took the instructions since `before`.
-    pub(crate) fn added_instructions(&mut self, before: Option<u64>) {
-        if let Some(n) = before
-            .zip(self.instructions())
-            .map(|(before, now)| now.saturating_sub(before))
-        {
-            self.flight
-                .update(|w| w.set(Gauge::InstructionsPerKey, n.cast_signed()));
-        }
-    }
-
-    fn record_paint(
-        &mut self,
-        now: u64,
-        (key_at, began): (u64, u64),
-        bytes: usize,
-        line: &[u8],
-        hidden: bool,
-        suggested: bool,
-    ) {
-        if key_at != 0 {
-            self.arms.painted();
-            self.arms.spent(Cost::KeyToPaint, now.saturating_sub(key_at));
-        }
-        let (keys, polls) = (
-            std::mem::take(&mut self.untold_keys),
-            std::mem::take(&mut self.untold_polls),
-        );
-        self.flight.update(|w| {
-            w.add(Counter::Keys, keys);
-            w.add(Counter::GetcPolls, polls);
-            w.add(Counter::Paints, 1);
-            w.add(Counter::PaintBytes, bytes as u64);
-            w.time(Timer::PaintBytes, bytes as u64);
-            w.add(Counter::SuggestionsShown, u64::from(suggested));
-            if key_at != 0 {
-                w.time(Timer::KeyToPaint, now.saturating_sub(key_at));
-                w.stage(Stage::Readline, began.saturating_sub(key_at));
-                w.stage(Stage::Paint, now.saturating_sub(began));
-            }
-            w.draft(line, if hidden { Draft::Hidden } else { Draft::Kept });
-        });
-    }
-
-    pub(crate) fn highlighted(&mut self, began: u64, path_searches: u64, gave_up: bool) {
-        let spent = clock::now().saturating_sub(began);
-        self.arms.spent(Cost::Highlight, spent);
-        let newly_slow = gave_up && !std::mem::replace(&mut self.path_was_slow, gave_up);
-        self.flight.update(|w| {
-            w.time(Timer::Highlight, spent);
-            w.add(Counter::HighlightPathLookups, path_searches);
-            if newly_slow {
-                w.add(Counter::PathLookupTooSlow, 1);
-                w.event(
-                    EventKind::SlowPath,
-                    0,
-                    spent.cast_signed(),
-                    b"command names are no longer checked",
-                );
-            }
-        });
-    }
-
-    /// Finds the newest command that goes on from `line` and puts it into `whole`; leaves it empty if there is none.
-    pub(crate) fn suggest(&mut self, line: &[u8], whole: &mut Vec<u8>) {
-        whole.clear();
-        let Some(history) = &self.history else { return };
-        let began = clock::now();
-        let log = history.version();
-        if std::mem::replace(&mut self.searched_log, log) != log {
-            self.searched.forget();
-        }
-        if let Some(found) = self.searched.peek(line) {
-            whole.extend_from_slice(found.as_deref().unwrap_or_default());
-            self.searched.hit(line);
-        } else {
-            self.searched.miss(line);
-            let found = self.search.find(history, line);
-            whole.extend_from_slice(found.unwrap_or_default());
-            if self.search.is_done() {
-                let found = (!whole.is_empty()).then_some(whole.as_slice());
-                self.searched.keep(line, || found.map(Box::from));
-            } else {
-                self.arms.gave_up(Cost::Suggestion);
-            }
-        }
-        let spent = clock::now().saturating_sub(began);
-        self.arms.spent(Cost::Suggestion, spent);
-        self.flight.update(|w| {
-            w.time(Timer::Suggestion, spent);
-            w.time(Timer::HistorySearch, spent);
-        });
-    }
-
-    pub(crate) fn suggestion_accepted(&mut self) {
-        self.flight.update(|w| w.add(Counter::SuggestionsAccepted, 1));
-    }
-
-    pub(crate) fn completed(&mut self, began: u64, late: bool, timed_out: bool) {
-        let spent = clock::now().saturating_sub(began);
-        self.arms.spent(Cost::Completion, spent);
-        if timed_out {
-            self.arms.gave_up(Cost::Completion);
-        }
-        self.flight.update(|w| {
-            w.add(Counter::Completions, 1);
-            w.time(Timer::Completion, spent);
-            w.add(Counter::CompletionsLate, u64::from(late || timed_out));
-            if timed_out {
-                w.event(EventKind::CompletionLate, 0, spent.cast_signed(), b"");
-            }
-        });
-    }
-
-    /// What the child took to start, and its work.
-    pub(crate) fn completion_stages(&mut self, fork: Duration, work: Duration) {
-        let ns = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
-        self.flight.update(|w| {
-            w.stage(Stage::CompletionFork, ns(fork));
-            w.stage(Stage::CompletionWork, ns(work));
-        });
-    }
-
-    pub(crate) fn completion_failed(&mut self) {
-        self.flight.update(|w| {
-            w.add(Counter::CompletionsFailed, 1);
-            w.event(EventKind::CompletionFailed, 0, 0, b"");
-        });
-    }
-
-    pub(crate) fn menu_opened(&mut self) {
-        self.flight.update(|w| w.add(Counter::MenuOpened, 1));
     }
 
     pub(crate) fn fell_back(&mut self, why: &str) {
@@ -584,90 +262,9 @@ impl Session {
         });
     }
 
-    /// A prompt is about to be shown: tells how the last command and the prompt went. True at the first.
-    pub(crate) fn prompt(&mut self, spent: Spent, status: i32, blame: &Blame) -> bool {
-        self.keep_registered();
-        let first = !std::mem::replace(&mut self.reached_prompt, true);
-        let since_load = clock::now().saturating_sub(self.loaded_at);
-        let known = |ns: Option<u64>| ns.map_or(i64::MIN, u64::cast_signed);
-        self.flight.update(|w| {
-            if first {
-                w.time(Timer::Start, since_load);
-                w.event(EventKind::Started, 0, since_load.cast_signed(), b"");
-            }
-            for (timer, ns) in [
-                (Timer::Command, spent.command),
-                (Timer::Prompt, spent.prompt.filter(|_| !first)),
-                (Timer::PromptCommand, spent.prompt_command.filter(|_| !first)),
-                (Timer::PromptExpand, spent.expand.filter(|_| !first)),
-            ] {
-                if let Some(ns) = ns {
-                    w.time(timer, ns);
-                }
-            }
-            w.set(Gauge::PromptLastNs, known(spent.prompt));
-            w.set(Gauge::PromptCommandLastNs, known(spent.prompt_command));
-            w.set(Gauge::PromptExpandLastNs, known(spent.expand));
-            w.set(Gauge::LastStatus, i64::from(status));
-            w.set(Gauge::CommandRunning, 0);
-            w.prompt_blame(&blame.names);
-            w.set(Gauge::PromptBlameNs, known(blame.ns));
-            if let Some(ns) = spent.prompt.filter(|ns| *ns > SLOW_PROMPT_NS && !first) {
-                w.event(EventKind::SlowPrompt, 0, ns.cast_signed(), &blame.names);
-            }
-        });
-        first
-    }
-
-    /// What LLE and the configuration's own command took of a prompt.
-    pub(crate) fn prompt_took(&self, own_ns: u64) {
-        self.flight.update(|w| w.stage(Stage::PromptOwn, own_ns));
-    }
-
-    /// What a prompt, or the start, took and what it was spent on.
-    pub(crate) fn divided(&self, of: Parted, whole_ns: u64, parts: &Table) {
-        parts.with_parts(|parts| self.flight.update(|w| w.parts(of, whole_ns, parts)));
-    }
-
     /// When LLE was loaded.
     pub(crate) fn loaded_at(&self) -> u64 {
         self.loaded_at
-    }
-
-    /// The flight file can vanish with its folder, or be closed by a script: then another is made.
-    fn keep_registered(&mut self) {
-        if self.flight.is_shared() && self.flight.still_registered() {
-            return;
-        }
-        if let Ok(dir) = self.places.sessions()
-            && as_error(|| self.flight.rehome(&dir)).is_ok()
-        {
-            self.flight.update(|w| w.event(EventKind::Rehomed, 0, 0, b""));
-        }
-    }
-
-    /// A command was accepted and is about to run. `kept`: it may be seen by others.
-    pub(crate) fn command_begins(&mut self, line: &[u8], kept: bool) {
-        self.flight.update(|w| {
-            w.add(Counter::Commands, 1);
-            w.set(Gauge::CommandRunning, 1);
-            w.set(Gauge::CommandStartedWallNs, clock::wall());
-            w.last_command(if kept { line } else { b"" });
-            w.draft(b"", Draft::Kept);
-        });
-    }
-
-    /// A command may have changed what makes the prompt. `by` is what ran, empty if nobody may see it.
-    pub(crate) fn prompt_changed(&self, by: &[u8]) {
-        self.flight.update(|w| {
-            w.add(Counter::PromptChanges, 1);
-            w.event(EventKind::PromptChanged, 0, 0, by);
-        });
-    }
-
-    /// The line was given up: Ctrl-C, end of file.
-    pub(crate) fn line_dropped(&mut self) {
-        self.flight.update(|w| w.draft(b"", Draft::Kept));
     }
 
     /// Times one record written to the history log.

@@ -10,7 +10,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use lle_core::budget::{Budget, Percentile, Verdict};
+use lle_bench::{columns, head, row};
 use lle_core::config::{CATALOGUE, KEYS, Origin, RawConfig, edit};
 
 /// Measurements of each row.
@@ -18,14 +18,8 @@ const ROUNDS: usize = 5_000;
 const LINES: usize = 200;
 
 fn main() {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    println!("machine: {}", model.map_or("unknown", |(_, name)| name));
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    println!("load: {}", load.split(' ').next().unwrap_or("unknown"));
-    println!("{:44} {:>10} {:>10} {:>14} {:>8}", "", "p50", "p99", "budget", "");
+    head();
+    columns();
     let sound = sound();
     let check = |text: &str| RawConfig::parse(Origin::User, "config.toml", text).check(&CATALOGUE);
     assert!(check(&sound).is_sound() && sound.lines().count() == LINES);
@@ -78,33 +72,4 @@ fn times<T>(mut run: impl FnMut() -> T) -> Vec<f64> {
     let mut times: Vec<f64> = (0..ROUNDS).map(time).collect();
     times.sort_by(f64::total_cmp);
     times
-}
-
-/// Prints a row, with the budget of that name and whether it was met.
-fn row(name: &str, operation: &str, measured: Vec<f64>) {
-    let at = |q: f64| {
-        measured
-            .get((measured.len() as f64 * q) as usize)
-            .copied()
-            .unwrap_or(f64::NAN)
-    };
-    let (p50, p99) = (at(0.5), at(0.99));
-    let Some(budget) = Budget::named(name) else {
-        return println!(
-            "{operation:44} {p50:>7.0} ns {p99:>7.0} ns {:>14} {:>8}",
-            "-", "-"
-        );
-    };
-    let judged = if budget.percentile == Percentile::P50 {
-        p50
-    } else {
-        p99
-    };
-    let verdict: Verdict = budget.judge(Some(judged));
-    let limit = format!("{} {}", budget.percentile, budget.show(budget.at_most));
-    println!(
-        "{operation:44} {:>10} {:>10} {limit:>14} {verdict:>8}",
-        budget.show(p50),
-        budget.show(p99)
-    );
 }

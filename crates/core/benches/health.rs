@@ -12,8 +12,8 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
 
+use lle_bench::{columns, head, row};
 use lle_core::alert::{Addressee, Alerts, Now};
-use lle_core::budget::{Budget, Percentile, Verdict};
 use lle_core::health::assess::{Assessment, Thresholds, assess, learn};
 use lle_core::health::baseline::Baselines;
 use lle_core::health::component::Component;
@@ -34,12 +34,9 @@ const TEN_SECONDS_NS: u64 = 10_000_000_000;
 
 fn main() {
     let dir = directory();
-    println!("machine: {}", machine());
-    // Whatever else runs shows in the last percent.
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    println!("load: {}", load.split(' ').next().unwrap_or("unknown"));
+    head();
     println!("bytes of a window: {}", size_of::<Window>());
-    println!("{:44} {:>10} {:>10} {:>14} {:>8}", "", "p50", "p99", "budget", "");
+    columns();
     let mut session = Session::new(0, dir.path());
     let folding = singles(|| {
         session.use_it();
@@ -272,31 +269,6 @@ fn known_alerts() -> (Alerts, Vec<Finding>) {
     (alerts, findings)
 }
 
-/// Prints a row, with the budget of that name and whether it was met.
-fn row(name: &str, operation: &str, mut measured: Vec<f64>) {
-    measured.sort_unstable_by(f64::total_cmp);
-    let at = |q: f64| measured.get((measured.len() as f64 * q) as usize).copied();
-    let (p50, p99) = (at(0.5).unwrap_or(f64::NAN), at(0.99).unwrap_or(f64::NAN));
-    let Some(budget) = Budget::named(name) else {
-        return println!(
-            "{operation:44} {p50:>7.0} ns {p99:>7.0} ns {:>14} {:>8}",
-            "-", "-"
-        );
-    };
-    let judged = if budget.percentile == Percentile::P50 {
-        p50
-    } else {
-        p99
-    };
-    let verdict: Verdict = budget.judge(Some(judged));
-    let limit = format!("{} {}", budget.percentile, budget.show(budget.at_most));
-    println!(
-        "{operation:44} {:>10} {:>10} {limit:>14} {verdict:>8}",
-        budget.show(p50),
-        budget.show(p99)
-    );
-}
-
 fn batches(mut run: impl FnMut(u32)) -> Vec<f64> {
     let mut once = || {
         let start = Instant::now();
@@ -309,14 +281,4 @@ fn batches(mut run: impl FnMut(u32)) -> Vec<f64> {
 /// Measurements that time themselves, apart from what they need to be set up.
 fn singles(mut run: impl FnMut() -> f64) -> Vec<f64> {
     (0..ROUNDS).map(|_| run()).collect()
-}
-
-fn machine() -> String {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"))
-        .unwrap_or(": unknown");
-    let cpus = std::thread::available_parallelism().map_or(0, usize::from);
-    format!("{} × {cpus}", model.trim_start_matches(['\t', ' ', ':']))
 }

@@ -36,6 +36,7 @@ pub mod records;
 pub mod rewrite;
 pub mod scrub;
 pub mod search;
+pub mod start_up;
 pub mod versions;
 mod walk;
 mod window;

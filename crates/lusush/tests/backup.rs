@@ -10,7 +10,7 @@ use std::process::{Output, Stdio};
 use lle_core::error::Code;
 use rustix::process::{Pid, Signal, kill_process};
 use support::household::{Household, wait};
-use support::press;
+use support::{keep_last, press};
 
 fn backup(house: &Household, words: &[&str]) -> Output {
     house.maint(&[&["backup"], words].concat())
@@ -257,18 +257,7 @@ fn what_was_there_is_kept_aside_and_told() {
     assert_eq!(fs::read(aside).unwrap(), b"version = 1\nbroken");
     said(&house, &["create"]);
     let all = snapshots(&house);
-    let keep = [
-        "--keep-last",
-        "1",
-        "--keep-daily",
-        "0",
-        "--keep-weekly",
-        "0",
-        "--keep-monthly",
-        "0",
-        "--keep-yearly",
-        "0",
-    ];
+    let keep = keep_last("1");
     said(&house, &[&["prune", "--dry-run"], &keep[..]].concat());
     assert_eq!(snapshots(&house), all);
     said(&house, &[&["prune"], &keep[..]].concat());

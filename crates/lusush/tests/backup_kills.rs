@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use lle_pty::Home;
 use serde_json::Value;
-use support::{Random, number};
+use support::{Random, keep_last, number};
 
 /// Rounds by default: some seconds.
 const ROUNDS: usize = 6;
@@ -213,19 +213,7 @@ fn the_first_backup() {
 #[test]
 fn a_prune() {
     let mut house = House::new(2);
-    let keep = [
-        "prune",
-        "--keep-last",
-        "2",
-        "--keep-daily",
-        "0",
-        "--keep-weekly",
-        "0",
-        "--keep-monthly",
-        "0",
-        "--keep-yearly",
-        "0",
-    ];
+    let keep = [&["prune"], &keep_last("2")[..]].concat();
     let more = |house: &House, round: usize| {
         for n in 0..2 {
             house.fill(3 * round + n);

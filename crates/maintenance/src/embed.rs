@@ -73,7 +73,9 @@ use crate::api::{Fault, Request, ScheduleRequest};
 use crate::engine::{Config, Engine};
 use crate::real::calls::Callback;
 use crate::real::{Places, RealWorld, now, policy, zone};
-use crate::worker::{self, Lock, Running, Summons, WorkerError};
+use crate::worker::lock::Lock;
+use crate::worker::running::{Running, Summons};
+use crate::worker::{self, WorkerError};
 
 /// How long an answer may take: the engine never works longer on anything than a few milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -48,8 +48,8 @@ use lle_core::task;
 
 use crate::state::{Change, Durable, Loaded, StateLog, TaskState};
 use crate::world::{CallEnd, Disk, File, JobEnd, Now, World};
-use audit::AuditTrail;
-use execute::Live;
+use audit::trail::AuditTrail;
+use execute::live::Live;
 use observe::SessionState;
 
 /// How often sessions are looked at while somebody uses one, in nanoseconds: an alert within a minute of use needs
@@ -143,7 +143,7 @@ pub struct Engine {
     guarded: history::Guarded,
     /// What the last recovery drill came to.
     drilled: drilled::Drilled,
-    refused_peers: audit::Refusals,
+    refused_peers: audit::refusals::Refusals,
     /// Measurements of all live sessions, gathered when somebody asks.
     totals: evidence::Totals,
     /// When the engine wanted to be called again; how late it is says how much there is to do.
@@ -194,7 +194,7 @@ impl Engine {
             history_sync_failed: None,
             guarded: history::Guarded::default(),
             drilled: drilled::Drilled::default(),
-            refused_peers: audit::Refusals::default(),
+            refused_peers: audit::refusals::Refusals::default(),
             totals: evidence::Totals::default(),
             expected_ns: u64::MAX,
             worker: observe::WorkerState::default(),

@@ -5,6 +5,7 @@ pub(crate) mod calls;
 pub mod config;
 pub mod disk;
 mod draft;
+pub(crate) mod guard;
 pub mod history;
 pub mod host;
 pub(crate) mod jobs;
@@ -177,7 +178,7 @@ impl RealWorld {
     }
 
     /// Writes from now on only while that lock is in place.
-    pub(crate) fn guard(&mut self, guard: disk::Guard) {
+    pub(crate) fn guard(&mut self, guard: guard::Guard) {
         self.disk.guard(guard);
     }
 

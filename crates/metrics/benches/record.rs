@@ -6,7 +6,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use lle_core::budget::{Budget, Percentile, Verdict};
+use lle_bench::{columns, head, row};
 use lle_metrics::{Counter, Draft, FILE_BYTES, Flight, Gauge, Identity, Snapshot, Stage, Timer, Window};
 
 /// Measurements of each row.
@@ -22,12 +22,9 @@ fn main() {
     let mut flight = Flight::create(dir.path(), &identity).expect("a bench needs 32 KiB");
     let path = flight.path().expect("just created").to_owned();
 
-    println!("machine: {}", machine());
-    // Whatever else runs shows in the last percent.
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    println!("load: {}", load.split(' ').next().unwrap_or("unknown"));
+    head();
     println!("directory: {}", dir.path().display());
-    println!("{:40} {:>10} {:>10} {:>14} {:>8}", "", "p50", "p99", "budget", "");
+    columns();
     row(
         "record_key",
         "record one key",
@@ -79,31 +76,6 @@ fn record_key(flight: &Flight, n: u32) {
     });
 }
 
-/// Prints a row, with the budget of that name and whether it was met.
-fn row(name: &str, operation: &str, mut measured: Vec<f64>) {
-    measured.sort_unstable_by(f64::total_cmp);
-    let at = |q: f64| measured.get((measured.len() as f64 * q) as usize).copied();
-    let (p50, p99) = (at(0.5).unwrap_or(f64::NAN), at(0.99).unwrap_or(f64::NAN));
-    let Some(budget) = Budget::named(name) else {
-        return println!(
-            "{operation:40} {p50:>7.1} ns {p99:>7.1} ns {:>14} {:>8}",
-            "-", "-"
-        );
-    };
-    let judged = if budget.percentile == Percentile::P50 {
-        p50
-    } else {
-        p99
-    };
-    let verdict: Verdict = budget.judge(Some(judged));
-    let limit = format!("{} {}", budget.percentile, budget.show(budget.at_most));
-    println!(
-        "{operation:40} {:>10} {:>10} {limit:>14} {verdict:>8}",
-        budget.show(p50),
-        budget.show(p99)
-    );
-}
-
 fn batches(mut run: impl FnMut(u32)) -> Vec<f64> {
     let mut once = || {
         let start = Instant::now();
@@ -120,14 +92,4 @@ fn singles(mut run: impl FnMut()) -> Vec<f64> {
         start.elapsed().as_nanos() as f64
     };
     (0..ROUNDS).map(|_| once()).collect()
-}
-
-fn machine() -> String {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"))
-        .unwrap_or(": unknown");
-    let cpus = std::thread::available_parallelism().map_or(0, usize::from);
-    format!("{} × {cpus}", model.trim_start_matches(['\t', ' ', ':']))
 }

@@ -21,7 +21,8 @@ use serde_json::Value;
 use crate::files::SimFiles;
 use crate::random::Random;
 use crate::session::{Nature, SimSession};
-use crate::world::{Hands, Killed, World};
+use crate::world::hands::Hands;
+use crate::world::{Killed, World};
 
 const SECOND: u64 = 1_000_000_000;
 const UID: u32 = 1000;

@@ -26,7 +26,8 @@ use crate::model::Model;
 use crate::random::Random;
 use crate::session::{Nature, SimSession};
 use crate::turning::Turning;
-use crate::world::{Hands, Killed, World};
+use crate::world::hands::Hands;
+use crate::world::{Killed, World};
 
 const SECOND: u64 = 1_000_000_000;
 const HOUR: u64 = 3_600 * SECOND;

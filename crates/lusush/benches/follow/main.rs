@@ -14,10 +14,6 @@
 //!
 //! `LUSUSH_BENCH_ROUNDS` sets the number of spaced reloads.
 
-// What the engine's bench leaves for `maint validate` is left in the same way.
-#[path = "../../../maintenance/benches/engine/results.rs"]
-mod results;
-
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -48,9 +44,7 @@ const BUDGET: &str = "hot_reload";
 const CRITICAL: Duration = Duration::from_millis(1);
 
 fn main() {
-    println!("machine: {}", results::machine());
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    println!("load: {}", load.split(' ').next().unwrap_or("unknown"));
+    lle_bench::head();
     println!("{:64} {:>10} {:>10} {:>10}", "", "p50", "p99", "worst");
     for (folder, place) in [("/dev/shm", "memory"), ("/tmp", "disk")] {
         let Ok(runtime) = tempfile::tempdir_in(folder) else {
@@ -87,7 +81,7 @@ fn measure(runtime: &Path, place: &str) {
     row("  of that, a look at the flight file", looks);
     if let Some(budget) = Budget::named(BUDGET).filter(|_| place == "memory") {
         let ns = |time: Duration| time.as_nanos() as f64;
-        results::leave("follow", budget, ns(p99), Some(ns(worst)), count);
+        lle_bench::leave("follow", budget, ns(p99), Some(ns(worst)), count);
         let verdict = match budget.judge(Some(ns(p99))) {
             Verdict::Met if worst >= CRITICAL => format!("met, and worst! {worst:.1?}"),
             verdict => verdict.to_string(),

@@ -56,7 +56,7 @@ fn pending(places: &Places) -> Option<Check> {
 
 fn worker(places: &Places) -> Check {
     let since = now_ns().saturating_sub(WORKER_WINDOW_NS);
-    let crashes = lle_maintenance::worker::crashes(&places.maint);
+    let crashes = lle_maintenance::worker::crashes::found(&places.maint);
     let recent = crashes.iter().filter(|at| **at >= since).count();
     if recent >= WORKER_CRASHES_MIN as usize {
         return Check::found(
@@ -66,7 +66,7 @@ fn worker(places: &Places) -> Check {
             "`lusush maint recover worker-crashes` lets it begin anew",
         );
     }
-    match lle_maintenance::worker::holder(&places.maint) {
+    match lle_maintenance::worker::lock::holder(&places.maint) {
         Ok(Some(pid)) => Check::fine("worker", format!("process {pid}")),
         Ok(None) if places.is_stopped() => {
             Check::fine("worker", "stopped: `lusush maint start` lets workers run")

@@ -260,5 +260,5 @@ pub(crate) fn holder_of() -> Option<u32> {
 
 fn holder(places: &Places) -> Result<Option<u32>, Failure> {
     let failed = |error| Failure::new("it cannot be told whether a worker runs").because(error);
-    lle_maintenance::worker::holder(&places.maint).map_err(failed)
+    lle_maintenance::worker::lock::holder(&places.maint).map_err(failed)
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use lle_core::quantity::{age, duration};
-use lle_maintenance::api::{EstimateDocument, TrialDocument, TrialsDocument};
+use lle_maintenance::api::trials::{EstimateDocument, TrialDocument, TrialsDocument};
 use serde_json::Value;
 
 use crate::text::{COLUMNS, Ink, printable, wrapped};

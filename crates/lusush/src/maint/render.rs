@@ -59,7 +59,7 @@ pub(crate) fn status(status: &Status, ink: Ink) -> String {
         out.push('\n');
     }
     match (&status.worker, &status.worker_unknown) {
-        (Some(worker), _) => out.push_str(&super::show::worker(
+        (Some(worker), _) => out.push_str(&super::show::worker::worker(
             worker,
             status.now_wall_ns.cast_signed(),
             ink,

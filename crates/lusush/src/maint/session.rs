@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use lle_maintenance::api::StatusDocument;
+use lle_maintenance::api::status::StatusDocument;
 use lle_maintenance::world::Cost;
 use lle_metrics::{Counter, EventKind, Gauge, Liveness, Snapshot, Timer};
 use serde::Serialize;

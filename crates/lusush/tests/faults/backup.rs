@@ -8,23 +8,11 @@ use lle_fault::{Fault, Faults, Kind, are_here};
 use lle_pty::Home;
 use serde_json::Value;
 
+use super::support::keep_last;
 use super::{ended_well, spread};
 
 /// Files that change with each generation.
 const FILES: usize = 6;
-const PRUNE: &[&str] = &[
-    "prune",
-    "--keep-last",
-    "2",
-    "--keep-daily",
-    "0",
-    "--keep-weekly",
-    "0",
-    "--keep-monthly",
-    "0",
-    "--keep-yearly",
-    "0",
-];
 
 struct House {
     home: Home,
@@ -257,10 +245,11 @@ fn a_prune() {
             house.json(&["create"]);
         }
     };
-    walk(3, &mut house, PRUNE, more, |met| {
+    let prune = [&["prune"], &keep_last("2")[..]].concat();
+    walk(3, &mut house, &prune, more, |met| {
         let there = met.house.snapshots();
         assert!(there.len() >= 2, "{}: one that is kept is gone", met.about);
-        met.house.json(PRUNE);
+        met.house.json(&prune);
         assert_eq!(met.house.snapshots(), there[there.len() - 2..], "{}", met.about);
         met.house.is_clean(&met.about);
     });

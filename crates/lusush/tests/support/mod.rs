@@ -22,6 +22,23 @@ pub(crate) fn shared_object() -> PathBuf {
     lle_pty::shared_object(lusush())
 }
 
+/// Returns the words of `maint backup prune` that keep the last `n` snapshots and no older one, whatever its day.
+pub(crate) fn keep_last(n: &str) -> [&str; 10] {
+    let none = "0";
+    [
+        "--keep-last",
+        n,
+        "--keep-daily",
+        none,
+        "--keep-weekly",
+        none,
+        "--keep-monthly",
+        none,
+        "--keep-yearly",
+        none,
+    ]
+}
+
 /// Returns the lines of an rc file that load LLE; the session then proves it by the file `lle-loaded`.
 pub(crate) fn load_lle() -> String {
     format!(

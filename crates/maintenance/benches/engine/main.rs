@@ -12,7 +12,6 @@
 mod child;
 mod config;
 mod measure;
-mod results;
 mod worker;
 
 use std::hint::black_box;

@@ -3,9 +3,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use lle_core::budget::{Budget, Percentile, Verdict};
-
-use super::results::{leave, machine};
+use lle_bench::{judged, leave, limit};
+use lle_core::budget::{Budget, Verdict};
 
 /// Measurements of a row, if it says no other number.
 pub(crate) const ROUNDS: usize = 2_000;
@@ -18,10 +17,7 @@ const CRITICAL_NS: f64 = 1e6;
 
 /// Prints what every number depends on.
 pub(crate) fn head() {
-    println!("machine: {}", machine());
-    // Whatever else runs shows in the last percent.
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    println!("load: {}", load.split(' ').next().unwrap_or("unknown"));
+    lle_bench::head();
     println!(
         "{:52} {:>10} {:>10} {:>10} {:>14} {:>8}",
         "", "p50", "p99", "worst", "budget", ""
@@ -44,11 +40,7 @@ pub(crate) fn times(name: &str, operation: &str, mut measured: Vec<f64>) {
     let (limit, verdict) = match budget {
         None => ("-".to_owned(), "-".to_owned()),
         Some(budget) => {
-            let judged = if budget.percentile == Percentile::P50 {
-                p50
-            } else {
-                p99
-            };
+            let judged = judged(budget, p50, p99);
             // That of batches is no single measurement.
             let single = budget.critical.then_some(worst);
             leave("engine", budget, judged, single, measured.len());
@@ -56,8 +48,7 @@ pub(crate) fn times(name: &str, operation: &str, mut measured: Vec<f64>) {
                 Verdict::Met if budget.critical && worst >= CRITICAL_NS => "worst!".to_owned(),
                 verdict => verdict.to_string(),
             };
-            let limit = format!("{} {}", budget.percentile, budget.show(budget.at_most));
-            (limit, verdict)
+            (limit(budget), verdict)
         }
     };
     let show = |ns: f64| Budget::named("health_sample").map_or_else(String::new, |budget| budget.show(ns));

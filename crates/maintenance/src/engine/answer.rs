@@ -14,19 +14,19 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Engine, audit};
-use crate::api::{
-    AuditDocument, CostDocument, Fault, IncidentDocument, Request, RunningDocument, StatusDocument,
-    TaskDocument, TasksDocument, VERSION,
-};
+use crate::api::audit::AuditDocument;
+use crate::api::status::{CostDocument, IncidentDocument, RunningDocument, StatusDocument};
+use crate::api::tasks::{TaskDocument, TasksDocument};
+use crate::api::{Fault, Request, VERSION};
 use crate::state::{Running, TaskState};
 use crate::world::{Now, World};
 
 /// Audit records in one answer unless more or fewer are asked for.
 const AUDIT_RECORDS: u64 = 50;
-/// Bytes of what is shown beside a point of a review.
-const EVIDENCE_BYTES_MAX: usize = 300;
 /// The most.
 const AUDIT_RECORDS_MAX: u64 = 1_000;
+/// Bytes of what is shown beside a point of a review.
+const EVIDENCE_BYTES_MAX: usize = 300;
 
 impl Engine {
     pub(crate) fn answer<W: World>(
@@ -54,14 +54,17 @@ impl Engine {
             Request::Alerts => document(&self.alerts()),
             Request::Audit { from, limit } => {
                 let limit = limit.unwrap_or(AUDIT_RECORDS).min(AUDIT_RECORDS_MAX);
-                let records = audit::records(world, *from, usize::try_from(limit).unwrap_or(usize::MAX))
-                    .map_err(|error| unread("audit log", &error))?;
+                let records =
+                    audit::read::records(world, *from, usize::try_from(limit).unwrap_or(usize::MAX))
+                        .map_err(|error| unread("audit log", &error))?;
                 document(&AuditDocument {
                     version: VERSION,
                     records,
                 })
             }
-            Request::Verify => document(&audit::verify(world).map_err(|error| unread("audit log", &error))?),
+            Request::Verify => {
+                document(&audit::read::verify(world).map_err(|error| unread("audit log", &error))?)
+            }
             Request::Checklist => {
                 self.collect(world, now);
                 self.check_health(world, now);

@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 use super::audit::name_of;
 use super::commit::outcome;
 use super::{Engine, config};
-use crate::api::{
-    ConfigTrialDocument, ConfigTrialsDocument, DifferenceDocument, Fault, MeasureDocument, VERSION,
+use crate::api::config_trials::{
+    ConfigTrialDocument, ConfigTrialsDocument, DifferenceDocument, MeasureDocument,
 };
+use crate::api::{Fault, VERSION};
 use crate::state::{Armed, Change};
 use crate::world::{Now, World};
 

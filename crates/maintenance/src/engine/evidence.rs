@@ -90,7 +90,7 @@ impl Engine {
         let missing = task::table()
             .into_iter()
             .filter(|task| !self.state.tasks.contains_key(&task.name));
-        let audit = audit::verify(world).ok();
+        let audit = audit::read::verify(world).ok();
         Facts {
             task_rows: count(kinds.count()),
             tasks_inconsistent: count(inconsistent.count()),

@@ -7,9 +7,10 @@ use lle_core::trial::paired::{self, Paired};
 use lle_core::trial::{Ended, Trial};
 
 use super::Engine;
-use crate::api::{
+use crate::api::VERSION;
+use crate::api::trials::{
     BaselineDocument, EstimateDocument, LeverDocument, OpportunityDocument, TargetDocument, TrialDocument,
-    TrialsDocument, VERSION,
+    TrialsDocument,
 };
 use crate::world::Now;
 

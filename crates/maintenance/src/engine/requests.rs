@@ -3,24 +3,25 @@
 //! Invariant: a request that changes something is refused if the change cannot be written: what is acknowledged is
 //! kept. Reading is not recorded, or the log would be full of looks at it.
 
+mod asked;
+mod tasks;
+
 use lle_core::checklist::{Item, SignOff};
 use lle_core::error::Code;
 use lle_core::mode::Mode;
-use lle_core::policy::{self, Class, Operation, Target, Who, sanitise};
-use lle_core::schedule::{self, Schedule};
-use lle_core::task::{DESCRIPTION_BYTES_MAX, Priority, Task, TaskKind};
+use lle_core::policy::{Class, Who, sanitise};
+use lle_core::task::TaskKind;
 use serde_json::{Value, json};
 
 use super::Engine;
-use super::audit::Entry;
-use crate::api::{Fault, Request, ScheduleRequest};
+use super::audit::{Entry, name_of};
+use super::execute::MAKE_ROOM;
+use crate::api::{Fault, Request};
 use crate::state::{Change, TaskState};
 use crate::world::{Now, World};
+use asked::details;
 
-/// Tasks that may be registered.
-const REGISTERED_MAX: usize = 256;
-/// Bytes of what all of them run: the state is written anew as a whole, and stays below what makes it do so.
-const REGISTERED_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of what a person says about a review, and of a name as it is shown.
 const NOTE_MAX: usize = 500;
 /// What is done to the backup by hand.
 const BACKUP_NOTED: [&str; 6] = [
@@ -61,7 +62,7 @@ impl Engine {
                 Code::Unavailable,
                 "the audit log cannot be written, so nothing is changed",
             )
-            .with_hint("make room in the state folder; `lusush doctor` says where it is"));
+            .with_hint(MAKE_ROOM));
         }
         let done = self.act(world, now, who, request);
         let outcome = match &done {
@@ -71,112 +72,6 @@ impl Engine {
         self.record(world, now, &Entry::request("outcome", who, name, on, &outcome));
         self.publish(world, now);
         done
-    }
-
-    fn allow<W: World>(
-        &mut self,
-        world: &mut W,
-        now: Now,
-        who: &Who,
-        operation: Operation,
-        target: Option<&str>,
-        request: &Request,
-    ) -> Result<(), Fault> {
-        let commands: Vec<String> = match request {
-            Request::Schedule(asked) => commands(&asked.command, &asked.cleanup),
-            Request::Run { task } => self
-                .state
-                .tasks
-                .get(task)
-                .map(|known| commands(&known.task.command, &known.task.cleanup))
-                .unwrap_or_default(),
-            _ => Vec::new(),
-        };
-        let plain = target.map_or(Target::All, Target::Task);
-        let each = commands.iter().filter_map(|command| {
-            Some(Target::Command {
-                task: target?,
-                command,
-            })
-        });
-        let mut targets = each.collect::<Vec<_>>();
-        if targets.is_empty() {
-            targets.push(plain);
-        }
-        let refused = targets.into_iter().find_map(|on| {
-            let asked = policy::authorise(*who, operation, on, (), &self.config.policy);
-            asked.err()
-        });
-        let Some(refusal) = refused else { return Ok(()) };
-        self.worker.refused += 1;
-        let fault = Fault::new(refusal.code, refusal.to_string()).with_hint(refusal.remedy());
-        let entry = Entry::refused(who, operation.name(), target.unwrap_or(""), &fault.message);
-        self.record(world, now, &entry);
-        Err(fault)
-    }
-
-    /// What a request is to the policy, and on which task.
-    fn operation(&self, request: &Request) -> Result<(Operation, Option<String>), Fault> {
-        Ok(match request {
-            Request::Status | Request::Version => (Operation::Status, None),
-            Request::Health => (Operation::Health, None),
-            Request::Metrics { .. } => (Operation::Metrics, None),
-            Request::Tasks => (Operation::Tasks, None),
-            Request::Alerts => (Operation::Alerts, None),
-            Request::Audit { .. } => (Operation::Audit, None),
-            Request::Verify => (Operation::Verify, None),
-            Request::Checklist => (Operation::Checklist, None),
-            Request::RestoreRc { .. } => (Operation::RestoreRc, None),
-            Request::Validate => (Operation::Validate, None),
-            Request::Trials => (Operation::Trials, None),
-            Request::Optimize { .. } => (Operation::Optimize, Some(TaskKind::Performance.name().to_owned())),
-            Request::ConfigTrials => (Operation::ConfigTrials, None),
-            Request::ConfigConfirm { .. } => (Operation::ConfigConfirm, None),
-            Request::ConfigArm { .. } => (Operation::ConfigArm, None),
-            Request::Forecast => (Operation::Forecast, None),
-            Request::Anomalies => (Operation::Anomalies, None),
-            Request::Start => (Operation::Start, None),
-            Request::Stop => (Operation::Stop, None),
-            Request::Pause { task } => (Operation::Pause, task.clone()),
-            Request::Resume { task } => (Operation::Resume, task.clone()),
-            Request::Run { task } => (Operation::Run, Some(task.clone())),
-            Request::Cancel { task } => {
-                let removes = self
-                    .state
-                    .tasks
-                    .get(task)
-                    .is_some_and(|known| known.task.kind.is_none())
-                    && !self.is_running(task);
-                let operation = if removes {
-                    Operation::Unregister
-                } else {
-                    Operation::Cancel
-                };
-                (operation, Some(task.clone()))
-            }
-            Request::Schedule(asked) => {
-                // A switch is one only if nothing else is changed with it.
-                let switches = ScheduleRequest {
-                    name: asked.name.clone(),
-                    enabled: asked.enabled,
-                    ..ScheduleRequest::default()
-                };
-                let only_switches = **asked == switches;
-                let operation = match (self.state.tasks.contains_key(&asked.name), asked.enabled) {
-                    (false, _) => Operation::Register,
-                    (true, Some(false)) if only_switches => Operation::Disable,
-                    (true, Some(true)) if only_switches => Operation::Enable,
-                    (true, _) => Operation::Schedule,
-                };
-                (operation, Some(asked.name.clone()))
-            }
-            Request::SetMode { area, mode } => (Operation::SetMode(mode_named(mode)?), Some(area.clone())),
-            Request::Acknowledge { .. } => (Operation::Acknowledge, None),
-            Request::SignOff { .. } => (Operation::SignOff, None),
-            Request::History { .. } => (Operation::History, None),
-            Request::Backup { .. } => (Operation::Backup, None),
-            Request::Recover { .. } => (Operation::Recover, None),
-        })
     }
 
     fn act<W: World>(
@@ -277,7 +172,7 @@ impl Engine {
         if self.is_running(name) {
             return Err(Fault::new(Code::Busy, format!("{name} is running already")));
         }
-        let why = format!("asked for by {}", super::audit::name_of(who));
+        let why = format!("asked for by {}", name_of(who));
         // Who asks for it wants it done: the mode is about what is done unasked. The policy's word stands.
         let mode = self.config.policy.mode_max(name);
         let plan = self.plan_and_begin(world, now, who, name, &why, mode)?;
@@ -317,69 +212,6 @@ impl Engine {
         Ok(json!({ "cancelled": false, "removed": true }))
     }
 
-    fn schedule<W: World>(
-        &mut self,
-        world: &mut W,
-        now: Now,
-        asked: &ScheduleRequest,
-    ) -> Result<Value, Fault> {
-        let known = self.state.tasks.get(&asked.name).cloned();
-        if known.is_none() {
-            self.refuse_one_too_many()?;
-        }
-        let is_hosts = known.as_ref().is_some_and(|known| known.task.is_hosts());
-        let mut state = known.unwrap_or_else(|| new_task(&asked.name));
-        let has_its_own = state.task.kind.is_some() || is_hosts;
-        if has_its_own && (asked.command.is_some() || asked.cleanup.is_some()) {
-            return Err(Fault::new(
-                Code::InvalidParameters,
-                format!("{} has no command of yours", asked.name),
-            )
-            .with_hint("register a task under another name"));
-        }
-        change_task(&mut state.task, asked)?;
-        let checked = match is_hosts {
-            true => state.task.check_hosts(),
-            false => state.task.check(),
-        };
-        checked.map_err(|error| Fault::new(Code::InvalidParameters, error.to_string()))?;
-        let others = self
-            .state
-            .tasks
-            .values()
-            .filter(|known| known.task.name != asked.name);
-        let bytes: usize = others.map(|known| command_bytes(&known.task)).sum();
-        if bytes + command_bytes(&state.task) > REGISTERED_BYTES_MAX {
-            let message =
-                format!("the commands of all tasks together are longer than {REGISTERED_BYTES_MAX} bytes");
-            return Err(Fault::new(Code::Busy, message).with_hint("put the command into a script"));
-        }
-        if asked.schedule.is_some() {
-            state.timing = schedule::first(&state.task.schedule, now.wall_ns, &self.config.zone);
-        }
-        let next = state.timing.next_wall_ns;
-        self.write(
-            world,
-            now,
-            Change::Task {
-                task: Box::new(state),
-            },
-        )?;
-        Ok(json!({ "next_wall_ns": next }))
-    }
-
-    /// Refuses a task beyond as many as may be registered.
-    pub(super) fn refuse_one_too_many(&self) -> Result<(), Fault> {
-        let tasks = self.state.tasks.values();
-        match tasks.filter(|known| known.task.kind.is_none()).count() {
-            0..REGISTERED_MAX => Ok(()),
-            _ => Err(Fault::new(
-                Code::Busy,
-                format!("{REGISTERED_MAX} tasks are registered already"),
-            )),
-        }
-    }
-
     fn set_mode<W: World>(
         &mut self,
         world: &mut W,
@@ -403,10 +235,7 @@ impl Engine {
     fn acknowledge<W: World>(&mut self, world: &mut W, now: Now, who: &Who, id: u64) -> Result<Value, Fault> {
         let mut alerts = self.state.alerts.clone();
         let wall_ns = now.wall_ns.max(0).cast_unsigned();
-        if alerts
-            .acknowledge(id, &super::audit::name_of(who), wall_ns)
-            .is_none()
-        {
+        if alerts.acknowledge(id, &name_of(who), wall_ns).is_none() {
             return Err(Fault::new(Code::NotFound, format!("there is no alert {id}"))
                 .with_hint("`lusush maint alerts` lists them"));
         }
@@ -437,7 +266,7 @@ impl Engine {
         };
         let sign_off = SignOff {
             wall_ns: now.wall_ns,
-            who: super::audit::name_of(who),
+            who: name_of(who),
             note: sanitise(note.unwrap_or_default(), NOTE_MAX).into_owned(),
         };
         let item = item.id.to_owned();
@@ -472,73 +301,6 @@ fn backup_noted(what: &str) -> Result<Value, Fault> {
     }
 }
 
-/// Bytes of what a task runs.
-fn command_bytes(task: &Task) -> usize {
-    let words = task.command.iter().chain(&task.cleanup).flatten();
-    words.map(String::len).sum()
-}
-
-/// What a task would run, each as one line.
-fn commands(command: &Option<Vec<String>>, cleanup: &Option<Vec<String>>) -> Vec<String> {
-    [command, cleanup]
-        .into_iter()
-        .flatten()
-        .map(|words| words.join(" "))
-        .collect()
-}
-
-/// What exactly is asked for, for the audit log; the command first, since a long text is cut.
-fn details(request: &Request) -> String {
-    match request {
-        Request::SignOff { item, note } => format!("{item}: {}", note.as_deref().unwrap_or_default()),
-        Request::Acknowledge { id } => format!("alert {id}"),
-        Request::RestoreRc { file, number } => format!("{} version #{number}", sanitise(file, NOTE_MAX)),
-        Request::SetMode { mode, .. } => mode.clone(),
-        Request::History { what, detail, .. }
-        | Request::Backup { what, detail }
-        | Request::Recover {
-            scenario: what,
-            detail,
-        } => super::history::details(what, detail.as_deref()),
-        Request::Optimize {
-            force,
-            reset,
-            withdraw,
-            ..
-        } => match (force, reset, withdraw) {
-            (Some(asked), ..) => format!("try {}", sanitise(asked, NOTE_MAX)),
-            (None, Some(lever), _) => format!("the default of {}", sanitise(lever, NOTE_MAX)),
-            (None, None, Some(true)) => "withdraw the trial".into(),
-            _ => String::new(),
-        },
-        Request::Schedule(asked) => {
-            let mut parts = commands(&asked.command, &None);
-            parts.extend(
-                commands(&None, &asked.cleanup)
-                    .into_iter()
-                    .map(|command| format!("cleanup {command}")),
-            );
-            parts.extend(
-                asked
-                    .schedule
-                    .iter()
-                    .map(|schedule| format!("schedule {schedule}")),
-            );
-            parts.extend(asked.enabled.iter().map(|enabled| format!("enabled {enabled}")));
-            parts.extend(
-                asked
-                    .priority
-                    .iter()
-                    .map(|priority| format!("priority {priority}")),
-            );
-            parts.extend(asked.budget_ms.iter().map(|ms| format!("budget {ms} ms")));
-            parts.extend(asked.retries.iter().map(|retries| format!("retries {retries}")));
-            parts.join("; ")
-        }
-        _ => String::new(),
-    }
-}
-
 fn mode_named(name: &str) -> Result<Mode, Fault> {
     Mode::named(name).ok_or_else(|| {
         Fault::new(
@@ -554,45 +316,5 @@ fn unwritten(error: &std::io::Error) -> Fault {
         Code::Unavailable,
         format!("the change cannot be written, so it was not made: {error}"),
     )
-    .with_hint("make room in the state folder; `lusush doctor` says where it is")
-}
-
-fn new_task(name: &str) -> TaskState {
-    TaskState {
-        task: Task::registered(name, "", Schedule::Manual),
-        timing: schedule::Timing::default(),
-        statistics: lle_core::task::statistics::Statistics::default(),
-        ledger: lle_core::task::ledger::Ledger::default(),
-        paused: false,
-        attempt: 0,
-        retry_wall_ns: None,
-    }
-}
-
-fn change_task(task: &mut Task, asked: &ScheduleRequest) -> Result<(), Fault> {
-    let invalid = |message: String| Fault::new(Code::InvalidParameters, message);
-    if let Some(text) = &asked.schedule {
-        task.schedule = Schedule::parse(text).map_err(|error| invalid(error.to_string()))?;
-    }
-    if let Some(name) = &asked.priority {
-        let found = Priority::ALL.iter().find(|priority| priority.name() == name);
-        task.priority = *found.ok_or_else(|| {
-            invalid(format!("there is no priority {}", sanitise(name, 32)))
-                .with_hint("critical, high, medium, low or deferred")
-        })?;
-    }
-    if let Some(text) = &asked.description {
-        task.description = sanitise(text, DESCRIPTION_BYTES_MAX).into_owned();
-    }
-    task.command = asked.command.clone().or_else(|| task.command.take());
-    if task.description.is_empty() {
-        let command = task.command.as_ref().map(|command| command.join(" "));
-        let text = format!("Runs {}", command.as_deref().unwrap_or("nothing yet"));
-        task.description = sanitise(&text, DESCRIPTION_BYTES_MAX).into_owned();
-    }
-    task.cleanup = asked.cleanup.clone().or_else(|| task.cleanup.take());
-    task.budget_ms = asked.budget_ms.unwrap_or(task.budget_ms);
-    task.retries = asked.retries.unwrap_or(task.retries);
-    task.enabled = asked.enabled.unwrap_or(task.enabled);
-    Ok(())
+    .with_hint(MAKE_ROOM)
 }

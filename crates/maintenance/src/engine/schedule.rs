@@ -10,13 +10,13 @@ use jiff::tz::TimeZone;
 
 use lle_core::error::Code;
 use lle_core::mode::Mode;
-use lle_core::plan::{Outcome, Planned};
+use lle_core::plan::{Action, Check, Outcome, Plan, Planned, Step};
 use lle_core::policy::{Kind, Who};
 use lle_core::schedule;
 use lle_core::shed::{self, Load, Pending};
 use lle_core::task::order::{self, Waiting};
 use lle_core::task::statistics::Outcome as Ended;
-use lle_core::task::{self, Sessions, TaskKind};
+use lle_core::task::{self, Sessions, Task, TaskKind};
 
 use super::Engine;
 use super::execute::RUNNING_MAX;
@@ -194,7 +194,7 @@ impl Engine {
         asked: bool,
     ) -> Planned {
         let Some(kind) = known.task.kind else {
-            return match Self::command_plan(&known.task, why) {
+            return match command_plan(&known.task, why) {
                 Some(plan) => Planned::Do(plan),
                 None => self.plan_call(&known.task, why),
             };
@@ -300,4 +300,22 @@ impl Engine {
             idle: u32::try_from(idle).unwrap_or(u32::MAX),
         }
     }
+}
+
+/// A registered task's plan: its command.
+fn command_plan(task: &Task, why: &str) -> Option<Plan> {
+    let command = task.command.clone()?;
+    let step = Step {
+        action: Action::RunCommand {
+            command,
+            budget_ms: task.budget_ms,
+        },
+        verify: Check::ExitZero,
+        undo: None,
+    };
+    Some(Plan {
+        task: task.name.clone(),
+        why: why.to_owned(),
+        steps: vec![step],
+    })
 }

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use lle_core::health::text::command_line;
 use lle_core::start::trace;
+use lle_log::start_up;
 use lle_log::versions::Cause;
 
-use super::rc_versions::{self, NAMES, Seen as State, shown};
+use super::rc_versions::{self, Seen as State, shown};
 use super::start_file::{self, Stamp, StartFile};
 use super::versions::VersionLog;
 use crate::world::RcChange;
@@ -69,7 +70,7 @@ impl RcFiles {
         let Some(home) = self.home.clone() else {
             return Vec::new();
         };
-        let names = NAMES.iter().map(|name| home.join(name));
+        let names = start_up::AT_START.iter().map(|name| home.join(name));
         let mut paths: Vec<PathBuf> = names.chain(self.sourced(&home)).collect();
         paths.sort();
         paths.dedup();

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use lle_log::versions::{self, Cause, NAME_BYTES_MAX, Verdict, Version, Versions};
 
-use super::versions::{VersionLog, VersionsError};
+use super::versions::{Accepted, VersionLog, VersionsError};
 
 /// Bytes of a file that is kept: twice the longest script that people source at start, and so little that the newest and
 /// the last good version of all files fit the log.
@@ -28,16 +28,6 @@ pub const FILE_BYTES_MAX: u64 = 192 * 1024;
 pub const FILES_MAX: usize = 32;
 /// How long somebody who starts a shell waits for whoever else writes: a write takes a few milliseconds.
 pub const PATIENCE: Duration = Duration::from_millis(100);
-
-/// The start-up files in a home folder: what bash and readline read by themselves, and what those of Debian read.
-pub const NAMES: [&str; 6] = [
-    ".bashrc",
-    ".bash_profile",
-    ".bash_login",
-    ".profile",
-    ".bash_aliases",
-    ".inputrc",
-];
 
 /// A state of a start-up file that somebody saw.
 #[derive(Clone, Copy, Debug)]
@@ -128,21 +118,17 @@ fn added(
         let of = match known {
             Some(known) => known.number,
             None => {
-                let version = Version {
-                    number,
+                let accepted = Accepted {
                     time_ns: state.time_ns,
                     cause: state.cause,
-                    uid: rustix::process::geteuid().as_raw(),
-                    pid: std::process::id(),
                     from: state.from,
                     file: state.file,
                     tool,
                     content: state.content,
-                    verdict: None,
                 };
-                versions::encode(&mut out, &version)?;
+                versions::encode(&mut out, &accepted.version(number))?;
                 number += 1;
-                version.number
+                number - 1
             }
         };
         let before = known.and_then(|known| known.verdict);

@@ -68,6 +68,24 @@ pub struct Accepted<'a> {
     pub content: &'a [u8],
 }
 
+impl<'a> Accepted<'a> {
+    /// The version that it becomes, by this user and this process.
+    pub(super) fn version(&self, number: u64) -> Version<'a> {
+        Version {
+            number,
+            time_ns: self.time_ns,
+            cause: self.cause,
+            uid: rustix::process::geteuid().as_raw(),
+            pid: std::process::id(),
+            from: self.from,
+            file: self.file,
+            tool: self.tool,
+            content: self.content,
+            verdict: None,
+        }
+    }
+}
+
 /// Why versions were not read or kept.
 #[derive(Debug, thiserror::Error)]
 pub enum VersionsError {
@@ -222,18 +240,7 @@ impl Held {
             self.known = Some(known);
             return Ok(None);
         }
-        let version = Version {
-            number: known.next_number(),
-            time_ns: state.time_ns,
-            cause: state.cause,
-            uid: rustix::process::geteuid().as_raw(),
-            pid: std::process::id(),
-            from: state.from,
-            file: state.file,
-            tool: state.tool,
-            content: state.content,
-            verdict: None,
-        };
+        let version = state.version(known.next_number());
         self.append(&known.records(&version)?)?;
         known.add(&version);
         self.known = Some(known);

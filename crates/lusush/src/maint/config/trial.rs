@@ -12,7 +12,8 @@ use lle_core::error::Code;
 use lle_core::quantity::{age, duration, several};
 use lle_core::task::TaskKind;
 use lle_log::versions::Cause;
-use lle_maintenance::api::{ConfigTrialDocument, ConfigTrialsDocument, DifferenceDocument, Request};
+use lle_maintenance::api::Request;
+use lle_maintenance::api::config_trials::{ConfigTrialDocument, ConfigTrialsDocument, DifferenceDocument};
 use lle_maintenance::real::config::{Trust, read};
 
 use super::{edit, layers, show, versions};

@@ -316,7 +316,7 @@ fn worker_crashes(copy: &Replica) -> Damaged {
 }
 
 fn worker_answers(copy: &Replica) -> Result<(), String> {
-    let holder = lle_maintenance::worker::holder(&copy.places.maint).map_err(text)?;
+    let holder = lle_maintenance::worker::lock::holder(&copy.places.maint).map_err(text)?;
     holder.map(drop).ok_or_else(|| "no worker runs".into())
 }
 

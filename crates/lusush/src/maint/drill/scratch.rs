@@ -16,6 +16,7 @@ use lle_core::error::Code;
 use lle_core::quantity::bytes;
 use lle_log::history::History;
 use lle_log::mirror::{Followed, Lock, Mirror};
+use lle_log::start_up;
 use rustix::fs::FlockOperation;
 
 use super::super::recover::gather::now_ns;
@@ -25,16 +26,6 @@ use crate::failure::Failure;
 use crate::paths::create_folder;
 use crate::replace::replace;
 
-/// Start-up files that backups have.
-const START_UP: &[&str] = &[
-    ".bash_aliases",
-    ".bash_login",
-    ".bash_logout",
-    ".bash_profile",
-    ".bashrc",
-    ".inputrc",
-    ".profile",
-];
 /// What is not copied of the state: records of starts; who stopped a worker; the key, since the copy makes its own.
 const LEFT: &[&str] = &["start", "backup.key", "stopped", "worker.lock"];
 /// Copies of the home that a drill needs room for: the first, the one that is damaged, its backup, and what that restores.
@@ -226,7 +217,7 @@ impl Replica {
         let left = [LEFT, &["history"]].concat();
         copy_tree(&real.state, &self.places.state, &left)?;
         self.copy_history(real)?;
-        for name in START_UP {
+        for name in start_up::ALL {
             let from = real.home.as_ref().map(|home| home.join(name));
             if let Some(from) = from.filter(|from| from.is_file()) {
                 fs::copy(from, home.join(name))?;
@@ -300,7 +291,12 @@ impl Replica {
 
     /// Ends the worker, if one runs, and waits until it has.
     fn stop_worker(&self) {
-        let runs = || matches!(lle_maintenance::worker::holder(&self.places.maint), Ok(Some(_)));
+        let runs = || {
+            matches!(
+                lle_maintenance::worker::lock::holder(&self.places.maint),
+                Ok(Some(_))
+            )
+        };
         if !runs() {
             return;
         }

@@ -52,7 +52,7 @@ pub(super) fn step(places: &Places, step: Step, keeping: &Keeping) -> Result<Str
             Ok("sessions that start now have everything again".into())
         }
         Step::ForgetCrashes => {
-            lle_maintenance::worker::forget_crashes(&places.maint).map_err(|error| error.to_string())?;
+            lle_maintenance::worker::crashes::forget(&places.maint).map_err(|error| error.to_string())?;
             Ok("the next prompt starts a worker again".into())
         }
         Step::HistoryFile => history_file(places).map_err(|error| error.to_string()),
@@ -203,7 +203,8 @@ fn config_version(places: &Places, number: u64) -> Result<String, String> {
 /// The state was kept; without it a worker begins anew. The audit log goes on.
 fn state_away(places: &Places) -> Result<String, String> {
     // No worker runs as long as this is held, and none begins.
-    let _no_worker = lle_maintenance::worker::Lock::take(&places.maint).map_err(|error| error.to_string())?;
+    let _no_worker =
+        lle_maintenance::worker::lock::Lock::take(&places.maint).map_err(|error| error.to_string())?;
     match fs::remove_file(places.maint.join("state.log")) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error.to_string()),
         _ => Ok("the worker begins anew".into()),

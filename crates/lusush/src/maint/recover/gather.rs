@@ -317,7 +317,7 @@ pub(super) fn disk(places: &Places) -> DiskSigns {
 }
 
 fn worker_crashes(places: &Places) -> u32 {
-    let crashes = lle_maintenance::worker::crashes(&places.maint);
+    let crashes = lle_maintenance::worker::crashes::found(&places.maint);
     let since = now_ns().saturating_sub(WORKER_WINDOW_NS);
     let recent = crashes.into_iter().filter(|at| (since..=now_ns()).contains(at));
     u32::try_from(recent.count()).unwrap_or(u32::MAX)

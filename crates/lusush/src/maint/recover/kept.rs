@@ -26,7 +26,8 @@ use crate::failure::Failure;
 use crate::maint::ask;
 use crate::paths::create_folder;
 use crate::replace::{replace, sync_folder};
-use lle_maintenance::worker::{Lock, WorkerError};
+use lle_maintenance::worker::WorkerError;
+use lle_maintenance::worker::lock::Lock;
 
 /// The version of the note's form.
 const VERSION: u32 = 1;

@@ -11,6 +11,7 @@
 
 use std::path::{Path, PathBuf};
 
+use lle_log::start_up;
 use lle_maintenance::real::rc_versions::{self, shown};
 use lle_maintenance::real::start_file::{self, StartFile};
 use lle_metrics::{Counter, PartKind, Parted, Snapshot};
@@ -127,7 +128,7 @@ fn assignments(snapshot: &Snapshot, home: Option<&Path>) -> Result<Vec<Assignmen
 
 /// What bash reads by itself, and what this session is known to have read.
 fn paths(snapshot: &Snapshot, home: &Path) -> Vec<PathBuf> {
-    let own = rc_versions::NAMES
+    let own = start_up::AT_START
         .iter()
         .filter(|name| **name != ".inputrc")
         .map(|name| home.join(name));

@@ -1,10 +1,13 @@
 //! How far the audit log may grow, whatever the task for it may do.
 
-use lle_core::policy::Class;
+use lle_core::policy::Who;
 
-use super::*;
+use super::Entry;
+use super::read::{records, verify};
+use super::trail::{SEGMENT_BYTES_FORCED, SEGMENTS_FORCED};
 use crate::api::Request;
 use crate::engine::tests::started;
+use crate::world::Disk;
 
 #[test]
 fn a_log_whose_rotation_is_paused_is_bounded_all_the_same() {
@@ -36,27 +39,4 @@ fn a_log_whose_rotation_is_paused_is_bounded_all_the_same() {
     assert!(noticed > 0 && noticed == done, "{noticed} {done}");
     let verified = verify(&mut world).unwrap();
     assert!(verified.whole, "{verified:?}");
-}
-
-#[test]
-fn what_was_asked_for_is_a_change_of_what_it_can_move() {
-    let who = Who::peer(7, None, 7);
-    let check = |operation: &str, expect: ChangeKind| {
-        let entry = Entry::request("intent", &who, operation, "", "");
-        assert_eq!(entry.kind(), expect, "{operation}");
-    };
-    check("stop", ChangeKind::Worker);
-    check("start", ChangeKind::Worker);
-    check("schedule", ChangeKind::Task);
-    check("optimize", ChangeKind::Feature);
-    check("apply the configuration", ChangeKind::Config);
-    check("set-mode", ChangeKind::Config);
-    // Whatever else can be asked for has its row.
-    for operation in Operation::all() {
-        let is_plan = matches!(operation, Operation::Measure(_) | Operation::Act(_));
-        let sets_up = matches!(operation, Operation::SetMode(_) | Operation::ConfigArm);
-        let has_row = REQUESTED.iter().any(|(row, _)| *row == operation);
-        let expect = operation.class() != Class::Read && !is_plan && !sets_up;
-        assert_eq!(has_row, expect, "{}", operation.name());
-    }
 }

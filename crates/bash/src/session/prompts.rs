@@ -1,0 +1,94 @@
+//! Prompts and commands: how the last one went, what it was spent on, and what is being typed.
+
+use super::Session;
+use crate::attribution::table::Table;
+use crate::clock;
+use crate::file_size::as_error;
+use crate::prompt_clock::{Blame, Spent};
+use lle_metrics::{Counter, Draft, EventKind, Gauge, Parted, Stage, Timer};
+
+/// A prompt slower than this is an event: a person notices 100 ms.
+const SLOW_PROMPT_NS: u64 = 100_000_000;
+
+impl Session {
+    /// A prompt is about to be shown: tells how the last command and the prompt went. True at the first.
+    pub(crate) fn prompt(&mut self, spent: Spent, status: i32, blame: &Blame) -> bool {
+        self.keep_registered();
+        let first = !std::mem::replace(&mut self.reached_prompt, true);
+        let since_load = clock::now().saturating_sub(self.loaded_at);
+        let known = |ns: Option<u64>| ns.map_or(i64::MIN, u64::cast_signed);
+        self.flight.update(|w| {
+            if first {
+                w.time(Timer::Start, since_load);
+                w.event(EventKind::Started, 0, since_load.cast_signed(), b"");
+            }
+            for (timer, ns) in [
+                (Timer::Command, spent.command),
+                (Timer::Prompt, spent.prompt.filter(|_| !first)),
+                (Timer::PromptCommand, spent.prompt_command.filter(|_| !first)),
+                (Timer::PromptExpand, spent.expand.filter(|_| !first)),
+            ] {
+                if let Some(ns) = ns {
+                    w.time(timer, ns);
+                }
+            }
+            w.set(Gauge::PromptLastNs, known(spent.prompt));
+            w.set(Gauge::PromptCommandLastNs, known(spent.prompt_command));
+            w.set(Gauge::PromptExpandLastNs, known(spent.expand));
+            w.set(Gauge::LastStatus, i64::from(status));
+            w.set(Gauge::CommandRunning, 0);
+            w.prompt_blame(&blame.names);
+            w.set(Gauge::PromptBlameNs, known(blame.ns));
+            if let Some(ns) = spent.prompt.filter(|ns| *ns > SLOW_PROMPT_NS && !first) {
+                w.event(EventKind::SlowPrompt, 0, ns.cast_signed(), &blame.names);
+            }
+        });
+        first
+    }
+
+    /// What LLE and the configuration's own command took of a prompt.
+    pub(crate) fn prompt_took(&self, own_ns: u64) {
+        self.flight.update(|w| w.stage(Stage::PromptOwn, own_ns));
+    }
+
+    /// What a prompt, or the start, took and what it was spent on.
+    pub(crate) fn divided(&self, of: Parted, whole_ns: u64, parts: &Table) {
+        parts.with_parts(|parts| self.flight.update(|w| w.parts(of, whole_ns, parts)));
+    }
+
+    /// The flight file can vanish with its folder, or be closed by a script: then another is made.
+    fn keep_registered(&mut self) {
+        if self.flight.is_shared() && self.flight.still_registered() {
+            return;
+        }
+        if let Ok(dir) = self.places.sessions()
+            && as_error(|| self.flight.rehome(&dir)).is_ok()
+        {
+            self.flight.update(|w| w.event(EventKind::Rehomed, 0, 0, b""));
+        }
+    }
+
+    /// A command was accepted and is about to run. `kept`: it may be seen by others.
+    pub(crate) fn command_begins(&mut self, line: &[u8], kept: bool) {
+        self.flight.update(|w| {
+            w.add(Counter::Commands, 1);
+            w.set(Gauge::CommandRunning, 1);
+            w.set(Gauge::CommandStartedWallNs, clock::wall());
+            w.last_command(if kept { line } else { b"" });
+            w.draft(b"", Draft::Kept);
+        });
+    }
+
+    /// A command may have changed what makes the prompt. `by` is what ran, empty if nobody may see it.
+    pub(crate) fn prompt_changed(&self, by: &[u8]) {
+        self.flight.update(|w| {
+            w.add(Counter::PromptChanges, 1);
+            w.event(EventKind::PromptChanged, 0, 0, by);
+        });
+    }
+
+    /// The line was given up: Ctrl-C, end of file.
+    pub(crate) fn line_dropped(&mut self) {
+        self.flight.update(|w| w.draft(b"", Draft::Kept));
+    }
+}
