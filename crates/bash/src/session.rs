@@ -605,6 +605,9 @@ impl Session {
                     w.time(timer, ns);
                 }
             }
+            if let Some(ns) = spent.prompt.filter(|_| !first) {
+                w.prompt(ns);
+            }
             w.set(Gauge::PromptLastNs, known(spent.prompt));
             w.set(Gauge::PromptCommandLastNs, known(spent.prompt_command));
             w.set(Gauge::PromptExpandLastNs, known(spent.expand));
@@ -661,6 +664,7 @@ impl Session {
     pub(crate) fn prompt_changed(&self, by: &[u8]) {
         self.flight.update(|w| {
             w.add(Counter::PromptChanges, 1);
+            w.prompt_change(by);
             w.event(EventKind::PromptChanged, 0, 0, by);
         });
     }

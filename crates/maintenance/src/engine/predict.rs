@@ -26,12 +26,13 @@ use lle_core::health::finding::Finding;
 use lle_core::health::text::harmless;
 use lle_core::quantity::several;
 use lle_core::series::Changepoint;
-use lle_core::series::blame::{self, blame};
+use lle_core::series::blame::{self, ChangeKind, blame};
 use lle_core::series::noticed::Moved;
 use lle_core::series::watch::{Judged, MEAN_NS, Watch};
 use lle_core::severity::Severity;
 
-use super::Engine;
+use super::suspects::named;
+use super::{Engine, SECOND_NS};
 use crate::models::Models;
 use crate::state::Change;
 use crate::world::{Disk, Now, World};
@@ -68,6 +69,39 @@ pub(crate) struct Predict {
     models: Option<Models>,
 }
 
+/// What can have moved a series.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reach {
+    /// Whatever was changed: of a series of all sessions, found by a detector that sees means of five minutes.
+    Any,
+    /// A change at that very moment: of the prompts of one session, or of those that read the start-up files.
+    Known { session: Option<u64> },
+}
+
+impl Reach {
+    /// How far apart the values of the series are. Where each prompt is one, the next shows it.
+    fn interval_ns(self) -> i64 {
+        match self {
+            Self::Any => MEAN_NS,
+            Self::Known { .. } => SECOND_NS.cast_signed(),
+        }
+    }
+
+    /// Whether it can have been that change. Nothing that is typed reaches another session, and no start-up file one that
+    /// has read it; and where prompts lie between a line and the changepoint, it was another.
+    fn includes(self, change: &blame::Change, session: Option<&str>, at: &Changepoint) -> bool {
+        if matches!(self, Self::Any) {
+            return true;
+        }
+        let is_then = change.at_ns == at.at_ns || (at.earliest_ns..=at.latest_ns).contains(&change.at_ns);
+        let is_line = change.kind == ChangeKind::Rc;
+        match &change.session {
+            Some(typed_in) => session == Some(typed_in.as_str()) && is_then,
+            None => !is_line || session.is_none() && is_then,
+        }
+    }
+}
+
 impl Engine {
     /// Remembers that something was changed; false if that was known.
     pub(crate) fn note_change(&mut self, world: &mut impl Disk, now: Now, change: blame::Change) -> bool {
@@ -78,20 +112,26 @@ impl Engine {
         is_new
     }
 
-    /// A series has moved, whose values are so far apart: who may have done it?
+    /// A series has moved: who may have done it?
     pub(crate) fn moved(
         &mut self,
         world: &mut impl Disk,
         now: Now,
         row: &'static Watched,
         changepoint: Changepoint,
-        interval_ns: i64,
+        reach: Reach,
     ) {
+        let session = match reach {
+            Reach::Known { session } => session.map(named),
+            Reach::Any => None,
+        };
+        let may_have = |change: &&blame::Change| reach.includes(change, session.as_deref(), &changepoint);
+        let changes = self.state.noticed.changes.iter().filter(may_have).cloned();
         let suspects = blame(
             &changepoint,
-            interval_ns,
+            reach.interval_ns(),
             row.measured(),
-            self.state.noticed.changes.make_contiguous(),
+            &changes.collect::<Vec<_>>(),
         );
         let moved = Box::new(Moved {
             metric: row.metric.to_owned(),
@@ -125,7 +165,7 @@ impl Engine {
             found.extend(judged.reading.changepoint.map(|changepoint| (row, changepoint)));
         }
         for (row, changepoint) in found {
-            self.moved(world, now, row, changepoint, MEAN_NS);
+            self.moved(world, now, row, changepoint, Reach::Any);
         }
         if scored {
             self.keep_scorecards(world, now);

@@ -14,11 +14,13 @@ fn moved(before_ms: f64, after_ms: f64) -> Moved {
             at_ns: 8_000 * S,
             what: "backup ran".into(),
             kind: ChangeKind::Task,
+            session: None,
         },
         blame::Change {
             at_ns: 9_900 * S,
             what: "plugin git-status was enabled".into(),
             kind: ChangeKind::Plugin,
+            session: None,
         },
     ];
     let changepoint = Changepoint {
@@ -82,6 +84,7 @@ fn what_was_changed_and_what_moved_outlives_the_worker() {
         at_ns: now.wall_ns - 300 * S,
         what: "~/.bashrc:3 `PS1=x` was added".into(),
         kind: ChangeKind::Rc,
+        session: None,
     };
     assert!(engine.note_change(&mut world, now, change.clone()));
     assert!(!engine.note_change(&mut world, now, change), "once is enough");
