@@ -24,7 +24,7 @@ use crate::trial::Evidence;
 pub const MOVED_MAX: usize = 16;
 /// Sessions of which it is remembered how long their prompts take; more live ones are known to the worker alone.
 pub const SESSIONS_MAX: usize = 64;
-/// Bytes of what was changed, in words: with all there is room for, the whole stays below 160 KiB.
+/// Bytes of what was changed, in words: with all there is room for, the whole stays below 256 KiB.
 pub const WHAT_BYTES_MAX: usize = 240;
 /// Two of the same words so close to each other are one change, told twice: a worker that begins anew sees a file's
 /// change again, to the precision of the file system's clock.
@@ -57,6 +57,8 @@ pub struct Level {
     pub last_ns: i64,
     /// The last measurements.
     pub recent: Recent,
+    /// The first ones.
+    pub first: Recent,
 }
 
 impl Level {
@@ -67,6 +69,7 @@ impl Level {
         }
         self.evidence.add(value);
         self.recent.add(value);
+        self.first.fill(value);
         self.last_ns = wall_ns;
     }
 
@@ -81,6 +84,7 @@ impl Level {
         }
         self.evidence.merge(&later.evidence);
         self.recent.append(&later.recent);
+        self.first.fill_from(&later.first);
         self.last_ns = later.last_ns;
     }
 }
@@ -245,6 +249,7 @@ fn fit(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::suspected::LATER_MAX;
     use super::*;
 
     const S: i64 = 1_000_000_000;
@@ -288,8 +293,10 @@ mod tests {
             noticed.note(change(at * 10 * S, &"\u{8a9e}".repeat(500), ChangeKind::Rc));
             noticed.moved(moved(at));
             let mut watched = Watched::default();
-            (0..40).for_each(|n| watched.level.add(at * S, 99_999_999.9 + f64::from(n)));
-            watched.changed(at * S);
+            for _ in 0..=2 * LATER_MAX {
+                (0..40).for_each(|n| watched.level.add(at * S, 99_999_999.9 + f64::from(n)));
+                watched.changed(at * S);
+            }
             (0..40).for_each(|n| watched.level.add(at * S, 99_999_999.9 + f64::from(n)));
             let prompts = Prompts {
                 timed: 80,
@@ -302,7 +309,7 @@ mod tests {
         assert_eq!(noticed.moved.len(), MOVED_MAX);
         assert_eq!(noticed.prompts.len(), SESSIONS_MAX);
         let bytes = serde_json::to_vec(&noticed).unwrap().len();
-        assert!(bytes <= 160 * 1_024, "{bytes}");
+        assert!(bytes <= 256 * 1_024, "{bytes}");
     }
 
     #[test]
@@ -344,7 +351,7 @@ mod tests {
         let prompts = Prompts {
             timed: 9,
             changes: 1,
-            watched,
+            watched: watched.clone(),
         };
         noticed.prompts("00000000000000ff", prompts);
         noticed.start_files.watched = watched;
@@ -356,11 +363,11 @@ mod tests {
     #[test]
     fn a_suspicion_outlives_whoever_had_it() {
         let mut watched = Watched::default();
-        (0..9).for_each(|at| watched.level.add(at, 3e6 + at as f64));
+        (-2..9).for_each(|at| watched.level.add(at, 3e6 + at as f64));
         watched.changed(10);
         let bytes = serde_json::to_vec(&watched).unwrap();
         let mut again: Watched = serde_json::from_slice(&bytes).unwrap();
-        (11..16).for_each(|at| again.level.add(at, 6e7 + at as f64));
+        (11..22).for_each(|at| again.level.add(at, 6e7 + at as f64));
         let found = again.judge(5e6, 0.2).unwrap();
         assert_eq!((found.earliest_ns, found.at_ns, again.suspect), (8, 11, None));
     }

@@ -32,6 +32,21 @@ impl Recent {
         self.count = self.count.saturating_add(1);
     }
 
+    /// Adds a value if there is room: of a ring that is filled so, the first values stay.
+    pub fn fill(&mut self, ns: f64) {
+        if self.known().len() < VALUES {
+            self.add(ns);
+        }
+    }
+
+    /// Fills up with the values of another, which is no more than filled.
+    pub fn fill_from(&mut self, other: &Recent) {
+        other
+            .known()
+            .iter()
+            .for_each(|us| self.fill(f64::from(*us) * 1e3));
+    }
+
     /// Goes on with the last values of another.
     pub fn append(&mut self, other: &Recent) {
         let oldest = usize::try_from(other.count % VALUES as u64).unwrap_or(0);
@@ -48,7 +63,8 @@ impl Recent {
         &self.values_us[..count]
     }
 
-    fn median_ns(&self) -> f64 {
+    /// The value in the middle; 0 if there is none.
+    pub fn median_ns(&self) -> f64 {
         let mut sorted = self.values_us;
         let count = self.known().len();
         let sorted = &mut sorted[..count];
@@ -94,6 +110,22 @@ mod tests {
         let mut recent = Recent::default();
         values_ms.into_iter().for_each(|ms| recent.add(ms * 1e6));
         recent
+    }
+
+    fn recent_of(us: std::ops::Range<u32>) -> Recent {
+        recent(us.map(|us| f64::from(us) / 1e3))
+    }
+
+    impl Recent {
+        fn in_order(&self) -> Vec<u32> {
+            let oldest = self.count as usize % VALUES;
+            let known = self.known();
+            [
+                &known[oldest.min(known.len())..],
+                &known[..oldest.min(known.len())],
+            ]
+            .concat()
+        }
     }
 
     fn around(ms: f64, n: u32) -> impl Iterator<Item = f64> {
@@ -143,6 +175,20 @@ mod tests {
         assert_eq!(recent.known().iter().max(), Some(&u32::MAX));
         let text = serde_json::to_string(&recent).unwrap();
         assert_eq!(serde_json::from_str::<Recent>(&text).unwrap(), recent);
+        let mut longer = recent_of(0..20);
+        longer.append(&recent_of(100..103));
+        assert_eq!(
+            longer.in_order(),
+            [&(7..20).collect::<Vec<_>>()[..], &[100, 101, 102]].concat()
+        );
+        longer = recent_of(0..3);
+        longer.append(&recent_of(100..130));
+        assert_eq!(longer.in_order(), (114..130).collect::<Vec<_>>());
+        let mut first = Recent::default();
+        (0..10).for_each(|us| first.fill(f64::from(us) * 1e3));
+        first.fill_from(&first.clone());
+        first.fill_from(&recent_of(100..103));
+        assert_eq!(first.known(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5]);
         assert_eq!(serde_json::from_str::<Recent>("{}").unwrap(), Recent::default());
     }
 

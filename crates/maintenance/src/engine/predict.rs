@@ -26,7 +26,7 @@ use lle_core::health::finding::Finding;
 use lle_core::health::text::harmless;
 use lle_core::quantity::several;
 use lle_core::series::Changepoint;
-use lle_core::series::blame::{self, ChangeKind, blame};
+use lle_core::series::blame::{self, ChangeKind, Suspect, blame};
 use lle_core::series::noticed::Moved;
 use lle_core::series::watch::{Judged, MEAN_NS, Watch};
 use lle_core::severity::Severity;
@@ -284,20 +284,33 @@ impl<'a> Told<'a> {
         let by = self.moved.changepoint.after - self.moved.changepoint.before;
         let unit = self.row.unit;
         let direction = if by > 0.0 { self.row.more } else { self.row.less };
-        let blamed = self
-            .moved
-            .suspects
-            .first()
-            .filter(|suspect| suspect.confidence >= BLAME_MIN);
-        let since = blamed.and_then(|suspect| suspect.what.as_deref()).map_or_else(
-            || "a change that nobody recorded".to_owned(),
-            |what| harmless(what.as_bytes(), WHAT_CHARS_MAX),
-        );
+        let since = match self.blamed() {
+            [] => "a change that nobody recorded".to_owned(),
+            [only] => harmless(
+                only.what.as_deref().unwrap_or_default().as_bytes(),
+                WHAT_CHARS_MAX,
+            ),
+            several => format!("one of {} changes at that moment", several.len()),
+        };
         format!(
             "{} {} {direction} since {since}",
             self.row.words,
             unit.show(by.abs())
         )
+    }
+
+    /// Who did it: as many as it takes to be sure that it was one of them. None if it may have been none of those that are
+    /// known.
+    fn blamed(&self) -> &[Suspect] {
+        let suspects = &self.moved.suspects[..];
+        let known = suspects.iter().take_while(|suspect| suspect.what.is_some());
+        let mut sum = 0.0;
+        let sure = known.map(|suspect| {
+            sum += suspect.confidence;
+            sum >= BLAME_MIN
+        });
+        let last = sure.enumerate().find(|(_, is_sure)| *is_sure).map(|(at, _)| at);
+        last.and_then(|last| suspects.get(..=last)).unwrap_or_default()
     }
 
     /// How sure that is, and what else changed then.

@@ -173,3 +173,154 @@ fn named(text: &[u8]) -> String {
         text => format!("`{}` was typed", command_line(text)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lle_metrics::{Flight, Identity};
+
+    use super::*;
+
+    const NOW: Now = Now {
+        wall_ns: 0,
+        mono_ns: 0,
+    };
+
+    /// A session that can be looked at at any moment.
+    struct Session {
+        flight: Flight,
+        prompts: Prompts,
+        timed: u64,
+    }
+
+    impl Session {
+        fn new() -> Self {
+            let flight = Flight::private(&Identity::of_this_process(1, "", "", ""));
+            let (prompts, timed) = (Prompts::default(), 0);
+            let mut session = Self {
+                flight,
+                prompts,
+                timed,
+            };
+            session.look();
+            session
+        }
+
+        fn look(&mut self) {
+            self.prompts.fold(NOW, &self.flight.snapshot().unwrap());
+        }
+
+        fn prompts(&mut self, n: u64, ms: u64) {
+            for _ in 0..n {
+                self.timed += 1;
+                let scatter_ns = self.timed * 7 % 5 * 100_000;
+                self.flight.update(|w| w.prompt(ms * 1_000_000 + scatter_ns));
+            }
+        }
+
+        fn types(&self, line: &str) {
+            self.flight.update(|w| w.prompt_change(line.as_bytes()));
+        }
+
+        fn typed(&self) -> Vec<&str> {
+            self.prompts.typed.iter().map(|(_, what)| what.as_str()).collect()
+        }
+    }
+
+    #[test]
+    fn what_is_found_does_not_depend_on_how_often_it_is_looked() {
+        let found = |looks_after: &[u64]| {
+            let mut session = Session::new();
+            let mut prompt = 0;
+            for line in ["", "PS1='> '", "PROMPT_COMMAND=slow", "PS1='$ '"] {
+                if !line.is_empty() {
+                    session.types(line);
+                }
+                for _ in 0..12 {
+                    session.prompts(1, if session.flight_is_slow() { 60 } else { 3 });
+                    prompt += 1;
+                    if looks_after.contains(&prompt) {
+                        session.look();
+                    }
+                }
+            }
+            session.look();
+            let moved: Vec<_> = session
+                .prompts
+                .moved
+                .iter()
+                .map(|at| (at.before, at.after))
+                .collect();
+            let typed: Vec<String> = session.typed().into_iter().map(str::to_owned).collect();
+            (typed, moved, session.prompts.watched.level.evidence.count)
+        };
+        let each: Vec<u64> = (0..48).collect();
+        let expect = found(&each);
+        assert_eq!(expect.0.len(), 3, "{expect:?}");
+        assert_eq!(expect.1.len(), 1, "{expect:?}");
+        for looks in [&[][..], &[5], &[11, 12, 13], &[30], &[7, 29, 41]] {
+            assert_eq!(found(looks), expect, "{looks:?}");
+        }
+    }
+
+    impl Session {
+        fn flight_is_slow(&self) -> bool {
+            let snapshot = self.flight.snapshot().unwrap();
+            snapshot
+                .prompt_changes_since(0)
+                .any(|change| change.text.ends_with(b"slow"))
+        }
+    }
+
+    #[test]
+    fn prompts_that_were_lost_are_counted_and_their_line_is_known() {
+        let mut session = Session::new();
+        session.prompts(20, 3);
+        session.look();
+        session.prompts(60, 3);
+        session.types("PROMPT_COMMAND=slow");
+        session.prompts(100, 60);
+        session.look();
+        assert_eq!(session.prompts.missed, 60 + 100 - 64);
+        assert_eq!(session.typed(), ["`PROMPT_COMMAND=slow` was typed"]);
+        assert_eq!(session.prompts.moved.len(), 1);
+        assert_eq!(session.prompts.known().timed, 180);
+    }
+
+    #[test]
+    fn lines_that_were_lost_are_said_and_none_is_named_for_another() {
+        let mut session = Session::new();
+        session.prompts(20, 3);
+        session.look();
+        session.types("PROMPT_COMMAND=slow");
+        (0..9).for_each(|n| session.types(&format!("PS1='{n}> '")));
+        session.types("");
+        session.prompts(20, 60);
+        session.look();
+        let typed = session.typed();
+        assert_eq!(typed.len(), 9, "{typed:?}");
+        assert_eq!(typed[6], "`PS1='8> '` was typed");
+        assert_eq!(typed[7], "a command changed the prompt");
+        assert_eq!(
+            typed[8],
+            "3 commands changed the prompt, too many at once to know which"
+        );
+        assert_eq!(session.prompts.moved.len(), 1);
+    }
+
+    #[test]
+    fn a_worker_that_comes_late_knows_what_is_still_there() {
+        let mut session = Session::new();
+        session.prompts(20, 3);
+        session.types("PROMPT_COMMAND=slow");
+        session.prompts(12, 60);
+        session.prompts = Prompts::default();
+        session.look();
+        assert_eq!(session.typed(), ["`PROMPT_COMMAND=slow` was typed"]);
+        assert_eq!((session.prompts.moved.len(), session.prompts.missed), (1, 0));
+        // And one that goes on with what an earlier one knew does not find it again.
+        session.prompts = Prompts::of(Some(&session.prompts.known()));
+        session.prompts(12, 60);
+        session.look();
+        assert!(session.typed().is_empty() && session.prompts.moved.is_empty());
+    }
+}
