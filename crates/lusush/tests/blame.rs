@@ -106,8 +106,8 @@ fn of_lines_typed_one_after_another_the_slow_one_is_named() {
 fn what_another_session_typed_is_not_blamed() {
     let house = Household::with_worker("PS1='one$ '\n", SELDOM);
     let (mut quiet, mut slow) = (house.session(), house.session());
+    (0..KNOWN_MIN).for_each(|_| press(&mut quiet, "true\r", "$"));
     use_a_while(&house, &mut slow);
-    (0..16).for_each(|_| press(&mut quiet, "true\r", "$"));
     press(&mut slow, &format!("{SLOW}\r"), "$");
     press(&mut quiet, "PS1='two$ '\r", "two$");
     use_until(&mut slow, "the blame", || {

@@ -24,7 +24,7 @@ use crate::trial::Evidence;
 pub const MOVED_MAX: usize = 16;
 /// Sessions of which it is remembered how long their prompts take; more live ones are known to the worker alone.
 pub const SESSIONS_MAX: usize = 64;
-/// Bytes of what was changed, in words: with all there is room for, the whole stays below 256 KiB.
+/// Bytes of what was changed, in words: with all there is room for, the whole stays below 288 KiB.
 pub const WHAT_BYTES_MAX: usize = 240;
 /// Two of the same words so close to each other are one change, told twice: a worker that begins anew sees a file's
 /// change again, to the precision of the file system's clock.
@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(noticed.moved.len(), MOVED_MAX);
         assert_eq!(noticed.prompts.len(), SESSIONS_MAX);
         let bytes = serde_json::to_vec(&noticed).unwrap().len();
-        assert!(bytes <= 256 * 1_024, "{bytes}");
+        assert!(bytes <= 288 * 1_024, "{bytes}");
     }
 
     #[test]

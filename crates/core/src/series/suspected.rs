@@ -183,7 +183,8 @@ impl Suspected {
             };
             // What a few values that are far off do to a mean is nothing that a line did.
             let is_so = by((before, after)).is_some_and(|way| by(sides.medians()) == Some(way));
-            is_so.then(|| (sides.clearness(), at, sides, before, after))
+            (is_so && self.borders_fit(at, since, sides.medians()))
+                .then(|| (sides.clearness(), at, sides, before, after))
         });
         let best = found.max_by(|(a, ..), (b, ..)| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
         match best {
@@ -204,6 +205,19 @@ impl Suspected {
             None if count >= CLEARED_AFTER => Verdict::Cleared,
             None => Verdict::Open,
         }
+    }
+
+    /// Whether what was measured right before and right after the change of that number is more like its own side than like
+    /// the other: with one value too few for another change, a dozen would else tell of this one.
+    fn borders_fit(&self, at: usize, since: &Level, (before, after): (f64, f64)) -> bool {
+        let is_like = |level: &Level, own: f64, other: f64| {
+            let middle = level.first.median_ns();
+            level.evidence.count == 0 || (middle - own).abs() <= (middle - other).abs()
+        };
+        let earlier = at.checked_sub(1).and_then(|at| self.later.get(at));
+        let later = self.later.get(at).map_or(since, |later| &later.between);
+        earlier.is_none_or(|earlier| is_like(&earlier.between, before, after))
+            && is_like(later, after, before)
     }
 
     /// The series, divided at the change of that number.

@@ -29,7 +29,7 @@ fn check(before: Level, after: Level, expect: &str) {
     let name = match verdict {
         Verdict::Open => "open",
         Verdict::Cleared => "cleared",
-        Verdict::Moved(_) => "moved",
+        Verdict::Moved(..) => "moved",
     };
     assert_eq!(name, expect, "{before:?} {after:?}");
 }
@@ -41,7 +41,7 @@ fn a_dozen_values_tells_what_is_plain_and_a_handful_if_they_are_spread() {
     check(level(3.0, 0.2, 10), level(55.0, 1.0, 11), "open");
     check(level(3.0, 0.2, 5), level(55.0, 1.0, 60), "cleared");
     let spread = |level: Level| Level {
-        first_ns: level.last_ns - SPREAD_NS,
+        first_ns: level.last_ns - 2 * SPREAD_NS,
         ..level
     };
     check(spread(level(3.0, 0.2, 5)), spread(level(55.0, 1.0, 5)), "moved");
