@@ -605,9 +605,6 @@ impl Session {
                     w.time(timer, ns);
                 }
             }
-            if let Some(ns) = spent.prompt.filter(|_| !first) {
-                w.prompt(ns);
-            }
             w.set(Gauge::PromptLastNs, known(spent.prompt));
             w.set(Gauge::PromptCommandLastNs, known(spent.prompt_command));
             w.set(Gauge::PromptExpandLastNs, known(spent.expand));
@@ -620,6 +617,13 @@ impl Session {
             }
         });
         first
+    }
+
+    /// A prompt was timed from its beginning: it is one to compare others with.
+    pub(crate) fn prompt_timed(&self, spent: Spent) {
+        if let Some(ns) = spent.prompt {
+            self.flight.update(|w| w.prompt(ns));
+        }
     }
 
     /// What LLE and the configuration's own command took of a prompt.

@@ -82,7 +82,8 @@ fn a_line_is_named_however_seldom_it_is_looked() {
 
 #[test]
 fn of_lines_typed_one_after_another_the_slow_one_is_named() {
-    let house = Household::with_worker("", SELDOM);
+    // The first prompt after the variable is made is not timed as a whole.
+    let house = Household::with_worker("PROMPT_COMMAND=:\n", SELDOM);
     let mut terminal = house.session();
     use_a_while(&house, &mut terminal);
     // Each is a candidate; the second alone makes prompts slower.
@@ -204,6 +205,25 @@ fn a_line_of_a_start_up_file_is_named_and_a_decoy_is_not() {
     use_a_while(&house, &mut decoyed);
     assert_eq!(blamed(&house), None);
     add(SLOW);
+    let mut late = house.session();
+    use_until(&mut late, "the blame", || blamed(&house).is_some());
+    let title = blamed(&house).unwrap()["title"].as_str().unwrap().to_owned();
+    assert!(
+        title.contains("slower since ~/.bashrc:") && title.contains("PROMPT_COMMAND"),
+        "{title}"
+    );
+}
+
+#[test]
+fn a_line_of_a_start_up_file_is_named_however_seldom_it_is_looked() {
+    let house = Household::with_worker("", SELDOM);
+    let file = house.home.path().join(".bashrc");
+    let mut early = house.session();
+    assert_eq!(blamed(&house), None);
+    // Nobody looks at these before the file is another.
+    (0..KNOWN_MIN).for_each(|_| press(&mut early, "true\r", "$"));
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}{SLOW}\n")).unwrap();
     let mut late = house.session();
     use_until(&mut late, "the blame", || blamed(&house).is_some());
     let title = blamed(&house).unwrap()["title"].as_str().unwrap().to_owned();

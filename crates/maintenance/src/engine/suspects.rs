@@ -63,11 +63,13 @@ impl Engine {
     pub(crate) fn suspect<W: World>(&mut self, world: &mut W, now: Now) {
         if self.rc_look_is_due(now) {
             for change in world.rc_changes() {
+                // Sessions that began before it tell how it was, also in what they timed since.
+                self.take_untouched(change.at_wall_ns);
                 self.rc_changed(world, now, &change);
             }
         }
+        self.take_untouched(i64::MAX);
         let (mut typed, mut moved) = (Vec::new(), Vec::new());
-        let files = &mut self.state.noticed.start_files;
         for (id, session) in &mut self.sessions {
             let prompts = &mut session.prompts;
             if !prompts.typed.is_empty() {
@@ -85,12 +87,8 @@ impl Engine {
                     .drain(..)
                     .map(|changepoint| (Some(*id), changepoint)),
             );
-            let untouched = std::mem::take(&mut prompts.untouched);
-            let began = session.created_wall_ns.map(u64::cast_signed);
-            if began.is_some_and(|began| began >= files.since_wall_ns) {
-                files.watched.level.append(&untouched);
-            }
         }
+        let files = &mut self.state.noticed.start_files;
         let was_open = files.watched.suspect.is_some();
         let of_files = files.watched.judge(PROMPT.least, SHARE_MIN);
         let files_turned = was_open && files.watched.suspect.is_none();
@@ -103,6 +101,21 @@ impl Engine {
         }
         let is_time = now.mono_ns.saturating_sub(self.prompts_kept.mono_ns) >= KEEP_NS;
         self.keep_prompts(world, now, is_time, files_turned);
+    }
+
+    /// Takes the prompts of sessions that began before that moment for those of the start-up files as they are known; what
+    /// began before the files were changed last tells nothing of them.
+    fn take_untouched(&mut self, until_wall_ns: i64) {
+        let files = &mut self.state.noticed.start_files;
+        for session in self.sessions.values_mut() {
+            let began = session.created_wall_ns.map_or(i64::MIN, u64::cast_signed);
+            if began < until_wall_ns {
+                let untouched = std::mem::take(&mut session.prompts.untouched);
+                if began >= files.since_wall_ns {
+                    files.watched.level.append(&untouched);
+                }
+            }
+        }
     }
 
     /// Writes the levels of prompts that have turned, of all of them when it is time to, and forgets sessions that are
