@@ -93,10 +93,12 @@ impl Reach {
         if matches!(self, Self::Any) {
             return true;
         }
-        let is_then = change.at_ns == at.at_ns || (at.earliest_ns..=at.latest_ns).contains(&change.at_ns);
+        let is_then = (at.earliest_ns..=at.latest_ns).contains(&change.at_ns);
+        // The last prompt before is the one that came with the line before.
+        let is_later = change.at_ns > at.earliest_ns || change.at_ns == at.at_ns;
         let is_line = change.kind == ChangeKind::Rc;
         match &change.session {
-            Some(typed_in) => session == Some(typed_in.as_str()) && is_then,
+            Some(typed_in) => session == Some(typed_in.as_str()) && is_then && is_later,
             None => !is_line || session.is_none() && is_then,
         }
     }

@@ -5,11 +5,13 @@
 //!   once. Only prompts and commands that its rings had lost by then are not there, and that is said.
 //! - A look at which nothing was typed that may have changed the prompt allocates nothing.
 
+use std::ops::Range;
+
 use lle_core::health::text::command_line;
 use lle_core::quantity::several;
 use lle_core::series::Changepoint;
 use lle_core::series::noticed::{self, Level, Watched};
-use lle_metrics::{Counter, EventKind, Gauge, Snapshot, TimedPrompt, Timer};
+use lle_metrics::{Counter, EventKind, Gauge, Snapshot, Timer};
 
 use super::super::predict::{PROMPT, SHARE_MIN};
 use crate::world::Now;
@@ -79,14 +81,14 @@ impl Prompts {
             self.start = Start::Fresh(ns as f64);
         }
         match snapshot.prompts_timed() {
-            Some(timed) => self.fold_each(timed, snapshot),
+            Some(timed) => self.fold_each(now, timed, snapshot),
             None => self.fold_last(now, snapshot),
         }
     }
 
     /// Takes every prompt in that was timed since the last look. Of a session that was never looked at before, those that
     /// are still there: whoever typed a line while no worker ran is told as well.
-    fn fold_each(&mut self, timed: u64, snapshot: &Snapshot) {
+    fn fold_each(&mut self, now: Now, timed: u64, snapshot: &Snapshot) {
         let mut there = snapshot
             .prompts_since(self.seen.map_or(0, |(timed, _)| timed))
             .peekable();
@@ -97,31 +99,34 @@ impl Prompts {
         }
         for prompt in there {
             if prompt.changes > changes {
-                self.change(changes, &prompt, snapshot);
+                self.change(changes..prompt.changes, prompt.wall_ns.cast_signed(), snapshot);
                 changes = prompt.changes;
             }
             self.add(prompt.wall_ns.cast_signed(), prompt.took_ns as f64, changes == 0);
         }
+        // The prompt after it is still to come, or was not timed as a whole.
+        let typed = snapshot.counter(Counter::PromptChanges);
+        if typed > changes {
+            self.change(changes..typed, now.wall_ns, snapshot);
+            changes = typed;
+        }
         self.seen = Some((timed, changes));
     }
 
-    /// Candidates for a change from that number on were typed before a prompt.
-    fn change(&mut self, from: u64, prompt: &TimedPrompt, snapshot: &Snapshot) {
-        let mut known = 0;
-        let there = snapshot.prompt_changes_since(from);
-        for change in there.take_while(|change| change.number < prompt.changes) {
+    /// Candidates for a change of these numbers were typed, by that time.
+    fn change(&mut self, numbers: Range<u64>, by_ns: i64, snapshot: &Snapshot) {
+        let (mut known, mut at_ns) = (0, by_ns);
+        let there = snapshot.prompt_changes_since(numbers.start);
+        for change in there.take_while(|change| change.number < numbers.end) {
             known += 1;
-            self.typed
-                .push((change.wall_ns.cast_signed(), named(change.text)));
+            at_ns = change.wall_ns.cast_signed();
+            self.typed.push((at_ns, named(change.text)));
         }
-        let at_ns = prompt.wall_ns.cast_signed();
-        let unknown = (prompt.changes - from).saturating_sub(known);
+        let unknown = (numbers.end - numbers.start).saturating_sub(known);
         if unknown > 0 {
             let commands = several(unknown, "command", "commands");
-            self.typed.push((
-                at_ns,
-                format!("{commands} changed the prompt, too many at once to know which"),
-            ));
+            let what = format!("{commands} changed the prompt, too many at once to know which");
+            self.typed.push((at_ns, what));
         }
         self.watched.changed(at_ns);
         self.turned = true;
@@ -218,7 +223,10 @@ mod tests {
         }
 
         fn types(&self, line: &str) {
-            self.flight.update(|w| w.prompt_change(line.as_bytes()));
+            self.flight.update(|w| {
+                w.add(Counter::PromptChanges, 1);
+                w.prompt_change(line.as_bytes());
+            });
         }
 
         fn typed(&self) -> Vec<&str> {
@@ -311,7 +319,14 @@ mod tests {
     fn a_worker_that_comes_late_knows_what_is_still_there() {
         let mut session = Session::new();
         session.prompts(20, 3);
+        session.look();
         session.types("PROMPT_COMMAND=slow");
+        session.look();
+        assert_eq!(
+            session.typed(),
+            ["`PROMPT_COMMAND=slow` was typed"],
+            "before its prompt"
+        );
         session.prompts(12, 60);
         session.prompts = Prompts::default();
         session.look();
