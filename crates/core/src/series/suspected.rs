@@ -11,8 +11,8 @@
 //! far off, as on a busy machine, their ranks tell ([`super::ranks`]).
 //!
 //! What a line does, it does from the next value on: those nearest to the change count. A machine that becomes busy some
-//! time later slows the ones far from it. Of a thousand lines that did nothing, 13 were blamed so where such spells came four
-//! times an hour and lasted half a minute; by the last values instead it were 127.
+//! time later slows the ones far from it, and by the last values lines that did nothing were blamed ten times as often; the
+//! tests count how often they are.
 //!
 //! Who tries a prompt out makes several changes within moments. Until one of them is found to have moved the series, or
 //! all are cleared, what was measured between them is kept apart: one value is enough to say on which side it lies.
