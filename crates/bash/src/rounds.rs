@@ -101,6 +101,9 @@ impl Lle {
             self.session.typed_ahead(ahead);
         }
         let first = self.session.prompt(spent, status, &blame);
+        if !first && (spent.prompt_command.is_some() || !self.has_prompt_command()) {
+            self.session.prompt_timed(spent);
+        }
         if first {
             self.first_prompt();
         }
@@ -126,6 +129,13 @@ impl Lle {
             put_off_ns: fork_ns.saturating_add(wait_ns),
             ended: clock::now(),
         });
+    }
+
+    /// Whether bash runs something before a prompt. If it does and that was not timed, as at the first prompt after the
+    /// variable was made, what is known of the prompt is its end alone.
+    fn has_prompt_command(&self) -> bool {
+        attribution::quietly(|| self.bash.variable(c"PROMPT_COMMAND"))
+            .is_some_and(|command| !command.is_empty())
     }
 
     /// Notices that the command that ended may have changed what makes the prompt: if prompts take longer from now

@@ -13,8 +13,10 @@ use support::press;
 /// Prompts of every session that are known before anything is changed. On a busy machine some take a hundred times the
 /// usual: then it takes a dozen on either side to tell, by their ranks, and of the last sixteen one may be far off.
 const KNOWN_MIN: u64 = 16;
-/// Looks often: each look takes one prompt.
+/// Looks often: what is told above prompts, and written down, comes with a look.
 const OFTEN: &[&str] = &["--look-every", "100"];
+/// Looks once an hour, and when somebody asks.
+const SELDOM: &[&str] = &["--look-every", "3600000"];
 /// A prompt that takes at least 60 ms longer.
 const SLOW: &str = "PROMPT_COMMAND='sleep 0.06'";
 
@@ -60,6 +62,69 @@ fn a_line_that_was_typed_is_named() {
     );
     let findings = house.json(&["health"])["findings"].clone();
     assert!(findings.to_string().contains("was typed"), "{findings}");
+}
+
+#[test]
+fn a_line_is_named_however_seldom_it_is_looked() {
+    let house = Household::with_worker("", SELDOM);
+    let mut terminal = house.session();
+    use_a_while(&house, &mut terminal);
+    press(&mut terminal, &format!("{SLOW}\r"), "$");
+    (0..12).for_each(|_| press(&mut terminal, "true\r", "$"));
+    // On a quiet machine it is known by now; on a busy one it takes some more. Only who asks looks.
+    use_until(&mut terminal, "the blame", || blamed(&house).is_some());
+    let title = blamed(&house).unwrap()["title"].as_str().unwrap().to_owned();
+    assert!(
+        title.ends_with("since `PROMPT_COMMAND='sleep 0.06'` was typed"),
+        "{title}"
+    );
+}
+
+#[test]
+fn of_lines_typed_one_after_another_the_slow_one_is_named() {
+    // The first prompt after the variable is made is not timed as a whole.
+    let house = Household::with_worker("PROMPT_COMMAND=:\n", SELDOM);
+    let mut terminal = house.session();
+    use_a_while(&house, &mut terminal);
+    // Each is a candidate; the second alone makes prompts slower.
+    for line in ["PS1='1$ '", SLOW, "PS1='2$ '", "PS1='3$ '"] {
+        press(&mut terminal, &format!("{line}\r"), "$");
+    }
+    use_until(&mut terminal, "the blame", || blamed(&house).is_some());
+    let blamed = blamed(&house).unwrap();
+    let title = blamed["title"].as_str().unwrap();
+    assert!(
+        title.ends_with("since `PROMPT_COMMAND='sleep 0.06'` was typed"),
+        "{blamed}"
+    );
+    assert!(
+        !blamed.to_string().contains("PS1="),
+        "no other is suspected: {blamed}"
+    );
+}
+
+#[test]
+fn what_another_session_typed_is_not_blamed() {
+    let house = Household::with_worker("PS1='one$ '\n", SELDOM);
+    let (mut quiet, mut slow) = (house.session(), house.session());
+    (0..KNOWN_MIN).for_each(|_| press(&mut quiet, "true\r", "$"));
+    use_a_while(&house, &mut slow);
+    press(&mut slow, &format!("{SLOW}\r"), "$");
+    press(&mut quiet, "PS1='two$ '\r", "two$");
+    use_until(&mut slow, "the blame", || {
+        press(&mut quiet, "true\r", "two$");
+        blamed(&house).is_some()
+    });
+    let blamed = blamed(&house).unwrap();
+    let title = blamed["title"].as_str().unwrap();
+    assert!(
+        title.ends_with("since `PROMPT_COMMAND='sleep 0.06'` was typed"),
+        "{blamed}"
+    );
+    assert!(
+        !blamed.to_string().contains("PS1="),
+        "it was typed elsewhere: {blamed}"
+    );
 }
 
 #[test]
@@ -140,6 +205,25 @@ fn a_line_of_a_start_up_file_is_named_and_a_decoy_is_not() {
     use_a_while(&house, &mut decoyed);
     assert_eq!(blamed(&house), None);
     add(SLOW);
+    let mut late = house.session();
+    use_until(&mut late, "the blame", || blamed(&house).is_some());
+    let title = blamed(&house).unwrap()["title"].as_str().unwrap().to_owned();
+    assert!(
+        title.contains("slower since ~/.bashrc:") && title.contains("PROMPT_COMMAND"),
+        "{title}"
+    );
+}
+
+#[test]
+fn a_line_of_a_start_up_file_is_named_however_seldom_it_is_looked() {
+    let house = Household::with_worker("", SELDOM);
+    let file = house.home.path().join(".bashrc");
+    let mut early = house.session();
+    assert_eq!(blamed(&house), None);
+    // Nobody looks at these before the file is another.
+    (0..KNOWN_MIN).for_each(|_| press(&mut early, "true\r", "$"));
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}{SLOW}\n")).unwrap();
     let mut late = house.session();
     use_until(&mut late, "the blame", || blamed(&house).is_some());
     let title = blamed(&house).unwrap()["title"].as_str().unwrap().to_owned();

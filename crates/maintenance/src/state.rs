@@ -709,6 +709,7 @@ mod tests {
             at_ns: 5,
             what: "a line".into(),
             kind: blame::ChangeKind::Rc,
+            session: None,
         };
         log.commit(&mut disk, Now::default(), &mut state, Change::Noted { change })
             .unwrap();

@@ -9,6 +9,8 @@
 //! events     a ring of 64-byte slots
 //! parts      of the prompt, of the start: head of 8 words, rows of count, sum, last, max, name
 //! stages     count, sum, last, max
+//! prompts    a ring of 16-byte slots: the last prompts, one by one
+//! changes    a ring: what was typed that may have changed the prompt
 //! ```
 //!
 //! Everything is in the machine's byte order (a flight file never leaves its machine) and aligned to 8.
@@ -23,6 +25,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Relea
 use super::FILE_BYTES;
 use super::bucket::BUCKETS;
 use super::identity::Identity;
+use super::prompts::{CHANGES_KEPT, PROMPTS_KEPT};
 use super::table::{Counter, Gauge, Stage, Timer};
 
 /// "lusush flight", shortened to a word, with a byte that breaks text-mode transfers.
@@ -37,8 +40,8 @@ pub(crate) const VERSION_OLDEST: u32 = 1;
 /// A gauge never set.
 pub(crate) const UNKNOWN: i64 = i64::MIN;
 
-/// Events kept: an hour of trouble, in a quarter of the file.
-pub(crate) const EVENTS: usize = 128;
+/// Events kept: an hour of trouble, in a fifth of the file.
+pub(crate) const EVENTS: usize = 96;
 
 /// Words of text in one event, which make its slot 64 bytes.
 pub(crate) const EVENT_TEXT_WORDS: usize = 4;
@@ -73,16 +76,21 @@ pub(crate) enum SectionName {
     PromptParts,
     StartParts,
     Stages,
+    Prompts,
+    Changes,
 }
 
 /// Sections listed in the head.
-pub(crate) const SECTIONS: usize = 11;
+pub(crate) const SECTIONS: usize = 13;
 
 /// Sections that every file has: those of the first release.
 pub(crate) const SECTIONS_OLDEST: usize = 8;
 
 /// Rows of each table of parts: twice what a prompt of many parts has, and about what a page of slow lines shows.
 pub(crate) const PARTS: usize = 24;
+
+/// Words of a command that may have changed the prompt: 128 bytes, a long line of a prompt's code.
+pub(crate) const CHANGE_WORDS: usize = 16;
 
 /// Words of a part's name: 48 bytes.
 pub(crate) const PART_NAME_WORDS: usize = 6;
@@ -271,6 +279,35 @@ pub(crate) struct StageCells {
     pub(crate) max: AtomicU64,
 }
 
+/// One prompt.
+#[repr(C)]
+pub(crate) struct PromptCell {
+    pub(crate) wall_ns: AtomicU64,
+    /// What it took in the upper 40 bits, candidates for a change before it in the lower 24.
+    pub(crate) took_and_changes: AtomicU64,
+}
+
+/// The ring of prompts, with the number of those ever written.
+#[repr(C)]
+pub(crate) struct PromptRing {
+    pub(crate) written: AtomicU64,
+    pub(crate) slots: [PromptCell; PROMPTS_KEPT],
+}
+
+/// One command that may have changed the prompt.
+#[repr(C)]
+pub(crate) struct ChangeCell {
+    pub(crate) wall_ns: AtomicU64,
+    pub(crate) text: Text<CHANGE_WORDS>,
+}
+
+/// The ring of changes, with the number of those ever written.
+#[repr(C)]
+pub(crate) struct ChangeRing {
+    pub(crate) written: AtomicU64,
+    pub(crate) slots: [ChangeCell; CHANGES_KEPT],
+}
+
 /// The whole file.
 #[repr(C)]
 pub(crate) struct Layout {
@@ -286,6 +323,8 @@ pub(crate) struct Layout {
     pub(crate) prompt_parts: PartCells,
     pub(crate) start_parts: PartCells,
     pub(crate) stages: [StageCells; Stage::ALL.len()],
+    pub(crate) prompts: PromptRing,
+    pub(crate) changes: ChangeRing,
 }
 
 const _: () = assert!(
@@ -313,6 +352,8 @@ impl Layout {
             (offset_of!(Layout, prompt_parts), PARTS),
             (offset_of!(Layout, start_parts), PARTS),
             (offset_of!(Layout, stages), self.stages.len()),
+            (offset_of!(Layout, prompts), PROMPTS_KEPT),
+            (offset_of!(Layout, changes), CHANGES_KEPT),
         ];
         for (section, (offset, rows)) in self.head.sections.iter().zip(sections) {
             section.offset.store(offset as u32, Relaxed);

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::bucket;
 use super::layout::{EVENT_TEXT_WORDS, EVENTS, Layout};
 use super::parts::{self, NewPart, Parted};
+use super::prompts;
 use super::sys;
 use super::table::{Counter, EventKind, Gauge, Stage, Timer};
 
@@ -118,6 +119,17 @@ impl Recorder<'_> {
                 cells.max.store(ns, Relaxed);
             }
         }
+    }
+
+    /// Keeps what one prompt took beside those before it, and which candidates for a change came before it.
+    pub fn prompt(&mut self, took_ns: u64) {
+        let changes = self.layout.changes.written.load(Relaxed);
+        prompts::record(&self.layout.prompts, took_ns, changes);
+    }
+
+    /// Keeps that a command may have changed what makes the prompt, and its first 128 bytes.
+    pub fn prompt_change(&mut self, by: &[u8]) {
+        prompts::record_change(&self.layout.changes, by);
     }
 
     /// Keeps what one prompt, or the start, took and what it spent it on; 24 parts at most.

@@ -290,7 +290,7 @@ impl Snapshot {
         }
     }
 
-    /// The last events, oldest first, at most 128.
+    /// The last events, oldest first, at most 128: a version before this one kept so many.
     pub fn events(&self) -> impl Iterator<Item = Event<'_>> {
         let section = self.sections.of(SectionName::Events);
         let written = self
@@ -448,6 +448,8 @@ const SHAPES: [(&str, usize, usize); layout::SECTIONS] = [
         8 * layout::PARTS_HEAD_WORDS,
     ),
     ("stages", size_of::<layout::StageCells>(), 0),
+    ("prompts", size_of::<layout::PromptCell>(), 8),
+    ("changes of the prompt", size_of::<layout::ChangeCell>(), 8),
 ];
 
 /// Opens a file that may be anything, and says how long it is: follows no link, waits for no FIFO.

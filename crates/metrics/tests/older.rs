@@ -87,6 +87,11 @@ fn rows_it_lacks_are_unknown() {
             (0, 0)
         );
     }
+    assert_eq!(old.prompts_timed(), None);
+    assert_eq!(
+        (old.prompts_since(0).count(), old.prompt_changes_since(0).count()),
+        (0, 0)
+    );
     for timer in &Timer::ALL[TIMERS..] {
         assert_eq!(old.histogram(*timer).count, 0, "{}", timer.name());
     }

@@ -5,6 +5,7 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use lle_metrics::prompts::{CHANGES_KEPT, PROMPTS_KEPT};
 use lle_metrics::{Counter, Draft, EventKind, Flight, Gauge, Snapshot, Timer};
 use proptest::prelude::*;
 use support::{SESSION, identity};
@@ -49,6 +50,8 @@ fn everything(flight: &Flight, line: &[u8]) {
         w.draft(line, Draft::Kept);
         w.last_command(line);
         w.prompt_blame(line);
+        w.prompt_change(line);
+        w.prompt(1);
         w.draft(line, Draft::Hidden);
     });
 }
@@ -153,12 +156,57 @@ fn the_ring_keeps_the_last_events_in_order() {
     }
     let snapshot = flight.snapshot().unwrap();
     let codes: Vec<i64> = snapshot.events().map(|event| event.code).collect();
-    assert_eq!(codes, (300 - 128..300).collect::<Vec<_>>());
+    assert_eq!(codes, (300 - 96..300).collect::<Vec<_>>());
     assert!(
         snapshot
             .events()
             .all(|event| event.number == event.code as u64 && event.wall_ns > 0)
     );
+}
+
+#[test]
+fn each_prompt_is_on_its_side_of_each_change() {
+    let flight = Flight::private(&identity());
+    let line = b"PROMPT_COMMAND=".repeat(20);
+    for number in 0..200u64 {
+        if number.is_multiple_of(20) {
+            flight.update(|w| w.prompt_change(&line));
+        }
+        flight.update(|w| w.prompt(number));
+    }
+    let snapshot = flight.snapshot().unwrap();
+    assert_eq!(snapshot.prompts_timed(), Some(200));
+    let prompts: Vec<_> = snapshot.prompts_since(0).collect();
+    let numbers: Vec<u64> = prompts.iter().map(|prompt| prompt.number).collect();
+    assert_eq!(numbers, (200 - PROMPTS_KEPT as u64..200).collect::<Vec<_>>());
+    for prompt in prompts {
+        assert_eq!(
+            (prompt.took_ns, prompt.changes),
+            (prompt.number, prompt.number / 20 + 1)
+        );
+        assert!(prompt.wall_ns > 0);
+    }
+    assert_eq!(snapshot.prompts_since(197).count(), 3);
+    assert_eq!(snapshot.prompts_since(200).count(), 0);
+    let changes: Vec<_> = snapshot
+        .prompt_changes_since(0)
+        .map(|change| change.number)
+        .collect();
+    assert_eq!(changes, (10 - CHANGES_KEPT as u64..10).collect::<Vec<_>>());
+    let texts = snapshot.prompt_changes_since(9).map(|change| change.text);
+    assert_eq!(texts.collect::<Vec<_>>(), [&line[..128]]);
+}
+
+#[test]
+fn a_prompt_that_takes_for_ever_leaves_the_changes_as_they_are() {
+    let flight = Flight::private(&identity());
+    flight.update(|w| {
+        w.prompt_change(b"");
+        w.prompt(u64::MAX);
+    });
+    let snapshot = flight.snapshot().unwrap();
+    let prompt = snapshot.prompts_since(0).next().unwrap();
+    assert_eq!((prompt.took_ns, prompt.changes), ((1 << 40) - 1, 1));
 }
 
 #[test]

@@ -71,6 +71,10 @@ fn look(path: &Path) -> Result<(), ReadError> {
         assert!(snapshot.events().count() <= lle_metrics::FILE_BYTES);
         assert!(snapshot.draft().text.len() <= lle_metrics::FILE_BYTES);
         black_box((snapshot.last_command(), snapshot.prompt_blame()));
+        for from in [0, u64::MAX - 1] {
+            assert!(snapshot.prompts_since(from).count() <= lle_metrics::FILE_BYTES);
+            assert!(snapshot.prompt_changes_since(from).count() <= lle_metrics::FILE_BYTES);
+        }
         black_box(all(Stage::ALL, |row| snapshot.stage(row)));
         for of in [Parted::Prompt, Parted::Start] {
             let parts = snapshot.parts(of);

@@ -46,6 +46,13 @@ impl Session {
         first
     }
 
+    /// A prompt was timed from its beginning: it is one to compare others with.
+    pub(crate) fn prompt_timed(&self, spent: Spent) {
+        if let Some(ns) = spent.prompt {
+            self.flight.update(|w| w.prompt(ns));
+        }
+    }
+
     /// What LLE and the configuration's own command took of a prompt.
     pub(crate) fn prompt_took(&self, own_ns: u64) {
         self.flight.update(|w| w.stage(Stage::PromptOwn, own_ns));
@@ -83,6 +90,7 @@ impl Session {
     pub(crate) fn prompt_changed(&self, by: &[u8]) {
         self.flight.update(|w| {
             w.add(Counter::PromptChanges, 1);
+            w.prompt_change(by);
             w.event(EventKind::PromptChanged, 0, 0, by);
         });
     }

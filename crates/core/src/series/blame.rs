@@ -119,6 +119,9 @@ pub struct Change {
     pub what: String,
     /// What kind of change.
     pub kind: ChangeKind,
+    /// The session in which it was typed, by its sixteen hex digits; none if it can reach all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
 }
 
 /// A change that may have done it.
@@ -227,6 +230,7 @@ mod tests {
             at_ns,
             what: what.into(),
             kind,
+            session: None,
         }
     }
 

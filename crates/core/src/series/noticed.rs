@@ -17,14 +17,14 @@ use serde::{Deserialize, Serialize};
 use super::Changepoint;
 use super::blame::{CHANGES_MAX, Change, ChangeKind, SUSPECTS_MAX, Suspect};
 use super::ranks::Recent;
-use super::suspected::{SAMPLES_MIN, Suspected, Verdict};
+use super::suspected::{Suspected, Verdict};
 use crate::trial::Evidence;
 
 /// Changepoints that are remembered.
 pub const MOVED_MAX: usize = 16;
 /// Sessions of which it is remembered how long their prompts take; more live ones are known to the worker alone.
 pub const SESSIONS_MAX: usize = 64;
-/// Bytes of what was changed, in words: with all there is room for, the whole stays below 160 KiB.
+/// Bytes of what was changed, in words: with all there is room for, the whole stays below 288 KiB.
 pub const WHAT_BYTES_MAX: usize = 240;
 /// Two of the same words so close to each other are one change, told twice: a worker that begins anew sees a file's
 /// change again, to the precision of the file system's clock.
@@ -57,6 +57,8 @@ pub struct Level {
     pub last_ns: i64,
     /// The last measurements.
     pub recent: Recent,
+    /// The first ones.
+    pub first: Recent,
 }
 
 impl Level {
@@ -67,26 +69,28 @@ impl Level {
         }
         self.evidence.add(value);
         self.recent.add(value);
+        self.first.fill(value);
         self.last_ns = wall_ns;
     }
 
-    /// Suspects a change of being the end of this level. Without enough of it, what an open suspicion compares with
-    /// stays what is compared with.
-    fn suspect(self, at_ns: i64, open: Option<Suspected>) -> Suspected {
-        match open {
-            Some(open) if self.evidence.count < SAMPLES_MIN && open.before.count >= SAMPLES_MIN => open,
-            _ => Suspected {
-                at_ns,
-                last_before_ns: self.last_ns,
-                before: self.evidence,
-                recent: self.recent,
-            },
+    /// Goes on with another: what was measured after it.
+    pub fn append(&mut self, later: &Level) {
+        if later.evidence.count == 0 {
+            return;
         }
+        if self.evidence.count == 0 {
+            *self = *later;
+            return;
+        }
+        self.evidence.merge(&later.evidence);
+        self.recent.append(&later.recent);
+        self.first.fill_from(&later.first);
+        self.last_ns = later.last_ns;
     }
 }
 
 /// A level, and the change that is suspected of having ended the one before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Watched {
     /// How it is since.
@@ -98,22 +102,35 @@ pub struct Watched {
 impl Watched {
     /// Something was changed: what is measured from now on is compared with what was before.
     pub fn changed(&mut self, at_ns: i64) {
-        self.suspect = Some(std::mem::take(&mut self.level).suspect(at_ns, self.suspect));
+        let level = std::mem::take(&mut self.level);
+        match &mut self.suspect {
+            Some(open) => open.changed(&level, at_ns),
+            None => self.suspect = Some(Suspected::of(&level, at_ns)),
+        }
     }
 
-    /// Judges what is suspected, and ends the suspicion if it can; gives what moved. `least` and `share` are as in
-    /// [`Suspected::judge`].
+    /// Judges what is suspected, and ends the suspicion of what it can say something of; gives what moved. `least` and
+    /// `share` are as in [`Suspected::judge`].
     pub fn judge(&mut self, least: f64, share: f64) -> Option<Changepoint> {
-        let suspected = self.suspect?;
+        let suspected = self.suspect.as_ref()?;
         match suspected.judge(&self.level, least, share) {
             Verdict::Open => None,
             Verdict::Cleared => {
-                self.level.evidence.merge(&suspected.before);
-                self.suspect = None;
+                let mut whole = suspected.level_before();
+                self.suspect = self.suspect.take()?.without_first(true);
+                if self.suspect.is_none() {
+                    whole.append(&self.level);
+                    self.level = whole;
+                }
                 None
             }
-            Verdict::Moved(changepoint) => {
-                self.suspect = None;
+            Verdict::Moved(at, changepoint) => {
+                // Those before it are cleared by it.
+                let mut open = self.suspect.take();
+                for _ in 0..=at {
+                    open = open.and_then(|open| open.without_first(false));
+                }
+                self.suspect = open;
                 Some(changepoint)
             }
         }
@@ -121,7 +138,7 @@ impl Watched {
 }
 
 /// What is remembered of the prompts of one session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Prompts {
     /// Prompts timed when it was last looked at.
@@ -134,7 +151,7 @@ pub struct Prompts {
 }
 
 /// What is remembered of the start-up files, as the prompts of all sessions show them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StartFiles {
     /// When they were last changed: sessions that began before tell nothing of how they are now.
@@ -163,6 +180,7 @@ impl Noticed {
     pub fn knows(&self, change: &Change) -> bool {
         self.changes.iter().rev().any(|known| {
             known.what == fit(&change.what)
+                && known.session == change.session
                 && known.at_ns.saturating_sub(change.at_ns).saturating_abs() <= SAME_NS
         })
     }
@@ -191,7 +209,12 @@ impl Noticed {
     /// Remembers that a series moved.
     pub fn moved(&mut self, mut moved: Moved) {
         moved.suspects.truncate(SUSPECTS_MAX);
-        let same = |known: &Moved| known.metric == moved.metric && known.changepoint == moved.changepoint;
+        // A worker that begins anew and looks at the same prompts may know more or fewer of them.
+        let same = |known: &Moved| {
+            let (known_at, at) = (&known.changepoint, &moved.changepoint);
+            known.metric == moved.metric
+                && (known_at.at_ns, known_at.earliest_ns) == (at.at_ns, at.earliest_ns)
+        };
         if self.moved.iter().any(same) {
             return;
         }
@@ -226,6 +249,7 @@ fn fit(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::suspected::LATER_MAX;
     use super::*;
 
     const S: i64 = 1_000_000_000;
@@ -235,6 +259,7 @@ mod tests {
             at_ns,
             what: what.into(),
             kind,
+            session: None,
         }
     }
 
@@ -268,8 +293,10 @@ mod tests {
             noticed.note(change(at * 10 * S, &"\u{8a9e}".repeat(500), ChangeKind::Rc));
             noticed.moved(moved(at));
             let mut watched = Watched::default();
-            (0..40).for_each(|n| watched.level.add(at * S, 99_999_999.9 + f64::from(n)));
-            watched.changed(at * S);
+            for _ in 0..=2 * LATER_MAX {
+                (0..40).for_each(|n| watched.level.add(at * S, 99_999_999.9 + f64::from(n)));
+                watched.changed(at * S);
+            }
             (0..40).for_each(|n| watched.level.add(at * S, 99_999_999.9 + f64::from(n)));
             let prompts = Prompts {
                 timed: 80,
@@ -282,7 +309,7 @@ mod tests {
         assert_eq!(noticed.moved.len(), MOVED_MAX);
         assert_eq!(noticed.prompts.len(), SESSIONS_MAX);
         let bytes = serde_json::to_vec(&noticed).unwrap().len();
-        assert!(bytes <= 160 * 1_024, "{bytes}");
+        assert!(bytes <= 288 * 1_024, "{bytes}");
     }
 
     #[test]
@@ -324,7 +351,7 @@ mod tests {
         let prompts = Prompts {
             timed: 9,
             changes: 1,
-            watched,
+            watched: watched.clone(),
         };
         noticed.prompts("00000000000000ff", prompts);
         noticed.start_files.watched = watched;
@@ -336,11 +363,11 @@ mod tests {
     #[test]
     fn a_suspicion_outlives_whoever_had_it() {
         let mut watched = Watched::default();
-        (0..9).for_each(|at| watched.level.add(at, 3e6 + at as f64));
+        (-2..9).for_each(|at| watched.level.add(at, 3e6 + at as f64));
         watched.changed(10);
         let bytes = serde_json::to_vec(&watched).unwrap();
         let mut again: Watched = serde_json::from_slice(&bytes).unwrap();
-        (11..16).for_each(|at| again.level.add(at, 6e7 + at as f64));
+        (11..22).for_each(|at| again.level.add(at, 6e7 + at as f64));
         let found = again.judge(5e6, 0.2).unwrap();
         assert_eq!((found.earliest_ns, found.at_ns, again.suspect), (8, 11, None));
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Values that are compared: with fewer, one that is off hides what the others say.
 const VALUES: usize = 16;
 /// Values on either side below which ranks say nothing: completely apart, 11 and 11 are 4 deviations off.
-const VALUES_MIN: usize = 11;
+pub(super) const VALUES_MIN: usize = 11;
 /// Deviations from what chance would have: looked at anew with each value, so one in ten thousand for each look.
 const CERTAIN: f64 = 3.9;
 
@@ -32,12 +32,39 @@ impl Recent {
         self.count = self.count.saturating_add(1);
     }
 
+    /// Adds a value if there is room: of a ring that is filled so, the first values stay.
+    pub fn fill(&mut self, ns: f64) {
+        if self.known().len() < VALUES {
+            self.add(ns);
+        }
+    }
+
+    /// Fills up with the values of another, which is no more than filled.
+    pub fn fill_from(&mut self, other: &Recent) {
+        other
+            .known()
+            .iter()
+            .for_each(|us| self.fill(f64::from(*us) * 1e3));
+    }
+
+    /// Goes on with the last values of another.
+    pub fn append(&mut self, other: &Recent) {
+        let oldest = usize::try_from(other.count % VALUES as u64).unwrap_or(0);
+        let known = other.known();
+        let (later, earlier) = known.split_at(oldest.min(known.len()));
+        // A ring that is not full begins at its beginning.
+        for us in earlier.iter().chain(later) {
+            self.add(f64::from(*us) * 1e3);
+        }
+    }
+
     fn known(&self) -> &[u32] {
         let count = usize::try_from(self.count).unwrap_or(VALUES).min(VALUES);
         &self.values_us[..count]
     }
 
-    fn median_ns(&self) -> f64 {
+    /// The value in the middle; 0 if there is none.
+    pub fn median_ns(&self) -> f64 {
         let mut sorted = self.values_us;
         let count = self.known().len();
         let sorted = &mut sorted[..count];
@@ -49,20 +76,30 @@ impl Recent {
 
 /// The medians of before and after, if these lie apart beyond doubt.
 pub fn apart(before: &Recent, after: &Recent) -> Option<(f64, f64)> {
-    let (earlier, later) = (before.known(), after.known());
-    if earlier.len().min(later.len()) < VALUES_MIN {
+    let (n, m) = (before.known().len() as f64, after.known().len() as f64);
+    if before.known().len().min(after.known().len()) < VALUES_MIN {
         return None;
     }
-    let wins = |value: &u32| {
+    // With ties it scatters less: this errs on the side of doubt.
+    let deviations = (wins(before, after) - n * m / 2.0) / (n * m * (n + m + 1.0) / 12.0).sqrt();
+    (deviations.abs() >= CERTAIN).then(|| (before.median_ns(), after.median_ns()))
+}
+
+/// How clearly they lie apart, whatever their number: 1 if completely, 0 if not at all (Kerby 2014).
+pub fn clearness(before: &Recent, after: &Recent) -> f64 {
+    let pairs = before.known().len() as f64 * after.known().len() as f64;
+    (2.0 * wins(before, after) / pairs.max(1.0) - 1.0).abs()
+}
+
+/// Of all pairs of one before and one after, those in which the later one is larger; one that is tied is half of one.
+fn wins(before: &Recent, after: &Recent) -> f64 {
+    let won = |value: &u32| {
+        let earlier = before.known();
         let won = earlier.iter().filter(|one| *one < value).count() as f64;
         let tied = earlier.iter().filter(|one| *one == value).count() as f64;
         won + tied / 2.0
     };
-    let sum: f64 = later.iter().map(wins).sum();
-    let (n, m) = (earlier.len() as f64, later.len() as f64);
-    // With ties it scatters less: this errs on the side of doubt.
-    let deviations = (sum - n * m / 2.0) / (n * m * (n + m + 1.0) / 12.0).sqrt();
-    (deviations.abs() >= CERTAIN).then(|| (before.median_ns(), after.median_ns()))
+    after.known().iter().map(won).sum()
 }
 
 #[cfg(test)]
@@ -73,6 +110,22 @@ mod tests {
         let mut recent = Recent::default();
         values_ms.into_iter().for_each(|ms| recent.add(ms * 1e6));
         recent
+    }
+
+    fn recent_of(us: std::ops::Range<u32>) -> Recent {
+        recent(us.map(|us| f64::from(us) / 1e3))
+    }
+
+    impl Recent {
+        fn in_order(&self) -> Vec<u32> {
+            let oldest = self.count as usize % VALUES;
+            let known = self.known();
+            [
+                &known[oldest.min(known.len())..],
+                &known[..oldest.min(known.len())],
+            ]
+            .concat()
+        }
     }
 
     fn around(ms: f64, n: u32) -> impl Iterator<Item = f64> {
@@ -122,6 +175,20 @@ mod tests {
         assert_eq!(recent.known().iter().max(), Some(&u32::MAX));
         let text = serde_json::to_string(&recent).unwrap();
         assert_eq!(serde_json::from_str::<Recent>(&text).unwrap(), recent);
+        let mut longer = recent_of(0..20);
+        longer.append(&recent_of(100..103));
+        assert_eq!(
+            longer.in_order(),
+            [&(7..20).collect::<Vec<_>>()[..], &[100, 101, 102]].concat()
+        );
+        longer = recent_of(0..3);
+        longer.append(&recent_of(100..130));
+        assert_eq!(longer.in_order(), (114..130).collect::<Vec<_>>());
+        let mut first = Recent::default();
+        (0..10).for_each(|us| first.fill(f64::from(us) * 1e3));
+        first.fill_from(&first.clone());
+        first.fill_from(&recent_of(100..103));
+        assert_eq!(first.known(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5]);
         assert_eq!(serde_json::from_str::<Recent>("{}").unwrap(), Recent::default());
     }
 

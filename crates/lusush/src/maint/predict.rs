@@ -175,9 +175,16 @@ fn suspicion(open: &Value, now: i64) -> String {
         .map(|at| in_words(at, now))
         .unwrap_or_default();
     let prompts = |side: &str| several(open[side].as_u64().unwrap_or(0), "prompt", "prompts");
+    let missed = match open["missed"].as_u64().unwrap_or(0) {
+        0 => String::new(),
+        missed => format!(
+            " {} of that session came too quickly to be seen.",
+            several(missed, "prompt", "prompts")
+        ),
+    };
     format!(
         "Under suspicion: what was changed in {whose} {when}. Known so far: {} before it, {} \
-         since. {} on either side tell, one of every ten seconds of use.",
+         since. {} on either side tell.{missed}",
         prompts("before"),
         prompts("since"),
         open["need"]
@@ -249,8 +256,9 @@ mod tests {
         insta::assert_snapshot!("nothing_changed", anomalies(&nothing, DAY, Ink::Plain));
         let mut open = nothing;
         open["suspicions"] = json!([
-            { "session": "487b38f5ed0bcb2c", "at_ns": DAY - 90_000_000_000_i64, "before": 1, "since": 7, "need": 5 },
-            { "session": null, "at_ns": DAY - 90_000_000_000_i64, "before": 40, "since": 0, "need": 5 },
+            { "session": "487b38f5ed0bcb2c", "at_ns": DAY - 90_000_000_000_i64, "before": 1, "since": 7, "need": 11,
+              "missed": 3 },
+            { "session": null, "at_ns": DAY - 90_000_000_000_i64, "before": 40, "since": 0, "need": 11 },
         ]);
         insta::assert_snapshot!("under_suspicion", anomalies(&open, DAY, Ink::Plain));
     }

@@ -89,7 +89,11 @@ impl Engine {
                 }))
             }
             Request::Forecast => document(&self.forecasts(now)),
-            Request::Anomalies => document(&self.anomalies(now)),
+            Request::Anomalies => {
+                // Whoever has just typed the line asks for it.
+                self.collect(world, now);
+                document(&self.anomalies(now))
+            }
             Request::Version => Ok(json!({ "version": env!("CARGO_PKG_VERSION"), "interface": VERSION })),
             _ => Err(Fault::new(Code::InvalidState, "that changes something")),
         }

@@ -26,12 +26,13 @@ use lle_core::health::finding::Finding;
 use lle_core::health::text::harmless;
 use lle_core::quantity::several;
 use lle_core::series::Changepoint;
-use lle_core::series::blame::{self, blame};
+use lle_core::series::blame::{self, ChangeKind, Suspect, blame};
 use lle_core::series::noticed::Moved;
 use lle_core::series::watch::{Judged, MEAN_NS, Watch};
 use lle_core::severity::Severity;
 
-use super::Engine;
+use super::suspects::named;
+use super::{Engine, SECOND_NS};
 use crate::models::Models;
 use crate::state::Change;
 use crate::world::{Disk, Now, World};
@@ -68,6 +69,41 @@ pub(crate) struct Predict {
     models: Option<Models>,
 }
 
+/// What can have moved a series.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reach {
+    /// Whatever was changed: of a series of all sessions, found by a detector that sees means of five minutes.
+    Any,
+    /// A change at that very moment: of the prompts of one session, or of those that read the start-up files.
+    Known { session: Option<u64> },
+}
+
+impl Reach {
+    /// How far apart the values of the series are. Where each prompt is one, the next shows it.
+    fn interval_ns(self) -> i64 {
+        match self {
+            Self::Any => MEAN_NS,
+            Self::Known { .. } => SECOND_NS.cast_signed(),
+        }
+    }
+
+    /// Whether it can have been that change. Nothing that is typed reaches another session, and no start-up file one that
+    /// has read it; and where prompts lie between a line and the changepoint, it was another.
+    fn includes(self, change: &blame::Change, session: Option<&str>, at: &Changepoint) -> bool {
+        if matches!(self, Self::Any) {
+            return true;
+        }
+        let is_then = (at.earliest_ns..=at.latest_ns).contains(&change.at_ns);
+        // The last prompt before is the one that came with the line before.
+        let is_later = change.at_ns > at.earliest_ns || change.at_ns == at.at_ns;
+        let is_line = change.kind == ChangeKind::Rc;
+        match &change.session {
+            Some(typed_in) => session == Some(typed_in.as_str()) && is_then && is_later,
+            None => !is_line || session.is_none() && is_then,
+        }
+    }
+}
+
 impl Engine {
     /// Remembers that something was changed; false if that was known.
     pub(crate) fn note_change(&mut self, world: &mut impl Disk, now: Now, change: blame::Change) -> bool {
@@ -78,20 +114,26 @@ impl Engine {
         is_new
     }
 
-    /// A series has moved, whose values are so far apart: who may have done it?
+    /// A series has moved: who may have done it?
     pub(crate) fn moved(
         &mut self,
         world: &mut impl Disk,
         now: Now,
         row: &'static Watched,
         changepoint: Changepoint,
-        interval_ns: i64,
+        reach: Reach,
     ) {
+        let session = match reach {
+            Reach::Known { session } => session.map(named),
+            Reach::Any => None,
+        };
+        let may_have = |change: &&blame::Change| reach.includes(change, session.as_deref(), &changepoint);
+        let changes = self.state.noticed.changes.iter().filter(may_have).cloned();
         let suspects = blame(
             &changepoint,
-            interval_ns,
+            reach.interval_ns(),
             row.measured(),
-            self.state.noticed.changes.make_contiguous(),
+            &changes.collect::<Vec<_>>(),
         );
         let moved = Box::new(Moved {
             metric: row.metric.to_owned(),
@@ -125,7 +167,7 @@ impl Engine {
             found.extend(judged.reading.changepoint.map(|changepoint| (row, changepoint)));
         }
         for (row, changepoint) in found {
-            self.moved(world, now, row, changepoint, MEAN_NS);
+            self.moved(world, now, row, changepoint, Reach::Any);
         }
         if scored {
             self.keep_scorecards(world, now);
@@ -244,20 +286,33 @@ impl<'a> Told<'a> {
         let by = self.moved.changepoint.after - self.moved.changepoint.before;
         let unit = self.row.unit;
         let direction = if by > 0.0 { self.row.more } else { self.row.less };
-        let blamed = self
-            .moved
-            .suspects
-            .first()
-            .filter(|suspect| suspect.confidence >= BLAME_MIN);
-        let since = blamed.and_then(|suspect| suspect.what.as_deref()).map_or_else(
-            || "a change that nobody recorded".to_owned(),
-            |what| harmless(what.as_bytes(), WHAT_CHARS_MAX),
-        );
+        let since = match self.blamed() {
+            [] => "a change that nobody recorded".to_owned(),
+            [only] => harmless(
+                only.what.as_deref().unwrap_or_default().as_bytes(),
+                WHAT_CHARS_MAX,
+            ),
+            several => format!("one of {} changes at that moment", several.len()),
+        };
         format!(
             "{} {} {direction} since {since}",
             self.row.words,
             unit.show(by.abs())
         )
+    }
+
+    /// Who did it: as many as it takes to be sure that it was one of them. None if it may have been none of those that are
+    /// known.
+    fn blamed(&self) -> &[Suspect] {
+        let suspects = &self.moved.suspects[..];
+        let known = suspects.iter().take_while(|suspect| suspect.what.is_some());
+        let mut sum = 0.0;
+        let sure = known.map(|suspect| {
+            sum += suspect.confidence;
+            sum >= BLAME_MIN
+        });
+        let last = sure.enumerate().find(|(_, is_sure)| *is_sure).map(|(at, _)| at);
+        last.and_then(|last| suspects.get(..=last)).unwrap_or_default()
     }
 
     /// How sure that is, and what else changed then.

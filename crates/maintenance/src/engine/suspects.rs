@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A detector that does not know where to look needs an hour to see a slower prompt. Here the moment is known: what the
-//! user typed, or saved in a start-up file. Each look takes one prompt of each session, if there was one.
+//! user typed, or saved in a start-up file. Each look takes every prompt since the last ([`prompts`]), so a dozen on either
+//! side tell, however seldom it is looked.
 //!
 //! What is known of levels and suspicions is part of the state ([`lle_core::series::noticed`]): written when a suspicion
 //! begins or ends, when the worker ends, and every [`KEEP_NS`] in between. A worker that is killed loses some prompts of
@@ -14,23 +15,24 @@
 //!
 //! Invariant: one suspicion a session, one for the start-up files; a look at which nothing changed allocates nothing.
 
+mod prompts;
+
 use std::collections::BTreeMap;
 
-use lle_core::health::text::command_line;
-use lle_core::series::Changepoint;
 use lle_core::series::blame::{self, ChangeKind};
-use lle_core::series::noticed::{self, Watched};
+use lle_core::series::noticed::Watched;
 use lle_core::series::suspected::SAMPLES_MIN;
 
 use lle_core::trial::Evidence;
-use lle_metrics::{Counter, EventKind, Gauge, Snapshot, Timer};
 use serde_json::{Value, json};
 
 use super::predict::watched::{FLOOR_BYTES, START_NS};
-use super::predict::{PROMPT, SHARE_MIN};
+use super::predict::{PROMPT, Reach, SHARE_MIN};
 use super::{Engine, SECOND_NS};
 use crate::state::Change;
 use crate::world::{Disk, Now, RcChange, World};
+pub(crate) use prompts::Prompts;
+use prompts::Start;
 
 /// How often levels are written, in nanoseconds: as much of them is lost at most.
 const KEEP_NS: u64 = 600 * SECOND_NS;
@@ -39,41 +41,12 @@ const KEEP_NS: u64 = 600 * SECOND_NS;
 /// file itself, and only new sessions show what came of it.
 const RC_LOOK_NS: u64 = 60 * SECOND_NS;
 
-/// The prompts of one session.
-#[derive(Debug, Default)]
-pub(crate) struct Prompts {
-    /// Prompts timed, and candidates for a change, when it was last looked at; none before that.
-    seen: Option<(u64, u64)>,
-    watched: Watched,
-    /// What ran, and when, to be remembered.
-    changed: Option<(i64, String)>,
-    /// The last one timed, to be taken.
-    fresh: Option<f64>,
-    start: Start,
-    /// How much of it is in the state: prompts of the level.
-    kept: u64,
-    /// A suspicion has begun or ended: it is written at once.
-    turned: bool,
-}
-
 /// When levels were written last.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     mono_ns: u64,
     /// Prompts of the start-up files' level that are written.
     start_files: u64,
-}
-
-/// How long the session took to start.
-#[derive(Clone, Copy, Debug, Default)]
-enum Start {
-    /// It has not reached a prompt.
-    #[default]
-    Ahead,
-    /// Nanoseconds, to be taken.
-    Fresh(f64),
-    /// It was taken.
-    Taken,
 }
 
 /// When start-up files were looked at.
@@ -85,124 +58,64 @@ pub(crate) struct RcLooks {
     newest_wall_ns: u64,
 }
 
-impl Prompts {
-    /// Goes on with what an earlier worker knew of the session.
-    pub(crate) fn of(known: Option<&noticed::Prompts>) -> Self {
-        let Some(known) = known else {
-            return Self::default();
-        };
-        Self {
-            seen: Some((known.timed, known.changes)),
-            watched: known.watched,
-            kept: known.watched.level.evidence.count,
-            ..Self::default()
-        }
-    }
-
-    /// What is to be remembered of them.
-    fn known(&self) -> noticed::Prompts {
-        let (timed, changes) = self.seen.unwrap_or_default();
-        noticed::Prompts {
-            timed,
-            changes,
-            watched: self.watched,
-        }
-    }
-
-    /// It was changed from inside: it tells nothing of the start-up files.
-    fn is_touched(&self) -> bool {
-        self.seen.is_some_and(|(_, changes)| changes > 0)
-    }
-
-    fn judge(&mut self) -> Option<Changepoint> {
-        let was_open = self.watched.suspect.is_some();
-        let moved = self.watched.judge(PROMPT.least, SHARE_MIN);
-        self.turned |= was_open && self.watched.suspect.is_none();
-        moved
-    }
-
-    /// Takes a look in.
-    pub(crate) fn fold(&mut self, now: Now, snapshot: &Snapshot) {
-        let at = (
-            snapshot.samples(Timer::Prompt),
-            snapshot.counter(Counter::PromptChanges),
-        );
-        if matches!(self.start, Start::Ahead)
-            && let Some(ns) = snapshot.histogram(Timer::Start).mean()
-        {
-            self.start = Start::Fresh(ns as f64);
-        }
-        let Some(before) = self.seen.replace(at) else {
-            return;
-        };
-        if at.1 > before.1 {
-            self.change(now, snapshot);
-        }
-        let last = snapshot.gauge(Gauge::PromptLastNs).filter(|ns| *ns > 0);
-        if let Some(ns) = last.filter(|_| at.0 > before.0) {
-            self.watched.level.add(now.wall_ns, ns as f64);
-            self.fresh = Some(ns as f64);
-        }
-    }
-
-    fn change(&mut self, now: Now, snapshot: &Snapshot) {
-        let event = snapshot
-            .events()
-            .filter(|event| event.kind == Some(EventKind::PromptChanged))
-            .last();
-        let (at_ns, what) = event.map_or((now.wall_ns, String::new()), |event| {
-            let text = String::from_utf8_lossy(event.text).trim().to_owned();
-            (event.wall_ns.cast_signed(), text)
-        });
-        let what = match what.as_str() {
-            "" => "a command changed the prompt".to_owned(),
-            text => format!("`{}` was typed", command_line(text)),
-        };
-        self.changed = Some((at_ns, what));
-        self.watched.changed(at_ns);
-        self.turned = true;
-    }
-}
-
 impl Engine {
     /// Takes the prompts of a look in, and what was changed in start-up files; blames a slower prompt on its cause.
     pub(crate) fn suspect<W: World>(&mut self, world: &mut W, now: Now) {
         if self.rc_look_is_due(now) {
             for change in world.rc_changes() {
+                // Sessions that began before it tell how it was, also in what they timed since.
+                self.take_untouched(change.at_wall_ns);
                 self.rc_changed(world, now, &change);
             }
         }
+        self.take_untouched(i64::MAX);
         let (mut typed, mut moved) = (Vec::new(), Vec::new());
-        let files = &mut self.state.noticed.start_files;
-        for session in self.sessions.values_mut() {
+        for (id, session) in &mut self.sessions {
             let prompts = &mut session.prompts;
-            typed.extend(prompts.changed.take());
-            moved.extend(prompts.judge());
-            let Some(ns) = prompts.fresh.take().filter(|_| !prompts.is_touched()) else {
-                continue;
-            };
-            let began = session.created_wall_ns.map(u64::cast_signed);
-            if began.is_some_and(|began| began >= files.since_wall_ns) {
-                files.watched.level.add(now.wall_ns, ns);
+            if !prompts.typed.is_empty() {
+                let whose = named(*id);
+                typed.extend(prompts.typed.drain(..).map(|(at_ns, what)| blame::Change {
+                    at_ns,
+                    what,
+                    kind: ChangeKind::Rc,
+                    session: Some(whose.clone()),
+                }));
             }
+            moved.extend(
+                prompts
+                    .moved
+                    .drain(..)
+                    .map(|changepoint| (Some(*id), changepoint)),
+            );
         }
+        let files = &mut self.state.noticed.start_files;
         let was_open = files.watched.suspect.is_some();
-        moved.extend(files.watched.judge(PROMPT.least, SHARE_MIN));
+        let of_files = files.watched.judge(PROMPT.least, SHARE_MIN);
         let files_turned = was_open && files.watched.suspect.is_none();
-        for (at_ns, what) in typed {
-            let change = blame::Change {
-                at_ns,
-                what,
-                kind: ChangeKind::Rc,
-            };
+        moved.extend(of_files.map(|changepoint| (None, changepoint)));
+        for change in typed {
             self.note_change(world, now, change);
         }
-        for changepoint in moved {
-            // The next prompt shows it.
-            self.moved(world, now, PROMPT, changepoint, SECOND_NS.cast_signed());
+        for (session, changepoint) in moved {
+            self.moved(world, now, PROMPT, changepoint, Reach::Known { session });
         }
         let is_time = now.mono_ns.saturating_sub(self.prompts_kept.mono_ns) >= KEEP_NS;
         self.keep_prompts(world, now, is_time, files_turned);
+    }
+
+    /// Takes the prompts of sessions that began before that moment for those of the start-up files as they are known; what
+    /// began before the files were changed last tells nothing of them.
+    fn take_untouched(&mut self, until_wall_ns: i64) {
+        let files = &mut self.state.noticed.start_files;
+        for session in self.sessions.values_mut() {
+            let began = session.created_wall_ns.map_or(i64::MIN, u64::cast_signed);
+            if began < until_wall_ns {
+                let untouched = std::mem::take(&mut session.prompts.untouched);
+                if began >= files.since_wall_ns {
+                    files.watched.level.append(&untouched);
+                }
+            }
+        }
     }
 
     /// Writes the levels of prompts that have turned, of all of them when it is time to, and forgets sessions that are
@@ -215,7 +128,7 @@ impl Engine {
         let known = files.watched.level.evidence.count;
         if files_turned || all && known != self.prompts_kept.start_files {
             self.prompts_kept.start_files = known;
-            let known = Box::new(*files);
+            let known = Box::new(files.clone());
             self.keep(world, now, Change::StartFiles { known });
         }
         let mut changes = Vec::new();
@@ -300,13 +213,15 @@ impl Engine {
     /// Changes whose effect on the prompt is still looked for, and how many prompts are known on either side.
     pub(crate) fn suspicions(&self) -> Vec<Value> {
         let open = |session: Option<u64>, watched: &Watched| {
-            let suspect = watched.suspect?;
+            let suspect = watched.suspect.as_ref()?;
+            let missed = session.and_then(|id| Some(self.sessions.get(&id)?.prompts.missed));
             Some(json!({
                 "session": session.map(named),
                 "at_ns": suspect.at_ns,
                 "before": suspect.before.count,
                 "since": watched.level.evidence.count,
                 "need": SAMPLES_MIN,
+                "missed": missed.unwrap_or(0),
             }))
         };
         let sessions = self.sessions.iter();
@@ -320,6 +235,7 @@ impl Engine {
             at_ns: change.at_wall_ns,
             what: change.what.clone(),
             kind: ChangeKind::Rc,
+            session: None,
         };
         if !self.note_change(world, now, noted) {
             // An earlier worker saw it, and what it suspects is known.
@@ -328,13 +244,13 @@ impl Engine {
         let files = &mut self.state.noticed.start_files;
         files.since_wall_ns = files.since_wall_ns.max(change.at_wall_ns);
         files.watched.changed(change.at_wall_ns);
-        let known = Box::new(*files);
+        let known = Box::new(files.clone());
         self.keep(world, now, Change::StartFiles { known });
     }
 }
 
 /// A session's sixteen hex digits.
-fn named(id: u64) -> String {
+pub(super) fn named(id: u64) -> String {
     format!("{id:016x}")
 }
 

@@ -212,6 +212,7 @@ fn changes(random: &mut Random, event_ns: i64, is_shift: bool) -> (Vec<Change>, 
             at_ns: event_ns - random.below(20) as i64 * S,
             what: "culprit".into(),
             kind,
+            session: None,
         });
     }
     for decoy in 0..2 + random.below(7) {
@@ -225,6 +226,7 @@ fn changes(random: &mut Random, event_ns: i64, is_shift: bool) -> (Vec<Change>, 
             at_ns: event_ns + (at * DAY as f64) as i64,
             what: format!("decoy {decoy}"),
             kind,
+            session: None,
         });
     }
     changes.sort_by_key(|change| change.at_ns);

@@ -48,6 +48,7 @@ impl Entry {
                 false => format!("{}: {}", self.target, self.operation),
             },
             kind: self.kind(),
+            session: None,
         })
     }
 

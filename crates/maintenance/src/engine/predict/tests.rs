@@ -14,11 +14,13 @@ fn moved(before_ms: f64, after_ms: f64) -> Moved {
             at_ns: 8_000 * S,
             what: "backup ran".into(),
             kind: ChangeKind::Task,
+            session: None,
         },
         blame::Change {
             at_ns: 9_900 * S,
             what: "plugin git-status was enabled".into(),
             kind: ChangeKind::Plugin,
+            session: None,
         },
     ];
     let changepoint = Changepoint {
@@ -39,6 +41,67 @@ fn moved(before_ms: f64, after_ms: f64) -> Moved {
 
 fn told(moved: &Moved) -> Told<'_> {
     Told::of(moved).unwrap()
+}
+
+#[test]
+fn only_what_can_have_reached_it_is_suspected() {
+    let at = Changepoint {
+        at_ns: 100 * S,
+        earliest_ns: 98 * S,
+        latest_ns: 100 * S,
+        ..moved(20.0, 58.0).changepoint
+    };
+    let check = |at_s: i64, kind: ChangeKind, typed_in: Option<&str>, expect: [bool; 3]| {
+        let change = blame::Change {
+            at_ns: at_s * S,
+            what: "x".into(),
+            kind,
+            session: typed_in.map(str::to_owned),
+        };
+        let known = |session| Reach::Known { session };
+        let told = [
+            known(Some(10)).includes(&change, Some("000000000000000a"), &at),
+            known(None).includes(&change, None, &at),
+            Reach::Any.includes(&change, None, &at),
+        ];
+        assert_eq!(told, expect, "{at_s} {kind:?} {typed_in:?}");
+    };
+    // A line reaches the session that it was typed in, and is not the one that was typed a prompt earlier.
+    check(99, ChangeKind::Rc, Some("000000000000000a"), [true, false, true]);
+    check(98, ChangeKind::Rc, Some("000000000000000a"), [false, false, true]);
+    check(99, ChangeKind::Rc, Some("000000000000000b"), [false, false, true]);
+    // A start-up file reaches those that start; anything else may reach all, and takes its time.
+    check(99, ChangeKind::Rc, None, [false, true, true]);
+    check(97, ChangeKind::Rc, None, [false, false, true]);
+    check(90, ChangeKind::Config, None, [true, true, true]);
+}
+
+#[test]
+fn one_of_several_that_cannot_be_told_apart_is_not_named() {
+    let mut moved = moved(20.0, 58.0);
+    let suspect = |what: Option<&str>, confidence| Suspect {
+        what: what.map(str::to_owned),
+        at_ns: None,
+        confidence,
+    };
+    moved.suspects = vec![
+        suspect(Some("a"), 0.5),
+        suspect(Some("b"), 0.49),
+        suspect(None, 0.01),
+    ];
+    assert_eq!(
+        told(&moved).title(),
+        "prompt 38 ms slower since one of 2 changes at that moment"
+    );
+    moved.suspects = vec![
+        suspect(Some("a"), 0.5),
+        suspect(None, 0.4),
+        suspect(Some("b"), 0.1),
+    ];
+    assert_eq!(
+        told(&moved).title(),
+        "prompt 38 ms slower since a change that nobody recorded"
+    );
 }
 
 #[test]
@@ -82,6 +145,7 @@ fn what_was_changed_and_what_moved_outlives_the_worker() {
         at_ns: now.wall_ns - 300 * S,
         what: "~/.bashrc:3 `PS1=x` was added".into(),
         kind: ChangeKind::Rc,
+        session: None,
     };
     assert!(engine.note_change(&mut world, now, change.clone()));
     assert!(!engine.note_change(&mut world, now, change), "once is enough");
@@ -91,7 +155,7 @@ fn what_was_changed_and_what_moved_outlives_the_worker() {
         latest_ns: now.wall_ns,
         ..moved(20.0, 58.0).changepoint
     };
-    engine.moved(&mut world, now, PROMPT, changepoint, MEAN_NS);
+    engine.moved(&mut world, now, PROMPT, changepoint, Reach::Any);
     let before = engine.anomalies(now)["changes"].clone();
     assert_eq!(
         before[0]["title"],

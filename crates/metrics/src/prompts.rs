@@ -1,0 +1,140 @@
+//! The last prompts one by one, and what was typed that may have changed them: two rings.
+//!
+//! A distribution tells how long prompts take, and a gauge what the last one took; a reader that looks seldom sees none of
+//! those between. Here each stands with its own time, and with how many candidates for a change had been typed before
+//! it: so the reader knows of each prompt on which side of which change it is, and needs no clock for that.
+//!
+//! Invariant: rows are numbered from 0 over the session's life. What was overwritten before somebody read it is missing
+//! by its number, never taken for something else.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::layout::{CHANGE_WORDS, ChangeCell, ChangeRing, PromptCell, PromptRing, SectionName};
+use super::snapshot::Snapshot;
+use super::sys;
+
+/// Prompts kept: a minute of somebody who does little but press Enter, since idle sessions are looked at once a minute.
+pub const PROMPTS_KEPT: usize = 64;
+
+/// Candidates for a change kept: whoever tries a prompt out types some of them between two looks.
+pub const CHANGES_KEPT: usize = 8;
+
+/// Bits of the candidates before a prompt; what it took has the other 40, which are 18 minutes.
+const CHANGES_BITS: u32 = 24;
+const CHANGES_MASK: u64 = (1 << CHANGES_BITS) - 1;
+
+/// A prompt that was timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimedPrompt {
+    /// Counts from 0 over the session's life.
+    pub number: u64,
+    /// When it was shown: nanoseconds since 1970, 4 ms coarse.
+    pub wall_ns: u64,
+    /// What it took, in nanoseconds; 18 minutes at most.
+    pub took_ns: u64,
+    /// Candidates for a change that were typed before it.
+    pub changes: u64,
+}
+
+/// A command that may have changed what makes the prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PromptChange<'a> {
+    /// Counts from 0 over the session's life.
+    pub number: u64,
+    /// When that was noticed, with the prompt after it: nanoseconds since 1970, 4 ms coarse.
+    pub wall_ns: u64,
+    /// The beginning of the command, at most 128 bytes; empty if nobody may see it.
+    pub text: &'a [u8],
+}
+
+/// Appends a prompt over the oldest one.
+pub(crate) fn record(ring: &PromptRing, took_ns: u64, changes: u64) {
+    let number = ring.written.load(Relaxed);
+    let Some(slot) = ring.slots.get(number as usize % PROMPTS_KEPT) else {
+        return;
+    };
+    let took = took_ns.min(u64::MAX >> CHANGES_BITS) << CHANGES_BITS;
+    slot.wall_ns.store(sys::coarse_wall_ns(), Relaxed);
+    slot.took_and_changes
+        .store(took | changes & CHANGES_MASK, Relaxed);
+    ring.written.store(number.wrapping_add(1), Relaxed);
+}
+
+/// Appends a candidate for a change over the oldest one.
+pub(crate) fn record_change(ring: &ChangeRing, text: &[u8]) {
+    let number = ring.written.load(Relaxed);
+    let Some(slot) = ring.slots.get(number as usize % CHANGES_KEPT) else {
+        return;
+    };
+    slot.wall_ns.store(sys::coarse_wall_ns(), Relaxed);
+    slot.text.write(text);
+    ring.written.store(number.wrapping_add(1), Relaxed);
+}
+
+impl Snapshot {
+    /// Prompts ever timed one by one; none if the writer does not tell them apart.
+    pub fn prompts_timed(&self) -> Option<u64> {
+        self.ring(SectionName::Prompts).map(|ring| ring.written)
+    }
+
+    /// The prompts from a number on that are still there, oldest first, at most [`PROMPTS_KEPT`].
+    pub fn prompts_since(&self, from: u64) -> impl Iterator<Item = TimedPrompt> {
+        let ring = self.ring(SectionName::Prompts).unwrap_or_default();
+        ring.since(from).filter_map(move |number| {
+            let slot = ring.slot(number, size_of::<PromptCell>());
+            let took_and_changes = self.word(slot + 8)?;
+            Some(TimedPrompt {
+                number,
+                wall_ns: self.word(slot)?,
+                took_ns: took_and_changes >> CHANGES_BITS,
+                changes: took_and_changes & CHANGES_MASK,
+            })
+        })
+    }
+
+    /// The candidates for a change from a number on that are still there, oldest first, at most [`CHANGES_KEPT`].
+    pub fn prompt_changes_since(&self, from: u64) -> impl Iterator<Item = PromptChange<'_>> {
+        let ring = self.ring(SectionName::Changes).unwrap_or_default();
+        ring.since(from).filter_map(move |number| {
+            let slot = ring.slot(number, size_of::<ChangeCell>());
+            Some(PromptChange {
+                number,
+                wall_ns: self.word(slot)?,
+                text: self.text(slot + 8, CHANGE_WORDS).text,
+            })
+        })
+    }
+
+    /// Where a ring lies; none if the file has no such ring.
+    fn ring(&self, name: SectionName) -> Option<Ring> {
+        let section = self.sections().of(name);
+        let written = self.word(section.offset).filter(|_| section.rows > 0)?;
+        Some(Ring {
+            rows_at: section.offset + 8,
+            rows: section.rows as u64,
+            written,
+        })
+    }
+}
+
+/// A ring in a snapshot; the default is one in which nothing was ever written.
+#[derive(Clone, Copy, Default)]
+struct Ring {
+    rows_at: usize,
+    rows: u64,
+    written: u64,
+}
+
+impl Ring {
+    /// Numbers of the rows from one on that are still there.
+    fn since(self, from: u64) -> std::ops::Range<u64> {
+        self.written.saturating_sub(self.rows).max(from)..self.written
+    }
+
+    /// Where a row begins.
+    fn slot(self, number: u64, bytes: usize) -> usize {
+        // What is left after a division by a number of rows is one of them.
+        let row = number.checked_rem(self.rows).unwrap_or(0) as usize;
+        self.rows_at + row * bytes
+    }
+}
