@@ -8,6 +8,8 @@ mod keys;
 mod look;
 mod open;
 mod take;
+#[path = "../../maint/backup/address.rs"]
+mod address;
 #[path = "../../maint/backup/verbs.rs"]
 mod verbs;
 

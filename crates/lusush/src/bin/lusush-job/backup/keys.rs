@@ -57,9 +57,9 @@ pub(super) fn import(line: Option<&str>, at: &At) -> Result<ExitCode, Failure> {
             .because(error)
             .hint("it looks like lbk1-xxxxxx-xxxxxx-…; `key export` prints it where the backup was made")
     })?;
-    let places = open::places()?;
+    let (named, places) = open::asked(at)?;
     let imported =
-        lle_archive::import(&places, at.repository.as_deref(), line).map_err(|error| match error {
+        lle_archive::import(&places, named.as_ref(), line).map_err(|error| match error {
             ImportError::Open(error) => open::failure(error),
             ImportError::Key(error) => open::key_failure(error),
             ImportError::Lock(error) => open::failure(error.into()),
@@ -69,7 +69,7 @@ pub(super) fn import(line: Option<&str>, at: &At) -> Result<ExitCode, Failure> {
                 .hint(format!(
                     "move {} and {} away together: they belong to each other",
                     Key::path(&places.state).display(),
-                    places.archive().display()
+                    places.own()
                 )),
         })?;
     let (name, said) = match imported {
