@@ -55,7 +55,9 @@ impl From<Box<RusticError>> for RepositoryError {
         let remote = remote(&error).cloned();
         Self {
             // The library's own words around it say nothing more.
-            what: remote.as_ref().map_or_else(|| sentence(&error), ToString::to_string),
+            what: remote
+                .as_ref()
+                .map_or_else(|| sentence(&error), ToString::to_string),
             code,
             remote,
         }

@@ -103,8 +103,12 @@ pub(crate) trait Carrier: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// Nothing came back.
-    fn carry(&self, make: &dyn Fn() -> Request, sent: Option<&BytesList>, range: Option<(u32, u32)>)
-    -> Result<Reply, RemoteError>;
+    fn carry(
+        &self,
+        make: &dyn Fn() -> Request,
+        sent: Option<&BytesList>,
+        range: Option<(u32, u32)>,
+    ) -> Result<Reply, RemoteError>;
 }
 
 /// A repository on a server.
@@ -132,7 +136,12 @@ impl Remote {
         &self.address
     }
 
-    fn carry(&self, call: Call<'_>, sent: Option<&BytesList>, range: Option<(u32, u32)>) -> Result<Reply, RemoteError> {
+    fn carry(
+        &self,
+        call: Call<'_>,
+        sent: Option<&BytesList>,
+        range: Option<(u32, u32)>,
+    ) -> Result<Reply, RemoteError> {
         self.carrier.carry(&|| self.protocol.request(call), sent, range)
     }
 
@@ -265,7 +274,10 @@ impl ReadBackend for Remote {
         if kind == FileType::Config {
             let found = self.look("config").map_err(told)?;
             let length = |(bytes, _)| u32::try_from(bytes).unwrap_or(u32::MAX);
-            return Ok(found.map(|found| (Id::default(), length(found))).into_iter().collect());
+            return Ok(found
+                .map(|found| (Id::default(), length(found)))
+                .into_iter()
+                .collect());
         }
         let files = self.list(kind.dirname()).map_err(told)?;
         let ours = files.into_iter().filter_map(|(name, bytes)| {

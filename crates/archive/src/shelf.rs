@@ -210,7 +210,11 @@ impl Shelf {
                     .collect();
                 for folder in FOLDERS {
                     let listed = remote.list(folder)?;
-                    files.extend(listed.into_iter().map(|(name, bytes)| held(Some(folder), name, bytes)));
+                    files.extend(
+                        listed
+                            .into_iter()
+                            .map(|(name, bytes)| held(Some(folder), name, bytes)),
+                    );
                 }
                 Ok(files)
             }

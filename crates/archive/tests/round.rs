@@ -6,11 +6,11 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use lle_core::repository::Address;
 use lle_archive::{
     Change, ImportError, Imported, Key, Line, OpenError, RestoreError, Section, Store, Verification, create,
     import, restore, restore_to, since, snapshots, verify,
 };
+use lle_core::repository::Address;
 use support::{House, files};
 
 #[test]

@@ -69,7 +69,9 @@ impl fmt::Display for AddressError {
         match self {
             AddressError::Empty => out.write_str("it is empty"),
             AddressError::Long => write!(out, "it has more than {ADDRESS_BYTES_MAX} bytes"),
-            AddressError::Secret => out.write_str("it has a user name or a password in it, and addresses are shown"),
+            AddressError::Secret => {
+                out.write_str("it has a user name or a password in it, and addresses are shown")
+            }
             AddressError::Unknown => out.write_str("only folders, rest: and s3: are known"),
             AddressError::Url => out.write_str("there is no server in it, as in https://host:8000"),
             AddressError::Bucket => out.write_str("there is no bucket in it, as in s3:https://host/bucket"),
@@ -238,10 +240,16 @@ mod tests {
         check("/srv/backup", Ok("/srv/backup"));
         check("local:/srv/a b", Ok("/srv/a b"));
         check("rest:https://host:8000/", Ok("rest:https://host:8000"));
-        check("rest:http://127.0.0.1:8000/me/home/", Ok("rest:http://127.0.0.1:8000/me/home"));
+        check(
+            "rest:http://127.0.0.1:8000/me/home/",
+            Ok("rest:http://127.0.0.1:8000/me/home"),
+        );
         check("rest:http://[::1]:8000/me", Ok("rest:http://[::1]:8000/me"));
         check("s3:s3.example.org/bucket", Ok("s3:https://s3.example.org/bucket"));
-        check("s3:http://localhost:9000/b/a/b", Ok("s3:http://localhost:9000/b/a/b"));
+        check(
+            "s3:http://localhost:9000/b/a/b",
+            Ok("s3:http://localhost:9000/b/a/b"),
+        );
         check("", Err(AddressError::Empty));
         check("local:", Err(AddressError::Empty));
         check(&"a".repeat(ADDRESS_BYTES_MAX + 1), Err(AddressError::Long));
@@ -264,8 +272,14 @@ mod tests {
 
     #[test]
     fn secrets_are_not_repeated() {
-        assert_eq!(without_secret("rest:https://me:pa@ss@host/"), "rest:https://…@host/");
-        assert_eq!(without_secret("rest:https://me:pa/ss@host/"), "rest:https://…@host/");
+        assert_eq!(
+            without_secret("rest:https://me:pa@ss@host/"),
+            "rest:https://…@host/"
+        );
+        assert_eq!(
+            without_secret("rest:https://me:pa/ss@host/"),
+            "rest:https://…@host/"
+        );
         assert_eq!(without_secret("s3:me:secret@host/b"), "s3:…@host/b");
         assert_eq!(without_secret("/srv/backup"), "/srv/backup");
     }

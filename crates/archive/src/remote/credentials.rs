@@ -207,9 +207,16 @@ mod tests {
             })
         };
         assert!(matches!(read(&[]), Err(CredentialsError::Io { .. })));
-        fs::write(&path, "AWS_ACCESS_KEY_ID=a\nAWS_SECRET_ACCESS_KEY=b\nAWS_SESSION_TOKEN=c\n").unwrap();
+        fs::write(
+            &path,
+            "AWS_ACCESS_KEY_ID=a\nAWS_SECRET_ACCESS_KEY=b\nAWS_SESSION_TOKEN=c\n",
+        )
+        .unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(read(&[]), Err(CredentialsError::Open { mode: 0o640, .. })));
+        assert!(matches!(
+            read(&[]),
+            Err(CredentialsError::Open { mode: 0o640, .. })
+        ));
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         let of_file = read(&[("AWS_SECRET_ACCESS_KEY", "x")]).unwrap();
         let a = ("AWS_ACCESS_KEY_ID", "a");
@@ -223,7 +230,10 @@ mod tests {
             names(&given),
             [("AWS_ACCESS_KEY_ID", "d"), ("AWS_SECRET_ACCESS_KEY", "e")]
         );
-        assert_eq!(format!("{given:?}"), r#"{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}"#);
+        assert_eq!(
+            format!("{given:?}"),
+            r#"{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}"#
+        );
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
         assert!(Credentials::read(Some(&link), |_| None).is_err());

@@ -154,7 +154,11 @@ mod tests {
             "<?xml?><Error><Code>SignatureDoesNotMatch</Code></Error>",
             "store.example:9000 does not let us read config: it answers 403 SignatureDoesNotMatch",
         );
-        check(401, "no\x1b[m\n", "store.example:9000 does not let us read config: it answers 401 no[m");
+        check(
+            401,
+            "no\x1b[m\n",
+            "store.example:9000 does not let us read config: it answers 401 no[m",
+        );
         check(404, "", "config is not there");
         check(
             503,

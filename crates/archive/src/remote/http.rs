@@ -87,13 +87,17 @@ impl Http {
             let last = u64::from(offset) + u64::from(length) - 1;
             builder = builder.header("range", format!("bytes={offset}-{last}"));
         }
+        // A call that sends nothing says so: some servers wait for what has no stated length.
+        let nothing = BytesList::default();
+        let sent = sent.or((request.method == "POST").then_some(&nothing));
         let mut response = match sent {
             None => self.agent.run(builder.body(())?)?,
             Some(content) => {
                 // In one piece of known length: neither S3 nor every server of restic takes another.
                 builder = builder.header("content-length", content.size().to_string());
                 let mut reader = content.clone().reader();
-                self.agent.run(builder.body(SendBody::from_reader(&mut reader))?)?
+                self.agent
+                    .run(builder.body(SendBody::from_reader(&mut reader))?)?
             }
         };
         let header = |name: &str| response.headers().get(name)?.to_str().ok();

@@ -71,8 +71,8 @@ impl Protocol for Rest {
 
     fn page(&self, _folder: &str, body: &[u8]) -> Result<Page, String> {
         // Nothing may be `null`.
-        let listed: Option<Vec<Listed>> =
-            serde_json::from_slice(body).map_err(|_| "it is not of version 2 of restic's protocol".to_owned())?;
+        let listed: Option<Vec<Listed>> = serde_json::from_slice(body)
+            .map_err(|_| "it is not of version 2 of restic's protocol".to_owned())?;
         let files = listed.unwrap_or_default().into_iter();
         Ok(Page {
             files: files.map(|one| (one.name, one.size)).collect(),
@@ -97,7 +97,11 @@ fn base64(bytes: &[u8]) -> Zeroizing<String> {
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
         for at in 0..4 {
             let six = (bits >> (18 - 6 * at)) as usize & 63;
-            out.push(if at <= chunk.len() { char::from(ALPHABET[six]) } else { '=' });
+            out.push(if at <= chunk.len() {
+                char::from(ALPHABET[six])
+            } else {
+                '='
+            });
         }
     }
     out

@@ -39,7 +39,10 @@ impl S3 {
             Some(token) => rusty_s3::Credentials::new_with_token(key, secret, token),
             None => rusty_s3::Credentials::new(key, secret),
         };
-        let region = credentials.value("AWS_DEFAULT_REGION").unwrap_or(REGION).to_owned();
+        let region = credentials
+            .value("AWS_DEFAULT_REGION")
+            .unwrap_or(REGION)
+            .to_owned();
         let unusable = || RemoteError::Unusable("the address of the server cannot be used".to_owned());
         let endpoint = endpoint.parse().map_err(|_| unusable())?;
         let bucket =
@@ -79,8 +82,14 @@ impl Protocol for S3 {
                 "HEAD",
                 bucket.head_object(credentials, &key(file)).sign(SIGNED).into(),
             ),
-            Call::Read(file) => ("GET", bucket.get_object(credentials, &key(file)).sign(SIGNED).into()),
-            Call::Write(file) => ("PUT", bucket.put_object(credentials, &key(file)).sign(SIGNED).into()),
+            Call::Read(file) => (
+                "GET",
+                bucket.get_object(credentials, &key(file)).sign(SIGNED).into(),
+            ),
+            Call::Write(file) => (
+                "PUT",
+                bucket.put_object(credentials, &key(file)).sign(SIGNED).into(),
+            ),
             Call::Remove(file) => (
                 "DELETE",
                 bucket.delete_object(credentials, &key(file)).sign(SIGNED).into(),
@@ -95,7 +104,8 @@ impl Protocol for S3 {
 
     fn page(&self, folder: &str, body: &[u8]) -> Result<Page, String> {
         let text = std::str::from_utf8(body).map_err(|_| "it is no text".to_owned())?;
-        let listed = ListObjectsV2::parse_response(text).map_err(|_| "it is no list of objects".to_owned())?;
+        let listed =
+            ListObjectsV2::parse_response(text).map_err(|_| "it is no list of objects".to_owned())?;
         let before = format!("{}{folder}/", self.prefix);
         let mut files = Vec::new();
         for object in &listed.contents {
@@ -171,7 +181,10 @@ mod tests {
         assert_eq!((read.files, read.next), (vec![("abc".to_owned(), 7)], None));
         let more = "<IsTruncated>true</IsTruncated>";
         let token = "<NextContinuationToken>t</NextContinuationToken>";
-        assert_eq!(page(&format!("{more}{token}")).unwrap().next.as_deref(), Some("t"));
+        assert_eq!(
+            page(&format!("{more}{token}")).unwrap().next.as_deref(),
+            Some("t")
+        );
         // A list that says it goes on, and not where, is none.
         assert!(page(more).is_err());
         assert!(page(&object("other/data/ab/abc")).is_err());

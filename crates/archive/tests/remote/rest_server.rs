@@ -145,13 +145,7 @@ fn date(time: SystemTime) -> String {
     time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-fn send(
-    mut stream: TcpStream,
-    method: &str,
-    status: u16,
-    headers: &str,
-    body: &[u8],
-) -> std::io::Result<()> {
+fn send(mut stream: TcpStream, method: &str, status: u16, headers: &str, body: &[u8]) -> std::io::Result<()> {
     let head = format!(
         "HTTP/1.1 {status} Said\r\nContent-Length: {}\r\nDate: {}\r\nConnection: close\r\n{headers}\r\n",
         body.len(),

@@ -232,7 +232,9 @@ impl Kind {
         let value = match self {
             Kind::Bool => Value::Bool(text.parse().ok()?),
             Kind::Integer { .. } => Value::Integer(text.parse().ok()?),
-            Kind::Choice(_) | Kind::Name | Kind::Command | Kind::Repository | Kind::File => Value::Text(text.to_owned().into()),
+            Kind::Choice(_) | Kind::Name | Kind::Command | Kind::Repository | Kind::File => {
+                Value::Text(text.to_owned().into())
+            }
             Kind::Texts => Value::List(texts::read(text)?),
         };
         self.admits(&value).then_some(value)
@@ -269,7 +271,9 @@ fn is_name(text: &str) -> bool {
 /// Whether it names one file wherever one stands.
 fn is_file(text: &str) -> bool {
     let below = text.strip_prefix('/').or_else(|| text.strip_prefix("~/"));
-    text.len() <= PATH_BYTES_MAX && !text.contains(char::is_control) && below.is_some_and(|rest| !rest.is_empty())
+    text.len() <= PATH_BYTES_MAX
+        && !text.contains(char::is_control)
+        && below.is_some_and(|rest| !rest.is_empty())
 }
 
 impl fmt::Display for Kind {

@@ -21,7 +21,7 @@ fn a_value(kind: Kind) -> BoxedStrategy<Value> {
         Kind::Repository => select(&["", "/srv/a b", "~/b", "rest:https://h:8000/a", "s3:h/b/c"][..])
             .prop_map(|address| Value::Text(address.into()))
             .boxed(),
-        Kind::File => "(~?/[a-z .]{1,20})?"
+        Kind::File => "(~?/[a-z.]{1,20})?"
             .prop_map(|file| Value::Text(file.into()))
             .boxed(),
         Kind::Name => "[a-z0-9-]{1,32}"

@@ -2,14 +2,14 @@
 //!
 //! Works without a worker, which runs `create` as a job when its task is due. One at a time, by the archive's lock.
 
+#[path = "../../maint/backup/address.rs"]
+mod address;
 mod back;
 mod bar;
 mod keys;
 mod look;
 mod open;
 mod take;
-#[path = "../../maint/backup/address.rs"]
-mod address;
 #[path = "../../maint/backup/verbs.rs"]
 mod verbs;
 

@@ -23,7 +23,9 @@ pub(crate) fn named(text: &OsStr) -> Result<Address, Failure> {
             .code(Code::InvalidParameters.exit())
             .because(error)
             .hint("a folder, rest:https://host/path or s3:https://host/bucket/prefix")
-            .hint("user name, password and keys come from the environment, or the file of `backup.credentials`")),
+            .hint(
+                "user name, password and keys come from the environment, or the file of `backup.credentials`",
+            )),
     }
 }
 

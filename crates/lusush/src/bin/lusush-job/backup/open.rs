@@ -11,8 +11,8 @@ use lle_core::config::Name;
 use lle_core::error::Code;
 use lle_core::repository::Address;
 
-use super::{At, address};
 use super::bar::Bar;
+use super::{At, address};
 use crate::failure::Failure;
 use crate::paths;
 
@@ -45,11 +45,13 @@ pub(super) fn places() -> Result<Places, Failure> {
 pub(super) fn asked(at: &At) -> Result<(Option<Address>, Places), Failure> {
     let named = at.repository.as_deref().map(address::named).transpose()?;
     let mut places = places()?;
-    let is_remote = named.as_ref().map_or(places.own().is_remote(), Address::is_remote);
+    let is_remote = named
+        .as_ref()
+        .map_or(places.own().is_remote(), Address::is_remote);
     if is_remote {
         let file = given(Name::BackupCredentials).map(PathBuf::from);
-        places.credentials = Credentials::read(file.as_deref(), |name| std::env::var_os(name))
-            .map_err(credentials_failure)?;
+        places.credentials =
+            Credentials::read(file.as_deref(), |name| std::env::var_os(name)).map_err(credentials_failure)?;
     }
     Ok((named, places))
 }
@@ -174,7 +176,9 @@ fn remote(failed: Failure, error: &RemoteError) -> Failure {
 fn server_in<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e RemoteError> {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        let found = error.downcast_ref::<RepositoryError>().and_then(RepositoryError::remote);
+        let found = error
+            .downcast_ref::<RepositoryError>()
+            .and_then(RepositoryError::remote);
         if found.is_some() {
             return found;
         }

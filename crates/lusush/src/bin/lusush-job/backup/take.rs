@@ -200,6 +200,9 @@ fn pruned_said(pruned: &Pruned, dry_run: bool) -> String {
     let freed = bytes(pruned.freed_bytes as f64);
     match dry_run {
         true => format!("{gone} would go, {kept}; {freed} would be given back.\n"),
-        false => format!("{gone} went, {kept}; {freed} given back.{}\n", later(pruned.later)),
+        false => format!(
+            "{gone} went, {kept}; {freed} given back.{}\n",
+            later(pruned.later)
+        ),
     }
 }
