@@ -87,7 +87,7 @@ pub enum OpenError {
         /// The repository.
         address: Address,
         /// What, and why not.
-        source: RemoteError,
+        source: Box<RemoteError>,
     },
     /// The former repository of this home would be opened by a line that is nowhere any more.
     #[error("the former repository at {} is opened by this key, too, and by no new one", .0.display())]
@@ -99,14 +99,16 @@ pub enum OpenError {
 
 impl OpenError {
     pub(crate) fn remote(remote: &Remote, source: RemoteError) -> OpenError {
-        let address = remote.address().clone();
-        OpenError::Server { address, source }
+        OpenError::Server {
+            address: remote.address().clone(),
+            source: Box::new(source),
+        }
     }
 
     /// What the server did not do, if that is the cause.
     pub fn server(&self) -> Option<&RemoteError> {
         match self {
-            OpenError::Server { source, .. } => Some(source),
+            OpenError::Server { source, .. } => Some(&**source),
             OpenError::Repository(error) => error.remote(),
             _ => None,
         }
@@ -117,7 +119,7 @@ impl OpenError {
 pub(crate) fn shelf(address: &Address, places: &Places) -> Result<Shelf, OpenError> {
     Shelf::at(address, &places.credentials).map_err(|source| OpenError::Server {
         address: address.clone(),
-        source,
+        source: Box::new(source),
     })
 }
 
@@ -372,7 +374,7 @@ fn refused(shelf: &Shelf, error: RepositoryError) -> OpenError {
         },
         Some(source) => OpenError::Server {
             address,
-            source: source.clone(),
+            source: Box::new(source.clone()),
         },
     }
 }

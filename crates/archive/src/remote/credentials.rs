@@ -95,7 +95,7 @@ impl Credentials {
         };
         for group in GROUPS {
             let value = |name: &&&'static str| environment(name).filter(|value| !value.is_empty());
-            if !group.first().is_some_and(|first| value(&first).is_some()) {
+            if group.first().is_none_or(|first| value(&first).is_none()) {
                 continue;
             }
             for name in *group {

@@ -176,7 +176,7 @@ fn encoded(bytes: &[u8]) -> String {
             alphabet[number << (6 - six.len())]
         })
         .collect();
-    while out.len() % 4 != 0 {
+    while !out.len().is_multiple_of(4) {
         out.push('=');
     }
     out
