@@ -40,6 +40,8 @@ fn house() -> House {
         state: at("state"),
         data: at("data"),
         home: None,
+        repository: None,
+        credentials: lle_archive::Credentials::default(),
     };
     let mut seed = 1u64;
     for n in 0..FILES {

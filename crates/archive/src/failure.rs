@@ -4,6 +4,8 @@
 
 use rustic_core::RusticError;
 
+use crate::remote::RemoteError;
+
 /// Sentences of a cause that are shown.
 const CAUSE_BYTES_MAX: usize = 300;
 
@@ -14,6 +16,8 @@ pub struct RepositoryError {
     what: String,
     /// The library's code: `C001` is a checksum that is wrong, `C002` a password that opens nothing.
     code: Code,
+    /// What the server said that is the cause of it.
+    remote: Option<RemoteError>,
 }
 
 /// What there is to tell apart.
@@ -30,6 +34,11 @@ impl RepositoryError {
         self.code == Code::Seal
     }
 
+    /// What the server did not do, if that is the cause.
+    pub fn remote(&self) -> Option<&RemoteError> {
+        self.remote.as_ref()
+    }
+
     /// Whether no key file is opened by the line.
     pub(crate) fn is_password(&self) -> bool {
         self.code == Code::Password
@@ -43,11 +52,42 @@ impl From<Box<RusticError>> for RepositoryError {
             () if error.is_incorrect_password() => Code::Password,
             () => Code::Other,
         };
+        let remote = remote(&error).cloned();
         Self {
-            what: sentence(&error),
+            // The library's own words around it say nothing more.
+            what: remote
+                .as_ref()
+                .map_or_else(|| sentence(&error), ToString::to_string),
             code,
+            remote,
         }
     }
+}
+
+impl From<RemoteError> for RepositoryError {
+    fn from(error: RemoteError) -> Self {
+        Self {
+            what: error.to_string(),
+            code: Code::Other,
+            remote: Some(error),
+        }
+    }
+}
+
+/// The error of a server's among the causes.
+fn remote(error: &RusticError) -> Option<&RemoteError> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref::<RemoteError>() {
+            return Some(found);
+        }
+        // As in `has_code`.
+        cause = match error.downcast_ref::<Box<RusticError>>() {
+            Some(boxed) => Some(&**boxed),
+            None => error.source(),
+        };
+    }
+    None
 }
 
 /// Whether the error, or what caused it, has the code.

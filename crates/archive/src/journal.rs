@@ -29,8 +29,8 @@ use self::segment::{LISTING, PIECE, Segment};
 use crate::disk;
 use crate::key::Line;
 use crate::sections::{Places, Section};
+use crate::shelf::names;
 use crate::source::{LeftOut, Source, grows};
-use crate::verify::names;
 
 /// A segment begins anew at so many times what its last listing holds, packed; at less than a few MiB it never does.
 const SURPLUS: u64 = 4;

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  config, start-up files, history, state, plugins          data/backup/
-//!    │ sections: what belongs to what, under which name       ├─ archive/   a restic repository: restic alone reads it
+//!    │ sections: what belongs to what, under which name       ├─ archive/   a restic repository: restic alone reads it;
+//!    │                                                       │             or on a server (features `rest`, `s3`)
 //!    │                                                       ├─ journal/   what changed since, sealed
 //!    ▼                                                        ├─ aside/     what a restore found in its places
 //!  source ─▸ create ─────────────────────────────────────▸    ├─ lock       one at a time
@@ -26,9 +27,11 @@ mod list;
 mod lock;
 mod progress;
 mod prune;
+mod remote;
 mod restore;
 mod rotate;
 mod sections;
+mod shelf;
 mod source;
 mod stage;
 mod store;
@@ -46,6 +49,7 @@ pub use list::{Entry, Part, Snapshot, contents, parts, snapshots};
 pub use lock::{Lock, LockError};
 pub use progress::{Step, Watch};
 pub use prune::{KEEP, Keep, PruneError, Pruned, prune};
+pub use remote::{Credentials, CredentialsError, RemoteError};
 pub use restore::{Finished, RestoreError, Restored, finish, restore, restore_to};
 pub use rotate::{ImportError, Imported, import, rotate};
 pub use sections::{Places, Section};

@@ -35,10 +35,10 @@ pub enum LockError {
     #[error("another backup, restore or prune is at work")]
     Held,
     /// restic is at work.
-    #[error("restic is at work on the repository: it left {} {minutes} min ago", path.display())]
+    #[error("restic is at work on the repository: it left {lock} {minutes} min ago")]
     Restic {
         /// Its lock.
-        path: PathBuf,
+        lock: String,
         /// How old the lock is, in minutes.
         minutes: u64,
     },
@@ -99,14 +99,23 @@ pub(crate) fn look_for_restic(repository: &Path) -> Result<(), LockError> {
         let written = file.metadata().and_then(|found| found.modified());
         // One from the future is of a clock that is ahead: fresh.
         let age = written.map_or(RESTIC_STALE, |at| now.duration_since(at).unwrap_or_default());
-        if age < RESTIC_STALE {
-            return Err(LockError::Restic {
-                path: file.path(),
-                minutes: age.as_secs() / 60,
-            });
-        }
+        judge(file.path().display().to_string(), age.as_secs())?;
     }
     Ok(())
+}
+
+/// Whether a lock of restic's that was renewed so many seconds ago is of one that works.
+///
+/// # Errors
+/// It is.
+pub(crate) fn judge(lock: String, age_s: u64) -> Result<(), LockError> {
+    match age_s < RESTIC_STALE.as_secs() {
+        false => Ok(()),
+        true => Err(LockError::Restic {
+            lock,
+            minutes: age_s / 60,
+        }),
+    }
 }
 
 #[cfg(test)]

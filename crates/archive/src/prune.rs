@@ -12,8 +12,8 @@ use rustic_core::repofile::{SnapshotFile, SnapshotId};
 use rustic_core::{KeepOptions, PruneOptions};
 
 use crate::failure::RepositoryError;
+use crate::shelf::{Shelf, names};
 use crate::store::Store;
-use crate::verify::names;
 
 /// How many snapshots are kept for each stretch of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub struct Pruned {
     pub forgotten: Vec<String>,
     /// Bytes that were given back.
     pub freed_bytes: u64,
+    /// Whether room is given back a day later: others may be at work on the repository.
+    pub later: bool,
     /// Folders with what restores had found that went.
     pub asides: u64,
 }
@@ -109,14 +111,20 @@ pub fn prune(store: &Store, keep: Keep, dry: bool) -> Result<Pruned, PruneError>
         kept: total - forget.len() as u64,
         forgotten: forget.iter().map(|id| id.to_hex().to_string()).collect(),
         freed_bytes: 0,
+        later: matches!(store.shelf, Shelf::Server(_)),
         asides: 0,
     };
-    let before = size(&store.path);
-    let options = PruneOptions::default()
-        // Nobody else reads or writes: the lock is ours.
-        .instant_delete(true)
-        .keep_delete(Span::new())
-        .ignore_snaps(forget.clone());
+    let before = store.shelf.size()?;
+    let options = match &store.shelf {
+        Shelf::Folder(_) => PruneOptions::default()
+            // Nobody else reads or writes: the lock is ours.
+            .instant_delete(true)
+            .keep_delete(Span::new()),
+        // Another machine may write to it just now, and sees no lock of ours: what nobody names is noted, and goes with a
+        // prune a day later, unless somebody names it by then.
+        Shelf::Server(_) => PruneOptions::default(),
+    };
+    let options = options.ignore_snaps(forget.clone());
     if dry {
         let plan = store
             .repository
@@ -140,9 +148,9 @@ pub fn prune(store: &Store, keep: Keep, dry: bool) -> Result<Pruned, PruneError>
         .repository
         .prune(&options, plan)
         .map_err(RepositoryError::from)?;
-    remove_strays(&store.path);
+    store.shelf.remove_strays();
     pruned.asides = remove_asides(&store.places.backup().join("aside"))?;
-    pruned.freed_bytes = before.saturating_sub(size(&store.path));
+    pruned.freed_bytes = before.saturating_sub(store.shelf.size()?);
     Ok(pruned)
 }
 
@@ -160,21 +168,6 @@ fn to_forget(all: Vec<SnapshotFile>, keep: Keep) -> Result<Vec<SnapshotId>, Repo
         .collect())
 }
 
-/// Removes files that were being written when their process was killed.
-fn remove_strays(path: &Path) {
-    let folders = ["", "keys", "snapshots", "index"]
-        .iter()
-        .map(|name| path.join(name));
-    let data = path.join("data");
-    let packs = names(&data).into_iter().map(|name| data.join(name));
-    for folder in folders.chain(packs) {
-        for name in names(&folder).iter().filter(|name| name.ends_with("-tmp-")) {
-            // Untidy is no failure.
-            let _stray = fs::remove_file(folder.join(name));
-        }
-    }
-}
-
 fn remove_asides(folder: &Path) -> Result<u64, PruneError> {
     let all = names(folder);
     let surplus = all.len().saturating_sub(ASIDES_KEPT);
@@ -186,14 +179,6 @@ fn remove_asides(folder: &Path) -> Result<u64, PruneError> {
         })?;
     }
     Ok(surplus as u64)
-}
-
-/// Bytes of the files below a folder.
-pub(crate) fn size(path: &Path) -> u64 {
-    crate::verify::all_files(path)
-        .iter()
-        .map(|(_, length)| length)
-        .sum()
 }
 
 #[cfg(test)]

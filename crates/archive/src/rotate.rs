@@ -7,7 +7,7 @@
 //! Invariants: at every instant the line that is kept opens the repository. The former key file goes last, and if the
 //! process is killed before, with the next command.
 
-use std::path::Path;
+use lle_core::repository::Address;
 
 use crate::failure::RepositoryError;
 use crate::key::{Key, KeyError, Line};
@@ -21,6 +21,10 @@ use crate::store::{self, OpenError, PATIENCE, Store};
 /// # Errors
 /// The former line is still the one.
 pub fn rotate(store: &mut Store) -> Result<Line, OpenError> {
+    let former = store.places.archive();
+    if store.shelf.address() != Address::Folder(former.clone()) && former.join("config").exists() {
+        return Err(OpenError::LeftBehind(former));
+    }
     let line = Line::random().map_err(|source| OpenError::Io {
         path: Key::path(&store.places.state),
         source,
@@ -74,8 +78,9 @@ pub enum ImportError {
 ///
 /// # Errors
 /// What was kept is still kept.
-pub fn import(places: &Places, path: Option<&Path>, line: Line) -> Result<Imported, ImportError> {
-    let archive = path.map_or_else(|| places.archive(), Path::to_owned);
+pub fn import(places: &Places, at: Option<&Address>, line: Line) -> Result<Imported, ImportError> {
+    let own_address = places.own();
+    let address = at.unwrap_or(&own_address);
     let _lock = Lock::take(&places.backup(), PATIENCE)?;
     let kept = Key::read(&places.state);
     if kept
@@ -85,15 +90,17 @@ pub fn import(places: &Places, path: Option<&Path>, line: Line) -> Result<Import
         return Ok(Imported::Same);
     }
     let mut key = Key::of_line(line);
-    let there = archive.join("config").exists();
-    let own = archive == places.archive();
-    if !own && places.archive().join("config").exists() {
+    let shelf = store::shelf(address, places)?;
+    let there = shelf.has_config()?;
+    let own = *address == own_address;
+    let has_own = || store::shelf(&own_address, places)?.has_config();
+    if !own && matches!(kept, Ok(Some(_)) | Err(_)) && has_own()? {
         // Only the key that is kept opens what was saved here.
         return Err(ImportError::InUse);
     }
     if there {
         // Proven before anything is replaced.
-        let (repository, file) = store::open_by_line(&archive, &key.line, &progress::nobody())?;
+        let (repository, file) = store::open_by_line(&shelf, &key.line, &progress::nobody())?;
         if own {
             (key.master, key.file) = (Some(repository.key()), file);
         }

@@ -15,6 +15,10 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
+use lle_core::repository::Address;
+
+use crate::remote::Credentials;
+
 /// A part of a home that is restored by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Section {
@@ -73,12 +77,22 @@ pub struct Places {
     pub data: PathBuf,
     /// The folder with the start-up files; none if nobody knows it.
     pub home: Option<PathBuf>,
+    /// Where the repository is, if it is not [`Places::archive`].
+    pub repository: Option<Address>,
+    /// What a server wants.
+    pub credentials: Credentials,
 }
 
 impl Places {
     /// The folder of everything that this crate keeps.
     pub fn backup(&self) -> PathBuf {
         self.data.join("backup")
+    }
+
+    /// This home's own repository.
+    pub fn own(&self) -> Address {
+        let own = self.repository.clone();
+        own.unwrap_or_else(|| Address::Folder(self.archive()))
     }
 
     /// Where the repository is unless somebody says otherwise.
@@ -209,6 +223,8 @@ mod tests {
             state: "/s".into(),
             data: "/d".into(),
             home: Some("/h".into()),
+            repository: None,
+            credentials: Credentials::default(),
         };
         let check = |name: &str, expect: Option<&str>| {
             assert_eq!(

@@ -398,6 +398,8 @@ mod tests {
             state: root.join("state"),
             data: root.join("data"),
             home: Some(root.join("home")),
+            repository: None,
+            credentials: crate::remote::Credentials::default(),
         }
     }
 

@@ -4,26 +4,25 @@
 //! key was kept; one that is damaged is never made anew. "The key is wrong" is said only when a key file that is whole
 //! refused it.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustic_backend::BackendOptions;
+use lle_core::repository::Address;
 use rustic_core::repofile::{KeyFile, MasterKey};
 use rustic_core::{
     ConfigOptions, Credentials, KeyOptions, OpenStatus, Repository, RepositoryBackends, RepositoryOptions,
 };
 
-use crate::disk;
-use crate::durable::Durable;
 use crate::failure::RepositoryError;
 use crate::key::{Key, KeyError, Line};
-use crate::lock::{self, Lock, LockError};
+use crate::lock::{Lock, LockError};
 use crate::progress::{self, Told, Watch};
+use crate::remote::{Remote, RemoteError};
 use crate::restore;
 use crate::sections::Places;
-use crate::verify::names;
+use crate::shelf::Shelf;
+use crate::verify::first_misnamed_key;
 
 /// How long to wait for another backup or restore: longer than one of a usual home takes.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,7 +30,8 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// A repository that is open.
 pub struct Store {
     pub(crate) places: Places,
-    pub(crate) path: PathBuf,
+    pub(crate) shelf: Shelf,
+    address: Address,
     pub(crate) repository: Repository<OpenStatus>,
     pub(crate) key: Key,
     pub(crate) watch: Watch,
@@ -40,7 +40,7 @@ pub struct Store {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Store({})", self.path.display())
+        write!(out, "Store({})", self.address)
     }
 }
 
@@ -48,19 +48,19 @@ impl std::fmt::Debug for Store {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Nothing was backed up yet.
-    #[error("there is no backup at {}", .0.display())]
-    None(PathBuf),
+    #[error("there is no backup at {0}")]
+    None(Address),
     /// There is a repository, and no key here.
-    #[error("the backup at {} cannot be read without its key", .0.display())]
-    NoKey(PathBuf),
+    #[error("the backup at {0} cannot be read without its key")]
+    NoKey(Address),
     /// The key is of another repository.
-    #[error("the key is not the one of the backup at {}", .0.display())]
-    WrongKey(PathBuf),
+    #[error("the key is not the one of the backup at {0}")]
+    WrongKey(Address),
     /// Bytes of the repository have changed or are gone.
-    #[error("the backup at {} is damaged: {what}", path.display())]
+    #[error("the backup at {address} is damaged: {what}")]
     Damaged {
         /// The repository.
-        path: PathBuf,
+        address: Address,
         /// What is wrong with it.
         what: String,
     },
@@ -81,18 +81,55 @@ pub enum OpenError {
         /// Why not.
         source: io::Error,
     },
+    /// The server did not do something.
+    #[error("cannot use the backup at {address}")]
+    Server {
+        /// The repository.
+        address: Address,
+        /// What, and why not.
+        source: Box<RemoteError>,
+    },
+    /// The former repository of this home would be opened by a line that is nowhere any more.
+    #[error("the former repository at {} is opened by this key, too, and by no new one", .0.display())]
+    LeftBehind(PathBuf),
     /// The library refused.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
 }
 
+impl OpenError {
+    pub(crate) fn remote(remote: &Remote, source: RemoteError) -> OpenError {
+        OpenError::Server {
+            address: remote.address().clone(),
+            source: Box::new(source),
+        }
+    }
+
+    /// What the server did not do, if that is the cause.
+    pub fn server(&self) -> Option<&RemoteError> {
+        match self {
+            OpenError::Server { source, .. } => Some(&**source),
+            OpenError::Repository(error) => error.remote(),
+            _ => None,
+        }
+    }
+}
+
+/// Gets ready to look at a repository.
+pub(crate) fn shelf(address: &Address, places: &Places) -> Result<Shelf, OpenError> {
+    Shelf::at(address, &places.credentials).map_err(|source| OpenError::Server {
+        address: address.clone(),
+        source: Box::new(source),
+    })
+}
+
 impl Store {
-    /// Opens the repository of these places, or the one at `path`.
+    /// Opens the repository of these places, or the one at that address.
     ///
     /// # Errors
     /// There is none, it cannot be opened, or somebody else is at work.
-    pub fn open(places: &Places, path: Option<&Path>, watch: Option<Watch>) -> Result<Store, OpenError> {
-        Store::begin(places, path, watch, false)
+    pub fn open(places: &Places, at: Option<&Address>, watch: Option<Watch>) -> Result<Store, OpenError> {
+        Store::begin(places, at, watch, false)
     }
 
     /// Opens the repository, and makes it and its key if there are none.
@@ -101,39 +138,41 @@ impl Store {
     /// As [`Store::open`]; it or its key could not be made.
     pub fn open_or_make(
         places: &Places,
-        path: Option<&Path>,
+        at: Option<&Address>,
         watch: Option<Watch>,
     ) -> Result<Store, OpenError> {
-        Store::begin(places, path, watch, true)
+        Store::begin(places, at, watch, true)
     }
 
     fn begin(
         places: &Places,
-        path: Option<&Path>,
+        at: Option<&Address>,
         watch: Option<Watch>,
         make: bool,
     ) -> Result<Store, OpenError> {
-        let path = path.map_or_else(|| places.archive(), Path::to_owned);
+        let address = at.cloned().unwrap_or_else(|| places.own());
         // The master key that is kept is that of the own repository; another one is opened by the line each time.
-        let own = path == places.archive();
-        let state = look(&path)?;
+        let own = address == places.own();
+        let shelf = shelf(&address, places)?;
+        let state = look(&shelf)?;
         if state == State::Nothing && !make {
-            return Err(OpenError::None(path));
+            return Err(OpenError::None(address));
         }
         let lock = Lock::take(&places.backup(), PATIENCE)?;
-        lock::look_for_restic(&path)?;
+        shelf.look_for_restic()?;
         restore::finish(places)?;
         let key = Key::read(&places.state)?;
         let watch = watch.unwrap_or_else(progress::nobody);
         // Looked at again: whoever held the lock may have made it.
-        let (repository, key) = match (look(&path)?, key) {
-            (State::Nothing, key) => make_one(places, &path, key, &watch, own)?,
-            (State::Something, None) => return Err(OpenError::NoKey(path)),
-            (State::Something, Some(key)) => open_one(places, &path, key, &watch, own)?,
+        let (repository, key) = match (look(&shelf)?, key) {
+            (State::Nothing, key) => make_one(places, &shelf, key, &watch, own)?,
+            (State::Something, None) => return Err(OpenError::NoKey(address)),
+            (State::Something, Some(key)) => open_one(places, &shelf, key, &watch, own)?,
         };
         let mut store = Store {
             places: places.clone(),
-            path,
+            shelf,
+            address,
             repository,
             key,
             watch,
@@ -149,7 +188,7 @@ impl Store {
     /// replaced is gone.
     pub(crate) fn settle_keys(&mut self) -> Result<(), OpenError> {
         let mut key = self.key.clone();
-        let files = names(&self.path.join("keys"));
+        let files = self.shelf.keys()?;
         let has = |id: &str| files.iter().any(|name| name == id);
         let known = key.file.as_deref().is_some_and(has);
         if !known {
@@ -164,9 +203,9 @@ impl Store {
             // Those of rotations that were killed before their line was kept, too: nobody has it.
             let ours = files
                 .iter()
-                .filter(|name| is_ours(&self.path, name) || **name == retired);
+                .filter(|name| is_ours(&self.shelf, name) || **name == retired);
             for name in ours.filter(|name| key.file.as_ref() != Some(name)) {
-                remove_key(&self.path, name)?;
+                self.shelf.remove_key(name)?;
             }
             key.keep(&self.places.state)?;
         }
@@ -177,26 +216,25 @@ impl Store {
     /// The repository, opened once more: reading the index takes it. Its key is known, so this costs no scrypt.
     pub(crate) fn again(&self) -> Result<Repository<OpenStatus>, RepositoryError> {
         let master = Credentials::Masterkey(self.repository.key());
-        Ok(closed(&self.path, &self.watch)?.open(&master)?)
+        Ok(closed(&self.shelf, &self.watch)?.open(&master)?)
     }
 
     /// Where the repository is.
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The folder that it is in; none if it is on a server.
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.address {
+            Address::Folder(path) => Some(path),
+            _ => None,
+        }
     }
 
     /// The line that opens it.
     pub fn line(&self) -> &Line {
         &self.key.line
-    }
-}
-
-/// Removes a key file; one that is gone is removed already.
-pub(crate) fn remove_key(path: &Path, id: &str) -> Result<(), OpenError> {
-    let file = path.join("keys").join(id);
-    match fs::remove_file(&file) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(OpenError::Io { path: file, source }),
-        _ => Ok(()),
     }
 }
 
@@ -207,31 +245,25 @@ enum State {
 }
 
 /// Looks what there is, without a key.
-fn look(path: &Path) -> Result<State, OpenError> {
-    match fs::metadata(path.join("config")) {
-        Ok(_) => return Ok(State::Something),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(source) => {
-            let path = path.join("config");
-            return Err(OpenError::Io { path, source });
-        }
+fn look(shelf: &Shelf) -> Result<State, OpenError> {
+    if shelf.has_config()? {
+        return Ok(State::Something);
     }
     // The config is written before everything but empty folders: without it, a snapshot is one of a damaged repository.
-    let files = ["snapshots", "index", "keys"];
-    if files.iter().any(|folder| !names(&path.join(folder)).is_empty()) {
-        return Err(OpenError::Damaged {
-            path: path.to_owned(),
+    match shelf.has_rest()? {
+        false => Ok(State::Nothing),
+        true => Err(OpenError::Damaged {
+            address: shelf.address(),
             what: "its file config is gone".into(),
-        });
+        }),
     }
-    Ok(State::Nothing)
 }
 
 type Opened = (Repository<OpenStatus>, Key);
 
 fn make_one(
     places: &Places,
-    path: &Path,
+    shelf: &Shelf,
     key: Option<Key>,
     watch: &Watch,
     own: bool,
@@ -244,7 +276,9 @@ fn make_one(
         Some(key) => key,
         None => Key::random().map_err(io(&Key::path(&places.state)))?,
     };
-    disk::create_folder(path).map_err(io(path))?;
+    if let Address::Folder(path) = shelf.address() {
+        shelf.make().map_err(io(&path))?;
+    }
     let master = MasterKey::new();
     if own {
         // A master key of another repository is not used twice, nor is its key file there.
@@ -255,7 +289,7 @@ fn make_one(
     }
     // Before the first byte is encrypted by it.
     key.keep(&places.state)?;
-    let repository = closed(path, watch)?
+    let repository = closed(shelf, watch)?
         .init(
             &Credentials::Masterkey(master),
             &key_options(),
@@ -272,24 +306,24 @@ fn make_one(
 
 fn open_one(
     places: &Places,
-    path: &Path,
+    shelf: &Shelf,
     mut key: Key,
     watch: &Watch,
     own: bool,
 ) -> Result<Opened, OpenError> {
     if let (Some(master), true) = (&key.master, own) {
-        match closed(path, watch)?.open(&Credentials::Masterkey(master.clone())) {
+        match closed(shelf, watch)?.open(&Credentials::Masterkey(master.clone())) {
             Ok(repository) => return Ok((repository, key)),
             // The master key is of another repository, or the file is damaged: the line tells.
             Err(error) => {
                 let error = RepositoryError::from(error);
                 if !error.is_seal() {
-                    return Err(damaged(path, &error));
+                    return Err(refused(shelf, error));
                 }
             }
         }
     }
-    let (repository, file) = open_by_line(path, &key.line, watch)?;
+    let (repository, file) = open_by_line(shelf, &key.line, watch)?;
     if own {
         key.master = Some(repository.key());
         key.file = file;
@@ -300,12 +334,12 @@ fn open_one(
 
 /// Opens a repository by a line alone; a third of a second for each of its keys. Gives the key file's name, too.
 pub(crate) fn open_by_line(
-    path: &Path,
+    shelf: &Shelf,
     line: &Line,
     watch: &Watch,
 ) -> Result<(Repository<OpenStatus>, Option<String>), OpenError> {
-    let broken = crate::verify::first_misnamed(&path.join("keys"));
-    let opened = closed(path, watch)?.open(&Credentials::password(line.as_str()));
+    let broken = first_misnamed_key(shelf)?;
+    let opened = closed(shelf, watch)?.open(&Credentials::password(line.as_str()));
     match opened {
         Ok(repository) => {
             let file = repository.key_id().as_ref().map(|id| id.to_hex().to_string());
@@ -315,34 +349,39 @@ pub(crate) fn open_by_line(
             let error = RepositoryError::from(error);
             match broken {
                 Some(file) => Err(OpenError::Damaged {
-                    path: path.to_owned(),
-                    what: format!("its key file {} has changed", file.display()),
+                    address: shelf.address(),
+                    what: format!("its key file {file} has changed"),
                 }),
-                None if error.is_password() => Err(OpenError::WrongKey(path.to_owned())),
+                None if error.is_password() => Err(OpenError::WrongKey(shelf.address())),
                 None if error.is_seal() => Err(OpenError::Damaged {
-                    path: path.to_owned(),
+                    address: shelf.address(),
                     what: "the key is right, and its file config has changed".into(),
                 }),
-                None => Err(damaged(path, &error)),
+                None => Err(refused(shelf, error)),
             }
         }
     }
 }
 
-fn damaged(path: &Path, error: &RepositoryError) -> OpenError {
-    OpenError::Damaged {
-        path: path.to_owned(),
-        what: error.to_string(),
+/// What it means that a repository does not open, if its key is not the reason.
+fn refused(shelf: &Shelf, error: RepositoryError) -> OpenError {
+    let address = shelf.address();
+    match error.remote() {
+        // What is missing or short on a server is damage; a server that does not answer is none.
+        Some(RemoteError::Missing(_) | RemoteError::Short(_)) | None => OpenError::Damaged {
+            address,
+            what: error.to_string(),
+        },
+        Some(source) => OpenError::Server {
+            address,
+            source: Box::new(source.clone()),
+        },
     }
 }
 
-fn closed(path: &Path, watch: &Watch) -> Result<Repository<()>, RepositoryError> {
-    let backends = BackendOptions::default()
-        .repository(format!("local:{}", path.display()))
-        .to_backends()?;
-    let durable = Durable::over(backends.repository(), path);
-    let backends = RepositoryBackends::new(std::sync::Arc::new(durable), None);
-    // What a cache would save over a folder on the same disk, it costs; and it lies in the clear outside our folders.
+fn closed(shelf: &Shelf, watch: &Watch) -> Result<Repository<()>, RepositoryError> {
+    let backends = RepositoryBackends::new(shelf.backend()?, None);
+    // What a cache would save over a folder on the same disk, it costs; and it lies outside our folders.
     let options = RepositoryOptions::default().no_cache(true);
     Ok(Repository::new_with_progress(
         &options,
@@ -353,8 +392,6 @@ fn closed(path: &Path, watch: &Watch) -> Result<Repository<()>, RepositoryError>
 
 /// Who a key file of ours says it is of; those that people add with restic name them.
 const KEY_OWNER: &str = "lusush";
-/// Bytes of a key file, at most.
-const KEY_FILE_BYTES_MAX: u64 = 16 * 1024;
 
 pub(crate) fn key_options() -> KeyOptions {
     KeyOptions::default()
@@ -362,11 +399,8 @@ pub(crate) fn key_options() -> KeyOptions {
         .username(Some(KEY_OWNER.to_owned()))
 }
 
-fn is_ours(path: &Path, name: &str) -> bool {
-    let bytes = disk::read_small(&path.join("keys").join(name), KEY_FILE_BYTES_MAX);
-    let file: Option<KeyFile> = bytes
-        .ok()
-        .flatten()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+fn is_ours(shelf: &Shelf, name: &str) -> bool {
+    let bytes = shelf.key(name);
+    let file: Option<KeyFile> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     file.is_some_and(|file| file.username.as_deref() == Some(KEY_OWNER))
 }

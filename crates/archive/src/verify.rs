@@ -6,10 +6,10 @@
 //!
 //! Invariant: nothing is changed. One flipped byte in any file of the repository is found by the full look.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustic_core::CheckOptions;
 use sha2::{Digest, Sha256};
@@ -17,14 +17,14 @@ use sha2::{Digest, Sha256};
 use crate::failure::RepositoryError;
 use crate::hex;
 use crate::progress::Step;
+use crate::remote::RemoteError;
+use crate::shelf::{Held, Shelf};
 use crate::store::Store;
 
 /// Findings that are named; a disk that dies has more.
 const FINDINGS_MAX: usize = 100;
 /// Bytes read at a time.
 const READ_BYTES: usize = 256 * 1024;
-/// The folders of a repository whose files are named after their content.
-const FOLDERS: &[&str] = &["keys", "snapshots", "index", "data"];
 
 /// How deep it was looked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,11 +74,11 @@ pub fn verify(store: &Store, verification: Verification) -> Result<Verdict, Repo
     let full = verification == Verification::Data;
     let mut findings = Vec::new();
     let (mut files, mut bytes) = (0, 0);
-    let all = all_files(&store.path);
-    let of: u64 = all.iter().map(|(_, length)| length).sum();
-    for (file, length) in &all {
+    let all = store.shelf.files()?;
+    let of: u64 = all.iter().map(|held| held.bytes).sum();
+    for held in &all {
         files += 1;
-        if full {
+        if full && is_ours_to_read(&store.shelf, held) {
             (store.watch)(&Step {
                 what: "reading every file".into(),
                 done: bytes,
@@ -86,18 +86,21 @@ pub fn verify(store: &Store, verification: Verification) -> Result<Verdict, Repo
                 bytes: true,
                 ended: false,
             });
-            if let Some(what) = misnamed(file) {
+            if let Some(what) = misnamed(&store.shelf, held)? {
                 findings.push(Finding { what, serious: true });
             }
         }
-        bytes += length;
+        bytes += held.bytes;
     }
     // The one file that is not named after its content is sealed: opening it again is looking at it.
-    if let Err(error) = store.again() {
-        findings.push(Finding {
-            what: format!("{}: {error}", store.path.join("config").display()),
+    match store.again() {
+        Ok(_) => {}
+        // Nobody knows what is there.
+        Err(error) if error.remote().is_some_and(RemoteError::may_pass) => return Err(error),
+        Err(error) => findings.push(Finding {
+            what: format!("{}/config: {error}", store.shelf.address()),
             serious: true,
-        });
+        }),
     }
     let snapshots = store
         .repository
@@ -111,10 +114,16 @@ pub fn verify(store: &Store, verification: Verification) -> Result<Verdict, Repo
             what: one_line(&error.to_string()),
             serious: format!("{level:?}") == "Error",
         })),
-        Ok(Err(error)) => findings.push(Finding {
-            what: RepositoryError::from(error).to_string(),
-            serious: true,
-        }),
+        Ok(Err(error)) => {
+            let error = RepositoryError::from(error);
+            if error.remote().is_some_and(RemoteError::may_pass) {
+                return Err(error);
+            }
+            findings.push(Finding {
+                what: error.to_string(),
+                serious: true,
+            });
+        }
         Err(_) => findings.push(Finding {
             what: "the check itself failed on what it found".into(),
             serious: true,
@@ -134,54 +143,41 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Every file of the repository with its length, in order.
-pub(crate) fn all_files(path: &Path) -> Vec<(PathBuf, u64)> {
-    let mut files: Vec<PathBuf> = vec![path.join("config")];
-    for folder in FOLDERS {
-        let folder = path.join(folder);
-        for name in names(&folder) {
-            let entry = folder.join(&name);
-            if name.len() == 2 {
-                files.extend(names(&entry).into_iter().map(|name| entry.join(name)));
-            } else {
-                files.push(entry);
-            }
+/// Whether a file is read here. What comes over a line is read once: packs by the library, which compares each with its
+/// name, too.
+fn is_ours_to_read(shelf: &Shelf, held: &Held) -> bool {
+    matches!(shelf, Shelf::Folder(_)) || held.folder != Some("data")
+}
+
+/// Where the first key file lies whose content is not what its name says.
+pub(crate) fn first_misnamed_key(shelf: &Shelf) -> Result<Option<String>, RepositoryError> {
+    for held in shelf.files()?.iter().filter(|held| held.folder == Some("keys")) {
+        if misnamed(shelf, held)?.is_some() {
+            return Ok(Some(held.place.clone()));
         }
     }
-    let length = |file: PathBuf| {
-        let found = fs::metadata(&file).ok()?;
-        found.is_file().then_some((file, found.len()))
-    };
-    files.into_iter().filter_map(length).collect()
-}
-
-/// The names in a folder, in order; none if there is none.
-pub(crate) fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
-    names.sort_unstable();
-    names
-}
-
-/// The first file in a folder whose content is not what its name says.
-pub(crate) fn first_misnamed(folder: &Path) -> Option<PathBuf> {
-    let files = names(folder).into_iter().map(|name| folder.join(name));
-    files.into_iter().find(|file| misnamed(file).is_some())
+    Ok(None)
 }
 
 /// What is wrong with a file that is named after its content; none if nothing is, or if it is not named so.
-fn misnamed(file: &Path) -> Option<String> {
-    let name = file.file_name()?.to_str()?;
+fn misnamed(shelf: &Shelf, held: &Held) -> Result<Option<String>, RepositoryError> {
+    let (name, place) = (&held.name, &held.place);
     if name.len() != 64 || hex::decode(name).is_none() {
-        return None;
+        return Ok(None);
     }
-    match digest(file) {
-        Ok(digest) if hex::encode(&digest) == name => None,
-        Ok(_) => Some(format!("{} has changed since it was written", file.display())),
-        Err(error) => Some(format!("{} cannot be read: {error}", file.display())),
-    }
+    let digest = match (shelf, held.folder) {
+        (Shelf::Server(remote), Some(folder)) => match remote.read(&format!("{folder}/{name}")) {
+            Ok(bytes) => Ok(Sha256::digest(&bytes).into()),
+            Err(error) if error.may_pass() => return Err(error.into()),
+            Err(error) => Err(error.to_string()),
+        },
+        _ => digest(Path::new(place)).map_err(|error| error.to_string()),
+    };
+    Ok(match digest {
+        Ok(digest) if hex::encode(&digest) == *name => None,
+        Ok(_) => Some(format!("{place} has changed since it was written")),
+        Err(error) => Some(format!("{place} cannot be read: {error}")),
+    })
 }
 
 fn digest(file: &Path) -> io::Result<[u8; 32]> {

@@ -18,7 +18,7 @@ fn restic_checks_and_restores_what_we_wrote() {
     create(&store, "by hand").unwrap();
     house.put("lusush/state/history/m.log", &support::log(3_500, 1));
     create(&store, "by hand").unwrap();
-    let (path, line) = (store.path().to_owned(), store.line().clone());
+    let (path, line) = (store.folder().unwrap().to_owned(), store.line().clone());
     let check = |line: &str| {
         let said = restic_said(&path, line, &["check", "--read-data"]);
         assert!(said.contains("no errors were found"), "{said}");
@@ -77,7 +77,7 @@ fn what_restic_adds_is_read_and_kept() {
     let store = house.store();
     create(&store, "by hand").unwrap();
     let line = store.line().as_str().to_owned();
-    let path = store.path().to_owned();
+    let path = store.folder().unwrap().to_owned();
     let home = house.path("home");
     restic_said(&path, &line, &["backup", home.to_str().unwrap()]);
     let keep = Keep {

@@ -10,6 +10,7 @@ use lle_archive::{
     Change, ImportError, Imported, Key, Line, OpenError, RestoreError, Section, Store, Verification, create,
     import, restore, restore_to, since, snapshots, verify,
 };
+use lle_core::repository::Address;
 use support::{House, files};
 
 #[test]
@@ -26,6 +27,7 @@ fn a_home_that_was_lost_comes_back_on_another_machine() {
     let archive = house.path("copy");
     fs::rename(house.places.archive(), &archive).unwrap();
     let new = House::empty();
+    let archive = Address::Folder(archive);
     let open = || Store::open(&new.places, Some(&archive), None);
     assert!(matches!(open(), Err(OpenError::NoKey(_))));
     assert_eq!(
@@ -205,7 +207,7 @@ fn one_flipped_byte_in_any_file_is_found() {
     create(&store, "by hand").unwrap();
     assert_eq!(verify(&store, Verification::Data).unwrap().findings, []);
     assert_eq!(verify(&store, Verification::Metadata).unwrap().findings, []);
-    let root = store.path().to_owned();
+    let root = store.folder().unwrap().to_owned();
     let all = files(&root);
     assert!(all.len() > 6);
     for (name, content) in all {
@@ -228,11 +230,11 @@ fn nothing_is_restored_from_a_damaged_snapshot() {
     create(&store, "by hand").unwrap();
     house.put("lusush/state/history/m.log", b"cut");
     let before = house.files();
-    let packs = files(&store.path().join("data"));
+    let packs = files(&store.folder().unwrap().join("data"));
     let (name, content) = packs.iter().max_by_key(|(_, content)| content.len()).unwrap();
     let mut bad = content.clone();
     bad.iter_mut().step_by(97).for_each(|byte| *byte ^= 0x55);
-    fs::write(store.path().join("data").join(name), bad).unwrap();
+    fs::write(store.folder().unwrap().join("data").join(name), bad).unwrap();
     assert!(restore(&store, "latest", Section::ALL).is_err());
     assert_eq!(house.files(), before);
 }

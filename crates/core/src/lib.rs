@@ -38,6 +38,7 @@ pub mod recall;
 #[cfg(feature = "engine")]
 pub mod recovery;
 pub mod report;
+pub mod repository;
 #[cfg(feature = "engine")]
 pub mod schedule;
 #[cfg(feature = "engine")]

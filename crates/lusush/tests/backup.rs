@@ -356,3 +356,42 @@ fn the_journal_is_written_every_hour_and_begins_anew_after_a_scrub() {
         "{error}"
     );
 }
+
+#[test]
+fn a_server_is_named_only_without_secrets_and_asked_only_if_it_is_built_in() {
+    let house = Household::new("");
+    let named = "rest:http://me:sesame@127.0.0.1:1/x";
+    for words in [
+        &["create", "--repository", named][..],
+        &["list", "--repository", named],
+    ] {
+        let output = backup(&house, words);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            error.contains("has a user name or a password") && !error.contains("sesame"),
+            "{error}"
+        );
+    }
+    let output = house.maint(&["config", "set", "backup.repository", named]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && !error.contains("sesame") && error.contains("rest:http://…@"),
+        "{error}"
+    );
+    for (address, feature, is_built) in [
+        ("rest:http://127.0.0.1:1/x", "rest", cfg!(feature = "rest")),
+        ("s3:http://127.0.0.1:1/bucket/x", "s3", cfg!(feature = "s3")),
+    ] {
+        house.said(&["config", "set", "backup.repository", address]);
+        if !is_built {
+            let what = format!("built without the feature {feature}");
+            refused(&house, &["create"], Code::NotBuilt, &what);
+        }
+        // The journal is here, and a folder that is named goes before what is configured.
+        said(&house, &["create", "--journal"]);
+        let folder = house.home.path().join(feature);
+        let folder = folder.to_str().unwrap();
+        said(&house, &["create", "--repository", folder]);
+        assert!(said(&house, &["list", "--repository", folder]).contains(folder));
+    }
+}

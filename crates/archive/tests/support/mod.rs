@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use lle_archive::{Places, Store};
+use lle_archive::{Credentials, Places, Store};
 use tempfile::TempDir;
 
 /// A home with something of every section in it.
@@ -27,6 +27,8 @@ impl House {
             state: at("lusush/state"),
             data: at("lusush/data"),
             home: Some(at("home")),
+            repository: None,
+            credentials: Credentials::default(),
         };
         fs::create_dir_all(at("home")).unwrap();
         House { root, places }

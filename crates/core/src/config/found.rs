@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::document::{Entry, Item};
-use super::key::Value;
+use super::key::{Kind, Value};
 
 /// Characters of what somebody wrote that are repeated in a problem.
 const QUOTED_CHARS_MAX: usize = 40;
@@ -55,6 +55,14 @@ impl Item<'_> {
             Item::Integer(Some(number)) => number.to_string(),
             Item::Text(text) => format!("\"{}\"", shown(text)),
             other => other.describe().to_owned(),
+        }
+    }
+
+    /// The same of a value that a key of that kind does not take.
+    pub(super) fn written_for(&self, kind: Kind) -> String {
+        match self {
+            Item::Text(text) => format!("\"{}\"", shown(&kind.repeated(text))),
+            other => other.written(),
         }
     }
 }

@@ -81,7 +81,7 @@ fn take(catalogue: &Catalogue, row: usize, source: &str, text: &str, layered: &m
             meant: nearest(text, key.kind.words().iter().copied()).map(str::to_owned),
             ..problem(
                 shown(source),
-                &format!("`{}` is \"{}\"", key.name, shown(text)),
+                &format!("`{}` is \"{}\"", key.name, shown(&key.kind.repeated(text))),
                 key.kind.to_string(),
                 format!("give it one of these; without it, it is {}", key.default),
             )

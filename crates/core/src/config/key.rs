@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::repository::{self, Address};
 use crate::texts;
 
 /// Characters of a name, such as a theme's.
@@ -14,6 +15,9 @@ pub const NAME_CHARS_MAX: usize = 32;
 
 /// Bytes of a command line.
 pub const COMMAND_BYTES_MAX: usize = 256;
+
+/// Bytes of the name of a file.
+pub(super) const PATH_BYTES_MAX: usize = 400;
 
 /// A value of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -49,6 +53,10 @@ pub enum Kind {
     Command,
     /// A list of short texts: see [`texts`].
     Texts,
+    /// Where a backup's repository is: see [`repository`]; a folder is absolute or below `~/`. Nothing is the home's own.
+    Repository,
+    /// A file, absolute or below `~/`, or nothing.
+    File,
 }
 
 /// Who goes by a key, and has to look again when it changes.
@@ -73,6 +81,8 @@ pub enum Part {
     Reload,
     /// What is told, and where.
     Alerts,
+    /// Where the home is saved to.
+    Backup,
 }
 
 impl Part {
@@ -87,6 +97,7 @@ impl Part {
         Part::Trials,
         Part::Reload,
         Part::Alerts,
+        Part::Backup,
     ];
 
     /// The stable name.
@@ -101,6 +112,7 @@ impl Part {
             Part::Trials => "trials",
             Part::Reload => "reload",
             Part::Alerts => "alerts",
+            Part::Backup => "backup",
         }
     }
 
@@ -205,6 +217,12 @@ impl Kind {
                 text.len() <= COMMAND_BYTES_MAX && !text.contains(char::is_control)
             }
             (Kind::Texts, Value::List(list)) => texts::admits(list),
+            (Kind::Repository, Value::Text(text)) => match Address::parse(text) {
+                Ok(Address::Folder(_)) => is_file(text.strip_prefix("local:").unwrap_or(text)),
+                Ok(_) => true,
+                Err(_) => text.is_empty(),
+            },
+            (Kind::File, Value::Text(text)) => text.is_empty() || is_file(text),
             _ => false,
         }
     }
@@ -214,7 +232,9 @@ impl Kind {
         let value = match self {
             Kind::Bool => Value::Bool(text.parse().ok()?),
             Kind::Integer { .. } => Value::Integer(text.parse().ok()?),
-            Kind::Choice(_) | Kind::Name | Kind::Command => Value::Text(text.to_owned().into()),
+            Kind::Choice(_) | Kind::Name | Kind::Command | Kind::Repository | Kind::File => {
+                Value::Text(text.to_owned().into())
+            }
             Kind::Texts => Value::List(texts::read(text)?),
         };
         self.admits(&value).then_some(value)
@@ -225,7 +245,20 @@ impl Kind {
         match self {
             Kind::Bool => &["true", "false"],
             Kind::Choice(words) => words,
-            Kind::Integer { .. } | Kind::Name | Kind::Command | Kind::Texts => &[],
+            Kind::Integer { .. }
+            | Kind::Name
+            | Kind::Command
+            | Kind::Texts
+            | Kind::Repository
+            | Kind::File => &[],
+        }
+    }
+
+    /// What somebody gave for it, for a message: without a password, which an address that is refused may have in it.
+    pub fn repeated(self, text: &str) -> String {
+        match self {
+            Kind::Repository => repository::without_secret(text),
+            _ => text.to_owned(),
         }
     }
 }
@@ -233,6 +266,14 @@ impl Kind {
 fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     !text.is_empty() && text.len() <= NAME_CHARS_MAX && text.bytes().all(plain)
+}
+
+/// Whether it names one file wherever one stands.
+fn is_file(text: &str) -> bool {
+    let below = text.strip_prefix('/').or_else(|| text.strip_prefix("~/"));
+    text.len() <= PATH_BYTES_MAX
+        && !text.contains(char::is_control)
+        && below.is_some_and(|rest| !rest.is_empty())
 }
 
 impl fmt::Display for Kind {
@@ -263,6 +304,11 @@ impl fmt::Display for Kind {
                 texts::TEXT_BYTES_MAX,
                 texts::LIST_BYTES_MAX
             ),
+            Kind::Repository => out.write_str(
+                "a folder as \"/srv/backup\" or \"~/backup\", \"rest:https://host/path\" or \"s3:https://host/bucket/prefix\", \
+                 without a user name or a password",
+            ),
+            Kind::File => out.write_str("a file as \"/etc/file\" or \"~/file\", or nothing"),
         }
     }
 }

@@ -75,6 +75,8 @@ keys! {
     AlertsPrompt, "alerts.prompt", Kind::Bool, YES, Alerts, LIVE, "0.1.0", "Tells alerts above the next prompt.";
     AlertsPromptSeverity, "alerts.prompt_severity", Kind::Choice(&["info", "warning", "minor", "major", "critical", "fatal"]), word("warning"), Alerts, LIVE, "0.1.0", "The least severity that is told above a prompt.";
     AlertsPerHour, "alerts.per_hour", whole(1, 60), Value::Integer(12), Alerts, LIVE, "0.1.0", "How many alerts are told at most, per hour.";
+    BackupRepository, "backup.repository", Kind::Repository, word(""), Backup, LIVE, "0.1.0", "Where the backup is, as restic names it: a folder, `rest:https://host/path` or `s3:https://host/bucket/prefix`; if it is empty, the folder `backup/archive` of the data folder.";
+    BackupCredentials, "backup.credentials", Kind::File, word(""), Backup, LIVE, "0.1.0", "The file, for nobody else to read, that has the user name and the password, or the keys, of a backup on another machine.";
 }
 
 impl Name {

@@ -269,7 +269,7 @@ impl<'t> RawConfig<'t> {
     ) {
         let Some(value) = one.item.value().filter(|value| key.kind.admits(value)) else {
             layered.tell(|| {
-                let message = format!("`{}` is {}", key.name, one.item.written());
+                let message = format!("`{}` is {}", key.name, one.item.written_for(key.kind));
                 let meant = match &one.item {
                     Item::Text(text) => nearest(text, key.kind.words().iter().copied()),
                     _ => None,

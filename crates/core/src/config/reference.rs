@@ -125,6 +125,8 @@ fn row(key: &Key) -> String {
         Kind::Name => "a name".to_owned(),
         Kind::Command => "a command line".to_owned(),
         Kind::Texts => "texts".to_owned(),
+        Kind::Repository => "an address".to_owned(),
+        Kind::File => "a file".to_owned(),
     };
     let mut about = key.about.to_owned();
     if key.needs_new_shell {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Catalogue;
-use super::key::{COMMAND_BYTES_MAX, Key, Kind, NAME_CHARS_MAX, Value};
+use super::key::{COMMAND_BYTES_MAX, Key, Kind, NAME_CHARS_MAX, PATH_BYTES_MAX, Value};
 use crate::texts;
 
 /// A node of the schema.
@@ -105,6 +105,19 @@ fn of(key: &Key) -> Node {
         Kind::Command => Node {
             of_type: "string",
             length: Some(COMMAND_BYTES_MAX),
+            ..node
+        },
+        Kind::Repository => Node {
+            of_type: "string",
+            // A user name and a password would stand before an at sign.
+            pattern: Some("^$|^(local:)?(/|~/).|^rest:https?://[^@]+$|^s3:[^@]+/[^@]+$".to_owned()),
+            length: Some(PATH_BYTES_MAX),
+            ..node
+        },
+        Kind::File => Node {
+            of_type: "string",
+            pattern: Some("^$|^(/|~/).".to_owned()),
+            length: Some(PATH_BYTES_MAX),
             ..node
         },
         Kind::Texts => Node {

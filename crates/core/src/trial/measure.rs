@@ -165,7 +165,7 @@ pub const fn moved_by(part: Part) -> &'static [Measure] {
         Part::Display => &[Keys, Colours],
         Part::Prompt => &[Prompts],
         Part::History => &[Suggestions, Appends, Searches, Prompts, Starts],
-        Part::Worker | Part::Tasks | Part::Trials | Part::Reload | Part::Alerts => &[],
+        Part::Worker | Part::Tasks | Part::Trials | Part::Reload | Part::Alerts | Part::Backup => &[],
     }
 }
 

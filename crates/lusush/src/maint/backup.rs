@@ -5,6 +5,8 @@
 //! everywhere. For what only looks it then becomes that one; what changes something is asked of the policy and, where a
 //! worker runs, stands in the audit log before and after. What the worker's own task does stands there as its steps.
 
+pub(crate) mod address;
+pub(crate) mod own;
 pub(crate) mod verbs;
 
 use std::ffi::OsString;
@@ -41,7 +43,7 @@ pub(crate) fn run(verb: BackupVerb, words: &[OsString]) -> Result<ExitCode, Fail
     }
     let job = program().map_err(not_found)?;
     let mut command = Command::new(&job);
-    command.arg("backup").args(words);
+    command.arg("backup").args(words).envs(own::variables());
     let failed = |error: io::Error| {
         Failure::new(format!("cannot run {}", job.display()))
             .code(Code::Unavailable.exit())
@@ -49,7 +51,7 @@ pub(crate) fn run(verb: BackupVerb, words: &[OsString]) -> Result<ExitCode, Fail
             .hint("`lusush install` puts it where it belongs")
     };
     let is_of_a_plan = std::env::var_os(AUDITED_PLAN).is_some();
-    let Some((what, detail)) = change(&verb).filter(|_| !is_of_a_plan) else {
+    let Some((what, detail)) = change(&verb)?.filter(|_| !is_of_a_plan) else {
         return Err(failed(command.exec()));
     };
     note(what, &format!("begins{detail}"))?;
@@ -93,39 +95,41 @@ fn run_and_pass_signals_on(command: &mut Command) -> io::Result<ExitStatus> {
 }
 
 /// What a verb changes, and the words for it; none if it only looks. A key is never among them.
-fn change(verb: &BackupVerb) -> Option<(&'static str, String)> {
-    let with = |at: &At, mut words: Vec<String>| {
-        words.extend(at.repository.iter().map(|path| format!("in {}", path.display())));
-        match words.is_empty() {
+fn change(verb: &BackupVerb) -> Result<Option<(&'static str, String)>, Failure> {
+    let with = |at: &At, mut words: Vec<String>| -> Result<String, Failure> {
+        if let Some(text) = &at.repository {
+            words.push(format!("in {}", address::named(text)?));
+        }
+        Ok(match words.is_empty() {
             true => String::new(),
             false => format!(": {}", words.join(", ")),
-        }
+        })
     };
-    Some(match verb {
+    Ok(Some(match verb {
         BackupVerb::Create { journal, why, at, .. } => {
             let what = if *journal { "journal".into() } else { why.clone() };
-            ("create", with(at, vec![what]))
+            ("create", with(at, vec![what])?)
         }
         BackupVerb::Restore { snapshot, to, at, .. } => {
             let mut words = vec![snapshot.clone()];
             words.extend(to.iter().map(|to| format!("to {}", to.display())));
-            ("restore", with(at, words))
+            ("restore", with(at, words)?)
         }
         BackupVerb::Prune {
             dry_run: false, at, ..
-        } => ("prune", with(at, Vec::new())),
+        } => ("prune", with(at, Vec::new())?),
         BackupVerb::Key { verb } => match verb {
             KeyVerb::Export(_) => ("key export", String::new()),
-            KeyVerb::Import { at, .. } => ("key import", with(at, Vec::new())),
-            KeyVerb::Rotate(at) => ("key rotate", with(at, Vec::new())),
+            KeyVerb::Import { at, .. } => ("key import", with(at, Vec::new())?),
+            KeyVerb::Rotate(at) => ("key rotate", with(at, Vec::new())?),
         },
         BackupVerb::Prune { dry_run: true, .. }
         | BackupVerb::List(_)
         | BackupVerb::Show { .. }
         | BackupVerb::Diff { .. }
         | BackupVerb::Verify { .. }
-        | BackupVerb::Schedule { .. } => return None,
-    })
+        | BackupVerb::Schedule { .. } => return Ok(None),
+    }))
 }
 
 /// Has it written in the audit log, if a worker runs. A log that cannot be written keeps nobody from it: on a full disk

@@ -4,7 +4,7 @@
 //! where, is in files as well.
 
 mod edit;
-mod layers;
+pub(crate) mod layers;
 mod schema_file;
 mod show;
 mod status;

@@ -13,6 +13,8 @@ mod report;
 mod runbook;
 mod scratch;
 
+pub(crate) use scratch::is_copy;
+
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,6 +26,7 @@ use lle_core::error::Code;
 use lle_core::quantity::{age, bytes};
 use lle_core::recovery::drilled::{Drill, Row, VERSION};
 use lle_core::recovery::{Point, Scenario, named};
+use lle_core::repository::Address;
 use lle_log::mirror;
 
 use self::damage::{DISASTERS, Disaster};
@@ -59,7 +62,7 @@ fn result_file(places: &Places) -> PathBuf {
 /// Answers the verb.
 pub(crate) fn run(asked: &DrillArguments) -> Result<ExitCode, Failure> {
     let real = Places::look(None)?;
-    if scratch::is_copy(&real) {
+    if is_copy(&real) {
         return not_run("This is a drill's own copy: no drill is run in it.", asked);
     }
     // A copy of the whole history is nothing to leave about until the next one is due.
@@ -178,7 +181,11 @@ struct Exposed {
 impl Exposed {
     fn look(real: &Places) -> Exposed {
         // By their files: the repository itself is not opened, since that may finish what somebody else had begun.
-        let snapshots = files_below(&real.archive().join("snapshots"));
+        // A server is not asked: how old its newest snapshot is stays unknown here.
+        let snapshots = match real.own_repository() {
+            Address::Folder(folder) => files_below(&folder.join("snapshots")),
+            _ => Vec::new(),
+        };
         let written = |path: &PathBuf| std::fs::metadata(path).and_then(|found| found.modified()).ok();
         let newest = snapshots.iter().filter_map(|(path, _)| written(path)).max();
         let length = |path: &std::path::Path| std::fs::metadata(path).ok().map(|found| found.len());

@@ -18,7 +18,7 @@ pub(super) mod own;
 pub(crate) mod places;
 mod report;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -26,13 +26,14 @@ use std::time::Instant;
 use clap::Args;
 use lle_core::error::Code;
 use lle_core::recovery::{self, Plan, Scenario, Signs, TABLE};
+use lle_core::repository::Address;
 use lle_maintenance::api::Request;
 
 use self::gather::Depth;
 use self::kept::Keeping;
 use self::places::Places;
 use self::report::{Done, Found, Recovered};
-use super::{Json, ask};
+use super::{Json, ask, backup};
 use crate::failure::Failure;
 
 /// What is to be recovered from, and how
@@ -43,9 +44,9 @@ pub(crate) struct Recover {
     /// Only says what was found and what would be done
     #[arg(long)]
     plan: bool,
-    /// The repository to go by, if it is not this home's own: a folder
+    /// The repository to go by, if it is not this home's own: a folder, rest:https://… or s3:https://…
     #[arg(long, value_name = "FOLDER")]
-    repository: Option<PathBuf>,
+    repository: Option<OsString>,
     #[command(flatten)]
     json: Json,
 }
@@ -68,7 +69,7 @@ pub(crate) fn run(asked: &Recover) -> Result<ExitCode, Failure> {
         false => kept::finish(&places, named.map(|row| row.name))?,
     };
     let signs = gather::signs(&places, depth);
-    let found = found(&signs, named, places.repository.is_some());
+    let found = found(&signs, named, why_not_away(&places).as_deref());
     if asked.plan {
         return report::plans(&found, kept::pending(&places).as_ref(), asked.json.json);
     }
@@ -122,15 +123,27 @@ fn scenario(name: &str) -> Result<&'static Scenario, Failure> {
     })
 }
 
-/// What applies, with its plan. A scenario that is named applies in any case; `elsewhere` says that a repository was named.
-fn found(signs: &Signs, named: Option<&'static Scenario>, elsewhere: bool) -> Vec<Found> {
+/// Why the repository that was looked at is not moved away; none if it may be.
+fn why_not_away(places: &Places) -> Option<String> {
+    if places.repository.is_some() {
+        return Some("it is about this home's own backup, without --repository".into());
+    }
+    let server = backup::own::address().filter(Address::is_remote)?;
+    Some(format!(
+        "nothing on a server is moved away: let `backup.repository` name another place beside {server}, and \
+         `lusush maint backup create` begins a new one there"
+    ))
+}
+
+/// What applies, with its plan. A scenario that is named applies in any case; `stays` says why no repository is moved away.
+fn found(signs: &Signs, named: Option<&'static Scenario>, stays: Option<&str>) -> Vec<Found> {
     let rows = TABLE
         .iter()
         .filter(|row| named.is_none_or(|named| named.name == row.name));
     rows.filter_map(|row| {
         // What was looked at is another repository than the one that would be moved away.
-        let is_elsewhere = elsewhere && row.name == "repository-damaged";
-        let detected = (row.detect)(signs).filter(|_| !is_elsewhere);
+        let stays = stays.filter(|_| row.name == "repository-damaged");
+        let detected = (row.detect)(signs).filter(|_| stays.is_none());
         if detected.is_none() && named.is_none() {
             return None;
         }
@@ -138,9 +151,9 @@ fn found(signs: &Signs, named: Option<&'static Scenario>, elsewhere: bool) -> Ve
             scenario: row,
             evidence: detected.as_ref().map(|found| found.evidence.clone()),
             is_sure: detected.is_some_and(|found| found.is_sure),
-            plan: match is_elsewhere {
-                true => Err("it is about this home's own backup, without --repository".into()),
-                false => (row.plan)(signs),
+            plan: match stays {
+                Some(why) => Err(why.to_owned()),
+                None => (row.plan)(signs),
             },
         })
     })

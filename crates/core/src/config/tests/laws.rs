@@ -18,6 +18,12 @@ fn a_value(kind: Kind) -> BoxedStrategy<Value> {
             .prop_filter("each once", |list| crate::texts::admits(list))
             .prop_map(Value::List)
             .boxed(),
+        Kind::Repository => select(&["", "/srv/a b", "~/b", "rest:https://h:8000/a", "s3:h/b/c"][..])
+            .prop_map(|address| Value::Text(address.into()))
+            .boxed(),
+        Kind::File => "(~?/[a-z.]{1,20})?"
+            .prop_map(|file| Value::Text(file.into()))
+            .boxed(),
         Kind::Name => "[a-z0-9-]{1,32}"
             .prop_map(|name| Value::Text(name.into()))
             .boxed(),

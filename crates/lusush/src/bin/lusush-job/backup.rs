@@ -2,6 +2,8 @@
 //!
 //! Works without a worker, which runs `create` as a job when its task is due. One at a time, by the archive's lock.
 
+#[path = "../../maint/backup/address.rs"]
+mod address;
 mod back;
 mod bar;
 mod keys;

@@ -1,6 +1,7 @@
 //! The verbs of `lusush maint backup` and their words, read by `lusush`, for help and mistakes, and by `lusush-job`, which
 //! does what they say.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -110,9 +111,9 @@ pub(crate) enum BackupVerb {
 /// Which repository, and how to answer.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct At {
-    /// The repository, if it is not this home's own: a folder
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) repository: Option<PathBuf>,
+    /// The repository, if it is not this home's own: a folder, rest:https://… or s3:https://…
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) repository: Option<OsString>,
     #[command(flatten)]
     pub(crate) json: Json,
 }

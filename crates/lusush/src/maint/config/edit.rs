@@ -35,7 +35,7 @@ struct Edited<'e> {
 pub(super) fn set(name: &str, value: &str, json: bool) -> Result<ExitCode, Failure> {
     let key = known(name)?;
     let value = key.kind.read(value).ok_or_else(|| {
-        let shown = printable(value, COLUMNS / 2);
+        let shown = printable(&key.kind.repeated(value), COLUMNS / 2);
         Failure::new(format!("`{name}` takes {}, not \"{shown}\"", key.kind))
             .code(Code::InvalidParameters.exit())
             .hint(format!("without one it is {}", key.default))

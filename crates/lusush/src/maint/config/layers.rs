@@ -40,7 +40,7 @@ pub(super) fn user_text(path: &Path) -> Result<Option<FileText>, Failure> {
 }
 
 /// All layers, with `words` of the command as the last one.
-pub(super) fn all(words: &[String]) -> Vec<Layered> {
+pub(crate) fn all(words: &[String]) -> Vec<Layered> {
     let mut layers = vec![file(Origin::System, Path::new(SYSTEM_FILE), Trust::Root)];
     if let Ok(path) = user_file() {
         layers.push(file(Origin::User, &path, user_trust()));

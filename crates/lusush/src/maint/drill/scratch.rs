@@ -323,7 +323,7 @@ impl Replica {
 }
 
 /// Whether a home is a drill's own copy: a worker that works in one would drill in it, and so on for ever.
-pub(super) fn is_copy(places: &Places) -> bool {
+pub(crate) fn is_copy(places: &Places) -> bool {
     let mut above = places.data.ancestors();
     above
         .any(|folder| folder.file_name().is_some_and(|name| name == "drill") && folder.join("lock").is_file())

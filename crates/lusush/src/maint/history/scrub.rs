@@ -216,6 +216,9 @@ fn beyond(own: &Own, wanted: &Wanted, histfile: bool) -> Vec<String> {
     {
         left.push(format!("{}: snapshots made before", archive.display()));
     }
+    if let Some(own) = crate::maint::backup::own::address() {
+        left.push(format!("{own}: snapshots made before"));
+    }
     let damaged = backup.as_deref().and_then(|backup| fs::read_dir(backup).ok());
     for entry in damaged.into_iter().flatten().flatten() {
         if entry

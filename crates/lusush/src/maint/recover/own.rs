@@ -1,7 +1,6 @@
 //! Runs `lusush maint` itself: each verb is whole by itself, and what is done here is what a person could do.
 
-use std::ffi::OsString;
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -46,10 +45,10 @@ pub(crate) fn words(text: &[&str]) -> Words {
 }
 
 /// Adds the repository to the words of a verb, if one is named.
-pub(crate) fn at(mut words: Words, repository: Option<&Path>) -> Words {
-    if let Some(folder) = repository {
+pub(crate) fn at(mut words: Words, repository: Option<&OsStr>) -> Words {
+    if let Some(address) = repository {
         words.push("--repository".into());
-        words.push(folder.into());
+        words.push(address.into());
     }
     words
 }

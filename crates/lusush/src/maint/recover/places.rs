@@ -1,13 +1,15 @@
 //! Where everything of a home lies, for recovering it.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use lle_core::error::Code;
+use lle_core::repository::Address;
 use rustix::fs::FlockOperation;
 
-use super::super::history;
+use super::super::{backup, history};
 use crate::failure::Failure;
 use crate::paths;
 
@@ -25,12 +27,12 @@ pub(crate) struct Places {
     /// The folder with the start-up files.
     pub(crate) home: Option<PathBuf>,
     /// The repository, if it is not this home's own.
-    pub(crate) repository: Option<PathBuf>,
+    pub(crate) repository: Option<OsString>,
 }
 
 impl Places {
     /// Finds them.
-    pub(crate) fn look(repository: Option<PathBuf>) -> Result<Places, Failure> {
+    pub(crate) fn look(repository: Option<OsString>) -> Result<Places, Failure> {
         let folders = paths::folders();
         let refused = |refusal| {
             Failure::new("cannot tell where the home is")
@@ -46,9 +48,14 @@ impl Places {
             maint: lle_core::paths::maint_folder(&state, &machine),
             log: history::log_in(&state),
             home: paths::home(),
-            repository: repository.map(|path| std::path::absolute(&path).unwrap_or(path)),
+            repository: repository.as_deref().map(named).transpose()?,
             state,
         })
+    }
+
+    /// This home's own repository, wherever it is.
+    pub(crate) fn own_repository(&self) -> Address {
+        backup::own::address().unwrap_or_else(|| Address::Folder(self.archive()))
     }
 
     /// The user's configuration.
@@ -72,7 +79,7 @@ impl Places {
         self.data.join("backup")
     }
 
-    /// This home's own repository.
+    /// Where this home's own repository is unless its configuration says otherwise.
     pub(crate) fn archive(&self) -> PathBuf {
         self.backup().join("archive")
     }
@@ -129,4 +136,12 @@ pub(crate) fn lock_file(path: &Path) -> std::io::Result<File> {
         .truncate(false)
         .mode(0o600)
         .open(path)
+}
+
+/// The repository that was named, for verbs that run elsewhere.
+fn named(text: &OsStr) -> Result<OsString, Failure> {
+    Ok(match backup::address::named(text)? {
+        Address::Folder(folder) => folder.into(),
+        server => server.to_string().into(),
+    })
 }

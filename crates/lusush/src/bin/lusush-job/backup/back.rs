@@ -224,6 +224,9 @@ fn failure(error: RestoreError, sections: &[Section]) -> Failure {
         RestoreError::Io { .. } => failed
             .code(Code::Unavailable.exit())
             .hint("once there is room and permission, any `lusush maint backup` verb ends what had begun"),
+        RestoreError::Repository(inner) if inner.remote().is_some() => {
+            return open::other("nothing was restored", error);
+        }
         RestoreError::Repository(_) => failed
             .code(Code::Unavailable.exit())
             .hint("`lusush maint backup list` names the snapshots"),

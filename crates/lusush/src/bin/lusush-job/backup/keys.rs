@@ -57,21 +57,20 @@ pub(super) fn import(line: Option<&str>, at: &At) -> Result<ExitCode, Failure> {
             .because(error)
             .hint("it looks like lbk1-xxxxxx-xxxxxx-…; `key export` prints it where the backup was made")
     })?;
-    let places = open::places()?;
-    let imported =
-        lle_archive::import(&places, at.repository.as_deref(), line).map_err(|error| match error {
-            ImportError::Open(error) => open::failure(error),
-            ImportError::Key(error) => open::key_failure(error),
-            ImportError::Lock(error) => open::failure(error.into()),
-            ImportError::InUse => Failure::new("the key was not taken in")
-                .code(Code::InvalidState.exit())
-                .because(error)
-                .hint(format!(
-                    "move {} and {} away together: they belong to each other",
-                    Key::path(&places.state).display(),
-                    places.archive().display()
-                )),
-        })?;
+    let (named, places) = open::asked(at)?;
+    let imported = lle_archive::import(&places, named.as_ref(), line).map_err(|error| match error {
+        ImportError::Open(error) => open::failure(error),
+        ImportError::Key(error) => open::key_failure(error),
+        ImportError::Lock(error) => open::failure(error.into()),
+        ImportError::InUse => Failure::new("the key was not taken in")
+            .code(Code::InvalidState.exit())
+            .because(error)
+            .hint(format!(
+                "move {} and {} away together: they belong to each other",
+                Key::path(&places.state).display(),
+                places.own()
+            )),
+    })?;
     let (name, said) = match imported {
         Imported::Opens => ("opens", "The key opens the backup, and is kept.\n"),
         Imported::Kept => ("kept", "The key is kept; there is no backup here yet.\n"),

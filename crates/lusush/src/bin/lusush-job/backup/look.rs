@@ -123,7 +123,7 @@ pub(super) fn list(at: &At) -> Result<ExitCode, Failure> {
     let store = open::open(at, &Bar::new())?;
     let all =
         lle_archive::snapshots(&store).map_err(|error| open::other("cannot list the snapshots", error))?;
-    let repository = store.path().display().to_string();
+    let repository = store.address().to_string();
     if at.json.json {
         return answer::json(&List {
             repository,

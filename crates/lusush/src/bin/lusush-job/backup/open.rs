@@ -1,17 +1,28 @@
 //! The archive of this home, and what its errors mean to a person.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use lle_archive::{Key, KeyError, Line, Lock, LockError, OpenError, PATIENCE, Places, Store};
+use lle_archive::{
+    Credentials, CredentialsError, Key, KeyError, Line, Lock, LockError, OpenError, PATIENCE, Places,
+    RemoteError, RepositoryError, Store,
+};
+use lle_core::config::Name;
 use lle_core::error::Code;
+use lle_core::repository::Address;
 
-use super::At;
 use super::bar::Bar;
+use super::{At, address};
 use crate::failure::Failure;
 use crate::paths;
 
-/// Where this home lies.
+/// What a variable says that `lusush` gives for a key of the configuration; none if it says nothing.
+fn given(name: Name) -> Option<std::ffi::OsString> {
+    std::env::var_os(name.key().variable()).filter(|value| !value.is_empty())
+}
+
+/// Where this home lies, without what a server wants: a file of credentials that cannot be used is no reason to keep no
+/// journal.
 pub(super) fn places() -> Result<Places, Failure> {
     let folders = paths::folders();
     let refused = |refusal| {
@@ -19,12 +30,46 @@ pub(super) fn places() -> Result<Places, Failure> {
             .because(refusal)
             .hint("`lusush doctor` says more about folders")
     };
+    let repository = given(Name::BackupRepository);
     Ok(Places {
         config: folders.config.map_err(refused)?,
         state: folders.state.map_err(refused)?,
         data: folders.data.map_err(refused)?,
         home: paths::home(),
+        repository: repository.as_deref().map(address::named).transpose()?,
+        credentials: Credentials::default(),
     })
+}
+
+/// The repository that was named, and where this home lies, with what a server wants.
+pub(super) fn asked(at: &At) -> Result<(Option<Address>, Places), Failure> {
+    let named = at.repository.as_deref().map(address::named).transpose()?;
+    let mut places = places()?;
+    let is_remote = named
+        .as_ref()
+        .map_or(places.own().is_remote(), Address::is_remote);
+    if is_remote {
+        let file = given(Name::BackupCredentials).map(PathBuf::from);
+        places.credentials =
+            Credentials::read(file.as_deref(), |name| std::env::var_os(name)).map_err(credentials_failure)?;
+    }
+    Ok((named, places))
+}
+
+fn credentials_failure(error: CredentialsError) -> Failure {
+    let failed = Failure::new("cannot use the file that `backup.credentials` names");
+    match &error {
+        CredentialsError::Open { path, .. } => failed
+            .code(Code::Unauthorized.exit())
+            .hint(format!("`chmod 600 {}`, and if others could read it, new keys", path.display())),
+        CredentialsError::Io { .. } | CredentialsError::NotOurs(_) | CredentialsError::NoFile(_) => failed
+            .code(Code::Unavailable.exit())
+            .hint("`lusush maint config set backup.credentials FILE` names another"),
+        CredentialsError::Line { .. } => failed.code(Code::InvalidParameters.exit()).hint(
+            "lines are AWS_ACCESS_KEY_ID=…, AWS_SECRET_ACCESS_KEY=…, RESTIC_REST_USERNAME=…, RESTIC_REST_PASSWORD=…",
+        ),
+    }
+    .because(error)
 }
 
 /// The line that is kept here.
@@ -44,22 +89,27 @@ pub(super) fn lock(places: &Places) -> Result<Lock, Failure> {
 
 /// Opens the repository.
 pub(super) fn open(at: &At, bar: &Bar) -> Result<Store, Failure> {
-    Store::open(&places()?, at.repository.as_deref(), bar.watch()).map_err(failure)
+    let (named, places) = asked(at)?;
+    Store::open(&places, named.as_ref(), bar.watch()).map_err(failure)
 }
 
 /// Opens the repository, and makes it if there is none.
 pub(super) fn open_or_make(at: &At, bar: &Bar) -> Result<Store, Failure> {
-    Store::open_or_make(&places()?, at.repository.as_deref(), bar.watch()).map_err(failure)
+    let (named, places) = asked(at)?;
+    Store::open_or_make(&places, named.as_ref(), bar.watch()).map_err(failure)
 }
 
 /// What a repository that does not open means.
 pub(super) fn failure(error: OpenError) -> Failure {
     let failed = || Failure::new("cannot open the backup");
+    if let Some(server) = error.server() {
+        return remote(failed(), server).because(error);
+    }
     match error {
         OpenError::None(_) => failed()
             .code(Code::NotFound.exit())
             .hint("`lusush maint backup create` makes the first one")
-            .hint("`--repository FOLDER` names one that lies elsewhere")
+            .hint("`--repository WHERE` names one that lies elsewhere")
             .because(error),
         OpenError::NoKey(_) => failed()
             .code(Code::InvalidState.exit())
@@ -69,10 +119,17 @@ pub(super) fn failure(error: OpenError) -> Failure {
             .code(Code::InvalidParameters.exit())
             .hint("`lusush maint backup key import` takes in the line that was written down")
             .because(error),
-        OpenError::Damaged { ref path, .. } => failed()
+        OpenError::Damaged { ref address, .. } => failed()
             .code(Code::BackupUnhealthy.exit())
+            .hint(match address.is_remote() {
+                false => format!("move {address} away, and `create` begins a new one"),
+                true => "let `backup.repository` name another place, and `create` begins a new one".into(),
+            })
+            .because(error),
+        OpenError::LeftBehind(ref path) => Failure::new("the key was not replaced")
+            .code(Code::InvalidState.exit())
             .hint(format!(
-                "move {} away, and `create` begins a new one",
+                "write the present one down, `lusush maint backup key export`, and move {} away",
                 path.display()
             ))
             .because(error),
@@ -82,8 +139,52 @@ pub(super) fn failure(error: OpenError) -> Failure {
             .code(Code::Unavailable.exit())
             .hint("the restore is brought to its end by the next command that can")
             .because(error),
-        OpenError::Io { .. } | OpenError::Repository(_) => other("cannot open the backup", error),
+        OpenError::Io { .. } | OpenError::Server { .. } | OpenError::Repository(_) => {
+            other("cannot open the backup", error)
+        }
     }
+}
+
+/// What it means that a server did not do something.
+fn remote(failed: Failure, error: &RemoteError) -> Failure {
+    match error {
+        RemoteError::NotBuilt(feature) => failed.code(Code::NotBuilt.exit()).hint(format!(
+            "from source, `cargo build --release -p lusush --features {feature}` makes one that knows such servers"
+        )),
+        RemoteError::NoCredentials(_) => failed.code(Code::Unauthorized.exit()).hint(
+            "`lusush maint config set backup.credentials FILE` names a file for nobody else to read, with NAME=VALUE",
+        ),
+        RemoteError::Refused { .. } => failed
+            .code(Code::Unauthorized.exit())
+            .hint("see whether the file of `backup.credentials`, or the environment, has the right ones"),
+        RemoteError::Unreachable { .. } | RemoteError::Answer { .. } => failed
+            .code(Code::Unavailable.exit())
+            .hint("nothing is lost: the journal has what changed; try again when the server is back"),
+        RemoteError::NoServer
+        | RemoteError::Unusable(_)
+        | RemoteError::NoPlace(_)
+        | RemoteError::Odd { .. } => failed
+            .code(Code::Unavailable.exit())
+            .hint("`lusush maint config show backup` says where the backup is"),
+        RemoteError::Missing(_) | RemoteError::Short(_) => failed
+            .code(Code::BackupUnhealthy.exit())
+            .hint("`lusush maint backup verify --data` looks at every byte"),
+    }
+}
+
+/// What a server did not do, if that is among the causes.
+fn server_in<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e RemoteError> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let found = error
+            .downcast_ref::<RepositoryError>()
+            .and_then(RepositoryError::remote);
+        if found.is_some() {
+            return found;
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// What a key that is not there means.
@@ -105,9 +206,9 @@ fn lock_failure(error: LockError) -> Failure {
     let failed = Failure::new("the backup is in use").code(Code::Busy.exit());
     match &error {
         LockError::Held => failed.hint("`lusush maint tasks` shows what runs; try again in a moment"),
-        LockError::Restic { path, .. } => failed.hint(format!(
-            "wait for restic; if none runs, remove {}",
-            path.parent().unwrap_or(Path::new("locks")).display()
+        LockError::Restic { lock, .. } => failed.hint(format!(
+            "wait for restic; if none runs, remove {}, or let `restic unlock` do it",
+            Path::new(lock).parent().unwrap_or(Path::new("locks")).display()
         )),
         LockError::Io { .. } => failed.hint("`lusush doctor` says more about folders"),
     }
@@ -116,6 +217,9 @@ fn lock_failure(error: LockError) -> Failure {
 
 /// Something that a person can only look into.
 pub(super) fn other(what: &str, error: impl Error + 'static) -> Failure {
+    if let Some(server) = server_in(&error) {
+        return remote(Failure::new(what), server).because(error);
+    }
     Failure::new(what)
         .code(Code::Unavailable.exit())
         .because(error)

@@ -186,12 +186,23 @@ pub(super) fn prune(keep: Keep, dry_run: bool, at: &At) -> Result<ExitCode, Fail
     answer::text(&pruned_said(&pruned, dry_run))
 }
 
+/// Said where another machine may be at work on the same repository.
+fn later(is_later: bool) -> &'static str {
+    match is_later {
+        true => " What only they had goes with a prune a day later.",
+        false => "",
+    }
+}
+
 fn pruned_said(pruned: &Pruned, dry_run: bool) -> String {
     let gone = several(pruned.forgotten.len() as u64, "snapshot", "snapshots");
     let kept = several(pruned.kept, "is kept", "are kept");
     let freed = bytes(pruned.freed_bytes as f64);
     match dry_run {
         true => format!("{gone} would go, {kept}; {freed} would be given back.\n"),
-        false => format!("{gone} went, {kept}; {freed} given back.\n"),
+        false => format!(
+            "{gone} went, {kept}; {freed} given back.{}\n",
+            later(pruned.later)
+        ),
     }
 }

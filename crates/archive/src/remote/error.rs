@@ -1,0 +1,169 @@
+//! What a server did not do, and why.
+
+use lle_core::repository::Address;
+
+use super::Reply;
+
+/// Characters of what a server says that are repeated.
+const SAID_CHARS_MAX: usize = 120;
+
+/// Why something on a server was not done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RemoteError {
+    /// This program was built without that kind of server.
+    #[error("this lusush-job was built without the feature {0}")]
+    NotBuilt(&'static str),
+    /// The address is a folder.
+    #[error("it is no server")]
+    NoServer,
+    /// There is nothing to prove oneself with.
+    #[error("neither the environment nor the file of `backup.credentials` has {0}")]
+    NoCredentials(&'static str),
+    /// The address or the credentials cannot be used.
+    #[error("{0}")]
+    Unusable(String),
+    /// The server did not answer.
+    #[error("{host} cannot be reached: {why}")]
+    Unreachable {
+        /// The server.
+        host: String,
+        /// Why not.
+        why: String,
+    },
+    /// The server does not know whoever asks, or does not let them.
+    #[error("{host} does not let us {what}: it answers {said}")]
+    Refused {
+        /// The server.
+        host: String,
+        /// What was asked.
+        what: String,
+        /// What it said.
+        said: String,
+    },
+    /// The server answers something else than what was asked for.
+    #[error("{host} does not {what}: it answers {said}")]
+    Answer {
+        /// The server.
+        host: String,
+        /// What was asked.
+        what: String,
+        /// What it said.
+        said: String,
+    },
+    /// The file is not there.
+    #[error("{0} is not there")]
+    Missing(String),
+    /// The file is shorter than it should be.
+    #[error("{0} is shorter than what is to be in it")]
+    Short(String),
+    /// There is no bucket, or no repository, to write to.
+    #[error("{0}")]
+    NoPlace(String),
+    /// The server does not speak as such a server does.
+    #[error("{host} answers something that cannot be read, {what}")]
+    Odd {
+        /// The server.
+        host: String,
+        /// What is odd.
+        what: String,
+    },
+}
+
+impl RemoteError {
+    /// What an answer that is none means.
+    pub(super) fn of(address: &Address, verb: &str, file: &str, reply: &Reply) -> RemoteError {
+        let (host, what) = (host(address), format!("{verb} {file}"));
+        let said = said(reply);
+        match reply.status {
+            401 | 403 => RemoteError::Refused { host, what, said },
+            404 => RemoteError::Missing(file.to_owned()),
+            _ => RemoteError::Answer { host, what, said },
+        }
+    }
+
+    /// Whether it may be done later without anybody changing anything.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            RemoteError::Unreachable { .. } | RemoteError::Answer { .. } => true,
+            RemoteError::NotBuilt(_)
+            | RemoteError::NoServer
+            | RemoteError::NoCredentials(_)
+            | RemoteError::Unusable(_)
+            | RemoteError::Refused { .. }
+            | RemoteError::Missing(_)
+            | RemoteError::Short(_)
+            | RemoteError::NoPlace(_)
+            | RemoteError::Odd { .. } => false,
+        }
+    }
+}
+
+/// The server, as it is named to a person.
+pub(super) fn host(address: &Address) -> String {
+    let url = match address {
+        Address::Folder(_) => return "this machine".to_owned(),
+        Address::Rest { url } => url,
+        Address::S3 { endpoint, .. } => endpoint,
+    };
+    let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest).to_owned()
+}
+
+/// The status, and the code that servers of S3 put into their answer; nothing that a terminal obeys.
+fn said(reply: &Reply) -> String {
+    let text = String::from_utf8_lossy(&reply.body);
+    let code = text
+        .split_once("<Code>")
+        .and_then(|(_, rest)| rest.split_once("</Code>"))
+        .map(|(code, _)| code);
+    // Of a page of HTML nothing is repeated; of a sentence it is.
+    let sentence = match code {
+        Some(code) => code,
+        None if text.contains('<') => "",
+        None => text.trim(),
+    };
+    let plain: String = sentence
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(SAID_CHARS_MAX)
+        .collect();
+    match plain.is_empty() {
+        true => reply.status.to_string(),
+        false => format!("{} {plain}", reply.status),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_said_in_one_line_and_tells_what_it_means() {
+        let address = Address::parse("s3:https://store.example:9000/b/p").unwrap();
+        let check = |status, body: &str, expect: &str| {
+            let reply = Reply {
+                status,
+                body: body.to_owned().into(),
+                ..Reply::default()
+            };
+            let error = RemoteError::of(&address, "read", "config", &reply);
+            assert_eq!(error.to_string(), expect);
+        };
+        check(
+            403,
+            "<?xml?><Error><Code>SignatureDoesNotMatch</Code></Error>",
+            "store.example:9000 does not let us read config: it answers 403 SignatureDoesNotMatch",
+        );
+        check(
+            401,
+            "no\x1b[m\n",
+            "store.example:9000 does not let us read config: it answers 401 no[m",
+        );
+        check(404, "", "config is not there");
+        check(
+            503,
+            "<html>busy</html>",
+            "store.example:9000 does not read config: it answers 503",
+        );
+    }
+}
