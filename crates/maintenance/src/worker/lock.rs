@@ -67,10 +67,10 @@ impl Lock {
             Err(error) => return Err(fail(error.into())),
         }
         crashes::note(folder, &file);
-        // Without room it stays empty.
-        let _untold = file
-            .set_len(0)
-            .and_then(|()| io::Write::write_all(&mut &file, format!("{}\n", std::process::id()).as_bytes()));
+        // Never empty in between, which would say that a worker ended by itself. Without room it stays as it was.
+        let number = format!("{}\n", std::process::id());
+        let _untold = io::Write::write_all(&mut &file, number.as_bytes())
+            .and_then(|()| file.set_len(number.len() as u64));
         let number = number_of(&file.metadata().map_err(fail)?);
         held.insert(number);
         Ok(Self {
