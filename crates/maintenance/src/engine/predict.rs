@@ -54,7 +54,7 @@ const BLAME_MIN: f64 = 0.8;
 /// How the key of a finding about a change begins.
 const CHANGED: &str = "changed.";
 /// Characters of what was changed, in a title.
-const WHAT_CHARS_MAX: usize = 60;
+const WHAT_CHARS_MAX: usize = 96;
 
 /// Every series that is watched.
 #[derive(Default)]
