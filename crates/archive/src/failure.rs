@@ -52,7 +52,7 @@ impl From<Box<RusticError>> for RepositoryError {
             () if error.is_incorrect_password() => Code::Password,
             () => Code::Other,
         };
-        let remote = remote(&error).cloned();
+        let remote = remote(&*error).cloned();
         Self {
             // The library's own words around it say nothing more.
             what: remote
@@ -74,9 +74,9 @@ impl From<RemoteError> for RepositoryError {
     }
 }
 
-/// The error of a server's among the causes.
-fn remote(error: &RusticError) -> Option<&RemoteError> {
-    let mut cause = std::error::Error::source(error);
+/// The error of a server's among the causes of an error of the library.
+pub(crate) fn remote<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e RemoteError> {
+    let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(found) = error.downcast_ref::<RemoteError>() {
             return Some(found);

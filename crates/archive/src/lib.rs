@@ -51,7 +51,7 @@ pub use progress::{Step, Watch};
 pub use prune::{KEEP, Keep, PruneError, Pruned, prune};
 pub use remote::{Credentials, CredentialsError, RemoteError};
 pub use restore::{Finished, RestoreError, Restored, finish, restore, restore_to};
-pub use rotate::{ImportError, Imported, import, rotate};
+pub use rotate::{ImportError, Imported, Rotated, import, rotate};
 pub use sections::{Places, Section};
 pub use source::LeftOut;
 pub use stage::StageError;

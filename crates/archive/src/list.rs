@@ -69,7 +69,23 @@ pub fn snapshots(store: &Store) -> Result<Vec<Snapshot>, RepositoryError> {
 /// # Errors
 /// There is none, or more than one.
 pub(crate) fn find(store: &Store, name: &str) -> Result<SnapshotFile, RepositoryError> {
+    if let Some(back) = back(name) {
+        // The library passes over one that it cannot read, and would take an older one for the last.
+        let mut files = store.repository.get_all_snapshots()?;
+        files.sort();
+        if let Some(at) = files.len().checked_sub(back.saturating_add(1)) {
+            return Ok(files.swap_remove(at));
+        }
+    }
     Ok(store.repository.get_snapshot_from_str(name, |_| true)?)
+}
+
+/// How many snapshots before the last one is meant; none if it is named otherwise.
+fn back(name: &str) -> Option<usize> {
+    match name.strip_prefix("latest")? {
+        "" => Some(0),
+        rest => rest.strip_prefix('~')?.parse().ok(),
+    }
 }
 
 /// One file or folder in a snapshot.

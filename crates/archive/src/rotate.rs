@@ -16,11 +16,20 @@ use crate::progress;
 use crate::sections::Places;
 use crate::store::{self, OpenError, PATIENCE, Store};
 
-/// Replaces the line; gives the new one.
+/// What a rotation came to: the new line is the one.
+#[derive(Debug)]
+pub struct Rotated {
+    /// The new line.
+    pub line: Line,
+    /// Why the former line still opens the repository, too; the next command tries again.
+    pub left: Option<OpenError>,
+}
+
+/// Replaces the line.
 ///
 /// # Errors
 /// The former line is still the one.
-pub fn rotate(store: &mut Store) -> Result<Line, OpenError> {
+pub fn rotate(store: &mut Store) -> Result<Rotated, OpenError> {
     let former = store.places.archive();
     if store.shelf.address() != Address::Folder(former.clone()) && former.join("config").exists() {
         return Err(OpenError::LeftBehind(former));
@@ -42,8 +51,11 @@ pub fn rotate(store: &mut Store) -> Result<Line, OpenError> {
     // From here on the new line is the one; the former key file is named in it, to be removed.
     key.keep(&store.places.state)?;
     store.key = key;
-    store.settle_keys()?;
-    Ok(line)
+    let left = match store.settle_keys() {
+        Ok(left) => left,
+        Err(error) => Some(error),
+    };
+    Ok(Rotated { line, left })
 }
 
 /// What a line was taken in for.

@@ -179,14 +179,16 @@ impl Store {
             _lock: lock,
         };
         if own {
-            store.settle_keys()?;
+            // A server that lets nothing be removed keeps the former key file: what opens it may be known to others, and
+            // the backup goes on all the same.
+            let _left_for_the_next = store.settle_keys()?;
         }
         Ok(store)
     }
 
     /// Finishes what a rotation or the making of the repository had begun: the line has a key file, and the one that it
-    /// replaced is gone.
-    pub(crate) fn settle_keys(&mut self) -> Result<(), OpenError> {
+    /// replaced is gone. Gives why that one is there still, if it is.
+    pub(crate) fn settle_keys(&mut self) -> Result<Option<OpenError>, OpenError> {
         let mut key = self.key.clone();
         let files = self.shelf.keys()?;
         let has = |id: &str| files.iter().any(|name| name == id);
@@ -205,12 +207,15 @@ impl Store {
                 .iter()
                 .filter(|name| is_ours(&self.shelf, name) || **name == retired);
             for name in ours.filter(|name| key.file.as_ref() != Some(name)) {
-                self.shelf.remove_key(name)?;
+                if let Err(error) = self.shelf.remove_key(name) {
+                    // It stays named, for the next command.
+                    return Ok(Some(error));
+                }
             }
             key.keep(&self.places.state)?;
         }
         self.key = key;
-        Ok(())
+        Ok(None)
     }
 
     /// The repository, opened once more: reading the index takes it. Its key is known, so this costs no scrypt.

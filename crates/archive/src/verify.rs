@@ -14,10 +14,9 @@ use std::path::Path;
 use rustic_core::CheckOptions;
 use sha2::{Digest, Sha256};
 
-use crate::failure::RepositoryError;
+use crate::failure::{RepositoryError, remote};
 use crate::hex;
 use crate::progress::Step;
-use crate::remote::RemoteError;
 use crate::shelf::{Held, Shelf};
 use crate::store::Store;
 
@@ -96,7 +95,7 @@ pub fn verify(store: &Store, verification: Verification) -> Result<Verdict, Repo
     match store.again() {
         Ok(_) => {}
         // Nobody knows what is there.
-        Err(error) if error.remote().is_some_and(RemoteError::may_pass) => return Err(error),
+        Err(error) if error.remote().is_some_and(|error| !error.is_damage()) => return Err(error),
         Err(error) => findings.push(Finding {
             what: format!("{}/config: {error}", store.shelf.address()),
             serious: true,
@@ -110,13 +109,21 @@ pub fn verify(store: &Store, verification: Verification) -> Result<Verdict, Repo
     // The library takes some damage for impossible.
     let checked = catch_unwind(AssertUnwindSafe(|| store.repository.check(options)));
     match checked {
-        Ok(Ok(results)) => findings.extend(results.0.into_iter().map(|(level, error)| Finding {
-            what: one_line(&error.to_string()),
-            serious: format!("{level:?}") == "Error",
-        })),
+        Ok(Ok(results)) => {
+            for (level, error) in results.0 {
+                // A server that went away meanwhile says nothing about what it has.
+                if let Some(error) = remote(&error).filter(|error| !error.is_damage()) {
+                    return Err(error.clone().into());
+                }
+                findings.push(Finding {
+                    what: one_line(&error.to_string()),
+                    serious: format!("{level:?}") == "Error",
+                });
+            }
+        }
         Ok(Err(error)) => {
             let error = RepositoryError::from(error);
-            if error.remote().is_some_and(RemoteError::may_pass) {
+            if error.remote().is_some_and(|error| !error.is_damage()) {
                 return Err(error);
             }
             findings.push(Finding {
@@ -168,7 +175,7 @@ fn misnamed(shelf: &Shelf, held: &Held) -> Result<Option<String>, RepositoryErro
     let digest = match (shelf, held.folder) {
         (Shelf::Server(remote), Some(folder)) => match remote.read(&format!("{folder}/{name}")) {
             Ok(bytes) => Ok(Sha256::digest(&bytes).into()),
-            Err(error) if error.may_pass() => return Err(error.into()),
+            Err(error) if !error.is_damage() => return Err(error.into()),
             Err(error) => Err(error.to_string()),
         },
         _ => digest(Path::new(place)).map_err(|error| error.to_string()),

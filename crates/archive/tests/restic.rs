@@ -61,7 +61,7 @@ fn restic_checks_and_restores_what_we_wrote() {
     };
     assert_eq!(prune(&store, keep, false).unwrap().forgotten.len(), 1);
     check(line.as_str());
-    let new = rotate(&mut store).unwrap();
+    let new = rotate(&mut store).unwrap().line;
     check(new.as_str());
     let former = restic(&path, line.as_str(), &["snapshots"]);
     assert!(String::from_utf8_lossy(&former.stderr).contains("wrong password"));

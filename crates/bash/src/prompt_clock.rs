@@ -19,9 +19,11 @@ use crate::{attribution, clock};
 use libc::c_int;
 use lle_metrics::PartKind;
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 static COMMAND_LOOKED_UP: AtomicU64 = AtomicU64::new(0);
+/// Bash looked up `PROMPT_COMMAND` since the last command: what LLE runs of the configuration's stamps the time as well.
+static COMMAND_SEEN: AtomicBool = AtomicBool::new(false);
 static PS1_LOOKED_UP: AtomicU64 = AtomicU64::new(0);
 
 /// The stamps of one round from Enter to the next prompt, in ns of [`clock::now`]; 0 means not known.
@@ -55,6 +57,7 @@ unsafe extern "C-unwind" fn stamp_command(v: *mut ShellVar) -> *mut ShellVar {
         Some(false) => return v,
         None => drop(COMMAND_LOOKED_UP.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed)),
     }
+    COMMAND_SEEN.store(true, Ordering::Relaxed);
     attribution::command_looked_up(now);
     v
 }
@@ -165,7 +168,13 @@ impl PromptClock {
     pub(crate) fn accepted(&mut self, now: u64) {
         self.accepted = now;
         COMMAND_LOOKED_UP.store(0, Ordering::Relaxed);
+        COMMAND_SEEN.store(false, Ordering::Relaxed);
         PS1_LOOKED_UP.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether the prompt that is about to be shown was timed from the look-up of `PROMPT_COMMAND` on.
+    pub(crate) fn has_command() -> bool {
+        COMMAND_SEEN.load(Ordering::Relaxed)
     }
 
     /// The prompt is about to be shown.

@@ -9,7 +9,7 @@ use crate::clock;
 use crate::drafts;
 use crate::file_size::as_error;
 use crate::lle::{Lle, state};
-use crate::prompt_clock;
+use crate::prompt_clock::{self, PromptClock};
 use crate::prompt_command;
 use crate::prompt_text::{Private, PromptText, Unseen};
 use crate::rules::{self, Expanded};
@@ -101,7 +101,7 @@ impl Lle {
             self.session.typed_ahead(ahead);
         }
         let first = self.session.prompt(spent, status, &blame);
-        if !first && (spent.prompt_command.is_some() || !self.has_prompt_command()) {
+        if !first && (PromptClock::has_command() || !self.has_prompt_command()) {
             self.session.prompt_timed(spent);
         }
         if first {

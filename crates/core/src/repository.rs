@@ -85,6 +85,21 @@ impl fmt::Display for AddressError {
 impl std::error::Error for AddressError {}
 
 impl Address {
+    /// Whether both are on one server, spoken to in one way: what proves somebody to the one is nothing to the other
+    /// otherwise.
+    pub fn same_server(&self, other: &Address) -> bool {
+        let of = |url: &str| {
+            let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+            let host = rest.split('/').next().unwrap_or_default();
+            (scheme.to_owned(), host.to_owned())
+        };
+        match (self, other) {
+            (Address::Rest { url: one }, Address::Rest { url: other }) => of(one) == of(other),
+            (Address::S3 { endpoint: one, .. }, Address::S3 { endpoint: other, .. }) => of(one) == of(other),
+            _ => false,
+        }
+    }
+
     /// Reads an address.
     ///
     /// # Errors
@@ -230,6 +245,21 @@ fn is_bucket(text: &str) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_is_one_server() {
+        let check = |one: &str, other: &str, expect: bool| {
+            let [one, other] = [one, other].map(|text| Address::parse(text).expect("an address"));
+            assert_eq!(one.same_server(&other), expect, "{one} and {other}");
+        };
+        check("rest:https://host/a", "rest:https://host/b/c", true);
+        check("rest:https://host/a", "rest:http://host/a", false);
+        check("rest:https://host:8000/a", "rest:https://host/a", false);
+        check("rest:https://host/a", "rest:https://host.example.org/a", false);
+        check("s3:host/bucket", "s3:https://host/another", true);
+        check("s3:https://host/bucket", "rest:https://host/bucket", false);
+        check("/srv/backup", "/srv/backup", false);
+    }
 
     #[test]
     fn addresses_are_read_as_restic_writes_them() {

@@ -104,6 +104,25 @@ fn of_lines_typed_one_after_another_the_slow_one_is_named() {
 }
 
 #[test]
+fn of_lines_that_nothing_tells_apart_none_is_picked() {
+    // The prompt between the two is not timed as a whole: the variable was made by the first.
+    let house = Household::with_worker("PS1='0$ '\n", SELDOM);
+    let mut terminal = house.session();
+    use_a_while(&house, &mut terminal);
+    for line in [SLOW, "PS1='2$ '"] {
+        press(&mut terminal, &format!("{line}\r"), "$");
+    }
+    use_until(&mut terminal, "the blame", || blamed(&house).is_some());
+    let blamed = blamed(&house).unwrap();
+    let title = blamed["title"].as_str().unwrap();
+    assert!(
+        title.ends_with("since one of 2 changes at that moment"),
+        "{blamed}"
+    );
+    assert!(blamed.to_string().contains("sleep 0.06"), "{blamed}");
+}
+
+#[test]
 fn what_another_session_typed_is_not_blamed() {
     let house = Household::with_worker("PS1='one$ '\n", SELDOM);
     let (mut quiet, mut slow) = (house.session(), house.session());

@@ -81,6 +81,11 @@ impl RemoteError {
         }
     }
 
+    /// Whether it says that bytes are gone: everything else says nothing about what is there.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, RemoteError::Missing(_) | RemoteError::Short(_))
+    }
+
     /// Whether it may be done later without anybody changing anything.
     pub fn may_pass(&self) -> bool {
         match self {

@@ -159,7 +159,7 @@ fn a_home_goes_to_a_server_and_comes_back() {
         assert_eq!((pruned.forgotten.len(), pruned.kept, pruned.later), (1, 1, true));
         assert!(verify(&store, Verification::Data).unwrap().is_good());
         let former = store.line().clone();
-        let line = rotate(&mut store).unwrap();
+        let line = rotate(&mut store).unwrap().line;
         assert_eq!(files(&server.folder.join("keys")).len(), 1);
         server.restic(line.as_str(), &["check"]);
 

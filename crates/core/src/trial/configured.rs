@@ -40,6 +40,8 @@ const SPREAD_MIN: u64 = 5;
 pub const SESSIONS_MAX: usize = 64;
 /// No duration is longer: a day, in nanoseconds.
 const OBSERVED_NS_MAX: f64 = 86_400e9;
+/// The fewest degrees of freedom that there can be: of five observations.
+const FREEDOM_MIN: u64 = 4;
 /// Degrees of freedom, and the quantile of Student's t at 99.9 % two-sided for so many.
 const QUANTILES: [(u64, f64); 16] = [
     (4, 8.610),
@@ -335,7 +337,9 @@ impl Comparison {
         }
         let n = observations as f64;
         let (mut by_ns, mut variance, mut before_ns) = (0.0, 0.0, 0.0);
-        let (mut samples, mut before_count) = (0u64, 0u64);
+        // What the spread is known from: a session that is much like itself says nothing of one that is not (Satterthwaite
+        // 1946).
+        let (mut samples, mut of_each) = (0u64, 0.0);
         for Sides {
             before,
             after,
@@ -348,13 +352,17 @@ impl Comparison {
             let has_spread = before.count >= SPREAD_MIN;
             let of_both = before.variance().max(after.variance());
             let was = if has_spread { before.variance() } else { of_both };
-            variance += weight * weight * (was / before.count as f64 + of_both / after.count as f64);
-            samples = samples.saturating_add(*of_these);
-            // The spread is known from as many as there are of it.
+            let part = weight * weight * (was / before.count as f64 + of_both / after.count as f64);
             let known_from = if has_spread { before.count } else { after.count };
-            before_count = before_count.saturating_add(known_from);
+            variance += part;
+            of_each += part * part / (known_from as f64 - 1.0);
+            samples = samples.saturating_add(*of_these);
         }
-        let margin = quantile(observations.min(before_count) - 1) * variance.sqrt();
+        let freedom = match of_each > 0.0 {
+            true => (variance * variance / of_each) as u64,
+            false => u64::MAX,
+        };
+        let margin = quantile(freedom.clamp(FREEDOM_MIN, observations - 1)) * variance.sqrt();
         Some(Difference {
             by_ns,
             low_ns: by_ns - margin,

@@ -128,9 +128,10 @@ fn why_not_away(places: &Places) -> Option<String> {
     if places.repository.is_some() {
         return Some("it is about this home's own backup, without --repository".into());
     }
-    let server = backup::own::address().filter(Address::is_remote)?;
+    // One of a server cannot be moved, and one that somebody keeps elsewhere may be shared.
+    let elsewhere = backup::own::address()?;
     Some(format!(
-        "nothing on a server is moved away: let `backup.repository` name another place beside {server}, and \
+        "nothing at {elsewhere} is moved away: let `backup.repository` name another place beside it, and \
          `lusush maint backup create` begins a new one there"
     ))
 }

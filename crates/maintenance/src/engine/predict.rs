@@ -128,13 +128,32 @@ impl Engine {
             Reach::Any => None,
         };
         let may_have = |change: &&blame::Change| reach.includes(change, session.as_deref(), &changepoint);
-        let changes = self.state.noticed.changes.iter().filter(may_have).cloned();
-        let suspects = blame(
-            &changepoint,
-            reach.interval_ns(),
-            row.measured(),
-            &changes.collect::<Vec<_>>(),
-        );
+        let changes: Vec<_> = self
+            .state
+            .noticed
+            .changes
+            .iter()
+            .filter(may_have)
+            .cloned()
+            .collect();
+        // Lines between the same two prompts are equally near, whenever each was typed.
+        let weighed: Vec<_> = changes
+            .iter()
+            .map(|change| blame::Change {
+                at_ns: match (reach, &change.session) {
+                    (Reach::Known { .. }, Some(_)) => changepoint.at_ns,
+                    _ => change.at_ns,
+                },
+                ..change.clone()
+            })
+            .collect();
+        let mut suspects = blame(&changepoint, reach.interval_ns(), row.measured(), &weighed);
+        for suspect in &mut suspects {
+            let change = changes
+                .iter()
+                .rfind(|change| suspect.what.as_ref() == Some(&change.what));
+            suspect.at_ns = change.map(|change| change.at_ns);
+        }
         let moved = Box::new(Moved {
             metric: row.metric.to_owned(),
             changepoint,

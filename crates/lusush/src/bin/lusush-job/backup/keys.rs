@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::ExitCode;
 
-use lle_archive::{ImportError, Imported, Key, Line};
+use lle_archive::{ImportError, Imported, Key, Line, Rotated};
 use lle_core::error::Code;
 use serde::Serialize;
 
@@ -85,12 +85,19 @@ pub(super) fn import(line: Option<&str>, at: &At) -> Result<ExitCode, Failure> {
 /// Replaces the line.
 pub(super) fn rotate(at: &At) -> Result<ExitCode, Failure> {
     let mut store = open::open(at, &Bar::new())?;
-    let line = lle_archive::rotate(&mut store).map_err(open::failure)?;
+    let Rotated { line, left } = lle_archive::rotate(&mut store).map_err(open::failure)?;
+    // Before anything else: from here on it is the only one.
+    let printed = print(&line, at.json.json)?;
+    if let Some(left) = left {
+        eprintln!(
+            "lusush: the former line opens the backup, too, until a next command has removed its key file: {left}"
+        );
+    }
     let places = open::places()?;
     if lle_archive::has_journal(&places) {
         // The former line opens it no more: it begins anew under the new one. What it held is in the home still.
         lle_archive::record(&places, &line)
             .map_err(|error| open::other("the journal did not follow", error))?;
     }
-    print(&line, at.json.json)
+    Ok(printed)
 }

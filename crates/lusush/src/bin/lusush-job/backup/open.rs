@@ -49,7 +49,14 @@ pub(super) fn asked(at: &At) -> Result<(Option<Address>, Places), Failure> {
         .as_ref()
         .map_or(places.own().is_remote(), Address::is_remote);
     if is_remote {
-        let file = given(Name::BackupCredentials).map(PathBuf::from);
+        // Not to a server that was named for once, unless there is no other that the file could be for.
+        let own = places.own();
+        let is_for_it = named
+            .as_ref()
+            .is_none_or(|named| !own.is_remote() || own.same_server(named));
+        let file = given(Name::BackupCredentials)
+            .map(PathBuf::from)
+            .filter(|_| is_for_it);
         places.credentials =
             Credentials::read(file.as_deref(), |name| std::env::var_os(name)).map_err(credentials_failure)?;
     }
