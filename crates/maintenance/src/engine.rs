@@ -363,7 +363,7 @@ impl Engine {
         });
         // Whoever is active may append to the history, of which nobody tells; our own logs we know. What is in memory
         // only is written as soon as there is room.
-        let failed = self.log.failed.is_some() || self.audit.failed.is_some();
+        let failed = self.log.failed().is_some() || self.audit.failed.is_some();
         let own = failed || self.log.is_dirty() || self.audit.is_dirty();
         let sync = match active || own || self.history_is_touched() {
             true => self.synced_at.saturating_add(SYNC_NS),

@@ -485,7 +485,7 @@ impl Engine {
         let mut add = |key: &str, severity, title: &str, evidence: &str, remedy: &str| {
             findings.push(own_finding(key, severity, title, evidence, remedy));
         };
-        if let Some(error) = &self.log.failed {
+        if let Some(error) = self.log.failed() {
             let title = "the maintenance state is kept in memory only";
             add(
                 "storage.state",
