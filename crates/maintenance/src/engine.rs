@@ -50,7 +50,8 @@ use crate::state::{Change, Durable, Loaded, StateLog, TaskState};
 use crate::world::{CallEnd, Disk, File, JobEnd, Now, World};
 use audit::trail::AuditTrail;
 use execute::live::Live;
-use observe::SessionState;
+use observe::session::SessionState;
+use observe::worker::WorkerState;
 
 /// How often sessions are looked at while somebody uses one, in nanoseconds: an alert within a minute of use needs
 /// several looks, and one costs 10 µs a session.
@@ -148,7 +149,7 @@ pub struct Engine {
     totals: evidence::Totals,
     /// When the engine wanted to be called again; how late it is says how much there is to do.
     expected_ns: u64,
-    worker: observe::WorkerState,
+    worker: WorkerState,
     /// Series that are watched: what is unusual, and what will be.
     predict: predict::Predict,
     prompts_kept: suspects::Kept,
@@ -197,7 +198,7 @@ impl Engine {
             refused_peers: audit::refusals::Refusals::default(),
             totals: evidence::Totals::default(),
             expected_ns: u64::MAX,
-            worker: observe::WorkerState::default(),
+            worker: WorkerState::default(),
             predict: predict::Predict::default(),
             prompts_kept: suspects::Kept::default(),
             rc_looks: suspects::RcLooks::default(),
@@ -363,7 +364,7 @@ impl Engine {
         });
         // Whoever is active may append to the history, of which nobody tells; our own logs we know. What is in memory
         // only is written as soon as there is room.
-        let failed = self.log.failed.is_some() || self.audit.failed.is_some();
+        let failed = self.log.failed().is_some() || self.audit.failed.is_some();
         let own = failed || self.log.is_dirty() || self.audit.is_dirty();
         let sync = match active || own || self.history_is_touched() {
             true => self.synced_at.saturating_add(SYNC_NS),

@@ -146,13 +146,13 @@ impl Engine {
 
     /// Why something is kept in memory only, if it is.
     fn memory_only(&self) -> Option<String> {
-        let state = self.log.failed.iter().map(|error| format!("the state: {error}"));
+        let state = self.log.failed().map(|error| format!("the state: {error}"));
         let audit = self
             .audit
             .failed
             .iter()
             .map(|error| format!("the audit log: {error}"));
-        let reasons: Vec<String> = state.chain(audit).collect();
+        let reasons: Vec<String> = state.into_iter().chain(audit).collect();
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 

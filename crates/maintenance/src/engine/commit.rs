@@ -229,7 +229,7 @@ impl Engine {
                 trial.fail(&format!("LLE failed in the session on {}", session.tty()));
             }
             if session.began_with() == Some(trial.version)
-                && session.created_wall_ns.is_some_and(|created| created >= began)
+                && session.created_wall_ns().is_some_and(|created| created >= began)
                 && let Some(start) = session.usual.fresh(Measure::Starts)
             {
                 trial.hear(ALL_SESSIONS, Measure::Starts, start);

@@ -193,7 +193,7 @@ impl Engine {
 
     /// The last trim of each live session that was asked for one: what it took, as the session timed it.
     fn trims(&self) -> Option<Measured> {
-        let of = |session: &super::observe::SessionState| {
+        let of = |session: &super::observe::session::SessionState| {
             let ns = session.window().gauge(Gauge::TrimNs)?;
             u64::try_from(ns).ok()
         };

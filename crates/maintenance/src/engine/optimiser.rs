@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::Engine;
 use super::audit::{Entry, name_of};
-use super::observe::SessionState;
+use super::observe::session::SessionState;
 use crate::api::Fault;
 use crate::state::Change;
 use crate::world::{Now, World};

@@ -97,7 +97,7 @@ impl Engine {
             self.keep_alerts(world, now);
         }
         let last = &self.published.desired;
-        let alerts = match self.log.failed.is_some() {
+        let alerts = match self.log.failed().is_some() {
             true => and_those_out(alerts, last),
             false => alerts,
         };
@@ -180,7 +180,7 @@ impl Engine {
     /// A worker that ends wants nothing of anybody.
     pub(crate) fn publish_nothing<W: World>(&mut self, world: &mut W) {
         let last = &self.published.desired;
-        let alerts = match self.log.failed {
+        let alerts = match self.log.failed() {
             // What was shown is written down nowhere else.
             Some(_) => and_those_out(Vec::new(), last),
             None => Vec::new(),

@@ -26,6 +26,7 @@ use lle_core::series::suspected::SAMPLES_MIN;
 use lle_core::trial::Evidence;
 use serde_json::{Value, json};
 
+use super::observe::session::SessionState;
 use super::predict::watched::{FLOOR_BYTES, START_NS};
 use super::predict::{PROMPT, Reach, SHARE_MIN};
 use super::{Engine, SECOND_NS};
@@ -108,7 +109,7 @@ impl Engine {
     fn take_untouched(&mut self, until_wall_ns: i64) {
         let files = &mut self.state.noticed.start_files;
         for session in self.sessions.values_mut() {
-            let began = session.created_wall_ns.map_or(i64::MIN, u64::cast_signed);
+            let began = session.created_wall_ns().map_or(i64::MIN, u64::cast_signed);
             if began < until_wall_ns {
                 let untouched = std::mem::take(&mut session.prompts.untouched);
                 if began >= files.since_wall_ns {
@@ -165,7 +166,7 @@ impl Engine {
         let newest = self
             .sessions
             .values()
-            .filter_map(|session| session.created_wall_ns)
+            .filter_map(SessionState::created_wall_ns)
             .max();
         let files = &mut self.rc_looks;
         let is_new = newest.is_some_and(|newest| newest > files.newest_wall_ns);
@@ -185,13 +186,13 @@ impl Engine {
         for session in self.sessions.values_mut() {
             // Of the others an earlier worker has told.
             let is_new = session
-                .created_wall_ns
+                .created_wall_ns()
                 .is_some_and(|began| began.cast_signed() >= self.started_wall_ns);
             if let Start::Fresh(ns) = session.prompts.start {
                 session.prompts.start = Start::Taken;
                 starts.add(if is_new { ns } else { f64::NAN });
             }
-            if let Some(bytes) = session.floor.least() {
+            if let Some(bytes) = session.floor().least() {
                 floors.add(bytes as f64);
             }
         }
