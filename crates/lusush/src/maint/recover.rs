@@ -26,7 +26,6 @@ use std::time::Instant;
 use clap::Args;
 use lle_core::error::Code;
 use lle_core::recovery::{self, Plan, Scenario, Signs, TABLE};
-use lle_core::repository::Address;
 use lle_maintenance::api::Request;
 
 use self::gather::Depth;
