@@ -25,6 +25,7 @@ const PROOFS: &[(&str, Shows)] = &[
     ("maintenance.mode.", modes),
     ("alerts.prompt", alerts_prompt),
     ("alerts.prompt_severity", alerts_severity),
+    ("backup.repository", repository),
 ];
 
 /// Keys that are proven elsewhere, and where.
@@ -36,6 +37,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("history.restore", "history.rs"),
     ("prompt.cached", "parts: the_configuration_is_consent"),
     ("prompt.cached_wait_ms", "parts: the_configuration_is_consent"),
+    // It is for servers, which the default build does not speak to.
+    ("backup.credentials", "lle-archive, remote"),
 ];
 
 #[test]
@@ -75,6 +78,14 @@ fn both(house: &Household, key: &str, mut shows: impl FnMut(&mut Terminal, bool)
     for on in [true, false] {
         save(house, format!("{key} = {on}\n"));
         shows(&mut launched(house), on);
+    }
+}
+
+fn repository(house: &Household) {
+    for place in ["one", "another"] {
+        save(house, format!("backup.repository = \"~/{place}\"\n"));
+        house.said(&["backup", "create"]);
+        assert!(house.home.path().join(place).join("config").is_file(), "{place}");
     }
 }
 
