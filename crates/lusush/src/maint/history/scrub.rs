@@ -208,7 +208,7 @@ fn beyond(own: &Own, wanted: &Wanted, histfile: bool) -> Vec<String> {
         ));
     }
     for path in flights.iter().filter(|path| wanted.is_in_file(path)) {
-        left.push(format!("{}: until that session's next command", path.display()));
+        left.push(format!("{}: as long as that session lives", path.display()));
     }
     let backup = own.data.as_deref().map(|data| data.join("backup"));
     if let Some(archive) = backup.as_deref().map(|backup| backup.join("archive"))
