@@ -198,7 +198,7 @@ impl Arms {
         if current.gave_up {
             return None;
         }
-        let ratio = (candidate.weight() / current.weight()).ln();
+        let ratio = libm::log(candidate.weight() / current.weight());
         let tally = &mut self.tally;
         tally.pairs += 1;
         tally.log_sum = tally.log_sum.saturating_add((ratio * MILLION) as i64);

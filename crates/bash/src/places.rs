@@ -3,7 +3,8 @@
 //! Invariant: only folders that the effective user owns, by the rules of [`lle_core::paths`]; made 0700 when first used.
 
 use crate::symbols::Bash;
-use lle_core::paths::{Found, Values, folders, history_index, history_log, maint_folder};
+use lle_core::paths::{self, Found, Values, history_index, history_log, maint_folder};
+use std::cell::OnceCell;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -12,6 +13,8 @@ use std::path::{Path, PathBuf};
 /// The folders, each with the reason if there is none.
 pub(crate) struct Places {
     values: Values,
+    /// What `/etc/machine-id` says, once it was asked for.
+    machine_id: OnceCell<String>,
 }
 
 impl Places {
@@ -27,13 +30,13 @@ impl Places {
         };
         Self {
             values: Values::read(euid, value),
+            machine_id: OnceCell::new(),
         }
     }
 
     /// The folder of flight files, made if it is not there: the runtime folder can vanish under a live session.
     pub(crate) fn sessions(&self) -> Result<PathBuf, String> {
-        let dir = folders(&self.values, look)
-            .runtime
+        let dir = paths::runtime(&self.values, look)
             .map_err(|e| e.to_string())?
             .join("sessions");
         let made = std::fs::DirBuilder::new()
@@ -45,23 +48,28 @@ impl Places {
     }
 
     fn state(&self) -> Result<PathBuf, String> {
-        folders(&self.values, look).state.map_err(|e| e.to_string())
+        paths::state(&self.values, look).map_err(|e| e.to_string())
     }
 
     /// The history log: one per machine, since a home may be shared.
     pub(crate) fn history(&self) -> Result<PathBuf, String> {
-        self.state().map(|state| history_log(&state, &machine_id()))
+        self.state().map(|state| history_log(&state, self.machine_id()))
     }
 
     /// The index of that log, which may not be there.
     pub(crate) fn history_index(&self) -> Option<PathBuf> {
-        let cache = folders(&self.values, look).cache.ok()?;
-        Some(history_index(&cache, &machine_id()))
+        let cache = paths::cache(&self.values, look).ok()?;
+        Some(history_index(&cache, self.machine_id()))
     }
 
     /// The worker's folder, likewise; not made here.
     pub(crate) fn maint(&self) -> Result<PathBuf, String> {
-        self.state().map(|state| maint_folder(&state, &machine_id()))
+        self.state().map(|state| maint_folder(&state, self.machine_id()))
+    }
+
+    fn machine_id(&self) -> &str {
+        self.machine_id
+            .get_or_init(|| std::fs::read_to_string("/etc/machine-id").unwrap_or_default())
     }
 
     /// The variables that lead another process to the same folders: as they were when this session chose, exported or
@@ -90,10 +98,6 @@ impl Places {
     pub(crate) fn draft(&self, session: u64) -> Result<PathBuf, String> {
         self.drafts().map(|dir| dir.join(format!("{session:016x}.draft")))
     }
-}
-
-fn machine_id() -> String {
-    std::fs::read_to_string("/etc/machine-id").unwrap_or_default()
 }
 
 fn look(path: &Path) -> Option<Found> {

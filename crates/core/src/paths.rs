@@ -116,27 +116,71 @@ impl std::error::Error for Refusal {}
 
 /// Decides on the folders. `look` says what is at a path, if anything.
 pub fn folders(values: &Values, look: impl Fn(&Path) -> Option<Found>) -> Folders {
-    let below_home = |own: &str, xdg: &Option<PathBuf>, default: &str, variables| {
-        let path = match (&values.lusush_home, xdg, &values.home) {
-            (Some(lusush_home), ..) => lusush_home.join(own),
-            (None, Some(xdg), _) => xdg.join("lusush"),
-            (None, None, Some(home)) => home.join(default).join("lusush"),
-            (None, None, None) => return Err(Refusal::Unset { variables }),
-        };
-        owned(path, values.euid, &look)
-    };
     Folders {
-        config: below_home("config", &values.config_home, ".config", "XDG_CONFIG_HOME, HOME"),
-        state: below_home(
-            "state",
-            &values.state_home,
-            ".local/state",
-            "XDG_STATE_HOME, HOME",
+        config: config(values, &look),
+        state: state(values, &look),
+        data: below_home(
+            values,
+            "data",
+            &values.data_home,
+            ".local/share",
+            "XDG_DATA_HOME, HOME",
+            &look,
         ),
-        data: below_home("data", &values.data_home, ".local/share", "XDG_DATA_HOME, HOME"),
-        cache: below_home("cache", &values.cache_home, ".cache", "XDG_CACHE_HOME, HOME"),
+        cache: cache(values, &look),
         runtime: runtime(values, &look),
     }
+}
+
+/// Decides on [`Folders::config`], and looks at nothing else: a start that needs two folders does not look at five.
+///
+/// # Errors
+/// It must not be used.
+pub fn config(values: &Values, look: impl Fn(&Path) -> Option<Found>) -> Result<PathBuf, Refusal> {
+    let variables = "XDG_CONFIG_HOME, HOME";
+    below_home(values, "config", &values.config_home, ".config", variables, &look)
+}
+
+/// Decides on [`Folders::state`] alone.
+///
+/// # Errors
+/// It must not be used.
+pub fn state(values: &Values, look: impl Fn(&Path) -> Option<Found>) -> Result<PathBuf, Refusal> {
+    let variables = "XDG_STATE_HOME, HOME";
+    below_home(
+        values,
+        "state",
+        &values.state_home,
+        ".local/state",
+        variables,
+        &look,
+    )
+}
+
+/// Decides on [`Folders::cache`] alone.
+///
+/// # Errors
+/// It must not be used.
+pub fn cache(values: &Values, look: impl Fn(&Path) -> Option<Found>) -> Result<PathBuf, Refusal> {
+    let variables = "XDG_CACHE_HOME, HOME";
+    below_home(values, "cache", &values.cache_home, ".cache", variables, &look)
+}
+
+fn below_home(
+    values: &Values,
+    own: &str,
+    xdg: &Option<PathBuf>,
+    default: &str,
+    variables: &'static str,
+    look: &impl Fn(&Path) -> Option<Found>,
+) -> Result<PathBuf, Refusal> {
+    let path = match (&values.lusush_home, xdg, &values.home) {
+        (Some(lusush_home), ..) => lusush_home.join(own),
+        (None, Some(xdg), _) => xdg.join("lusush"),
+        (None, None, Some(home)) => home.join(default).join("lusush"),
+        (None, None, None) => return Err(Refusal::Unset { variables }),
+    };
+    owned(path, values.euid, look)
 }
 
 /// The history log of this machine below the state folder: a shared home has one for each, since NFS has no
@@ -167,15 +211,19 @@ fn machine_name(machine_id: &str) -> &str {
     if plain { id } else { "local" }
 }
 
-fn runtime(values: &Values, look: &impl Fn(&Path) -> Option<Found>) -> Result<PathBuf, Refusal> {
+/// Decides on [`Folders::runtime`] alone.
+///
+/// # Errors
+/// It must not be used.
+pub fn runtime(values: &Values, look: impl Fn(&Path) -> Option<Found>) -> Result<PathBuf, Refusal> {
     if let Some(lusush_home) = &values.lusush_home {
-        return owned(lusush_home.join("run"), values.euid, look);
+        return owned(lusush_home.join("run"), values.euid, &look);
     }
     if let Some(given) = &values.runtime_dir {
         let path = given.join("lusush");
         let ours = look(given).is_some_and(|found| found.owner == values.euid);
         if ours && path.as_os_str().len() <= RUNTIME_BYTES_MAX {
-            return owned(path, values.euid, look);
+            return owned(path, values.euid, &look);
         }
     }
     let path = PathBuf::from(format!("/tmp/lusush-{}", values.euid));

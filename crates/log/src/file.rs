@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use crate::descriptor::{Descriptor, Identity};
 use crate::header::{Beginning, FILE_HEADER_BYTES, FILE_VERSION, FileHeader, LogKind, header};
 use crate::{frame, walk};
-pub(crate) use made::give_name;
 use made::{begin_anew, create, create_folder};
+pub(crate) use made::{give_name, sync_folder_of};
 
 /// How far to look for a record in a file whose header is damaged: one longest record and some.
 const RECOGNISE_BYTES: u64 = 2 * frame::PAYLOAD_BYTES_MAX as u64;

@@ -174,6 +174,10 @@ impl Late {
             // After a failure the next call goes on here.
             self.read_to = walk.position();
         }
+        if !missing.is_empty() {
+            // Their other place may lose its name next.
+            out.sync_data()?;
+        }
         // The last record may just be being written; more than that is none.
         self.read_to = self.read_to.max(end.saturating_sub(FRAME_BYTES_MAX));
         Ok(())

@@ -20,7 +20,7 @@ use std::path::Path;
 
 use crate::OpenError;
 use crate::event::Event;
-use crate::file::give_name;
+use crate::file::{give_name, sync_folder_of};
 use crate::formats::Entry;
 use crate::frame;
 use crate::header::FILE_HEADER_BYTES;
@@ -28,6 +28,7 @@ use crate::history::History;
 use crate::leftovers;
 use crate::mirror::{Lock, Mirror, number, path_of, write_record};
 use crate::walk::Forward;
+use finish::begins_as_its_mirror;
 pub(crate) use finish::finish_import;
 
 const SECOND_NS: i64 = 1_000_000_000;
@@ -130,7 +131,11 @@ pub fn merge(log: &Path, lock: &Lock, other: &Path) -> Result<Added, RewriteErro
     if !log.exists() {
         // Under the name of the log that the lock is of: by that it is found if this is killed.
         let draft = leftovers::draft_of(lock.log());
-        let made = begin_with(&other, &draft, &mut added).and_then(|()| give_name(&draft, log));
+        let made = begin_with(&other, &draft, &mut added).and_then(|()| {
+            let is_ours = give_name(&draft, log)?;
+            sync_folder_of(log)?;
+            Ok(is_ours)
+        });
         let _stray = fs::remove_file(&draft);
         if made? {
             return Ok(added);
@@ -221,6 +226,8 @@ fn write_anew(log: &Path, first: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
         io::copy(&mut File::open(&draft)?, &mut &copy)?;
         copy.sync_data()?;
         fs::hard_link(log, &before)?;
+        // The name that tells of this is durable before what it tells of: a power cut leaves what a kill leaves.
+        sync_folder_of(log)?;
         Ok(fs::rename(&mirror_draft, &mirror)?)
     })();
     if let Err(error) = written {
@@ -229,11 +236,17 @@ fn write_anew(log: &Path, first: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
         return Err(error);
     }
     // The mirror has it: from here on it is finished, by whoever adopts what was left, if not by this.
-    let renamed = fs::rename(&draft, log);
+    let renamed = sync_folder_of(log).and_then(|()| fs::rename(&draft, log));
     if renamed.is_err() {
         let _stray = fs::remove_file(&draft);
     }
-    Ok(leftovers::adopt(log)?)
+    sync_folder_of(log)?;
+    leftovers::adopt(log)?;
+    match renamed {
+        // Whoever cut the log since keeps it from being finished.
+        Err(error) if !begins_as_its_mirror(log)? => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 fn new_file(path: &Path) -> io::Result<File> {

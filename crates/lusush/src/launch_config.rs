@@ -18,12 +18,11 @@ const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Where the configuration is, if there is a place for it.
 pub(crate) fn files() -> Option<ConfigFiles> {
-    let folders = paths::folders();
-    let state = folders.state.ok()?;
+    let state = paths::state().ok()?;
     let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
     Some(ConfigFiles {
         system: SYSTEM_FILE.into(),
-        user: folders.config.ok()?.join(FILE_NAME),
+        user: paths::config().ok()?.join(FILE_NAME),
         maint: lle_core::paths::maint_folder(&state, &machine),
         state,
     })

@@ -4,11 +4,26 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use lle_core::paths::{Folders, Found, Values};
+use lle_core::paths::{Folders, Found, Refusal, Values};
 
 /// Returns where Lusush keeps things in this environment.
 pub(crate) fn folders() -> Folders {
     lle_core::paths::folders(&values(), look)
+}
+
+/// Returns where the configuration is, and looks at nothing else: a start does not wait for looks that tell it nothing.
+pub(crate) fn config() -> Result<PathBuf, Refusal> {
+    lle_core::paths::config(&values(), look)
+}
+
+/// Returns where history, audit and start-up records are, likewise.
+pub(crate) fn state() -> Result<PathBuf, Refusal> {
+    lle_core::paths::state(&values(), look)
+}
+
+/// Returns where flight files and sockets are, likewise.
+pub(crate) fn runtime() -> Result<PathBuf, Refusal> {
+    lle_core::paths::runtime(&values(), look)
 }
 
 /// Returns the home folder, from `HOME` or the user database.

@@ -130,7 +130,7 @@ struct Records {
 
 impl Guard {
     fn of(found: Found, login: bool) -> io::Result<Self> {
-        let state = paths::folders().state.map_err(io::Error::other)?;
+        let state = paths::state().map_err(io::Error::other)?;
         let starts = state
             .join("start")
             .join(if login { "login" } else { "interactive" });

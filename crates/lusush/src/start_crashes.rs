@@ -98,8 +98,7 @@ pub(crate) fn reset(path: &Path, now_ns: i64) -> io::Result<()> {
 
 /// Decides how the next session starts; `retry` says that somebody wants everything again.
 pub(crate) fn begin(retry: bool) -> Level {
-    let folders = paths::folders();
-    let (Ok(state), Ok(runtime)) = (folders.state, folders.runtime) else {
+    let (Ok(state), Ok(runtime)) = (paths::state(), paths::runtime()) else {
         return Level::default();
     };
     let now_ns = now_ns();

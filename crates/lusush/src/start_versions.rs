@@ -17,7 +17,7 @@ const TOOL: &str = "lusush";
 
 /// Keeps the copies of the last good start; with `failed` also what the files hold now, which a start did not survive.
 pub(crate) fn keep(home: &Path, good: Option<&Record>, files: &[File], failed: bool) {
-    let Ok(state) = paths::folders().state else { return };
+    let Ok(state) = paths::state() else { return };
     let verdict = failed.then_some(Verdict::TakenBack);
     let good = good
         .map(|good| copies(home, good, Verdict::Confirmed))

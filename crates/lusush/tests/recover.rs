@@ -266,6 +266,13 @@ fn what_a_worker_runs_for_is_written_down_before_and_after() {
     let audit = audit.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(audit.contains("repository-damaged: begins"), "{audit}");
     assert!(audit.contains("repository-damaged: recovered in"), "{audit}");
+    let counted = || {
+        let metrics = house.json(&["metrics"]);
+        let rows = metrics["metrics"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["name"] == "worker_recoveries");
+        row.unwrap()["value"].as_f64()
+    };
+    wait("it to be counted", || counted() == Some(1.0));
     assert!(house.said(&["backup", "verify", "--data"]).starts_with("Good: "));
 }
 

@@ -19,6 +19,9 @@ use serde_json::Value;
 /// The version of every document.
 pub const VERSION: u32 = 1;
 
+/// What [`Request::Recover`] says before the first step; whatever else it says, the recovery has ended.
+pub const RECOVERY_BEGINS: &str = "begins";
+
 /// Something that is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "method", content = "parameters")]
@@ -162,7 +165,7 @@ pub enum Request {
     Recover {
         /// The scenario.
         scenario: String,
-        /// What is done, or what it came to.
+        /// [`RECOVERY_BEGINS`], or what it came to.
         #[serde(default)]
         detail: Option<String>,
     },

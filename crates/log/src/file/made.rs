@@ -79,6 +79,14 @@ pub(crate) fn give_name(draft: &Path, path: &Path) -> io::Result<bool> {
     }
 }
 
+/// Makes the names durable that were given or taken away beside this one.
+pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
 /// A temporary name, gone when dropped.
 struct Draft(PathBuf);
 

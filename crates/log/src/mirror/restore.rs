@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::compare::{self, FRAME_BYTES_MAX};
 use super::{Lock, Mirror, which, with_suffix};
 use crate::descriptor::{Descriptor, Identity};
-use crate::file::give_name;
+use crate::file::{give_name, sync_folder_of};
 use crate::frame::{self, HEADER_BYTES, Header};
 use crate::header::FILE_HEADER_BYTES;
 use crate::leftovers::{self, Late};
@@ -122,9 +122,7 @@ impl Mirror {
             let _unnamed = fs::hard_link(&self.log, &before);
             fs::rename(&draft, &self.log)?;
         }
-        if let Some(folder) = self.log.parent() {
-            File::open(folder)?.sync_all()?;
-        }
+        sync_folder_of(&self.log)?;
         if let Some(late) = &mut late {
             let had = fs::metadata(&before).map(|had| Identity::of(&had));
             match had.is_ok_and(|had| had == late.identity()) {

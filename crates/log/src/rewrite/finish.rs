@@ -14,6 +14,7 @@ use std::path::Path;
 use super::new_file;
 use crate::descriptor::Descriptor;
 use crate::event::IMPORTED;
+use crate::file::sync_folder_of;
 use crate::header::FILE_HEADER_BYTES;
 use crate::leftovers::draft_of;
 use crate::mirror::{number, path_of};
@@ -42,8 +43,7 @@ pub(crate) fn finish_import(log: &Path) -> io::Result<bool> {
     let (mut ours, mut theirs) = (File::open(log)?, File::open(&mirror)?);
     let there = mirror_bytes - imported_to;
     // Told by its number, which is the same if one of the two was overwritten on purpose.
-    let has_it = first_number(&Descriptor::open_to_read(log)?)? == first_number(&walked)?;
-    if has_it || !is_same(&mut ours, HEADER, &mut theirs, imported_to, there)? {
+    if begins_as(log, &walked)? || !is_same(&mut ours, HEADER, &mut theirs, imported_to, there)? {
         return Ok(false);
     }
     let draft = draft_of(log);
@@ -54,12 +54,22 @@ pub(crate) fn finish_import(log: &Path) -> io::Result<bool> {
         ours.seek(SeekFrom::Start(HEADER + there))?;
         io::copy(&mut ours, &mut file)?;
         file.sync_data()?;
-        fs::rename(&draft, log)
+        fs::rename(&draft, log)?;
+        sync_folder_of(log)
     })();
     if made.is_err() {
         let _stray = fs::remove_file(&draft);
     }
     made.map(|()| true)
+}
+
+/// Whether the log begins with the record with which its mirror does.
+pub(super) fn begins_as_its_mirror(log: &Path) -> io::Result<bool> {
+    begins_as(log, &Descriptor::open_to_read(&path_of(log))?)
+}
+
+fn begins_as(log: &Path, mirror: &Descriptor) -> io::Result<bool> {
+    Ok(first_number(&Descriptor::open_to_read(log)?)? == first_number(mirror)?)
 }
 
 /// Where the import ends with which a log begins.

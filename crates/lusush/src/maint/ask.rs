@@ -115,7 +115,7 @@ pub(crate) fn places() -> Result<Places, Failure> {
 
 /// The user's rules, if they may have some.
 pub(crate) fn user_policy() -> Option<PathBuf> {
-    let folder = paths::folders().config.ok()?;
+    let folder = paths::config().ok()?;
     Some(folder.join("policy.toml"))
 }
 

@@ -162,9 +162,7 @@ impl HistoryCheck {
 
 fn check_history(json: bool) -> Result<ExitCode, Failure> {
     let failed = || Failure::new("cannot check the history log");
-    let state = paths::folders()
-        .state
-        .map_err(|refusal| failed().because(refusal))?;
+    let state = paths::state().map_err(|refusal| failed().because(refusal))?;
     let log = log_in(&state);
     let mut checked = check(&log).map_err(|error| {
         let hint = match error {

@@ -26,7 +26,7 @@ use std::time::Instant;
 use clap::Args;
 use lle_core::error::Code;
 use lle_core::recovery::{self, Plan, Scenario, Signs, TABLE};
-use lle_maintenance::api::Request;
+use lle_maintenance::api::{RECOVERY_BEGINS, Request};
 
 use self::gather::Depth;
 use self::kept::Keeping;
@@ -169,7 +169,7 @@ fn recover(
     before: &Signs,
 ) -> Result<Done, Failure> {
     let began = Instant::now();
-    note(row.name, "begins")?;
+    note(row.name, RECOVERY_BEGINS)?;
     let mut keeping = Keeping::begin(places, row.name);
     let mut done = Done::new(row, plan.point);
     let mut failed = None;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::Engine;
 use super::audit::{Entry, name_of};
 use super::execute::MAKE_ROOM;
-use crate::api::{Fault, Request};
+use crate::api::{Fault, RECOVERY_BEGINS, Request};
 use crate::state::{Change, TaskState};
 use crate::world::{Now, World};
 use asked::details;
@@ -123,8 +123,11 @@ impl Engine {
             Request::RestoreRc { file, number } => restore_rc(world, now, file, *number),
             Request::History { what, which, .. } => Self::change_history(world, what, which.as_deref()),
             Request::Backup { what, .. } => backup_noted(what),
-            // It was written down, which is all there is to it: who recovers does so by themselves.
-            Request::Recover { .. } => Ok(json!({})),
+            // It was written down, which is all there is to it but counting: who recovers does so by themselves.
+            Request::Recover { detail, .. } => {
+                self.worker.recoveries += u64::from(detail.as_deref() != Some(RECOVERY_BEGINS));
+                Ok(json!({}))
+            }
             _ => self.answer(world, now, request),
         }
     }

@@ -16,7 +16,7 @@ use crate::paths;
 
 /// Where the user's file is.
 pub(super) fn user_file() -> Result<PathBuf, Failure> {
-    let folder = paths::folders().config.map_err(|refusal| {
+    let folder = paths::config().map_err(|refusal| {
         Failure::new("there is no place for a configuration")
             .because(refusal)
             .hint("`lusush doctor` says more about folders")

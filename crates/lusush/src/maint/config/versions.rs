@@ -179,7 +179,7 @@ impl Keeper {
     /// Keeps everybody else from it, so that no worker takes the change for one that was only noticed. What cannot be kept
     /// is told and holds nothing up: the file is written.
     pub(super) fn hold() -> Keeper {
-        let held = match paths::folders().state {
+        let held = match paths::state() {
             Ok(state) => VersionLog::below(&state)
                 .hold(PATIENCE)
                 .map_err(|error| error.to_string()),
@@ -232,9 +232,7 @@ fn files() -> Result<ConfigFiles, Failure> {
 }
 
 fn bytes() -> Result<Vec<u8>, Failure> {
-    let state = paths::folders()
-        .state
-        .map_err(|refusal| unreadable().because(refusal))?;
+    let state = paths::state().map_err(|refusal| unreadable().because(refusal))?;
     VersionLog::below(&state)
         .bytes()
         .map_err(|error| unreadable().because(error))

@@ -26,9 +26,7 @@ impl Known {
     /// Looks at everything; what nobody had seen before is a version now.
     pub(super) fn look() -> Result<Known, Failure> {
         let home = paths::home().ok_or_else(|| unreadable().because("there is no home folder"))?;
-        let state = paths::folders()
-            .state
-            .map_err(|refusal| unreadable().because(refusal))?;
+        let state = paths::state().map_err(|refusal| unreadable().because(refusal))?;
         let log = rc_versions::log(&state);
         let states = start::states::states(&home);
         let seen: Vec<Seen<'_>> = states.iter().map(State::seen).collect();

@@ -18,7 +18,8 @@ pub(crate) struct WorkerState {
     began: Option<(u64, u64)>,
     looked_at: u64,
     pub(crate) panics: u64,
-    recoveries: u64,
+    /// Recoveries by hand that ended, however.
+    pub(crate) recoveries: u64,
     pub(crate) refused: u64,
     /// Tasks that were left out since the last look.
     shed: Vec<String>,
