@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 
 use lle_core::alert::Alerts;
 use lle_core::health::finding::Finding;
-use lle_core::health::text::harmless;
+use lle_core::shown::harmless;
 use lle_core::quantity::several;
 use lle_core::series::Changepoint;
 use lle_core::series::blame::{self, ChangeKind, Suspect, blame};

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use lle_core::health::text::command_line;
+use lle_core::shown::command_line;
 use lle_core::quantity::several;
 use lle_core::series::Changepoint;
 use lle_core::series::noticed::{self, Level, Watched};
@@ -171,7 +171,8 @@ impl Prompts {
     }
 }
 
-/// Says what was typed, as a sentence goes on after "since"; nothing of it if nobody may see it.
+/// Says what was typed, as a sentence goes on after "since"; nothing of it if nobody may see it. What a session tells is
+/// shortened already, but for one of a version before this one.
 fn named(text: &[u8]) -> String {
     match String::from_utf8_lossy(text).trim() {
         "" => "a command changed the prompt".to_owned(),
