@@ -257,8 +257,56 @@ pub(super) fn named(id: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use lle_metrics::{Counter, Flight, Identity};
+
     use super::super::tests::started;
     use super::*;
+
+    /// Leaves what a session wrote that died before anybody looked at it: a dozen prompts, a line, a dozen slow ones.
+    fn died_at_once(folder: &std::path::Path) {
+        let sessions = folder.join("r/sessions");
+        std::fs::create_dir_all(&sessions).unwrap();
+        let flight = Flight::create(&sessions, &Identity::of_this_process(7, "/dev/pts/7", "", "")).unwrap();
+        let prompts = |ms: u64| {
+            flight.update(|w| (0..12).for_each(|n| w.prompt(ms * 1_000_000 + n * 7 % 5 * 100_000)));
+        };
+        prompts(3);
+        flight.update(|w| {
+            w.add(Counter::PromptChanges, 1);
+            w.prompt_change(b"PROMPT_COMMAND=slow");
+        });
+        prompts(60);
+        // Its lock goes with it; the file stays.
+    }
+
+    #[test]
+    fn what_a_session_typed_that_died_before_a_look_is_blamed_and_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut world, mut engine, now) = started(folder.path());
+        died_at_once(folder.path());
+        engine.look(&mut world, now);
+        assert_eq!(engine.state.incidents.len(), 1, "it died");
+        let noticed = engine.state.noticed.clone();
+        assert_eq!(noticed.moved.len(), 1, "{noticed:?}");
+        let suspect = noticed.moved[0].suspects[0].what.as_deref();
+        assert_eq!(suspect, Some("`PROMPT_COMMAND=slow` was typed"));
+        // Neither the next look nor the next worker finds it again.
+        let config = engine.config.clone();
+        engine.look(&mut world, now);
+        engine.keep_all_prompts(&mut world, now);
+        let before = engine.state.noticed.clone();
+        assert!(before.prompts.is_empty(), "nobody asks for them any more");
+        assert_eq!(before.start_files.watched.level.evidence.count, 12);
+        assert_eq!((&before.changes, &before.moved), (&noticed.changes, &noticed.moved));
+        drop(engine);
+        let mut next = Engine::load(&mut world, config, now).unwrap();
+        next.start(&mut world, now);
+        next.look(&mut world, now);
+        let after = &next.state.noticed;
+        let known = (after.moved.len(), after.start_files.watched.level.evidence.count);
+        assert_eq!(known, (1, 12));
+        assert_eq!(next.state.incidents.len(), 1);
+    }
 
     #[test]
     fn start_up_files_are_looked_at_once_a_minute() {
