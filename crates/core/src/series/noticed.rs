@@ -6,8 +6,9 @@
 //! another moment, or not; and what was found is blamed on what was known then.
 //!
 //! Invariants:
-//! - Everything is bounded, texts too ([`WHAT_BYTES_MAX`]); where there is no room, runs of tasks, which seldom move
-//!   anything, give way before what a person changed.
+//! - Everything is bounded, texts too ([`WHAT_BYTES_MAX`]). Runs of tasks, which come by the hour, and typed lines, of which
+//!   somebody who tries a prompt out types dozens, have shares of their own: neither pushes out what was changed in files
+//!   or in the configuration, nor the other.
 //! - Taking the same news twice is taking it once.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -29,8 +30,10 @@ pub const WHAT_BYTES_MAX: usize = 240;
 /// Two of the same words so close to each other are one change, told twice: a worker that begins anew sees a file's
 /// change again, to the precision of the file system's clock.
 const SAME_NS: i64 = 1_000_000_000;
-/// Of the changes, so many may be runs of tasks.
-const TASKS_MAX: usize = CHANGES_MAX / 2;
+/// Of the changes, so many may be runs of tasks, and what becomes of the worker.
+const RUNS_MAX: usize = CHANGES_MAX / 2;
+/// So many may be typed lines: within a dozen prompts each is found to have done it, or cleared.
+const TYPED_MAX: usize = CHANGES_MAX / 8;
 
 /// A changepoint of a series, and who may have done it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -192,18 +195,23 @@ impl Noticed {
         }
         let fits = fit(&change.what).len();
         change.what.truncate(fits);
+        let sort = Sort::of(&change);
+        while self.sort(sort).count() >= sort.most() {
+            let oldest = self.sort(sort).next();
+            oldest.and_then(|at| self.changes.remove(at));
+        }
         if self.changes.len() >= CHANGES_MAX {
-            let tasks = || {
-                self.changes
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, known)| matches!(known.kind, ChangeKind::Task | ChangeKind::Worker))
-            };
-            let first_task = tasks().next().map(|(at, _)| at);
-            let goes = first_task.filter(|_| tasks().count() > TASKS_MAX).unwrap_or(0);
-            self.changes.remove(goes);
+            self.changes.pop_front();
         }
         self.changes.push_back(change);
+    }
+
+    /// Where the changes of a sort are, oldest first.
+    fn sort(&self, sort: Sort) -> impl Iterator<Item = usize> {
+        let changes = self.changes.iter().enumerate();
+        changes
+            .filter(move |(_, known)| Sort::of(known) == sort)
+            .map(|(at, _)| at)
     }
 
     /// Remembers that a series moved.
@@ -235,6 +243,36 @@ impl Noticed {
             goes.and_then(|goes| self.prompts.remove(&goes));
         }
         self.prompts.insert(session.to_owned(), prompts);
+    }
+}
+
+/// What share of the changes one counts against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    /// A line of a start-up file, the configuration, a plugin: seldom, and for good.
+    Made,
+    /// A line that was typed.
+    Typed,
+    /// A run of a task, and what becomes of the worker.
+    Run,
+}
+
+impl Sort {
+    fn of(change: &Change) -> Self {
+        match change.kind {
+            ChangeKind::Task | ChangeKind::Worker => Self::Run,
+            _ if change.session.is_some() => Self::Typed,
+            _ => Self::Made,
+        }
+    }
+
+    /// So many of them at most: what is made has all the room that the others leave.
+    fn most(self) -> usize {
+        match self {
+            Self::Made => CHANGES_MAX,
+            Self::Typed => TYPED_MAX,
+            Self::Run => RUNS_MAX,
+        }
     }
 }
 
@@ -326,6 +364,42 @@ mod tests {
         }
         assert!(noticed.changes.iter().all(|known| known.what == "another line"));
         assert_eq!(noticed.changes.len(), CHANGES_MAX);
+    }
+
+    #[test]
+    fn what_is_typed_pushes_out_nothing_that_was_made() {
+        let mut noticed = Noticed::default();
+        let made = [
+            (ChangeKind::Rc, "a line of a file"),
+            (ChangeKind::Config, "a key"),
+            (ChangeKind::Plugin, "a plugin"),
+        ];
+        for (at, (kind, what)) in made.iter().enumerate() {
+            noticed.note(change(at as i64, what, *kind));
+        }
+        // Runs and lines in turn, of two sessions, for weeks.
+        for at in 0..8 * CHANGES_MAX as i64 {
+            noticed.note(change(at * 10 * S, "a run", ChangeKind::Task));
+            noticed.note(Change {
+                session: Some(format!("{:016x}", at % 2)),
+                ..change(at * 10 * S, &format!("line {at}"), ChangeKind::Rc)
+            });
+        }
+        let is_there = |what: &str| noticed.changes.iter().any(|known| known.what == what);
+        for (_, what) in made {
+            assert!(is_there(what), "{what}");
+        }
+        let typed = noticed.changes.iter().filter(|known| known.session.is_some());
+        let typed: Vec<&str> = typed.map(|known| known.what.as_str()).collect();
+        let last = 8 * CHANGES_MAX - TYPED_MAX..8 * CHANGES_MAX;
+        assert_eq!(typed, last.map(|at| format!("line {at}")).collect::<Vec<_>>());
+        // What is made has its room however much is typed and run.
+        for at in 0..(CHANGES_MAX - RUNS_MAX - TYPED_MAX - made.len()) as i64 {
+            noticed.note(change(at * 10 * S, "another key", ChangeKind::Config));
+        }
+        noticed.note(change(0, "one run more", ChangeKind::Task));
+        assert_eq!(noticed.changes.len(), CHANGES_MAX);
+        assert_eq!(noticed.changes[0].what, "a line of a file");
     }
 
     #[test]
