@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::Changepoint;
 use super::blame::{CHANGES_MAX, Change, ChangeKind, SUSPECTS_MAX, Suspect};
 use super::ranks::Recent;
-use super::suspected::{Suspected, Verdict};
+use super::suspected::{Found, Lines, Suspected, Verdict};
 use crate::trial::Evidence;
 
 /// Changepoints that are remembered.
@@ -105,16 +105,21 @@ pub struct Watched {
 impl Watched {
     /// Something was changed: what is measured from now on is compared with what was before.
     pub fn changed(&mut self, at_ns: i64) {
+        self.typed(at_ns, Lines::default());
+    }
+
+    /// The same, of lines that were typed.
+    pub fn typed(&mut self, at_ns: i64, lines: Lines) {
         let level = std::mem::take(&mut self.level);
         match &mut self.suspect {
-            Some(open) => open.changed(&level, at_ns),
-            None => self.suspect = Some(Suspected::of(&level, at_ns)),
+            Some(open) => open.changed(&level, at_ns, lines),
+            None => self.suspect = Some(Suspected::of(&level, at_ns, lines)),
         }
     }
 
     /// Judges what is suspected, and ends the suspicion of what it can say something of; gives what moved. `least` and
     /// `share` are as in [`Suspected::judge`].
-    pub fn judge(&mut self, least: f64, share: f64) -> Option<Changepoint> {
+    pub fn judge(&mut self, least: f64, share: f64) -> Option<Found> {
         let suspected = self.suspect.as_ref()?;
         match suspected.judge(&self.level, least, share) {
             Verdict::Open => None,
@@ -128,13 +133,14 @@ impl Watched {
                 None
             }
             Verdict::Moved(at, changepoint) => {
+                let lines = suspected.lines_of(at);
                 // Those before it are cleared by it.
                 let mut open = self.suspect.take();
                 for _ in 0..=at {
                     open = open.and_then(|open| open.without_first(false));
                 }
                 self.suspect = open;
-                Some(changepoint)
+                Some(Found { changepoint, lines })
             }
         }
     }
@@ -179,12 +185,14 @@ pub struct Noticed {
 }
 
 impl Noticed {
-    /// Whether it was taken in already.
+    /// Whether it was taken in already: of lines of a session the numbers tell, of anything else the time.
     pub fn knows(&self, change: &Change) -> bool {
+        let is_same_moment = |known: &Change| match (known.number, change.number) {
+            (Some(known), Some(number)) => known == number,
+            _ => known.at_ns.saturating_sub(change.at_ns).saturating_abs() <= SAME_NS,
+        };
         self.changes.iter().rev().any(|known| {
-            known.what == fit(&change.what)
-                && known.session == change.session
-                && known.at_ns.saturating_sub(change.at_ns).saturating_abs() <= SAME_NS
+            known.what == fit(&change.what) && known.session == change.session && is_same_moment(known)
         })
     }
 
@@ -298,6 +306,7 @@ mod tests {
             what: what.into(),
             kind,
             session: None,
+            number: None,
         }
     }
 
@@ -331,9 +340,13 @@ mod tests {
             noticed.note(change(at * 10 * S, &"\u{8a9e}".repeat(500), ChangeKind::Rc));
             noticed.moved(moved(at));
             let mut watched = Watched::default();
-            for _ in 0..=2 * LATER_MAX {
+            for line in 0..=2 * LATER_MAX as u64 {
                 (0..40).for_each(|n| watched.level.add(at * S, 99_999_999.9 + f64::from(n)));
-                watched.changed(at * S);
+                let lines = Lines {
+                    from: 9_999 + line,
+                    until: 10_000 + line,
+                };
+                watched.typed(at * S, lines);
             }
             (0..40).for_each(|n| watched.level.add(at * S, 99_999_999.9 + f64::from(n)));
             let prompts = Prompts {
@@ -442,7 +455,7 @@ mod tests {
         let bytes = serde_json::to_vec(&watched).unwrap();
         let mut again: Watched = serde_json::from_slice(&bytes).unwrap();
         (11..22).for_each(|at| again.level.add(at, 6e7 + at as f64));
-        let found = again.judge(5e6, 0.2).unwrap();
+        let found = again.judge(5e6, 0.2).unwrap().changepoint;
         assert_eq!((found.earliest_ns, found.at_ns, again.suspect), (8, 11, None));
     }
 }
