@@ -76,7 +76,7 @@ impl Level {
         self.last_ns = wall_ns;
     }
 
-    /// Goes on with another: what was measured after it.
+    /// Goes on with another, which was measured after it, or beside it in another session: it is as long as both.
     pub fn append(&mut self, later: &Level) {
         if later.evidence.count == 0 {
             return;
@@ -88,7 +88,8 @@ impl Level {
         self.evidence.merge(&later.evidence);
         self.recent.append(&later.recent);
         self.first.fill_from(&later.first);
-        self.last_ns = later.last_ns;
+        self.first_ns = self.first_ns.min(later.first_ns);
+        self.last_ns = self.last_ns.max(later.last_ns);
     }
 }
 
@@ -413,6 +414,50 @@ mod tests {
         noticed.note(change(0, "one run more", ChangeKind::Task));
         assert_eq!(noticed.changes.len(), CHANGES_MAX);
         assert_eq!(noticed.changes[0].what, "a line of a file");
+    }
+
+    #[test]
+    fn sessions_side_by_side_make_one_level_in_any_order() {
+        let level = |times: &[i64]| {
+            let mut level = Level::default();
+            times.iter().for_each(|at| level.add(*at, 3e6));
+            level
+        };
+        let (long, within, later) = (level(&[10, 20, 90]), level(&[30, 40]), level(&[80, 95]));
+        let orders = [
+            [long, within, later],
+            [within, long, later],
+            [later, within, long],
+            [within, later, long],
+        ];
+        for order in orders {
+            let mut whole = Level::default();
+            order.iter().for_each(|level| whole.append(level));
+            assert_eq!((whole.first_ns, whole.last_ns), (10, 95), "{order:?}");
+            assert_eq!(whole.evidence.count, 7);
+        }
+        // Nothing moves neither end.
+        let mut whole = long;
+        whole.append(&Level::default());
+        assert_eq!(whole, long);
+    }
+
+    #[test]
+    fn of_a_line_of_a_file_the_moment_is_after_every_prompt_before_it() {
+        let side = |times: std::ops::Range<i64>, ms: f64| {
+            let mut level = Level::default();
+            times.for_each(|at| level.add(at * S, ms * 1e6 + at as f64 * 1e3));
+            level
+        };
+        let mut watched = Watched::default();
+        // The session that was looked at last had ended first.
+        watched.level.append(&side(100..120, 3.0));
+        watched.level.append(&side(40..60, 3.0));
+        watched.changed(130 * S);
+        watched.level.append(&side(140..160, 60.0));
+        let found = watched.judge(5e6, 0.2).unwrap().changepoint;
+        // A line that was added at 80 is none of those that fit.
+        assert_eq!((found.earliest_ns, found.at_ns), (119 * S, 140 * S));
     }
 
     #[test]
