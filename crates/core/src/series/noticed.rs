@@ -171,6 +171,22 @@ pub struct StartFiles {
     pub watched: Watched,
 }
 
+impl StartFiles {
+    /// They were changed: what sessions that begin later measure is compared with what was before.
+    pub fn changed(&mut self, at_ns: i64) {
+        self.since_wall_ns = self.since_wall_ns.max(at_ns);
+        self.watched.changed(at_ns);
+    }
+
+    /// Takes prompts in of a session that began at that time, and in which nothing was typed that may have changed them. One
+    /// that began before the files were changed last tells nothing of them.
+    pub fn take(&mut self, began_ns: i64, untouched: &Level) {
+        if began_ns >= self.since_wall_ns {
+            self.watched.level.append(untouched);
+        }
+    }
+}
+
 /// All of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -111,8 +111,8 @@ impl Engine {
             let began = session.created_wall_ns().map_or(i64::MIN, u64::cast_signed);
             if began < until_wall_ns {
                 let untouched = std::mem::take(&mut session.prompts.each.untouched);
-                if began >= files.since_wall_ns && !session.began_ahead() {
-                    files.watched.level.append(&untouched);
+                if !session.began_ahead() {
+                    files.take(began, &untouched);
                 }
             }
         }
@@ -242,8 +242,7 @@ impl Engine {
             return;
         }
         let files = &mut self.state.noticed.start_files;
-        files.since_wall_ns = files.since_wall_ns.max(change.at_wall_ns);
-        files.watched.changed(change.at_wall_ns);
+        files.changed(change.at_wall_ns);
         let known = Box::new(files.clone());
         self.keep(world, now, Change::StartFiles { known });
     }
