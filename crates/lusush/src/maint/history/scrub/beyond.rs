@@ -19,6 +19,15 @@ const FILES_BELOW_MAX: usize = 16 * 1024;
 
 /// Where it may still be.
 pub(super) fn beyond(own: &Own, wanted: &Wanted, histfile: bool) -> Vec<String> {
+    let mut left = in_histories(own, wanted, histfile);
+    left.extend(in_sessions(own, wanted));
+    left.extend(in_backups(own, wanted));
+    left.push("histories of other machines, and copies that others made".into());
+    left
+}
+
+/// In the logs, outside of their records, and in lists of lines.
+fn in_histories(own: &Own, wanted: &Wanted, histfile: bool) -> Vec<String> {
     let mut left = Vec::new();
     let own_files = own.files();
     for path in own_files.iter().filter(|path| !is_copy(path)) {
@@ -53,6 +62,12 @@ pub(super) fn beyond(own: &Own, wanted: &Wanted, histfile: bool) -> Vec<String> 
             ));
         }
     }
+    left
+}
+
+/// In what sessions have in memory and keep of themselves, and in what was noted of them.
+fn in_sessions(own: &Own, wanted: &Wanted) -> Vec<String> {
+    let mut left = Vec::new();
     let runtime = own.runtime.as_deref().map(|runtime| runtime.join("sessions"));
     let flights = runtime
         .map(|sessions| files_of(&sessions, "flight"))
@@ -74,6 +89,12 @@ pub(super) fn beyond(own: &Own, wanted: &Wanted, histfile: bool) -> Vec<String> 
     for (path, why) in noted(own).iter().filter(|(path, _)| is_told(path)) {
         left.push(format!("{}: it or its beginning; {why}", path.display()));
     }
+    left
+}
+
+/// In what was saved, and in copies of the home.
+fn in_backups(own: &Own, wanted: &Wanted) -> Vec<String> {
+    let mut left = Vec::new();
     let backup = own.data.as_deref().map(|data| data.join("backup"));
     if let Some(archive) = backup.as_deref().map(|backup| backup.join("archive"))
         && archive.exists()
@@ -108,7 +129,6 @@ pub(super) fn beyond(own: &Own, wanted: &Wanted, histfile: bool) -> Vec<String> 
     for path in aside.iter().flatten().filter(|path| wanted.is_in_file(path)) {
         left.push(format!("{}: kept when a backup was restored", path.display()));
     }
-    left.push("histories of other machines, and copies that others made".into());
     left
 }
 
