@@ -25,9 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::health::component::Component;
 use crate::health::finding::Finding;
-use crate::health::text::{TEXT_CHARS_MAX, harmless};
 use crate::quantity::several;
 use crate::severity::Severity;
+use crate::shown::{TEXT_CHARS_MAX, harmless};
 use limit::Raises;
 pub use limit::{PER_HOUR_MAX, PER_KEY_PER_HOUR_MAX};
 

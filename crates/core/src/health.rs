@@ -28,5 +28,4 @@ pub mod sample;
 mod slot;
 #[cfg(test)]
 mod tests;
-pub mod text;
 pub mod view;

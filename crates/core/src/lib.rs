@@ -48,6 +48,7 @@ pub mod series;
 pub mod severity;
 #[cfg(feature = "engine")]
 pub mod shed;
+pub mod shown;
 pub mod start;
 pub mod sum;
 #[cfg(feature = "engine")]

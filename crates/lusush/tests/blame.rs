@@ -19,6 +19,8 @@ const OFTEN: &[&str] = &["--look-every", "100"];
 const SELDOM: &[&str] = &["--look-every", "3600000"];
 /// A prompt that takes at least 60 ms longer.
 const SLOW: &str = "PROMPT_COMMAND='sleep 0.06'";
+/// How what is told of it ends, if it was typed.
+const SLOW_TYPED: &str = "slower since `PROMPT_COMMAND='sleep 0.06'` was typed";
 
 /// What was blamed for a slower prompt.
 fn blamed(house: &Household) -> Option<Value> {
@@ -38,6 +40,30 @@ fn use_until(terminal: &mut Terminal, what: &str, mut holds: impl FnMut() -> boo
     });
 }
 
+/// Uses a session until something is blamed, and gives what.
+fn blame(house: &Household, terminal: &mut Terminal) -> (String, Value) {
+    use_until(terminal, "the blame", || blamed(house).is_some());
+    let blamed = blamed(house).unwrap();
+    (blamed["title"].as_str().unwrap().to_owned(), blamed)
+}
+
+/// Adds a line to the start-up file.
+fn add(house: &Household, line: &str) {
+    let file = house.home.path().join(".bashrc");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}{line}\n")).unwrap();
+}
+
+/// Adds the slow line to the start-up file, and demands that a session which begins then has it named.
+fn is_named_in_the_start_up_file(house: &Household) {
+    add(house, SLOW);
+    let (title, _) = blame(house, &mut house.session());
+    assert!(
+        title.contains("slower since ~/.bashrc:") && title.contains("PROMPT_COMMAND"),
+        "{title}"
+    );
+}
+
 /// Uses a session until of every session some prompts are known.
 fn use_a_while(house: &Household, terminal: &mut Terminal) {
     use_until(terminal, "prompts of every session to be known", || {
@@ -53,13 +79,8 @@ fn a_line_that_was_typed_is_named() {
     let mut terminal = house.session();
     use_a_while(&house, &mut terminal);
     press(&mut terminal, &format!("{SLOW}\r"), "$");
-    use_until(&mut terminal, "the blame", || blamed(&house).is_some());
-    let change = blamed(&house).unwrap();
-    let title = change["title"].as_str().unwrap();
-    assert!(
-        title.ends_with("slower since `PROMPT_COMMAND='sleep 0.06'` was typed"),
-        "{title}"
-    );
+    let (title, _) = blame(&house, &mut terminal);
+    assert!(title.ends_with(SLOW_TYPED), "{title}");
     let findings = house.json(&["health"])["findings"].clone();
     assert!(findings.to_string().contains("was typed"), "{findings}");
 }
@@ -72,12 +93,8 @@ fn a_line_is_named_however_seldom_it_is_looked() {
     press(&mut terminal, &format!("{SLOW}\r"), "$");
     (0..12).for_each(|_| press(&mut terminal, "true\r", "$"));
     // On a quiet machine it is known by now; on a busy one it takes some more. Only who asks looks.
-    use_until(&mut terminal, "the blame", || blamed(&house).is_some());
-    let title = blamed(&house).unwrap()["title"].as_str().unwrap().to_owned();
-    assert!(
-        title.ends_with("since `PROMPT_COMMAND='sleep 0.06'` was typed"),
-        "{title}"
-    );
+    let (title, _) = blame(&house, &mut terminal);
+    assert!(title.ends_with(SLOW_TYPED), "{title}");
 }
 
 #[test]
@@ -90,13 +107,8 @@ fn of_lines_typed_one_after_another_the_slow_one_is_named() {
     for line in ["PS1='1$ '", SLOW, "PS1='2$ '", "PS1='3$ '"] {
         press(&mut terminal, &format!("{line}\r"), "$");
     }
-    use_until(&mut terminal, "the blame", || blamed(&house).is_some());
-    let blamed = blamed(&house).unwrap();
-    let title = blamed["title"].as_str().unwrap();
-    assert!(
-        title.ends_with("since `PROMPT_COMMAND='sleep 0.06'` was typed"),
-        "{blamed}"
-    );
+    let (title, blamed) = blame(&house, &mut terminal);
+    assert!(title.ends_with(SLOW_TYPED), "{blamed}");
     assert!(
         !blamed.to_string().contains("PS1="),
         "no other is suspected: {blamed}"
@@ -112,9 +124,7 @@ fn of_lines_that_nothing_tells_apart_none_is_picked() {
     for line in [SLOW, "PS1='2$ '"] {
         press(&mut terminal, &format!("{line}\r"), "$");
     }
-    use_until(&mut terminal, "the blame", || blamed(&house).is_some());
-    let blamed = blamed(&house).unwrap();
-    let title = blamed["title"].as_str().unwrap();
+    let (title, blamed) = blame(&house, &mut terminal);
     assert!(
         title.ends_with("since one of 2 changes at that moment"),
         "{blamed}"
@@ -134,12 +144,8 @@ fn what_another_session_typed_is_not_blamed() {
         press(&mut quiet, "true\r", "two$");
         blamed(&house).is_some()
     });
-    let blamed = blamed(&house).unwrap();
-    let title = blamed["title"].as_str().unwrap();
-    assert!(
-        title.ends_with("since `PROMPT_COMMAND='sleep 0.06'` was typed"),
-        "{blamed}"
-    );
+    let (title, blamed) = blame(&house, &mut slow);
+    assert!(title.ends_with(SLOW_TYPED), "{blamed}");
     assert!(
         !blamed.to_string().contains("PS1="),
         "it was typed elsewhere: {blamed}"
@@ -183,12 +189,8 @@ fn a_worker_killed_before_it_could_judge_leaves_its_suspicion() {
     house.kill_worker().unwrap();
     assert_eq!(blamed(&house), None);
     house.start_worker(OFTEN);
-    use_until(&mut terminal, "the blame", || blamed(&house).is_some());
-    let title = blamed(&house).unwrap()["title"].as_str().unwrap().to_owned();
-    assert!(
-        title.ends_with("slower since `PROMPT_COMMAND='sleep 0.06'` was typed"),
-        "{title}"
-    );
+    let (title, _) = blame(&house, &mut terminal);
+    assert!(title.ends_with(SLOW_TYPED), "{title}");
 }
 
 #[test]
@@ -211,43 +213,22 @@ fn a_line_typed_while_no_worker_ran_is_named() {
 #[test]
 fn a_line_of_a_start_up_file_is_named_and_a_decoy_is_not() {
     let house = Household::with_worker("", OFTEN);
-    let file = house.home.path().join(".bashrc");
-    let add = |line: &str| {
-        let text = fs::read_to_string(&file).unwrap();
-        fs::write(&file, format!("{text}{line}\n")).unwrap();
-    };
     let mut early = house.session();
     use_a_while(&house, &mut early);
     // Nothing of this makes a prompt slower.
-    add("alias decoy=true");
+    add(&house, "alias decoy=true");
     let mut decoyed = house.session();
     use_a_while(&house, &mut decoyed);
     assert_eq!(blamed(&house), None);
-    add(SLOW);
-    let mut late = house.session();
-    use_until(&mut late, "the blame", || blamed(&house).is_some());
-    let title = blamed(&house).unwrap()["title"].as_str().unwrap().to_owned();
-    assert!(
-        title.contains("slower since ~/.bashrc:") && title.contains("PROMPT_COMMAND"),
-        "{title}"
-    );
+    is_named_in_the_start_up_file(&house);
 }
 
 #[test]
 fn a_line_of_a_start_up_file_is_named_however_seldom_it_is_looked() {
     let house = Household::with_worker("", SELDOM);
-    let file = house.home.path().join(".bashrc");
     let mut early = house.session();
     assert_eq!(blamed(&house), None);
     // Nobody looks at these before the file is another.
     (0..KNOWN_MIN).for_each(|_| press(&mut early, "true\r", "$"));
-    let text = fs::read_to_string(&file).unwrap();
-    fs::write(&file, format!("{text}{SLOW}\n")).unwrap();
-    let mut late = house.session();
-    use_until(&mut late, "the blame", || blamed(&house).is_some());
-    let title = blamed(&house).unwrap()["title"].as_str().unwrap().to_owned();
-    assert!(
-        title.contains("slower since ~/.bashrc:") && title.contains("PROMPT_COMMAND"),
-        "{title}"
-    );
+    is_named_in_the_start_up_file(&house);
 }

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use lle_log::history::History;
 use lle_log::search::SubstringSearch;
+use rustix::process::Signal;
 use support::household::{Household, wait};
-use support::{Random, log_of, number};
+use support::{Random, log_of, number, press};
 
 /// Rounds of kill -9; CI makes more.
 const KILLS: usize = 12;
@@ -261,6 +262,34 @@ fn what_scrub_cannot_reach_in_a_damaged_log_is_named() {
         done.contains(&format!("no record, from byte {byte} on")),
         "{done}"
     );
+}
+
+#[test]
+fn what_was_noted_beside_the_history_is_named() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let mut session = house.session();
+    press(&mut session, "echo 'hunter2'\r", "hunter2");
+    wait("the session to be seen", || {
+        house.json(&["health"])["sessions"][0]["id"].is_string()
+    });
+    session.signal(Signal::KILL).unwrap();
+    session.wait_exit(lle_pty::deadline()).unwrap();
+    wait("its last words", || {
+        house.json(&["status"])["worker"]["incidents"][0].is_object()
+    });
+    for words in [&["--plan"][..], &[]] {
+        let said = house.said(&[&["history", "scrub", "hunter2"], words].concat());
+        let is_named = |store: &str| {
+            said.lines()
+                .any(|line| line.contains(store) && line.contains("it or its beginning"))
+        };
+        for store in ["state.log", "audit-", ".flight"] {
+            assert!(is_named(store), "{store}: {said}");
+        }
+    }
+    // What has nothing of it is not.
+    let said = house.said(&["history", "scrub", "hunter3"]);
+    assert!(!said.contains("it or its beginning"), "{said}");
 }
 
 #[test]

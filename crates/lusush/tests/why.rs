@@ -474,6 +474,24 @@ fn a_prompt_command_is_named_without_what_it_is_given() {
 }
 
 #[test]
+fn of_a_line_that_may_have_changed_the_prompt_no_value_is_kept() {
+    in_every_bash("PROMPT_COMMAND=:", |timed| {
+        timed.press("true\r", "$");
+        timed.press(&format!("PROMPT_COMMAND='true -u me:{SECRET} x'\r"), "$");
+        timed.press(&format!("PS1='new$ ' TOKEN={SECRET}\r"), "new$");
+        // What ran last is kept until something else does.
+        timed.press("clear\r", "$");
+        let snapshot = timed.snapshot();
+        let told: Vec<_> = snapshot
+            .prompt_changes_since(0)
+            .map(|change| String::from_utf8_lossy(change.text).into_owned())
+            .collect();
+        assert_eq!(told, ["PROMPT_COMMAND='true …", "PS1='new$ ' …"]);
+        timed.keeps_secrets("as a change of the prompt");
+    });
+}
+
+#[test]
 fn nothing_is_divided_where_no_line_begins_and_again_where_one_does() {
     let load = load_lle()
         .replace("&& : >\"$HOME/lle-loaded\"", "")

@@ -89,7 +89,7 @@ pub(crate) const SECTIONS_OLDEST: usize = 8;
 /// Rows of each table of parts: twice what a prompt of many parts has, and about what a page of slow lines shows.
 pub(crate) const PARTS: usize = 24;
 
-/// Words of a command that may have changed the prompt: 128 bytes, a long line of a prompt's code.
+/// Words of a command that may have changed the prompt: 128 bytes, more than is told of one.
 pub(crate) const CHANGE_WORDS: usize = 16;
 
 /// Words of a part's name: 48 bytes.

@@ -9,7 +9,8 @@ use std::path::Path;
 
 use super::identity::boot_id;
 use super::layout::MAGIC;
-use super::snapshot::{ReadError, Snapshot, open};
+use super::snapshot::load::open;
+use super::snapshot::{ReadError, Snapshot};
 use super::sys;
 
 /// The state of a flight's writer.

@@ -9,7 +9,8 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::layout::{PART_NAME_WORDS, PARTS_HEAD_WORDS, PartCell, PartCells};
-use super::snapshot::{Snapshot, Span};
+use super::snapshot::Snapshot;
+use super::snapshot::sections::Span;
 
 /// What is divided into parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -43,7 +43,8 @@ pub struct PromptChange<'a> {
     pub number: u64,
     /// When that was noticed, with the prompt after it: nanoseconds since 1970, 4 ms coarse.
     pub wall_ns: u64,
-    /// The beginning of the command, at most 128 bytes; empty if nobody may see it.
+    /// What the session tells of the command, at most 128 bytes; empty if nobody may see it. A session of a version before
+    /// this one told its beginning as it was typed.
     pub text: &'a [u8],
 }
 

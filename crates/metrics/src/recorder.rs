@@ -127,7 +127,8 @@ impl Recorder<'_> {
         prompts::record(&self.layout.prompts, took_ns, changes);
     }
 
-    /// Keeps that a command may have changed what makes the prompt, and its first 128 bytes.
+    /// Keeps that a command may have changed what makes the prompt, and 128 bytes of what may be told of it: they stay as
+    /// long as the session lives, unless others follow.
     pub fn prompt_change(&mut self, by: &[u8]) {
         prompts::record_change(&self.layout.changes, by);
     }

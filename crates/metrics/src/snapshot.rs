@@ -4,19 +4,22 @@
 //! died inside a batch leaves it odd for ever: then the copy is handed out marked as torn. Nothing in
 //! the bytes is trusted: every offset and length is checked against the copy's end.
 
-use std::fs::{File, OpenOptions};
+pub(crate) mod load;
+pub(crate) mod sections;
+
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::atomic::{Ordering, fence};
 
 use super::FILE_BYTES;
 use super::bucket::BUCKETS;
 use super::histogram::Histogram;
 use super::identity::Identity;
-use super::layout::{self, HIDDEN, MAGIC, SectionName, UNKNOWN, VERSION, VERSION_OLDEST};
+use super::layout::{self, HIDDEN, SectionName, UNKNOWN, VERSION, VERSION_OLDEST};
 use super::parts::{Parted, Parts, Times};
 use super::table::{Counter, EventKind, Gauge, Stage, Timer};
+use load::{load, open};
+use sections::{Sections, half, word_at};
 
 /// Copies taken before a moving sequence counts as torn. A batch takes well under a microsecond and a
 /// copy a few, so failing twice means an extraordinarily busy writer, and 64 times a dead one.
@@ -354,167 +357,4 @@ impl Snapshot {
     pub(crate) fn word(&self, offset: usize) -> Option<u64> {
         word_at(&self.bytes, offset)
     }
-}
-
-/// Where a section lies; without rows when the file has none.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Span {
-    pub(crate) offset: usize,
-    pub(crate) rows: usize,
-}
-
-/// The sections of a file whose bounds have been checked.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Sections([Span; layout::SECTIONS]);
-
-impl Sections {
-    pub(crate) fn of(&self, name: SectionName) -> Span {
-        self.0.get(name as usize).copied().unwrap_or_default()
-    }
-
-    /// Checks a file's head, and that every section lies within `bytes`.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Sections, ReadError> {
-        let Some(magic) = word_at(bytes, 0) else {
-            return Err(ReadError::Short {
-                found: bytes.len(),
-                expected: FILE_BYTES,
-            });
-        };
-        if magic == 0 {
-            return Err(ReadError::Unfinished);
-        }
-        if magic != MAGIC {
-            return Err(ReadError::Foreign);
-        }
-        let (version, expected) = halves_at(bytes, 8);
-        if !(VERSION_OLDEST..=VERSION).contains(&version) {
-            return Err(ReadError::Version { found: version });
-        }
-        if bytes.len() < expected as usize {
-            return Err(ReadError::Short {
-                found: bytes.len(),
-                expected: expected as usize,
-            });
-        }
-        let mut sections = Sections::default();
-        let listed = listed(bytes).ok_or(ReadError::Damaged { section: "identity" })?;
-        let known = sections.0.iter_mut().zip(SHAPES).take(listed);
-        for (at, (span, (section, row_bytes, extra))) in known.enumerate() {
-            let (offset, rows) = halves_at(bytes, LIST_AT + at * 8);
-            *span = Span {
-                offset: offset as usize,
-                rows: rows as usize,
-            };
-            let end = span
-                .rows
-                .saturating_mul(row_bytes)
-                .saturating_add(span.offset + extra);
-            if !span.offset.is_multiple_of(8) || end > bytes.len() {
-                return Err(ReadError::Damaged { section });
-            }
-        }
-        Ok(sections)
-    }
-}
-
-/// Sections a file lists: the list ends where the first section begins. None if that is not where one can begin.
-fn listed(bytes: &[u8]) -> Option<usize> {
-    let (first, _) = halves_at(bytes, LIST_AT);
-    let list = (first as usize).checked_sub(LIST_AT)?;
-    (list.is_multiple_of(8) && list / 8 >= layout::SECTIONS_OLDEST).then_some(list / 8)
-}
-
-/// Where the head's list of sections begins.
-const LIST_AT: usize = 24;
-
-/// Each section's name, bytes a row, and bytes before the first row, in the head's order.
-const SHAPES: [(&str, usize, usize); layout::SECTIONS] = [
-    ("identity", size_of::<layout::IdentityCells>(), 0),
-    ("counters", 8, 0),
-    ("gauges", 8, 0),
-    ("timers", size_of::<layout::HistogramCells>(), 0),
-    ("draft", 8, 8),
-    ("last command", 8, 8),
-    ("prompt blame", 8, 8),
-    ("events", 64, 8),
-    (
-        "parts of the prompt",
-        size_of::<layout::PartCell>(),
-        8 * layout::PARTS_HEAD_WORDS,
-    ),
-    (
-        "parts of the start",
-        size_of::<layout::PartCell>(),
-        8 * layout::PARTS_HEAD_WORDS,
-    ),
-    ("stages", size_of::<layout::StageCells>(), 0),
-    ("prompts", size_of::<layout::PromptCell>(), 8),
-    ("changes of the prompt", size_of::<layout::ChangeCell>(), 8),
-];
-
-/// Opens a file that may be anything, and says how long it is: follows no link, waits for no FIFO.
-pub(crate) fn open(path: &Path) -> Result<(File, usize), ReadError> {
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(ReadError::Foreign);
-    }
-    Ok((file, usize::try_from(metadata.len()).unwrap_or(usize::MAX)))
-}
-
-fn load(file: &File, length: usize, bytes: &mut Vec<u8>) -> Result<(Sections, bool), ReadError> {
-    bytes.resize(length.min(BYTES_MAX), 0);
-    let mut torn = true;
-    for _ in 0..READ_ATTEMPTS {
-        let before = sequence(file)?;
-        // What follows is read after the sequence was, and the sequence again after that.
-        fence(Ordering::SeqCst);
-        read_whole(file, bytes)?;
-        fence(Ordering::SeqCst);
-        if before.is_multiple_of(2) && sequence(file)? == before {
-            torn = false;
-            break;
-        }
-    }
-    Ok((Sections::parse(bytes)?, torn))
-}
-
-/// The sequence; 0 for a file too short to have one, which the head's check will name.
-fn sequence(file: &File) -> io::Result<u64> {
-    let mut word = [0; 8];
-    match file.read_exact_at(&mut word, 16) {
-        Ok(()) => Ok(u64::from_ne_bytes(word)),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
-        Err(error) => Err(error),
-    }
-}
-
-/// One read; what a file that shrank meanwhile no longer has is cut off.
-fn read_whole(file: &File, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let found = loop {
-        match file.read_at(bytes, 0) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            outcome => break outcome?,
-        }
-    };
-    bytes.truncate(found);
-    Ok(())
-}
-
-fn word_at(bytes: &[u8], offset: usize) -> Option<u64> {
-    let word = bytes.get(offset..offset.checked_add(8)?)?;
-    word.first_chunk().map(|word| u64::from_ne_bytes(*word))
-}
-
-/// The two halves of the word at an offset; zero beyond the end.
-fn halves_at(bytes: &[u8], offset: usize) -> (u32, u32) {
-    let word = word_at(bytes, offset).unwrap_or(0).to_ne_bytes();
-    (half(&word, 0), half(&word, 4))
-}
-
-fn half(word: &[u8; 8], at: usize) -> u32 {
-    word.get(at..)
-        .and_then(<[u8]>::first_chunk)
-        .map_or(0, |half| u32::from_ne_bytes(*half))
 }

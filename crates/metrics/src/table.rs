@@ -227,7 +227,7 @@ table! {
         Rehomed,           "rehomed",             Count, "The flight file was registered again.";
         Signal,            "signal",              Count, "A signal ended the session; the code is its number.";
         Ended,             "ended",               Count, "The session ended by itself; the code is its status.";
-        PromptChanged,     "prompt_changed",      Count, "A command may have changed what makes the prompt; its beginning.";
+        PromptChanged,     "prompt_changed",      Count, "A command may have changed what makes the prompt; what is told of it.";
     }
 }
 

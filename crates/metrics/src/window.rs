@@ -9,7 +9,9 @@ use std::path::Path;
 use super::FILE_BYTES;
 use super::layout::{SectionName, UNKNOWN};
 use super::mapping::LookMapping;
-use super::snapshot::{ReadError, Sections, Snapshot, Span, open};
+use super::snapshot::load::open;
+use super::snapshot::sections::{Sections, Span};
+use super::snapshot::{ReadError, Snapshot};
 use super::table::{Counter, Gauge};
 
 /// A read-only mapping of a flight file.

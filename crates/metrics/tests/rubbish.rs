@@ -8,8 +8,8 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
 use lle_metrics::{
-    Counter, Draft, EventKind, Flight, Gauge, NewPart, PartKind, Parted, ReadError, Snapshot, Stage, Timer,
-    Window, liveness,
+    Counter, Draft, EventKind, FILE_BYTES, Flight, Gauge, NewPart, PartKind, Parted, ReadError, Snapshot,
+    Stage, Timer, Window, liveness,
 };
 use proptest::prelude::*;
 use support::identity;
@@ -45,6 +45,11 @@ fn written(dir: &Path) -> (PathBuf, Vec<u8>) {
         for of in [Parted::Prompt, Parted::Start] {
             w.parts(of, 5_000, &[part("f", 4_000, None), part("g", 3_000, Some(0))]);
         }
+        // Both rings have gone round.
+        for n in 0..20 {
+            w.prompt_change(b"PS1='$ '");
+            (0..10).for_each(|prompt| w.prompt(n * 1_000 + prompt));
+        }
     });
     let path = flight.path().unwrap().to_owned();
     let bytes = fs::read(&path).unwrap();
@@ -53,6 +58,28 @@ fn written(dir: &Path) -> (PathBuf, Vec<u8>) {
 
 fn all<Row: Copy, Value>(rows: &[Row], value: impl Fn(Row) -> Value) -> Vec<Value> {
     rows.iter().map(|row| value(*row)).collect()
+}
+
+/// Looks at the rings of prompts and of changes, from a number on: whatever they say of themselves, there are no more rows
+/// than the file has room for, each with its own number, in order.
+fn look_at_rings(snapshot: &Snapshot, from: u64) {
+    let in_order = |numbers: &[u64]| {
+        assert!(numbers.iter().all(|number| *number >= from), "{numbers:?}");
+        assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+    };
+    let prompts: Vec<_> = snapshot.prompts_since(from).collect();
+    assert!(prompts.len() <= FILE_BYTES / 16);
+    assert!(
+        prompts
+            .iter()
+            .all(|prompt| prompt.took_ns < 1 << 40 && prompt.changes < 1 << 24)
+    );
+    in_order(&prompts.iter().map(|prompt| prompt.number).collect::<Vec<_>>());
+    let changes: Vec<_> = snapshot.prompt_changes_since(from).collect();
+    assert!(changes.len() <= FILE_BYTES / 128);
+    assert!(changes.iter().all(|change| change.text.len() <= 128));
+    in_order(&changes.iter().map(|change| change.number).collect::<Vec<_>>());
+    black_box(snapshot.prompts_timed());
 }
 
 /// Looks at everything there is to see.
@@ -68,18 +95,17 @@ fn look(path: &Path) -> Result<(), ReadError> {
             let histogram = snapshot.histogram(*timer);
             black_box((histogram.quantile(0.5), histogram.quantile(1.0), histogram.mean()));
         }
-        assert!(snapshot.events().count() <= lle_metrics::FILE_BYTES);
-        assert!(snapshot.draft().text.len() <= lle_metrics::FILE_BYTES);
+        assert!(snapshot.events().count() <= FILE_BYTES);
+        assert!(snapshot.draft().text.len() <= FILE_BYTES);
         black_box((snapshot.last_command(), snapshot.prompt_blame()));
-        for from in [0, u64::MAX - 1] {
-            assert!(snapshot.prompts_since(from).count() <= lle_metrics::FILE_BYTES);
-            assert!(snapshot.prompt_changes_since(from).count() <= lle_metrics::FILE_BYTES);
+        for from in [0, 1, 195, 1 << 63, u64::MAX - 1, u64::MAX] {
+            look_at_rings(&snapshot, from);
         }
         black_box(all(Stage::ALL, |row| snapshot.stage(row)));
         for of in [Parted::Prompt, Parted::Start] {
             let parts = snapshot.parts(of);
             black_box((parts.whole(), parts.other()));
-            assert!(parts.rows().count() <= lle_metrics::FILE_BYTES);
+            assert!(parts.rows().count() <= FILE_BYTES);
         }
     });
     if let Ok(window) = Window::open(path) {
@@ -191,6 +217,38 @@ fn any_flipped_byte_is_survived() {
     }
 }
 
+/// Where the head's list of sections says that one lies: the prompts are the twelfth, the changes the thirteenth.
+fn section(whole: &[u8], at: usize) -> usize {
+    let entry = 24 + 8 * at;
+    u32::from_ne_bytes(whole[entry..entry + 4].try_into().unwrap()) as usize
+}
+
+/// The sections of the rings, and how long they are.
+fn rings(whole: &[u8]) -> [(usize, usize); 2] {
+    [
+        (section(whole, 11), 8 + 64 * 16),
+        (section(whole, 12), 8 + 8 * (8 + 8 + 128)),
+    ]
+}
+
+#[test]
+fn any_flipped_byte_of_the_rings_is_survived() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, whole) = written(dir.path());
+    let snapshot = Snapshot::read(&path).unwrap();
+    assert_eq!(snapshot.prompts_since(0).count(), 64);
+    assert_eq!(snapshot.prompt_changes_since(0).count(), 8);
+    for (from, bytes) in rings(&whole) {
+        // The number of rows written, the first rows whole, and a byte of each word behind.
+        for at in (from..from + 200).chain((from + 200..from + bytes).step_by(8)) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0xff;
+            fs::write(&path, &bytes).unwrap();
+            look(&path).unwrap();
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
@@ -200,5 +258,32 @@ proptest! {
         let bytes = [&whole[..12], &tail].concat();
         fs::write(&path, &bytes).unwrap();
         let _either_is_fine = look(&path);
+    }
+
+    /// The head is good, and either ring holds anything: rows that were never written, numbers of the end of time.
+    #[test]
+    fn rubbish_in_the_rings_is_survived(
+        words in prop::collection::vec(prop_oneof![any::<u64>(), 0..300u64, (u64::MAX - 300)..], 300),
+        rows in prop_oneof![Just(None), any::<u32>().prop_map(Some), (0..100u32).prop_map(Some)],
+        ring in 0..2usize,
+        from in any::<u64>(),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, mut bytes) = written(dir.path());
+        let (at, length) = rings(&bytes)[ring];
+        for (to, word) in bytes[at..at + length].chunks_exact_mut(8).zip(&words) {
+            to.copy_from_slice(&word.to_ne_bytes());
+        }
+        if let Some(rows) = rows {
+            let entry = 24 + 8 * (11 + ring) + 4;
+            bytes[entry..entry + 4].copy_from_slice(&rows.to_ne_bytes());
+        }
+        fs::write(&path, &bytes).unwrap();
+        // So many rows that they do not fit into the file are an error.
+        let looked = look(&path);
+        prop_assert!(looked.is_ok() || rows.is_some_and(|rows| rows > 8), "{:?}", looked);
+        if looked.is_ok() {
+            look_at_rings(&Snapshot::read(&path).unwrap(), from);
+        }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  seed ─▸ scenario { points, truth, changes } ─▸ lle_core::series ─▸ trial ─▸ tally by kind ─▸ docs/judgement.md
+//!  seed ─▸ typist { single prompts, lines }    ──────┘
 //! ```
 //!
 //! Seeds 1 to 100 are for development; what is reported comes from seeds that begin at [`HELD_OUT`] and were never looked
@@ -13,9 +14,11 @@
 
 pub mod detection;
 pub mod forecasting;
+pub mod prompts;
 pub mod report;
 pub mod scenario;
 mod signal;
+mod typist;
 
 /// The version of the corpus: another one makes pages written before incomparable.
 pub const CORPUS_VERSION: u32 = 2;
@@ -34,6 +37,8 @@ pub struct Size {
     pub first: u64,
     /// Seeds of each kind of detection.
     pub detection: u64,
+    /// Seeds of each kind of single prompts.
+    pub prompts: u64,
     /// Seeds of each kind of forecast, which cost more.
     pub forecasting: u64,
 }
@@ -42,6 +47,7 @@ pub struct Size {
 pub const FULL: Size = Size {
     first: HELD_OUT,
     detection: 100,
+    prompts: 400,
     forecasting: 40,
 };
 
@@ -49,5 +55,6 @@ pub const FULL: Size = Size {
 pub const SMALL: Size = Size {
     first: HELD_OUT,
     detection: 2,
+    prompts: 2,
     forecasting: 1,
 };

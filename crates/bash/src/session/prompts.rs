@@ -5,6 +5,7 @@ use crate::attribution::table::Table;
 use crate::clock;
 use crate::file_size::as_error;
 use crate::prompt_clock::{Blame, Spent};
+use lle_core::shown::command_line;
 use lle_metrics::{Counter, Draft, EventKind, Gauge, Parted, Stage, Timer};
 
 /// A prompt slower than this is an event: a person notices 100 ms.
@@ -87,11 +88,15 @@ impl Session {
     }
 
     /// A command may have changed what makes the prompt. `by` is what ran, empty if nobody may see it.
+    ///
+    /// What is told of it stays as long as the session lives, where no scrub of the history reaches it: so no more than
+    /// may be shown anywhere, without options and values.
     pub(crate) fn prompt_changed(&self, by: &[u8]) {
+        let by = command_line(&String::from_utf8_lossy(by));
         self.flight.update(|w| {
             w.add(Counter::PromptChanges, 1);
-            w.prompt_change(by);
-            w.event(EventKind::PromptChanged, 0, 0, by);
+            w.prompt_change(by.as_bytes());
+            w.event(EventKind::PromptChanged, 0, 0, by.as_bytes());
         });
     }
 

@@ -3,8 +3,8 @@
 use lle_metrics::{Gauge, Timer};
 
 use super::sample::Window;
-use super::text::harmless;
 use crate::quantity::duration;
+use crate::shown::harmless;
 
 /// Characters shown of the names blamed: the command of a finding's title fits one row of 80 columns with them.
 const NAMES_CHARS_MAX: usize = 40;

@@ -8,10 +8,10 @@ use super::baseline::{TOO_FEW, Usual};
 use super::blame;
 use super::component::Component;
 use super::metric::{Limits, Metric, Source, Unit, Wording};
-use super::text::{TEXT_CHARS_MAX, harmless};
 use super::view::SessionView;
 use crate::quantity::count;
 use crate::severity::Severity;
+use crate::shown::{TEXT_CHARS_MAX, harmless};
 
 /// One thing wrong or worth knowing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

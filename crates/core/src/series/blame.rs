@@ -122,6 +122,9 @@ pub struct Change {
     /// The session in which it was typed, by its sixteen hex digits; none if it can reach all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
+    /// Which of the lines typed there it was, counted from 0; none if it was not typed, or a version before this one noted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
 }
 
 /// A change that may have done it.
@@ -231,6 +234,7 @@ mod tests {
             what: what.into(),
             kind,
             session: None,
+            number: None,
         }
     }
 

@@ -17,6 +17,9 @@
 //! Who tries a prompt out makes several changes within moments. Until one of them is found to have moved the series, or
 //! all are cleared, what was measured between them is kept apart: one value is enough to say on which side it lies.
 //!
+//! On which side of a typed line a value lies is told by the order in which they were taken in; which lines a change consists
+//! of, by their numbers ([`Lines`]). Times are for people, for how far values are spread, and for start-up files.
+//!
 //! Invariant: a verdict on the first change is given after [`CLEARED_AFTER`] values at the latest; of changes beyond
 //! [`LATER_MAX`] those with the least between them are taken for one, and never one for another.
 
@@ -39,6 +42,48 @@ pub const CLEARED_AFTER: u64 = 60;
 /// Changes after the first that are told apart while it is under suspicion.
 pub const LATER_MAX: usize = 4;
 
+/// Lines typed in a session, by their numbers: from the first of them up to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lines {
+    /// The first of them.
+    pub from: u64,
+    /// The first one after them.
+    pub until: u64,
+}
+
+impl Lines {
+    /// Whether that line is among them.
+    pub fn has(self, number: u64) -> bool {
+        (self.from..self.until).contains(&number)
+    }
+
+    /// Whether there are none, as in a change that was not typed.
+    pub fn is_empty(&self) -> bool {
+        self.from >= self.until
+    }
+
+    /// Both, and what lies between them.
+    fn with(self, later: Self) -> Self {
+        match (self.is_empty(), later.is_empty()) {
+            (true, _) => later,
+            (_, true) => self,
+            _ => Self {
+                from: self.from.min(later.from),
+                until: self.until.max(later.until),
+            },
+        }
+    }
+}
+
+/// What moved, and the lines between the last value before and the first since.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Found {
+    /// When, and from what to what.
+    pub changepoint: Changepoint,
+    /// What was typed there; none if it was a change that was not typed.
+    pub lines: Lines,
+}
+
 /// A change under suspicion, and those since.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Suspected {
@@ -54,6 +99,9 @@ pub struct Suspected {
     /// The last of it.
     #[serde(default)]
     pub recent: Recent,
+    /// The lines that it consists of; none if it was not typed, or a version before this one has noted it.
+    #[serde(default, skip_serializing_if = "Lines::is_empty")]
+    pub lines: Lines,
     /// Changes that were made since.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub later: Vec<Later>,
@@ -66,6 +114,9 @@ pub struct Later {
     pub at_ns: i64,
     /// What was measured from the change before it up to it.
     pub between: Level,
+    /// The lines that it consists of, as of the first.
+    #[serde(default, skip_serializing_if = "Lines::is_empty")]
+    pub lines: Lines,
 }
 
 /// What a suspicion came to.
@@ -88,7 +139,7 @@ struct Sides {
 
 impl Suspected {
     /// Suspects a change of being the end of a level.
-    pub fn of(level: &Level, at_ns: i64) -> Self {
+    pub fn of(level: &Level, at_ns: i64, lines: Lines) -> Self {
         Self {
             at_ns,
             last_before_ns: if level.evidence.count > 0 {
@@ -99,22 +150,23 @@ impl Suspected {
             first_before_ns: level.first_ns,
             before: level.evidence,
             recent: level.recent,
+            lines,
             later: Vec::new(),
         }
     }
 
     /// Another change was made; `level` is what was measured since the last one.
-    pub fn changed(&mut self, level: &Level, at_ns: i64) {
+    pub fn changed(&mut self, level: &Level, at_ns: i64, lines: Lines) {
         if level.evidence.count == 0 {
             // Nothing lies between them: whatever moved, it may have been either.
             match self.later.last_mut() {
                 Some(last) => {
                     last.between.last_ns = last.between.last_ns.min(last.at_ns);
-                    last.at_ns = at_ns;
+                    (last.at_ns, last.lines) = (at_ns, last.lines.with(lines));
                 }
                 None => {
                     self.last_before_ns = self.last_before_ns.min(self.at_ns);
-                    self.at_ns = at_ns;
+                    (self.at_ns, self.lines) = (at_ns, self.lines.with(lines));
                 }
             }
             return;
@@ -122,6 +174,7 @@ impl Suspected {
         self.later.push(Later {
             at_ns,
             between: *level,
+            lines,
         });
         if self.later.len() > LATER_MAX {
             let least = self.later.iter().enumerate();
@@ -130,8 +183,10 @@ impl Suspected {
             // What lay between it and the one before is nothing that tells them apart any more.
             let gone = self.later.remove(at);
             match at.checked_sub(1).and_then(|at| self.later.get_mut(at)) {
-                Some(earlier) => earlier.at_ns = gone.at_ns,
-                None => self.at_ns = gone.at_ns,
+                Some(earlier) => {
+                    (earlier.at_ns, earlier.lines) = (gone.at_ns, earlier.lines.with(gone.lines));
+                }
+                None => (self.at_ns, self.lines) = (gone.at_ns, self.lines.with(gone.lines)),
             }
         }
     }
@@ -162,8 +217,14 @@ impl Suspected {
         before.append(&second.between);
         Some(Self {
             later: self.later,
-            ..Self::of(&before, second.at_ns)
+            ..Self::of(&before, second.at_ns, second.lines)
         })
+    }
+
+    /// The lines that the change of that number, counted from 0, consists of.
+    pub fn lines_of(&self, at: usize) -> Lines {
+        let later = at.checked_sub(1).and_then(|at| self.later.get(at));
+        later.map_or(self.lines, |later| later.lines)
     }
 
     /// Judges by the level since. `least` and `share` are what it must have moved by to matter, in its unit and as a

@@ -11,7 +11,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use lle_core::health::text::harmless;
+use lle_core::shown::harmless;
 use lle_metrics::parts::Times;
 use lle_metrics::{EXTENSION, Gauge, Liveness, PartKind, Parted, Snapshot, Stage, Timer, liveness};
 use put_off::PutOff;

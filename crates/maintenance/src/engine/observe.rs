@@ -55,6 +55,7 @@ impl Engine {
         let sessions = &mut self.sessions;
         let buried = &mut self.buried;
         let known = &self.state.noticed;
+        let incidents = &self.state.incidents;
         let idle_ns = self.pace.idle_ns;
         let began_wall_ns = self.started_wall_ns.max(0).cast_unsigned();
         world.look(&mut |look| {
@@ -66,6 +67,12 @@ impl Engine {
             }
             let dead = look.liveness == Liveness::Dead;
             if dead && buried.contains_key(&look.session) {
+                return;
+            }
+            // An earlier worker has told of it, and taken in what it had done.
+            let is_told = |session| incidents.iter().any(|incident| incident.session == Some(session));
+            if dead && !sessions.contains_key(&look.session) && is_told(look.session) {
+                buried.insert(look.session, this_look);
                 return;
             }
             let state = sessions
@@ -82,11 +89,10 @@ impl Engine {
         self.sessions.retain(|_, session| session.is_in(this_look));
         self.buried.retain(|_, seen_in| *seen_in == this_look);
         if self.acts {
+            // What a session that died had typed and timed since the last look counts before it is forgotten.
+            self.suspect(world, now);
             died.into_iter()
                 .for_each(|session| self.report_death(world, now, session));
-        }
-        if self.acts {
-            self.suspect(world, now);
             self.worker.take_cost(now, world.own_cost());
         }
     }

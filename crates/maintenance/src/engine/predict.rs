@@ -23,16 +23,16 @@ use std::collections::BTreeMap;
 
 use lle_core::alert::Alerts;
 use lle_core::health::finding::Finding;
-use lle_core::health::text::harmless;
 use lle_core::quantity::several;
 use lle_core::series::Changepoint;
-use lle_core::series::blame::{self, ChangeKind, Suspect, blame};
+use lle_core::series::blame::{self, Suspect};
 use lle_core::series::noticed::Moved;
+use lle_core::series::reach::{Reach, suspects};
 use lle_core::series::watch::{Judged, MEAN_NS, Watch};
 use lle_core::severity::Severity;
+use lle_core::shown::harmless;
 
-use super::suspects::named;
-use super::{Engine, SECOND_NS};
+use super::Engine;
 use crate::models::Models;
 use crate::state::Change;
 use crate::world::{Disk, Now, World};
@@ -69,41 +69,6 @@ pub(crate) struct Predict {
     models: Option<Models>,
 }
 
-/// What can have moved a series.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Reach {
-    /// Whatever was changed: of a series of all sessions, found by a detector that sees means of five minutes.
-    Any,
-    /// A change at that very moment: of the prompts of one session, or of those that read the start-up files.
-    Known { session: Option<u64> },
-}
-
-impl Reach {
-    /// How far apart the values of the series are. Where each prompt is one, the next shows it.
-    fn interval_ns(self) -> i64 {
-        match self {
-            Self::Any => MEAN_NS,
-            Self::Known { .. } => SECOND_NS.cast_signed(),
-        }
-    }
-
-    /// Whether it can have been that change. Nothing that is typed reaches another session, and no start-up file one that
-    /// has read it; and where prompts lie between a line and the changepoint, it was another.
-    fn includes(self, change: &blame::Change, session: Option<&str>, at: &Changepoint) -> bool {
-        if matches!(self, Self::Any) {
-            return true;
-        }
-        let is_then = (at.earliest_ns..=at.latest_ns).contains(&change.at_ns);
-        // The last prompt before is the one that came with the line before.
-        let is_later = change.at_ns > at.earliest_ns || change.at_ns == at.at_ns;
-        let is_line = change.kind == ChangeKind::Rc;
-        match &change.session {
-            Some(typed_in) => session == Some(typed_in.as_str()) && is_then && is_later,
-            None => !is_line || session.is_none() && is_then,
-        }
-    }
-}
-
 impl Engine {
     /// Remembers that something was changed; false if that was known.
     pub(crate) fn note_change(&mut self, world: &mut impl Disk, now: Now, change: blame::Change) -> bool {
@@ -114,46 +79,17 @@ impl Engine {
         is_new
     }
 
-    /// A series has moved: who may have done it?
+    /// A series has moved: says who may have done it, and remembers that.
     pub(crate) fn moved(
         &mut self,
         world: &mut impl Disk,
         now: Now,
         row: &'static Watched,
         changepoint: Changepoint,
-        reach: Reach,
+        reach: Reach<'_>,
     ) {
-        let session = match reach {
-            Reach::Known { session } => session.map(named),
-            Reach::Any => None,
-        };
-        let may_have = |change: &&blame::Change| reach.includes(change, session.as_deref(), &changepoint);
-        let changes: Vec<_> = self
-            .state
-            .noticed
-            .changes
-            .iter()
-            .filter(may_have)
-            .cloned()
-            .collect();
-        // Lines between the same two prompts are equally near, whenever each was typed.
-        let weighed: Vec<_> = changes
-            .iter()
-            .map(|change| blame::Change {
-                at_ns: match (reach, &change.session) {
-                    (Reach::Known { .. }, Some(_)) => changepoint.at_ns,
-                    _ => change.at_ns,
-                },
-                ..change.clone()
-            })
-            .collect();
-        let mut suspects = blame(&changepoint, reach.interval_ns(), row.measured(), &weighed);
-        for suspect in &mut suspects {
-            let change = changes
-                .iter()
-                .rfind(|change| suspect.what.as_ref() == Some(&change.what));
-            suspect.at_ns = change.map(|change| change.at_ns);
-        }
+        let changes = &self.state.noticed.changes;
+        let suspects = suspects(&changepoint, reach, row.measured(), changes);
         let moved = Box::new(Moved {
             metric: row.metric.to_owned(),
             changepoint,

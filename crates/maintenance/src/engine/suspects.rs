@@ -21,19 +21,18 @@ use std::collections::BTreeMap;
 
 use lle_core::series::blame::{self, ChangeKind};
 use lle_core::series::noticed::Watched;
+use lle_core::series::reach::Reach;
 use lle_core::series::suspected::SAMPLES_MIN;
-
 use lle_core::trial::Evidence;
 use serde_json::{Value, json};
 
-use super::observe::session::SessionState;
+use super::predict::PROMPT;
 use super::predict::watched::{FLOOR_BYTES, START_NS};
-use super::predict::{PROMPT, Reach, SHARE_MIN};
 use super::{Engine, SECOND_NS};
 use crate::state::Change;
 use crate::world::{Disk, Now, RcChange, World};
 pub(crate) use prompts::Prompts;
-use prompts::Start;
+use prompts::{MATTERS, Start};
 
 /// How often levels are written, in nanoseconds: as much of them is lost at most.
 const KEEP_NS: u64 = 600 * SECOND_NS;
@@ -55,8 +54,6 @@ pub(crate) struct Kept {
 pub(crate) struct RcLooks {
     /// The last time, on the monotonic clock.
     looked: Option<u64>,
-    /// When the newest session known then began.
-    newest_wall_ns: u64,
 }
 
 impl Engine {
@@ -72,48 +69,50 @@ impl Engine {
         self.take_untouched(i64::MAX);
         let (mut typed, mut moved) = (Vec::new(), Vec::new());
         for (id, session) in &mut self.sessions {
-            let prompts = &mut session.prompts;
+            let prompts = &mut session.prompts.each;
             if !prompts.typed.is_empty() {
                 let whose = named(*id);
-                typed.extend(prompts.typed.drain(..).map(|(at_ns, what)| blame::Change {
-                    at_ns,
-                    what,
+                typed.extend(prompts.typed.drain(..).map(|line| blame::Change {
+                    at_ns: line.at_ns,
+                    what: line.what,
                     kind: ChangeKind::Rc,
                     session: Some(whose.clone()),
+                    number: Some(line.number),
                 }));
             }
-            moved.extend(
-                prompts
-                    .moved
-                    .drain(..)
-                    .map(|changepoint| (Some(*id), changepoint)),
-            );
+            moved.extend(prompts.moved.drain(..).map(|found| (*id, found)));
         }
-        let files = &mut self.state.noticed.start_files;
-        let was_open = files.watched.suspect.is_some();
-        let of_files = files.watched.judge(PROMPT.least, SHARE_MIN);
-        let files_turned = was_open && files.watched.suspect.is_none();
-        moved.extend(of_files.map(|changepoint| (None, changepoint)));
         for change in typed {
             self.note_change(world, now, change);
         }
-        for (session, changepoint) in moved {
-            self.moved(world, now, PROMPT, changepoint, Reach::Known { session });
+        for (id, found) in moved {
+            let reach = Reach::Session {
+                id: &named(id),
+                lines: found.lines,
+            };
+            self.moved(world, now, PROMPT, found.changepoint, reach);
+        }
+        let files = &mut self.state.noticed.start_files;
+        let was_open = files.watched.suspect.is_some();
+        let of_files = files.watched.judge(MATTERS.least, MATTERS.share);
+        let files_turned = was_open && files.watched.suspect.is_none();
+        if let Some(found) = of_files {
+            self.moved(world, now, PROMPT, found.changepoint, Reach::StartFiles);
         }
         let is_time = now.mono_ns.saturating_sub(self.prompts_kept.mono_ns) >= KEEP_NS;
         self.keep_prompts(world, now, is_time, files_turned);
     }
 
     /// Takes the prompts of sessions that began before that moment for those of the start-up files as they are known; what
-    /// began before the files were changed last tells nothing of them.
+    /// began before the files were changed last tells nothing of them, nor does what began by another clock.
     fn take_untouched(&mut self, until_wall_ns: i64) {
         let files = &mut self.state.noticed.start_files;
         for session in self.sessions.values_mut() {
             let began = session.created_wall_ns().map_or(i64::MIN, u64::cast_signed);
             if began < until_wall_ns {
-                let untouched = std::mem::take(&mut session.prompts.untouched);
-                if began >= files.since_wall_ns {
-                    files.watched.level.append(&untouched);
+                let untouched = std::mem::take(&mut session.prompts.each.untouched);
+                if !session.began_ahead() {
+                    files.take(began, &untouched);
                 }
             }
         }
@@ -135,12 +134,12 @@ impl Engine {
         let mut changes = Vec::new();
         for (id, session) in &mut self.sessions {
             let prompts = &mut session.prompts;
-            let known = prompts.watched.level.evidence.count;
-            if prompts.turned || all && known != prompts.kept {
-                (prompts.turned, prompts.kept) = (false, known);
+            let known = prompts.each.watched.level.evidence.count;
+            if prompts.each.turned || all && known != prompts.kept {
+                (prompts.each.turned, prompts.kept) = (false, known);
                 changes.push(Change::Prompts {
                     session: named(*id),
-                    prompts: Some(Box::new(prompts.known())),
+                    prompts: Some(Box::new(prompts.each.known())),
                 });
             }
         }
@@ -163,19 +162,18 @@ impl Engine {
 
     /// Once a minute, and before the first prompts of a new session are taken for those of the files as they were.
     fn rc_look_is_due(&mut self, now: Now) -> bool {
-        let newest = self
-            .sessions
-            .values()
-            .filter_map(SessionState::created_wall_ns)
-            .max();
+        let mut is_new = false;
+        for session in self.sessions.values_mut() {
+            // By whether it was known, not by when it began: the clock may have been set back.
+            is_new |= session.created_wall_ns().is_some() && !session.prompts.is_known;
+            session.prompts.is_known |= session.created_wall_ns().is_some();
+        }
         let files = &mut self.rc_looks;
-        let is_new = newest.is_some_and(|newest| newest > files.newest_wall_ns);
         let is_old = files
             .looked
             .is_none_or(|looked| now.mono_ns.saturating_sub(looked) >= RC_LOOK_NS);
         if is_new || is_old {
             files.looked = Some(now.mono_ns);
-            files.newest_wall_ns = newest.unwrap_or(files.newest_wall_ns);
         }
         is_new || is_old
     }
@@ -207,7 +205,7 @@ impl Engine {
     pub(crate) fn prompts_known(&self) -> BTreeMap<String, u64> {
         let known = self.sessions.iter();
         known
-            .map(|(id, session)| (named(*id), session.prompts.watched.level.evidence.count))
+            .map(|(id, session)| (named(*id), session.prompts.each.watched.level.evidence.count))
             .collect()
     }
 
@@ -215,7 +213,7 @@ impl Engine {
     pub(crate) fn suspicions(&self) -> Vec<Value> {
         let open = |session: Option<u64>, watched: &Watched| {
             let suspect = watched.suspect.as_ref()?;
-            let missed = session.and_then(|id| Some(self.sessions.get(&id)?.prompts.missed));
+            let missed = session.and_then(|id| Some(self.sessions.get(&id)?.prompts.each.missed));
             Some(json!({
                 "session": session.map(named),
                 "at_ns": suspect.at_ns,
@@ -226,7 +224,7 @@ impl Engine {
             }))
         };
         let sessions = self.sessions.iter();
-        let sessions = sessions.filter_map(|(id, session)| open(Some(*id), &session.prompts.watched));
+        let sessions = sessions.filter_map(|(id, session)| open(Some(*id), &session.prompts.each.watched));
         let files = open(None, &self.state.noticed.start_files.watched);
         sessions.chain(files).collect()
     }
@@ -237,14 +235,14 @@ impl Engine {
             what: change.what.clone(),
             kind: ChangeKind::Rc,
             session: None,
+            number: None,
         };
         if !self.note_change(world, now, noted) {
             // An earlier worker saw it, and what it suspects is known.
             return;
         }
         let files = &mut self.state.noticed.start_files;
-        files.since_wall_ns = files.since_wall_ns.max(change.at_wall_ns);
-        files.watched.changed(change.at_wall_ns);
+        files.changed(change.at_wall_ns);
         let known = Box::new(files.clone());
         self.keep(world, now, Change::StartFiles { known });
     }
@@ -257,8 +255,76 @@ pub(super) fn named(id: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use lle_metrics::{Counter, Flight, Identity};
+
     use super::super::tests::started;
     use super::*;
+
+    /// Leaves what a session wrote that died before anybody looked at it: a dozen prompts, a line, a dozen slow ones.
+    fn died_at_once(folder: &std::path::Path, created_wall_ns: i64) {
+        let sessions = folder.join("r/sessions");
+        std::fs::create_dir_all(&sessions).unwrap();
+        let identity = Identity {
+            created_wall_ns: created_wall_ns.cast_unsigned(),
+            ..Identity::of_this_process(7, "/dev/pts/7", "", "")
+        };
+        let flight = Flight::create(&sessions, &identity).unwrap();
+        let prompts = |ms: u64| {
+            flight.update(|w| (0..12).for_each(|n| w.prompt(ms * 1_000_000 + n * 7 % 5 * 100_000)));
+        };
+        prompts(3);
+        flight.update(|w| {
+            w.add(Counter::PromptChanges, 1);
+            w.prompt_change(b"PROMPT_COMMAND=slow");
+        });
+        prompts(60);
+        // Its lock goes with it; the file stays.
+    }
+
+    #[test]
+    fn what_a_session_typed_that_died_before_a_look_is_blamed_and_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut world, mut engine, now) = started(folder.path());
+        died_at_once(folder.path(), now.wall_ns);
+        engine.look(&mut world, now);
+        assert_eq!(engine.state.incidents.len(), 1, "it died");
+        let noticed = engine.state.noticed.clone();
+        assert_eq!(noticed.moved.len(), 1, "{noticed:?}");
+        let suspect = noticed.moved[0].suspects[0].what.as_deref();
+        assert_eq!(suspect, Some("`PROMPT_COMMAND=slow` was typed"));
+        // Neither the next look nor the next worker finds it again.
+        let config = engine.config.clone();
+        engine.look(&mut world, now);
+        engine.keep_all_prompts(&mut world, now);
+        let before = engine.state.noticed.clone();
+        assert!(before.prompts.is_empty(), "nobody asks for them any more");
+        assert_eq!(before.start_files.watched.level.evidence.count, 12);
+        assert_eq!(
+            (&before.changes, &before.moved),
+            (&noticed.changes, &noticed.moved)
+        );
+        drop(engine);
+        let mut next = Engine::load(&mut world, config, now).unwrap();
+        next.start(&mut world, now);
+        next.look(&mut world, now);
+        let after = &next.state.noticed;
+        let known = (after.moved.len(), after.start_files.watched.level.evidence.count);
+        assert_eq!(known, (1, 12));
+        assert_eq!(next.state.incidents.len(), 1);
+    }
+
+    #[test]
+    fn what_began_by_another_clock_tells_nothing_of_start_up_files() {
+        const HOUR_NS: i64 = 3_600_000_000_000;
+        let told = |ahead_ns: i64| {
+            let folder = tempfile::tempdir().unwrap();
+            let (mut world, mut engine, now) = started(folder.path());
+            died_at_once(folder.path(), now.wall_ns + ahead_ns);
+            engine.look(&mut world, now);
+            engine.state.noticed.start_files.watched.level.evidence.count
+        };
+        assert_eq!((told(-HOUR_NS), told(0), told(HOUR_NS)), (12, 12, 0));
+    }
 
     #[test]
     fn start_up_files_are_looked_at_once_a_minute() {

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lle_core::health::text::command_line;
+use lle_core::shown::command_line;
 use lle_core::start::trace;
 use lle_log::start_up;
 use lle_log::versions::Cause;

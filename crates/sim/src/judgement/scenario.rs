@@ -213,6 +213,7 @@ fn changes(random: &mut Random, event_ns: i64, is_shift: bool) -> (Vec<Change>, 
             what: "culprit".into(),
             kind,
             session: None,
+            number: None,
         });
     }
     for decoy in 0..2 + random.below(7) {
@@ -227,6 +228,7 @@ fn changes(random: &mut Random, event_ns: i64, is_shift: bool) -> (Vec<Change>, 
             what: format!("decoy {decoy}"),
             kind,
             session: None,
+            number: None,
         });
     }
     changes.sort_by_key(|change| change.at_ns);

@@ -20,7 +20,7 @@ fn hiccups(mut level: Level, values_ms: &[f64]) -> Level {
 fn suspected(before: Level) -> Suspected {
     Suspected {
         last_before_ns: 90,
-        ..Suspected::of(&before, 100)
+        ..Suspected::of(&before, 100, Lines::default())
     }
 }
 
@@ -107,7 +107,7 @@ fn type_lines(prompts: &[u32], slow: Option<usize>) -> (Vec<i64>, Vec<(Changepoi
         since += u32::from(is_slow);
         let ms = if is_slow { 60.0 } else { 3.0 } + (*now_ns / S % 5) as f64 / 10.0;
         watched.level.add(*now_ns, ms * 1e6);
-        found.extend(watched.judge(5e6, 0.2).map(|found| (found, since)));
+        found.extend(watched.judge(5e6, 0.2).map(|found| (found.changepoint, since)));
     };
     (0..16).for_each(|_| prompt(&mut watched, &mut now_ns, false));
     for (number, prompts) in prompts.iter().enumerate() {

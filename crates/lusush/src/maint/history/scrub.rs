@@ -2,8 +2,9 @@
 //!
 //! Order: mirrors, then logs, the index, copies of bash's file, drafts, the backup's journal; each is killed at any moment
 //! without harm, and whoever begins again finds what is left. What is not ours to change is named, never changed: bash's
-//! own file unless asked for, memory of shells that run, snapshots.
+//! own file unless asked for, memory of shells that run, what the worker has noted, snapshots ([`beyond`]).
 
+mod beyond;
 mod journal;
 mod wanted;
 
@@ -28,13 +29,12 @@ use super::note;
 use crate::answer;
 use crate::failure::Failure;
 use crate::paths;
+use beyond::beyond;
 use wanted::{Wanted, without};
 
 const SCHEMA_VERSION: u32 = 1;
 /// Bytes of a list that is written anew; a longer one is looked into, and named if it has the text.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Files that restores have kept aside and that are looked into: sixteen restores of some hundred files.
-const FILES_BELOW_MAX: usize = 16 * 1024;
 
 /// Takes commands out of the history, for good
 #[derive(Debug, Args)]
@@ -161,93 +161,6 @@ fn take_out(
     Ok(())
 }
 
-/// Where it may still be.
-fn beyond(own: &Own, wanted: &Wanted, histfile: bool) -> Vec<String> {
-    let mut left = Vec::new();
-    let own_files = own.files();
-    for path in own_files.iter().filter(|path| !is_copy(path)) {
-        match is_log(path).then(|| scrub::outside(path, &wanted.text)) {
-            Some(Ok(places)) => {
-                left.extend(places.first().map(|at| {
-                    let path = path.display();
-                    format!("{path}: bytes that are no record, from byte {at} on")
-                }));
-            }
-            _ if wanted.is_in_file(path) => {
-                left.push(format!("{}: bytes that are no record", path.display()));
-            }
-            _ => {}
-        }
-    }
-    for path in history_files(own) {
-        let is_edited = is_edited(&path);
-        if (!histfile || !is_edited) && wanted.is_in_file(&path) {
-            let remedy = match is_edited {
-                true => "`--histfile` takes it out",
-                false => "too long, or not to be read, for `--histfile`: take it out with an editor",
-            };
-            left.push(format!("{}: {remedy}", path.display()));
-        }
-    }
-    for path in own_files.iter().filter(|path| is_copy(path) && !is_edited(path)) {
-        if wanted.is_in_file(path) {
-            left.push(format!(
-                "{}: too long to be written anew; it may be removed",
-                path.display()
-            ));
-        }
-    }
-    let runtime = own.runtime.as_deref().map(|runtime| runtime.join("sessions"));
-    let flights = runtime
-        .map(|sessions| files_of(&sessions, "flight"))
-        .unwrap_or_default();
-    if !flights.is_empty() {
-        left.push(format!(
-            "the lists in memory of {}, which bash writes to its file when they end: `history -d`",
-            several(flights.len() as u64, "session", "sessions")
-        ));
-    }
-    for path in flights.iter().filter(|path| wanted.is_in_file(path)) {
-        left.push(format!("{}: as long as that session lives", path.display()));
-    }
-    let backup = own.data.as_deref().map(|data| data.join("backup"));
-    if let Some(archive) = backup.as_deref().map(|backup| backup.join("archive"))
-        && archive.exists()
-    {
-        left.push(format!("{}: snapshots made before", archive.display()));
-    }
-    if let Some(own) = crate::maint::backup::own::address() {
-        left.push(format!("{own}: snapshots made before"));
-    }
-    let damaged = backup.as_deref().and_then(|backup| fs::read_dir(backup).ok());
-    for entry in damaged.into_iter().flatten().flatten() {
-        if entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with("archive.damaged-")
-        {
-            left.push(format!("{}: snapshots made before", entry.path().display()));
-        }
-    }
-    let cache = paths::folders().cache.ok();
-    for name in ["drill", "recover"] {
-        let folder = cache.as_deref().map(|cache| cache.join(name));
-        // A copy of the home has a backup of its own, which is not read here.
-        if let Some(folder) = folder.filter(|folder| !copies_in(folder).is_empty()) {
-            left.push(format!(
-                "{}: left by a drill or a recovery that was killed; it may be removed",
-                folder.display()
-            ));
-        }
-    }
-    let aside = backup.map(|backup| files_below(&backup.join("aside")));
-    for path in aside.iter().flatten().filter(|path| wanted.is_in_file(path)) {
-        left.push(format!("{}: kept when a backup was restored", path.display()));
-    }
-    left.push("histories of other machines, and copies that others made".into());
-    left
-}
-
 /// The history files of bash that sessions have named, and the default one.
 fn history_files(own: &Own) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = paths::home()
@@ -283,32 +196,6 @@ fn files_of(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = entries.unwrap_or_default();
     files.retain(|path| path.extension().is_some_and(|found| found == extension));
     files
-}
-
-/// All files below a folder; as many as a few restores leave.
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
-    while let Some(folder) = folders.pop()
-        && files.len() < FILES_BELOW_MAX
-    {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
-                Ok(_) => files.push(entry.path()),
-                Err(_) => {}
-            }
-        }
-    }
-    files
-}
-
-/// The copies in a folder: all in it but its lock.
-fn copies_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .map(|entry| entry.path())
-        .filter(|path| path.file_name() != Some(OsStr::new("lock")))
-        .collect()
 }
 
 /// Whether a list can be read and is written anew; others are named, if they have it.

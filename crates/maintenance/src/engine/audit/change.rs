@@ -49,6 +49,7 @@ impl Entry {
             },
             kind: self.kind(),
             session: None,
+            number: None,
         })
     }
 

@@ -21,6 +21,9 @@ use super::percent;
 use crate::engine::suspects::Prompts;
 use crate::world::{Cost, Look, Now};
 
+/// How far ahead of the worker's look a session may have been created, in nanoseconds: its clock is coarse.
+const AHEAD_NS: i64 = 1_000_000_000;
+
 /// What is known of a session.
 pub(crate) struct SessionState {
     id: u64,
@@ -30,6 +33,8 @@ pub(crate) struct SessionState {
     pid: u32,
     /// When its flight was created: who writes it is read once. None before that.
     created_wall_ns: Option<u64>,
+    /// It was created later than it is now: the clock was set back since.
+    began_ahead: bool,
     pub(crate) prompts: Prompts,
     /// What it usually takes for what a configuration can move.
     pub(crate) usual: Usual,
@@ -69,6 +74,7 @@ impl SessionState {
             tty: String::new(),
             pid: 0,
             created_wall_ns: None,
+            began_ahead: false,
             prompts: remembered(known),
             usual: Usual::default(),
             goes_by: None,
@@ -116,6 +122,8 @@ impl SessionState {
             (self.pid, self.created_wall_ns) = (identity.pid, Some(identity.created_wall_ns));
             self.tty = sanitise(&identity.tty, 64).into_owned();
         }
+        let latest_ns = now.wall_ns.saturating_add(AHEAD_NS).max(0).cast_unsigned();
+        self.began_ahead |= snapshot.created_wall_ns() > latest_ns;
         self.window.fold(now.mono_ns, snapshot);
         self.prompts.fold(now, snapshot);
         self.usual.fold(snapshot);
@@ -178,6 +186,11 @@ impl SessionState {
     /// When its flight was created; none before that could be read.
     pub(crate) fn created_wall_ns(&self) -> Option<u64> {
         self.created_wall_ns
+    }
+
+    /// Whether a look saw that it was created later than it was then: its beginning cannot be compared with other times.
+    pub(crate) fn began_ahead(&self) -> bool {
+        self.began_ahead
     }
 
     pub(crate) fn window(&self) -> &Window {

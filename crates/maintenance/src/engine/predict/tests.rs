@@ -2,7 +2,7 @@
 
 use super::*;
 use lle_core::health::metric::METRICS;
-use lle_core::series::blame::{ChangeKind, Measured};
+use lle_core::series::blame::{ChangeKind, Measured, blame};
 
 const S: i64 = 1_000_000_000;
 const MS: f64 = 1e6;
@@ -15,12 +15,14 @@ fn moved(before_ms: f64, after_ms: f64) -> Moved {
             what: "backup ran".into(),
             kind: ChangeKind::Task,
             session: None,
+            number: None,
         },
         blame::Change {
             at_ns: 9_900 * S,
             what: "plugin git-status was enabled".into(),
             kind: ChangeKind::Plugin,
             session: None,
+            number: None,
         },
     ];
     let changepoint = Changepoint {
@@ -41,39 +43,6 @@ fn moved(before_ms: f64, after_ms: f64) -> Moved {
 
 fn told(moved: &Moved) -> Told<'_> {
     Told::of(moved).unwrap()
-}
-
-#[test]
-fn only_what_can_have_reached_it_is_suspected() {
-    let at = Changepoint {
-        at_ns: 100 * S,
-        earliest_ns: 98 * S,
-        latest_ns: 100 * S,
-        ..moved(20.0, 58.0).changepoint
-    };
-    let check = |at_s: i64, kind: ChangeKind, typed_in: Option<&str>, expect: [bool; 3]| {
-        let change = blame::Change {
-            at_ns: at_s * S,
-            what: "x".into(),
-            kind,
-            session: typed_in.map(str::to_owned),
-        };
-        let known = |session| Reach::Known { session };
-        let told = [
-            known(Some(10)).includes(&change, Some("000000000000000a"), &at),
-            known(None).includes(&change, None, &at),
-            Reach::Any.includes(&change, None, &at),
-        ];
-        assert_eq!(told, expect, "{at_s} {kind:?} {typed_in:?}");
-    };
-    // A line reaches the session that it was typed in, and is not the one that was typed a prompt earlier.
-    check(99, ChangeKind::Rc, Some("000000000000000a"), [true, false, true]);
-    check(98, ChangeKind::Rc, Some("000000000000000a"), [false, false, true]);
-    check(99, ChangeKind::Rc, Some("000000000000000b"), [false, false, true]);
-    // A start-up file reaches those that start; anything else may reach all, and takes its time.
-    check(99, ChangeKind::Rc, None, [false, true, true]);
-    check(97, ChangeKind::Rc, None, [false, false, true]);
-    check(90, ChangeKind::Config, None, [true, true, true]);
 }
 
 #[test]
@@ -146,6 +115,7 @@ fn what_was_changed_and_what_moved_outlives_the_worker() {
         what: "~/.bashrc:3 `PS1=x` was added".into(),
         kind: ChangeKind::Rc,
         session: None,
+        number: None,
     };
     assert!(engine.note_change(&mut world, now, change.clone()));
     assert!(!engine.note_change(&mut world, now, change), "once is enough");

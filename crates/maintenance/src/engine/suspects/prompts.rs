@@ -1,17 +1,11 @@
-//! The prompts of one session: each of them, with its own time and on its side of what was typed.
+//! The prompts of one session, as the looks at its flight file show them: folded by [`lle_core::series::prompts`].
 //!
-//! Invariants:
-//! - What is found does not depend on how often the session is looked at: each prompt is judged as if it had been seen at
-//!   once. Only prompts and commands that its rings had lost by then are not there, and that is said.
-//! - A look at which nothing was typed that may have changed the prompt allocates nothing.
+//! Invariant: a look at which nothing was typed that may have changed the prompt allocates nothing.
 
-use std::ops::Range;
-
-use lle_core::health::text::command_line;
-use lle_core::quantity::several;
-use lle_core::series::Changepoint;
-use lle_core::series::noticed::{self, Level, Watched};
-use lle_metrics::{Counter, EventKind, Gauge, Snapshot, Timer};
+use lle_core::series::noticed;
+use lle_core::series::prompts::{self as each, Matters, Typed, named};
+use lle_core::series::suspected::Lines;
+use lle_metrics::{EventKind, Gauge, Snapshot, Timer};
 
 use super::super::predict::{PROMPT, SHARE_MIN};
 use crate::world::Now;
@@ -19,22 +13,13 @@ use crate::world::Now;
 /// What is known of the prompts of one session.
 #[derive(Debug, Default)]
 pub(crate) struct Prompts {
-    /// Prompts timed, and candidates for a change, when it was last looked at; none before that.
-    seen: Option<(u64, u64)>,
-    pub(super) watched: Watched,
-    /// What was typed, and when, to be remembered.
-    pub(super) typed: Vec<(i64, String)>,
-    /// What moved, to be blamed.
-    pub(super) moved: Vec<Changepoint>,
-    /// Prompts before anything was typed that may have changed them, to be taken for those of the start-up files.
-    pub(super) untouched: Level,
-    /// Prompts that nobody looked at in time.
-    pub(super) missed: u64,
+    /// Each of them, and what was typed between them.
+    pub(super) each: each::Prompts,
     pub(super) start: Start,
+    /// Start-up files were looked at since it came.
+    pub(super) is_known: bool,
     /// How much of it is in the state: prompts of the level.
     pub(super) kept: u64,
-    /// A suspicion has begun or ended: it is written at once.
-    pub(super) turned: bool,
 }
 
 /// How long the session took to start.
@@ -49,6 +34,12 @@ pub(super) enum Start {
     Taken,
 }
 
+/// What prompts must differ by.
+pub(super) const MATTERS: Matters = Matters {
+    least: PROMPT.least,
+    share: SHARE_MIN,
+};
+
 impl Prompts {
     /// Goes on with what an earlier worker knew of the session.
     pub(crate) fn of(known: Option<&noticed::Prompts>) -> Self {
@@ -56,20 +47,9 @@ impl Prompts {
             return Self::default();
         };
         Self {
-            seen: Some((known.timed, known.changes)),
-            watched: known.watched.clone(),
+            each: each::Prompts::of(known),
             kept: known.watched.level.evidence.count,
             ..Self::default()
-        }
-    }
-
-    /// What is to be remembered of them.
-    pub(super) fn known(&self) -> noticed::Prompts {
-        let (timed, changes) = self.seen.unwrap_or_default();
-        noticed::Prompts {
-            timed,
-            changes,
-            watched: self.watched.clone(),
         }
     }
 
@@ -80,108 +60,45 @@ impl Prompts {
         {
             self.start = Start::Fresh(ns as f64);
         }
-        match snapshot.prompts_timed() {
-            Some(timed) => self.fold_each(now, timed, snapshot),
+        match each::Rows::timed(snapshot) {
+            Some(timed) => self.each.fold(now.wall_ns, timed, snapshot, MATTERS),
             None => self.fold_last(now, snapshot),
         }
     }
 
-    /// Takes every prompt in that was timed since the last look. Of a session that was never looked at before, those that
-    /// are still there: whoever typed a line while no worker ran is told as well.
-    fn fold_each(&mut self, now: Now, timed: u64, snapshot: &Snapshot) {
-        let mut there = snapshot
-            .prompts_since(self.seen.map_or(0, |(timed, _)| timed))
-            .peekable();
-        let first = there.peek().map(|prompt| (prompt.number, prompt.changes));
-        let (from, mut changes) = self.seen.or(first).unwrap_or_default();
-        if let Some((first, _)) = first {
-            self.missed = self.missed.saturating_add(first.saturating_sub(from));
-        }
-        for prompt in there {
-            if prompt.changes > changes {
-                self.change(changes..prompt.changes, prompt.wall_ns.cast_signed(), snapshot);
-                changes = prompt.changes;
-            }
-            self.add(prompt.wall_ns.cast_signed(), prompt.took_ns as f64, changes == 0);
-        }
-        // The prompt after it is still to come, or was not timed as a whole.
-        let typed = snapshot.counter(Counter::PromptChanges);
-        if typed > changes {
-            self.change(changes..typed, now.wall_ns, snapshot);
-            changes = typed;
-        }
-        self.seen = Some((timed, changes));
-    }
-
-    /// Candidates for a change of these numbers were typed, by that time.
-    fn change(&mut self, numbers: Range<u64>, by_ns: i64, snapshot: &Snapshot) {
-        let (mut known, mut at_ns) = (0, by_ns);
-        let there = snapshot.prompt_changes_since(numbers.start);
-        for change in there.take_while(|change| change.number < numbers.end) {
-            known += 1;
-            at_ns = change.wall_ns.cast_signed();
-            self.typed.push((at_ns, named(change.text)));
-        }
-        let unknown = (numbers.end - numbers.start).saturating_sub(known);
-        if unknown > 0 {
-            let commands = several(unknown, "command", "commands");
-            let what = format!("{commands} changed the prompt, too many at once to know which");
-            self.typed.push((at_ns, what));
-        }
-        self.watched.changed(at_ns);
-        self.turned = true;
-    }
-
     /// Takes a look at a session in that tells only of its last prompt: one of a version before this one.
     fn fold_last(&mut self, now: Now, snapshot: &Snapshot) {
-        let at = (
-            snapshot.samples(Timer::Prompt),
-            snapshot.counter(Counter::PromptChanges),
-        );
-        let Some(before) = self.seen.replace(at) else {
+        let (timed, typed) = (snapshot.samples(Timer::Prompt), each::Rows::typed(snapshot));
+        let Some((timed_before, typed_before)) = self.each.see(timed, typed) else {
             return;
         };
-        if at.1 > before.1 {
+        if typed > typed_before {
             let event = snapshot
                 .events()
                 .filter(|event| event.kind == Some(EventKind::PromptChanged))
                 .last();
             let at_ns = event.map_or(now.wall_ns, |event| event.wall_ns.cast_signed());
-            self.typed
-                .push((at_ns, named(event.map_or(b"", |event| event.text))));
-            self.watched.changed(at_ns);
-            self.turned = true;
+            self.each.typed.push(Typed {
+                at_ns,
+                what: named(event.map_or(b"", |event| event.text)),
+                number: typed - 1,
+            });
+            let lines = Lines {
+                from: typed_before,
+                until: typed,
+            };
+            self.each.suspect(at_ns, lines);
         }
         let last = snapshot.gauge(Gauge::PromptLastNs).filter(|ns| *ns > 0);
-        if let Some(ns) = last.filter(|_| at.0 > before.0) {
-            self.add(now.wall_ns, ns as f64, at.1 == 0);
+        if let Some(ns) = last.filter(|_| timed > timed_before) {
+            self.each.add(now.wall_ns, ns as f64, typed == 0, MATTERS);
         }
-    }
-
-    /// Adds a prompt, and judges what is suspected.
-    fn add(&mut self, wall_ns: i64, ns: f64, is_untouched: bool) {
-        self.watched.level.add(wall_ns, ns);
-        if is_untouched {
-            self.untouched.add(wall_ns, ns);
-        }
-        let open = |watched: &Watched| watched.suspect.as_ref().map(|open| open.later.len());
-        let before = open(&self.watched);
-        self.moved.extend(self.watched.judge(PROMPT.least, SHARE_MIN));
-        self.turned |= before != open(&self.watched);
-    }
-}
-
-/// Says what was typed, as a sentence goes on after "since"; nothing of it if nobody may see it.
-fn named(text: &[u8]) -> String {
-    match String::from_utf8_lossy(text).trim() {
-        "" => "a command changed the prompt".to_owned(),
-        text => format!("`{}` was typed", command_line(text)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use lle_metrics::{Flight, Identity};
+    use lle_metrics::{Counter, Flight, Identity};
 
     use super::*;
 
@@ -230,7 +147,12 @@ mod tests {
         }
 
         fn typed(&self) -> Vec<&str> {
-            self.prompts.typed.iter().map(|(_, what)| what.as_str()).collect()
+            self.prompts
+                .each
+                .typed
+                .iter()
+                .map(|line| line.what.as_str())
+                .collect()
         }
     }
 
@@ -254,12 +176,13 @@ mod tests {
             session.look();
             let moved: Vec<_> = session
                 .prompts
+                .each
                 .moved
                 .iter()
-                .map(|at| (at.before, at.after))
+                .map(|found| (found.changepoint.before, found.changepoint.after, found.lines))
                 .collect();
             let typed: Vec<String> = session.typed().into_iter().map(str::to_owned).collect();
-            (typed, moved, session.prompts.watched.level.evidence.count)
+            (typed, moved, session.prompts.each.watched.level.evidence.count)
         };
         let each: Vec<u64> = (0..48).collect();
         let expect = found(&each);
@@ -288,10 +211,10 @@ mod tests {
         session.types("PROMPT_COMMAND=slow");
         session.prompts(100, 60);
         session.look();
-        assert_eq!(session.prompts.missed, 60 + 100 - 64);
+        assert_eq!(session.prompts.each.missed, 60 + 100 - 64);
         assert_eq!(session.typed(), ["`PROMPT_COMMAND=slow` was typed"]);
-        assert_eq!(session.prompts.moved.len(), 1);
-        assert_eq!(session.prompts.known().timed, 180);
+        assert_eq!(session.prompts.each.moved.len(), 1);
+        assert_eq!(session.prompts.each.known().timed, 180);
     }
 
     #[test]
@@ -312,7 +235,7 @@ mod tests {
             typed[8],
             "3 commands changed the prompt, too many at once to know which"
         );
-        assert_eq!(session.prompts.moved.len(), 1);
+        assert_eq!(session.prompts.each.moved.len(), 1);
     }
 
     #[test]
@@ -331,11 +254,14 @@ mod tests {
         session.prompts = Prompts::default();
         session.look();
         assert_eq!(session.typed(), ["`PROMPT_COMMAND=slow` was typed"]);
-        assert_eq!((session.prompts.moved.len(), session.prompts.missed), (1, 0));
+        assert_eq!(
+            (session.prompts.each.moved.len(), session.prompts.each.missed),
+            (1, 0)
+        );
         // And one that goes on with what an earlier one knew does not find it again.
-        session.prompts = Prompts::of(Some(&session.prompts.known()));
+        session.prompts = Prompts::of(Some(&session.prompts.each.known()));
         session.prompts(12, 60);
         session.look();
-        assert!(session.typed().is_empty() && session.prompts.moved.is_empty());
+        assert!(session.typed().is_empty() && session.prompts.each.moved.is_empty());
     }
 }

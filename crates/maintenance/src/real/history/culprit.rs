@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use lle_core::health::text::harmless;
+use lle_core::shown::harmless;
 
 /// Processes looked at, and descriptors of all of them: a few milliseconds.
 const PROCESSES_MAX: usize = 4_096;

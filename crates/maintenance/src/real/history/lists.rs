@@ -291,7 +291,7 @@ fn number(path: &Path) -> u64 {
 
 /// A path as people write it.
 fn shown(path: &Path) -> String {
-    lle_core::health::text::harmless(path.display().to_string().as_bytes(), 120)
+    lle_core::shown::harmless(path.display().to_string().as_bytes(), 120)
 }
 
 #[cfg(test)]

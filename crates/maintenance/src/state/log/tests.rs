@@ -41,6 +41,7 @@ fn a_state_of_before_changes_were_kept_is_read() {
         what: "a line".into(),
         kind: blame::ChangeKind::Rc,
         session: None,
+        number: None,
     };
     log.commit(&mut disk, Now::default(), &mut state, Change::Noted { change })
         .unwrap();

@@ -12,6 +12,9 @@ use crate::failure::Failure;
 
 /// Texts shorter than this would take out half a history.
 const TEXT_BYTES_MIN: usize = 4;
+/// Bytes of the beginning of a text by which it is found where only beginnings are kept: of a line that may have changed the
+/// prompt 40 characters, of a last command 256 bytes.
+const BEGINNING_BYTES: usize = 24;
 /// Bytes of a file looked into at once.
 const PIECE_BYTES: usize = 1024 * 1024;
 
@@ -110,6 +113,25 @@ impl Wanted {
         }
     }
 
+    /// What to look for where it is no line of its own, only its beginning is kept, or it stands within JSON.
+    pub(super) fn as_told(&self) -> Vec<Self> {
+        let text = String::from_utf8_lossy(&self.text);
+        // What is noted has no control characters, and what stands for them differs.
+        let line = text.find(char::is_control).filter(|at| *at >= TEXT_BYTES_MIN);
+        let end = line.unwrap_or(text.len());
+        let beginning = &text[..text.floor_char_boundary(end.min(BEGINNING_BYTES))];
+        let quoted = serde_json::Value::from(beginning).to_string();
+        let inner = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        let mut forms = vec![beginning.as_bytes().to_vec()];
+        forms.extend(
+            inner
+                .filter(|inner| *inner != beginning)
+                .map(|inner| inner.as_bytes().to_vec()),
+        );
+        let wanted = |text| Self { text, id: None };
+        forms.into_iter().map(wanted).collect()
+    }
+
     fn is_in_stream(&self, mut stream: impl Read, piece_bytes: usize) -> io::Result<bool> {
         let mut piece = Vec::new();
         // With the byte before and the byte behind, which say whether it stands alone.
@@ -192,6 +214,35 @@ mod tests {
             "for i\ndo x",
             "done\nfor i\ndo xy\n",
         );
+    }
+
+    #[test]
+    fn what_is_told_of_a_text_is_its_beginning_quoted_or_not() {
+        let check = |text: &[u8], expect: &[&str]| {
+            let wanted = Wanted {
+                text: text.to_vec(),
+                id: Some((0, 5)),
+            };
+            let told = wanted.as_told();
+            let forms: Vec<_> = told
+                .iter()
+                .map(|told| String::from_utf8_lossy(&told.text).into_owned())
+                .collect();
+            assert_eq!(forms, expect);
+            assert!(told.iter().all(|told| told.id.is_none()));
+        };
+        check(b"hunter2", &["hunter2"]);
+        check(br#"echo "a b""#, &[r#"echo "a b""#, r#"echo \"a b\""#]);
+        check(
+            b"curl -u me:hunter2 https://example.org",
+            &["curl -u me:hunter2 https"],
+        );
+        check(
+            "curl -u me:hunter2 http\u{e4}x".as_bytes(),
+            &["curl -u me:hunter2 http"],
+        );
+        check(b"for i\ndo hunter2", &["for i"]);
+        check(b"a\thunter2", &["a\thunter2", r"a\thunter2"]);
     }
 
     #[test]

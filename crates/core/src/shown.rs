@@ -1,4 +1,4 @@
-//! Text that sessions wrote, made fit to be shown.
+//! Text of unknown origin, made fit to be shown, and command lines of which nothing but what may be shown is kept.
 
 /// Characters kept of a text of a session: a name and a path.
 pub const TEXT_CHARS_MAX: usize = 80;
@@ -24,7 +24,7 @@ const LINE_CHARS_MAX: usize = 40;
 
 /// Gives so much of a command line that whoever wrote it knows it again, and nobody else learns a secret: the command and
 /// what it is about, no options, no values. Of an assignment only what is assigned to, unless that makes the prompt; then
-/// the same of its value.
+/// the same of its value. Doing it twice changes nothing more: a session does it, and who reads what a session wrote.
 pub fn command_line(line: &str) -> String {
     let line = line.trim();
     let word = |text: &str| text.split_whitespace().next().unwrap_or_default().to_owned();
@@ -120,6 +120,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn of_what_is_left_of_a_line_the_same_is_left(
+            before in "(export |declare |local )?",
+            target in "(PS1|PROMPT_COMMAND|TOKEN|)[+]?=?",
+            rest in "[-a-z =@:/$'\"\u{e4}\u{8a9e}\u{2028}\\t…]{0,60}",
+        ) {
+            let once = command_line(&format!("{before}{target}{rest}"));
+            prop_assert_eq!(command_line(&once), once);
+        }
+
         #[test]
         fn nothing_acts_and_nothing_grows(text in proptest::collection::vec(any::<u8>(), 0..200), most in 1usize..90) {
             let shown = harmless(&text, most);

@@ -1,0 +1,198 @@
+//! Which of the changes that were made can have moved a series at all, and which of these did.
+//!
+//! A line that is typed reaches the session that it was typed in, and whether it came before a prompt is told by numbers,
+//! which the session gives to both: no clock is asked, so a clock that was set back puts no line before what it came after.
+//! Clocks are compared only where there are no numbers: a start-up file with the sessions that read it, and a key or a
+//! plugin with prompts.
+//!
+//! Invariant: what cannot have reached the series is no suspect, however well its moment fits.
+
+use super::Changepoint;
+use super::blame::{Change, ChangeKind, Measured, Suspect, blame};
+use super::suspected::Lines;
+use super::watch::MEAN_NS;
+
+/// How far apart prompts are taken to be: the next one shows what a change has done.
+const PROMPT_NS: i64 = 1_000_000_000;
+
+/// What can have moved a series.
+#[derive(Clone, Copy, Debug)]
+pub enum Reach<'a> {
+    /// Whatever was changed: of a series of all sessions, found by a detector that sees means of five minutes.
+    Any,
+    /// What was typed in that session between two of its prompts, or a change at that moment that is no line.
+    Session {
+        /// Its sixteen hex digits.
+        id: &'a str,
+        /// The lines between the two prompts; none if a version before this one began to suspect them.
+        lines: Lines,
+    },
+    /// A line of a start-up file at that moment, or a change that is no line.
+    StartFiles,
+}
+
+impl Reach<'_> {
+    /// How far apart the values of the series are.
+    fn interval_ns(self) -> i64 {
+        match self {
+            Self::Any => MEAN_NS,
+            Self::Session { .. } | Self::StartFiles => PROMPT_NS,
+        }
+    }
+
+    /// Whether it can have been that change. Nothing that is typed reaches another session, and no start-up file one that
+    /// has read it; and where prompts lie between a line and the changepoint, it was another.
+    fn includes(self, change: &Change, at: &Changepoint) -> bool {
+        let is_line = change.kind == ChangeKind::Rc;
+        let is_then = (at.earliest_ns..=at.latest_ns).contains(&change.at_ns);
+        // The last prompt before is the one that came with the line before.
+        let is_later = change.at_ns > at.earliest_ns || change.at_ns == at.at_ns;
+        match (self, &change.session) {
+            (Self::Any, _) => true,
+            (Self::Session { id, lines }, Some(typed_in)) => {
+                let number = change.number.filter(|_| !lines.is_empty());
+                typed_in == id && number.map_or(is_then && is_later, |number| lines.has(number))
+            }
+            (Self::Session { .. }, None) => !is_line,
+            (Self::StartFiles, Some(_)) => false,
+            (Self::StartFiles, None) => !is_line || is_then,
+        }
+    }
+}
+
+/// Says who may have moved the series, the most probable first, as [`blame`] does.
+pub fn suspects<'a>(
+    changepoint: &Changepoint,
+    reach: Reach<'_>,
+    measured: Measured,
+    changes: impl IntoIterator<Item = &'a Change>,
+) -> Vec<Suspect> {
+    let changes: Vec<&Change> = changes
+        .into_iter()
+        .filter(|change| reach.includes(change, changepoint))
+        .collect();
+    // Lines between the same two prompts are equally near, whenever each was typed.
+    let weighed: Vec<Change> = changes
+        .iter()
+        .map(|change| Change {
+            at_ns: match (reach, &change.session) {
+                (Reach::Session { .. }, Some(_)) => changepoint.at_ns,
+                _ => change.at_ns,
+            },
+            ..(*change).clone()
+        })
+        .collect();
+    let mut suspects = blame(changepoint, reach.interval_ns(), measured, &weighed);
+    for suspect in &mut suspects {
+        let change = changes
+            .iter()
+            .rfind(|change| suspect.what.as_ref() == Some(&change.what));
+        suspect.at_ns = change.map(|change| change.at_ns);
+    }
+    suspects
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: i64 = 1_000_000_000;
+    const OWN: &str = "000000000000000a";
+    const OTHER: &str = "000000000000000b";
+
+    fn at() -> Changepoint {
+        Changepoint {
+            at_ns: 100 * S,
+            earliest_ns: 98 * S,
+            latest_ns: 100 * S,
+            before: 20e6,
+            after: 58e6,
+            confidence: 0.999,
+        }
+    }
+
+    fn change(at_s: i64, kind: ChangeKind, typed_in: Option<&str>, number: Option<u64>) -> Change {
+        Change {
+            at_ns: at_s * S,
+            what: format!("{kind:?} at {at_s}"),
+            kind,
+            session: typed_in.map(str::to_owned),
+            number,
+        }
+    }
+
+    #[test]
+    fn only_what_can_have_reached_it_is_suspected() {
+        let lines = Lines { from: 3, until: 5 };
+        let check = |change: Change, expect: [bool; 3]| {
+            let told = [
+                Reach::Session { id: OWN, lines }.includes(&change, &at()),
+                Reach::StartFiles.includes(&change, &at()),
+                Reach::Any.includes(&change, &at()),
+            ];
+            assert_eq!(told, expect, "{change:?}");
+        };
+        // A line reaches the session that it was typed in, and is one of those between the two prompts: by its number,
+        // whatever a clock says.
+        for at_s in [0, 97, 99, 500] {
+            check(
+                change(at_s, ChangeKind::Rc, Some(OWN), Some(2)),
+                [false, false, true],
+            );
+            check(
+                change(at_s, ChangeKind::Rc, Some(OWN), Some(3)),
+                [true, false, true],
+            );
+            check(
+                change(at_s, ChangeKind::Rc, Some(OWN), Some(4)),
+                [true, false, true],
+            );
+            check(
+                change(at_s, ChangeKind::Rc, Some(OWN), Some(5)),
+                [false, false, true],
+            );
+            check(
+                change(at_s, ChangeKind::Rc, Some(OTHER), Some(3)),
+                [false, false, true],
+            );
+        }
+        // One that a version before this one noted has no number: its time tells.
+        check(change(99, ChangeKind::Rc, Some(OWN), None), [true, false, true]);
+        check(change(98, ChangeKind::Rc, Some(OWN), None), [false, false, true]);
+        check(change(101, ChangeKind::Rc, Some(OWN), None), [false, false, true]);
+        // A start-up file reaches those that start; anything else may reach all, and takes its time.
+        check(change(99, ChangeKind::Rc, None, None), [false, true, true]);
+        check(change(97, ChangeKind::Rc, None, None), [false, false, true]);
+        check(change(90, ChangeKind::Config, None, None), [true, true, true]);
+    }
+
+    #[test]
+    fn a_suspicion_of_an_earlier_version_goes_by_time() {
+        let reach = Reach::Session {
+            id: OWN,
+            lines: Lines::default(),
+        };
+        assert!(reach.includes(&change(99, ChangeKind::Rc, Some(OWN), Some(7)), &at()));
+        assert!(!reach.includes(&change(97, ChangeKind::Rc, Some(OWN), Some(7)), &at()));
+    }
+
+    #[test]
+    fn lines_between_the_same_prompts_weigh_the_same_and_keep_their_times() {
+        let lines = Lines { from: 3, until: 5 };
+        let changes = [
+            change(600, ChangeKind::Rc, Some(OWN), Some(3)),
+            change(95, ChangeKind::Rc, Some(OWN), Some(4)),
+        ];
+        let told = suspects(
+            &at(),
+            Reach::Session { id: OWN, lines },
+            Measured::Session,
+            &changes,
+        );
+        assert_eq!(told.len(), 3, "two and none: {told:?}");
+        assert!((told[0].confidence - told[1].confidence).abs() < 1e-9, "{told:?}");
+        let mut times: Vec<_> = told.iter().filter_map(|suspect| suspect.at_ns).collect();
+        times.sort_unstable();
+        assert_eq!(times, [95 * S, 600 * S]);
+    }
+}
