@@ -28,6 +28,7 @@ mod lock;
 mod progress;
 mod prune;
 mod remote;
+mod restic;
 mod restore;
 mod rotate;
 mod sections;

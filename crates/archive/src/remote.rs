@@ -42,7 +42,7 @@ pub(crate) enum Call<'a> {
         folder: &'a str,
         page: Option<&'a str>,
     },
-    /// How long a file is, and when it was written.
+    /// How long a file is.
     Look(&'a str),
     Read(&'a str),
     Write(&'a str),
@@ -179,16 +179,29 @@ impl Remote {
         })
     }
 
-    /// How long a file is, and how many seconds ago it was written if the server says so; none if there is no such file.
+    /// How long a file is; none if there is no such file.
     ///
     /// # Errors
     /// The server did not say.
-    pub(crate) fn look(&self, file: &str) -> Result<Option<(u64, Option<u64>)>, RemoteError> {
+    pub(crate) fn look(&self, file: &str) -> Result<Option<u64>, RemoteError> {
         let reply = self.carry(Call::Look(file), None, None)?;
         match reply.status {
-            200 => Ok(Some((reply.length.unwrap_or(0), reply.age_s))),
+            200 => Ok(Some(reply.length.unwrap_or(0))),
             404 => Ok(None),
             _ => Err(RemoteError::of(&self.address, "look at", file, &reply)),
+        }
+    }
+
+    /// A file, whole, and how many seconds ago it was written if the server says so; none if there is no such file.
+    ///
+    /// # Errors
+    /// It did not come.
+    pub(crate) fn read_if_there(&self, file: &str) -> Result<Option<(Bytes, Option<u64>)>, RemoteError> {
+        let reply = self.carry(Call::Read(file), None, None)?;
+        match reply.status {
+            200 => Ok(Some((reply.body, reply.age_s))),
+            404 => Ok(None),
+            _ => Err(RemoteError::of(&self.address, "read", file, &reply)),
         }
     }
 
@@ -197,11 +210,9 @@ impl Remote {
     /// # Errors
     /// It did not come.
     pub(crate) fn read(&self, file: &str) -> Result<Bytes, RemoteError> {
-        let reply = self.carry(Call::Read(file), None, None)?;
-        match reply.status {
-            200 => Ok(reply.body),
-            _ => Err(RemoteError::of(&self.address, "read", file, &reply)),
-        }
+        let read = self.read_if_there(file)?;
+        let missing = || RemoteError::Missing(file.to_owned());
+        read.map(|(content, _)| content).ok_or_else(missing)
     }
 
     fn read_part(&self, file: &str, offset: u32, length: u32) -> Result<Bytes, RemoteError> {
@@ -222,7 +233,7 @@ impl Remote {
         match reply.status {
             200..=299 => Ok(()),
             // Written by an attempt whose answer was lost: servers of restic write no file twice.
-            _ if matches!(self.look(file), Ok(Some((bytes, _))) if bytes == content.size() as u64) => Ok(()),
+            _ if matches!(self.look(file), Ok(Some(bytes)) if bytes == content.size() as u64) => Ok(()),
             404 => Err(RemoteError::NoPlace(self.protocol.no_place())),
             _ => Err(RemoteError::of(&self.address, "write", file, &reply)),
         }
@@ -273,7 +284,7 @@ impl ReadBackend for Remote {
     fn list_with_size(&self, kind: FileType) -> RusticResult<Vec<(Id, u32)>> {
         if kind == FileType::Config {
             let found = self.look("config").map_err(told)?;
-            let length = |(bytes, _)| u32::try_from(bytes).unwrap_or(u32::MAX);
+            let length = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
             return Ok(found
                 .map(|found| (Id::default(), length(found)))
                 .into_iter()

@@ -19,6 +19,7 @@ use crate::key::{Key, KeyError, Line};
 use crate::lock::{Lock, LockError};
 use crate::progress::{self, Told, Watch};
 use crate::remote::{Remote, RemoteError};
+use crate::restic::{self, Here};
 use crate::restore;
 use crate::sections::Places;
 use crate::shelf::Shelf;
@@ -159,7 +160,6 @@ impl Store {
             return Err(OpenError::None(address));
         }
         let lock = Lock::take(&places.backup(), PATIENCE)?;
-        shelf.look_for_restic()?;
         restore::finish(places)?;
         let key = Key::read(&places.state)?;
         let watch = watch.unwrap_or_else(progress::nobody);
@@ -167,7 +167,12 @@ impl Store {
         let (repository, key) = match (look(&shelf)?, key) {
             (State::Nothing, key) => make_one(places, &shelf, key, &watch, own)?,
             (State::Something, None) => return Err(OpenError::NoKey(address)),
-            (State::Something, Some(key)) => open_one(places, &shelf, key, &watch, own)?,
+            (State::Something, Some(key)) => {
+                let opened = open_one(places, &shelf, key, &watch, own)?;
+                // Nothing was written there yet.
+                look_for_restic(&shelf, &opened.0)?;
+                opened
+            }
         };
         let mut store = Store {
             places: places.clone(),
@@ -262,6 +267,19 @@ fn look(shelf: &Shelf) -> Result<State, OpenError> {
             what: "its file config is gone".into(),
         }),
     }
+}
+
+/// Looks whether restic works on the repository. Only who has its key can read what restic's locks say.
+fn look_for_restic(shelf: &Shelf, repository: &Repository<OpenStatus>) -> Result<(), OpenError> {
+    let locks = shelf.locks()?;
+    if locks.is_empty() {
+        return Ok(());
+    }
+    let (master, here) = (repository.key(), Here::look());
+    for lock in &locks {
+        restic::judge(lock, &master, &here)?;
+    }
+    Ok(())
 }
 
 type Opened = (Repository<OpenStatus>, Key);

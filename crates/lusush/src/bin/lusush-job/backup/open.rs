@@ -213,7 +213,7 @@ fn lock_failure(error: LockError) -> Failure {
     let failed = Failure::new("the backup is in use").code(Code::Busy.exit());
     match &error {
         LockError::Held => failed.hint("`lusush maint tasks` shows what runs; try again in a moment"),
-        LockError::Restic { lock, .. } => failed.hint(format!(
+        LockError::Restic { lock, .. } | LockError::Unread { lock } => failed.hint(format!(
             "wait for restic; if none runs, remove {}, or let `restic unlock` do it",
             Path::new(lock).parent().unwrap_or(Path::new("locks")).display()
         )),
