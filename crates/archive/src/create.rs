@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use lle_core::repository::Address;
 use rustic_core::repofile::SnapshotFile;
 use rustic_core::{BackupOptions, SnapshotOptions};
 
@@ -40,6 +41,9 @@ pub enum CreateError {
     /// There is nothing to back up.
     #[error("there is nothing to back up")]
     Nothing,
+    /// Another machine's repository is in the place of the one that was made.
+    #[error("another machine made the backup at {0} at the same moment, by a key of its own")]
+    Beaten(Address),
     /// The library refused.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
@@ -73,6 +77,10 @@ pub fn create(store: &Store, why: &str) -> Result<Created, CreateError> {
     let left_out = source.missing();
     if left_out.iter().any(|file| file.unread) {
         file = mark_incomplete(store, file)?;
+    }
+    // A server without conditions lets whoever was slow write over what was there.
+    if store.is_new && store.again().is_err_and(|error| error.is_seal()) {
+        return Err(CreateError::Beaten(store.address().clone()));
     }
     let summary = file.summary.clone().unwrap_or_default();
     Ok(Created {

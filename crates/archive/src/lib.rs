@@ -25,6 +25,7 @@ mod journal;
 mod key;
 mod list;
 mod lock;
+mod opening;
 mod progress;
 mod prune;
 mod remote;

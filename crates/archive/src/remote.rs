@@ -21,6 +21,8 @@ mod rest;
 #[cfg(feature = "s3")]
 mod s3;
 
+use std::io::Read;
+
 use bytes::Bytes;
 use lle_core::repository::Address;
 use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
@@ -31,6 +33,10 @@ pub use error::RemoteError;
 
 /// Pages of a list, of a thousand files each as a rule: far more than a home has.
 const PAGES_MAX: usize = 10_000;
+/// The one file that is not named after its content.
+const CONFIG: &str = "config";
+/// What a server answers that knows no conditions.
+const NOT_IMPLEMENTED: u16 = 501;
 
 /// What is asked of a server. Files are named as below the repository: `keys/…`, `config`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +52,8 @@ pub(crate) enum Call<'a> {
     Look(&'a str),
     Read(&'a str),
     Write(&'a str),
+    /// Write it only where nothing is yet, if the server knows how; one that does not, writes over it.
+    Make(&'a str),
     Remove(&'a str),
 }
 
@@ -239,6 +247,28 @@ impl Remote {
         }
     }
 
+    /// Writes the config, where there is none: of two that do it at once, one is told that it came second, by every server
+    /// that can tell.
+    fn make_config(&self, content: &BytesList) -> Result<(), RemoteError> {
+        let mut reply = self.carry(Call::Make(CONFIG), Some(content), None)?;
+        if reply.status == NOT_IMPLEMENTED {
+            reply = self.carry(Call::Write(CONFIG), Some(content), None)?;
+        }
+        match reply.status {
+            200..=299 => return Ok(()),
+            404 => return Err(RemoteError::NoPlace(self.protocol.no_place())),
+            _ => {}
+        }
+        let mut ours = Vec::new();
+        let is_read = content.clone().reader().read_to_end(&mut ours).is_ok();
+        match self.read_if_there(CONFIG) {
+            // Written by an attempt whose answer was lost.
+            Ok(Some((there, _))) if is_read && there[..] == ours[..] => Ok(()),
+            Ok(Some(_)) => Err(RemoteError::Taken(CONFIG.to_owned())),
+            Ok(None) | Err(_) => Err(RemoteError::of(&self.address, "write", CONFIG, &reply)),
+        }
+    }
+
     /// Removes a file; one that is gone is removed already.
     ///
     /// # Errors
@@ -264,7 +294,7 @@ impl Remote {
     fn file(&self, kind: FileType, id: &Id) -> String {
         let name = id.to_hex();
         match kind {
-            FileType::Config => "config".to_owned(),
+            FileType::Config => CONFIG.to_owned(),
             FileType::Pack => self.protocol.pack(name.as_str()),
             kind => format!("{}/{}", kind.dirname(), name.as_str()),
         }
@@ -283,7 +313,7 @@ impl ReadBackend for Remote {
 
     fn list_with_size(&self, kind: FileType) -> RusticResult<Vec<(Id, u32)>> {
         if kind == FileType::Config {
-            let found = self.look("config").map_err(told)?;
+            let found = self.look(CONFIG).map_err(told)?;
             let length = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
             return Ok(found
                 .map(|found| (Id::default(), length(found)))
@@ -328,7 +358,11 @@ impl WriteBackend for Remote {
     }
 
     fn write_bytes(&self, kind: FileType, id: &Id, _cacheable: bool, content: BytesList) -> RusticResult<()> {
-        self.write(&self.file(kind, id), &content).map_err(told)
+        let written = match kind {
+            FileType::Config => self.make_config(&content),
+            kind => self.write(&self.file(kind, id), &content),
+        };
+        written.map_err(told)
     }
 
     fn remove(&self, kind: FileType, id: &Id, _cacheable: bool) -> RusticResult<()> {

@@ -12,6 +12,7 @@ use lle_core::repository::Address;
 use crate::failure::RepositoryError;
 use crate::key::{Key, KeyError, Line};
 use crate::lock::{Lock, LockError};
+use crate::opening;
 use crate::progress;
 use crate::sections::Places;
 use crate::store::{self, OpenError, PATIENCE, Store};
@@ -112,7 +113,7 @@ pub fn import(places: &Places, at: Option<&Address>, line: Line) -> Result<Impor
     }
     if there {
         // Proven before anything is replaced.
-        let (repository, file) = store::open_by_line(&shelf, &key.line, &progress::nobody())?;
+        let (repository, file) = opening::open_by_line(&shelf, &key.line, &progress::nobody())?;
         if own {
             (key.master, key.file) = (Some(repository.key()), file);
         }

@@ -56,6 +56,9 @@ pub enum RemoteError {
     /// The file is shorter than it should be.
     #[error("{0} is shorter than what is to be in it")]
     Short(String),
+    /// There is one already, and it is another.
+    #[error("{0} was written by somebody else meanwhile")]
+    Taken(String),
     /// There is no bucket, or no repository, to write to.
     #[error("{0}")]
     NoPlace(String),
@@ -97,6 +100,7 @@ impl RemoteError {
             | RemoteError::Refused { .. }
             | RemoteError::Missing(_)
             | RemoteError::Short(_)
+            | RemoteError::Taken(_)
             | RemoteError::NoPlace(_)
             | RemoteError::Odd { .. } => false,
         }

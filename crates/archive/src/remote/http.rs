@@ -139,7 +139,7 @@ impl Carrier for Http {
             // Made anew each time: a signature is of a moment.
             let result = self.once(&make(), sent, range);
             let again = match &result {
-                Ok(reply) => matches!(reply.status, 408 | 429 | 500..=599),
+                Ok(reply) => matches!(reply.status, 408 | 429 | 500 | 502..=599),
                 Err(error) => may_pass(error),
             };
             match pauses.next().filter(|_| again) {

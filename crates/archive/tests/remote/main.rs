@@ -79,6 +79,16 @@ impl Server {
         Credentials::read(Some(&path), |_| None).unwrap()
     }
 
+    /// How requests begin that write the config, and that read it.
+    fn config_for_gate(&self) -> [String; 2] {
+        let path = match self.names.0 {
+            "RESTIC_REST_USERNAME" => "POST /me/config",
+            _ => "PUT /bucket/a/home/config",
+        };
+        let read = path.replace("POST", "GET").replace("PUT", "GET");
+        [path.to_owned(), read]
+    }
+
     /// Has a home saved here.
     fn take_in(&self, house: &mut House) {
         house.places.repository = Some(self.address.clone());
@@ -342,6 +352,82 @@ fn a_lock_that_cannot_be_read_is_respected_unless_the_server_says_that_it_is_old
         // S3 says it, restic's server does not.
         assert_eq!(opened.is_ok(), server.address.to_string().starts_with("s3:"));
     });
+}
+
+/// Two machines make their first backup at the same moment, as if neither had seen the other's config; whether each has the
+/// same line, and whether the server lets the second one write over the first.
+fn two_at_once(server: &Server, is_one_line: bool, is_blind: bool) {
+    let mut houses = [House::furnished(), House::furnished()];
+    for house in &mut houses {
+        server.take_in(house);
+    }
+    if is_one_line {
+        let line = Line::random().unwrap();
+        for house in &houses {
+            let imported = import(&house.places, None, line.clone()).unwrap();
+            assert_eq!(imported, lle_archive::Imported::Kept);
+        }
+    }
+    let config = server.config_for_gate();
+    for begins in config {
+        server.gate.pair(&begins);
+    }
+    if is_blind {
+        server.gate.blind();
+    }
+    let made: Vec<_> = std::thread::scope(|scope| {
+        let open = |house| scope.spawn(move || Store::open_or_make(house, None, None));
+        let both = houses.each_ref().map(|house| open(&house.places));
+        both.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let count = |is: fn(&Result<Store, OpenError>) -> bool| made.iter().filter(|one| is(one)).count();
+    let expect = if is_one_line { (2, 0) } else { (1, 1) };
+    assert_eq!(
+        (
+            count(Result::is_ok),
+            count(|one| matches!(one, Err(OpenError::Beaten(_))))
+        ),
+        expect,
+        "{made:?}"
+    );
+    // What is there is of whoever was told so, and whole.
+    for store in made.iter().flatten() {
+        create(store, "after both").unwrap();
+    }
+    for store in made.iter().flatten() {
+        assert_eq!(snapshots(store).unwrap().len(), expect.0);
+        assert!(verify(store, Verification::Data).unwrap().is_good());
+        server.restic(store.line().as_str(), &["check", "--read-data"]);
+    }
+    assert_eq!(files(&server.folder.join("keys")).len(), 1);
+    // A next command finds what this one found.
+    drop(made);
+    let again = houses
+        .each_ref()
+        .map(|house| Store::open(&house.places, None, None));
+    assert_eq!(again.iter().filter(|one| one.is_ok()).count(), expect.0);
+    let others = again.iter().flat_map(|one| one.as_ref().err());
+    assert!(
+        others
+            .into_iter()
+            .all(|error| matches!(error, OpenError::WrongKey(_)))
+    );
+}
+
+#[test]
+fn of_two_first_backups_at_once_one_is_told_that_it_came_second() {
+    on_each(|server| two_at_once(server, false, false));
+}
+
+#[test]
+fn two_first_backups_at_once_with_one_key_come_to_one_repository() {
+    on_each(|server| two_at_once(server, true, false));
+}
+
+#[test]
+fn a_server_that_lets_the_second_write_over_the_first_is_read_back() {
+    let root = tempfile::tempdir().unwrap();
+    two_at_once(&s3(root.path()), false, true);
 }
 
 #[test]

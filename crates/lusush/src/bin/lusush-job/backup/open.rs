@@ -126,6 +126,7 @@ pub(super) fn failure(error: OpenError) -> Failure {
             .code(Code::InvalidParameters.exit())
             .hint("`lusush maint backup key import` takes in the line that was written down")
             .because(error),
+        OpenError::Beaten(_) => beaten("cannot open the backup", error),
         OpenError::Damaged { ref address, .. } => failed()
             .code(Code::BackupUnhealthy.exit())
             .hint(match address.is_remote() {
@@ -152,6 +153,15 @@ pub(super) fn failure(error: OpenError) -> Failure {
     }
 }
 
+/// That another machine was faster, and what to do.
+pub(super) fn beaten(what: &str, error: impl Error + 'static) -> Failure {
+    Failure::new(what)
+        .code(Code::InvalidState.exit())
+        .hint("give this machine a place of its own, `lusush maint config set backup.repository …`, or")
+        .hint("take in the key of the other one, `lusush maint backup key import`")
+        .because(error)
+}
+
 /// What it means that a server did not do something.
 fn remote(failed: Failure, error: &RemoteError) -> Failure {
     match error {
@@ -169,6 +179,7 @@ fn remote(failed: Failure, error: &RemoteError) -> Failure {
             .hint("nothing is lost: the journal has what changed; try again when the server is back"),
         RemoteError::NoServer
         | RemoteError::Unusable(_)
+        | RemoteError::Taken(_)
         | RemoteError::NoPlace(_)
         | RemoteError::Odd { .. } => failed
             .code(Code::Unavailable.exit())

@@ -59,6 +59,7 @@ pub(super) fn create(why: &str, at: &At) -> Result<ExitCode, Failure> {
         CreateError::Nothing => Failure::new("no snapshot was taken")
             .because(error)
             .hint("the first session makes what there is to back up: run `lusush`"),
+        CreateError::Beaten(_) => open::beaten("no snapshot was taken", error),
         CreateError::Repository(_) => open::other("no snapshot was taken", error),
     })?;
     drop(bar);
