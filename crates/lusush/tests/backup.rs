@@ -399,3 +399,40 @@ fn a_server_is_named_only_without_secrets_and_asked_only_if_it_is_built_in() {
         assert!(said(&house, &["list", "--repository", folder]).contains(folder));
     }
 }
+
+#[test]
+fn a_password_that_goes_over_http_to_another_machine_is_told() {
+    let house = Household::new("");
+    let run = |words: &[&str]| {
+        let mut command = house.command(&[&["maint"], words].concat());
+        command
+            .env("RESTIC_REST_USERNAME", "me")
+            .env("RESTIC_REST_PASSWORD", "sesame")
+            // Nobody is asked: nothing leaves this machine in a test.
+            .env("http_proxy", "http://127.0.0.1:1")
+            .env("https_proxy", "http://127.0.0.1:1");
+        let output = command.output().unwrap();
+        let said = [output.stderr, output.stdout].concat();
+        String::from_utf8_lossy(&said).into_owned()
+    };
+    let all: &[&[&str]] = &[
+        &["config", "check"],
+        &["config", "show", "backup"],
+        &["backup", "create"],
+    ];
+    for (address, expect) in [
+        ("rest:http://127.0.0.1:1/me", false),
+        // A name that nobody has.
+        ("rest:https://nas.invalid/me", false),
+        ("rest:http://nas.invalid/me", true),
+    ] {
+        let set: &[&str] = &["config", "set", "backup.repository", address];
+        for words in [set].iter().chain(all) {
+            let said = run(words);
+            assert_eq!(said.contains("in the clear"), expect, "{words:?}: {said}");
+            assert!(!said.contains("sesame"), "{said}");
+        }
+    }
+    // Once, and not by who only looks.
+    assert!(!run(&["backup", "list"]).contains("in the clear"));
+}

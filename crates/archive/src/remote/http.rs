@@ -59,7 +59,7 @@ impl Http {
             .timeout_recv_response(Some(STALL))
             .timeout_per_read(Some(STALL))
             .timeout_per_write(Some(STALL));
-        if is_here(&host) {
+        if address.is_served_here() {
             // What is on this machine no proxy knows.
             config = config.proxy(None);
         }
@@ -180,32 +180,5 @@ fn why(error: &ureq::Error) -> String {
         // It has the address in it.
         ureq::Error::BadUri(_) => "the address cannot be used".to_owned(),
         other => other.to_string(),
-    }
-}
-
-/// Whether a host is this machine.
-fn is_here(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => name,
-        _ => host,
-    };
-    name == "localhost" || name == "[::1]" || name.starts_with("127.")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn this_machine_is_known_by_its_names() {
-        for (host, expect) in [
-            ("localhost:9000", true),
-            ("127.0.0.1", true),
-            ("[::1]:80", true),
-            ("localhost.example", false),
-            ("[2001:db8::1]", false),
-        ] {
-            assert_eq!(is_here(host), expect, "{host}");
-        }
     }
 }

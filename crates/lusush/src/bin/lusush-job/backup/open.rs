@@ -103,6 +103,11 @@ pub(super) fn open(at: &At, bar: &Bar) -> Result<Store, Failure> {
 /// Opens the repository, and makes it if there is none.
 pub(super) fn open_or_make(at: &At, bar: &Bar) -> Result<Store, Failure> {
     let (named, places) = asked(at)?;
+    let address = named.clone().unwrap_or_else(|| places.own());
+    // Before it is sent, and no reason to save nothing.
+    if let Some(host) = address.in_clear().filter(|_| places.credentials.prove_somebody()) {
+        eprintln!("lusush: what proves you to {host} is sent there in the clear, over http: give https");
+    }
     Store::open_or_make(&places, named.as_ref(), bar.watch()).map_err(failure)
 }
 
