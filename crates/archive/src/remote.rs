@@ -99,7 +99,7 @@ pub(crate) trait Protocol: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// It is none.
     fn page(&self, folder: &str, body: &[u8]) -> Result<Page, String>;
-    /// What it means if a place that is listed or made is not there.
+    /// What it means if a place that is written to or made is not there.
     fn no_place(&self) -> String;
     /// Where a pack lies.
     fn pack(&self, name: &str) -> String;
@@ -153,11 +153,24 @@ impl Remote {
         self.carrier.carry(&|| self.protocol.request(call), sent, range)
     }
 
-    /// The files of a folder, with their lengths, in order; all of them, or an error.
+    /// The files of a folder of a repository that is there, with their lengths, in order; all of them, or an error.
+    ///
+    /// # Errors
+    /// The server refused, or ended in the middle. One that has a repository and not its folder lacks more than a file, or
+    /// could not look: some say so of everything that fails.
+    pub(crate) fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, RemoteError> {
+        self.list_if_there(folder)?.ok_or_else(|| RemoteError::Answer {
+            host: error::host(&self.address),
+            what: format!("list {folder}"),
+            said: "404, as if there were no repository, and there is one".to_owned(),
+        })
+    }
+
+    /// The same of a place where nobody knows yet whether a repository is there; none if there is not.
     ///
     /// # Errors
     /// The server refused, or ended in the middle.
-    pub(crate) fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, RemoteError> {
+    pub(crate) fn list_if_there(&self, folder: &str) -> Result<Option<Vec<(String, u64)>>, RemoteError> {
         let mut files = Vec::new();
         let mut next: Option<String> = None;
         for _ in 0..PAGES_MAX {
@@ -165,7 +178,7 @@ impl Remote {
             let reply = self.carry(Call::List { folder, page }, None, None)?;
             match reply.status {
                 200 => {}
-                404 => return Err(RemoteError::NoPlace(self.protocol.no_place())),
+                404 => return Ok(None),
                 _ => return Err(RemoteError::of(&self.address, "list", folder, &reply)),
             }
             let odd = |why| RemoteError::Odd {
@@ -178,7 +191,7 @@ impl Remote {
             if next.is_none() {
                 files.sort_unstable();
                 files.dedup();
-                return Ok(files);
+                return Ok(Some(files));
             }
         }
         Err(RemoteError::Odd {

@@ -107,10 +107,9 @@ impl Shelf {
         for folder in ["snapshots", "index", "keys"] {
             let is_empty = match self {
                 Shelf::Folder(path) => names(&path.join(folder)).is_empty(),
-                Shelf::Server(remote) => match remote.list(folder) {
-                    Ok(files) => files.is_empty(),
+                Shelf::Server(remote) => match remote.list_if_there(folder) {
                     // The place is made with the repository.
-                    Err(RemoteError::NoPlace(_)) => true,
+                    Ok(files) => files.is_none_or(|files| files.is_empty()),
                     Err(error) => return Err(OpenError::remote(remote, error)),
                 },
             };
@@ -161,7 +160,7 @@ impl Shelf {
         }
     }
 
-    /// The locks that restic left; one that is gone by the time it is read is of nobody.
+    /// The locks that restic left in a repository that is there; one that is gone by the time it is read is of nobody.
     pub(crate) fn locks(&self) -> Result<Vec<restic::Found>, OpenError> {
         match self {
             Shelf::Folder(path) => Ok(locks_in(&path.join(restic::FOLDER))),
@@ -249,13 +248,8 @@ fn locks_in(folder: &Path) -> Vec<restic::Found> {
 }
 
 fn locks_on(remote: &Remote) -> Result<Vec<restic::Found>, RemoteError> {
-    let files = match remote.list(restic::FOLDER) {
-        Ok(files) => files,
-        Err(RemoteError::NoPlace(_)) => Vec::new(),
-        Err(error) => return Err(error),
-    };
     let mut locks = Vec::new();
-    for (name, bytes) in files {
+    for (name, bytes) in remote.list(restic::FOLDER)? {
         // An empty one is of a write that was cut, as restic has it.
         if !restic::is_lock(&name) || bytes == 0 {
             continue;

@@ -431,6 +431,30 @@ fn a_server_that_lets_the_second_write_over_the_first_is_read_back() {
 }
 
 #[test]
+fn a_list_that_is_not_there_says_nothing_of_what_would_be_in_it() {
+    // In a bucket there are no folders, and so none that is missing.
+    let root = tempfile::tempdir().unwrap();
+    let server = rest(root.path());
+    let mut house = House::furnished();
+    server.take_in(&mut house);
+    create(&house.store(), "by hand").unwrap();
+    let (locks, aside) = (server.folder.join("locks"), root.path().join("aside"));
+    fs::rename(&locks, &aside).unwrap();
+    let error = Store::open(&house.places, None, None).unwrap_err();
+    let said = refused(&error).to_string();
+    assert!(
+        said.contains("does not list locks: it answers 404, as if there were no repository"),
+        "{said}"
+    );
+    fs::rename(&aside, &locks).unwrap();
+    house.store();
+    // Where there is nothing at all, there is no backup.
+    fs::rename(&server.folder, &aside).unwrap();
+    let error = Store::open(&house.places, None, None).unwrap_err();
+    assert!(matches!(error, OpenError::None(_)), "{error:?}");
+}
+
+#[test]
 fn the_key_stays_while_a_former_repository_needs_it() {
     let root = tempfile::tempdir().unwrap();
     let server = rest(root.path());
