@@ -20,8 +20,11 @@ mod http;
 mod rest;
 #[cfg(feature = "s3")]
 mod s3;
+#[cfg(test)]
+mod tests;
 
 use std::io::Read;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lle_core::repository::Address;
@@ -33,6 +36,8 @@ pub use error::RemoteError;
 
 /// Pages of a list, of a thousand files each as a rule: far more than a home has.
 const PAGES_MAX: usize = 10_000;
+/// How long a list may take with all of its pages.
+const LIST: Duration = Duration::from_secs(15 * 60);
 /// The one file that is not named after its content.
 const CONFIG: &str = "config";
 /// What a server answers that knows no conditions.
@@ -55,6 +60,28 @@ pub(crate) enum Call<'a> {
     /// Write it only where nothing is yet, if the server knows how; one that does not, writes over it.
     Make(&'a str),
     Remove(&'a str),
+}
+
+/// How much a call moves, and so how long it may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// A list, a look, or a file as small as keys, locks and snapshots are.
+    Small,
+    /// A pack, or an index.
+    Large,
+}
+
+impl Call<'_> {
+    fn size(self) -> Size {
+        match self {
+            Call::Read(file) | Call::Write(file)
+                if file.starts_with("data/") || file.starts_with("index/") =>
+            {
+                Size::Large
+            }
+            _ => Size::Small,
+        }
+    }
 }
 
 /// A request, ready to be sent.
@@ -116,6 +143,7 @@ pub(crate) trait Carrier: std::fmt::Debug + Send + Sync {
         make: &dyn Fn() -> Request,
         sent: Option<&BytesList>,
         range: Option<(u32, u32)>,
+        size: Size,
     ) -> Result<Reply, RemoteError>;
 }
 
@@ -125,6 +153,8 @@ pub(crate) struct Remote {
     address: Address,
     protocol: Box<dyn Protocol>,
     carrier: Box<dyn Carrier>,
+    /// How long a list may take.
+    list_within: Duration,
 }
 
 impl Remote {
@@ -137,6 +167,7 @@ impl Remote {
             address: address.clone(),
             protocol: protocol(address, credentials)?,
             carrier: carrier(address)?,
+            list_within: LIST,
         })
     }
 
@@ -150,7 +181,8 @@ impl Remote {
         sent: Option<&BytesList>,
         range: Option<(u32, u32)>,
     ) -> Result<Reply, RemoteError> {
-        self.carrier.carry(&|| self.protocol.request(call), sent, range)
+        self.carrier
+            .carry(&|| self.protocol.request(call), sent, range, call.size())
     }
 
     /// The files of a folder of a repository that is there, with their lengths, in order; all of them, or an error.
@@ -173,6 +205,7 @@ impl Remote {
     pub(crate) fn list_if_there(&self, folder: &str) -> Result<Option<Vec<(String, u64)>>, RemoteError> {
         let mut files = Vec::new();
         let mut next: Option<String> = None;
+        let began = Instant::now();
         for _ in 0..PAGES_MAX {
             let page = next.as_deref();
             let reply = self.carry(Call::List { folder, page }, None, None)?;
@@ -192,6 +225,15 @@ impl Remote {
                 files.sort_unstable();
                 files.dedup();
                 return Ok(Some(files));
+            }
+            if began.elapsed() >= self.list_within {
+                return Err(RemoteError::Slow {
+                    host: error::host(&self.address),
+                    why: format!(
+                        "its list of {folder} goes on after {} s",
+                        self.list_within.as_secs()
+                    ),
+                });
             }
         }
         Err(RemoteError::Odd {

@@ -30,6 +30,14 @@ pub enum RemoteError {
         /// Why not.
         why: String,
     },
+    /// The server answers, and takes too long for it.
+    #[error("{host} is too slow: {why}")]
+    Slow {
+        /// The server.
+        host: String,
+        /// What took too long.
+        why: String,
+    },
     /// The server does not know whoever asks, or does not let them.
     #[error("{host} does not let us {what}: it answers {said}")]
     Refused {
@@ -92,7 +100,7 @@ impl RemoteError {
     /// Whether it may be done later without anybody changing anything.
     pub fn may_pass(&self) -> bool {
         match self {
-            RemoteError::Unreachable { .. } | RemoteError::Answer { .. } => true,
+            RemoteError::Unreachable { .. } | RemoteError::Slow { .. } | RemoteError::Answer { .. } => true,
             RemoteError::NotBuilt(_)
             | RemoteError::NoServer
             | RemoteError::NoCredentials(_)

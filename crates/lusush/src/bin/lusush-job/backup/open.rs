@@ -179,7 +179,7 @@ fn remote(failed: Failure, error: &RemoteError) -> Failure {
         RemoteError::Refused { .. } => failed
             .code(Code::Unauthorized.exit())
             .hint("see whether the file of `backup.credentials`, or the environment, has the right ones"),
-        RemoteError::Unreachable { .. } | RemoteError::Answer { .. } => failed
+        RemoteError::Unreachable { .. } | RemoteError::Slow { .. } | RemoteError::Answer { .. } => failed
             .code(Code::Unavailable.exit())
             .hint("nothing is lost: the journal has what changed; try again when the server is back"),
         RemoteError::NoServer
