@@ -106,6 +106,8 @@ pub(crate) struct Reply {
     length: Option<u64>,
     /// How long ago it was written, by the server's own clock.
     age_s: Option<u64>,
+    /// The region that a bucket is in, if it was looked for in another.
+    region: Option<String>,
 }
 
 /// A page of a list.

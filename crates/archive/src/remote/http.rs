@@ -230,6 +230,7 @@ impl Http {
         let age_s = time("date")
             .zip(time("last-modified"))
             .map(|(now, written)| now.duration_since(written).as_secs().max(0).unsigned_abs());
+        let region = header("x-amz-bucket-region").map(str::to_owned);
         let status = response.status().as_u16();
         let body = match request.method {
             "HEAD" => Bytes::new(),
@@ -243,6 +244,7 @@ impl Http {
             body,
             length,
             age_s,
+            region,
         })
     }
 }

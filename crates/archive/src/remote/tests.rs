@@ -62,7 +62,7 @@ impl Carrier for Said {
             status,
             body: body.into(),
             length: Some(body.len() as u64),
-            age_s: None,
+            ..Reply::default()
         })
     }
 }
