@@ -20,6 +20,7 @@ mod diff;
 mod disk;
 mod durable;
 mod failure;
+mod failures;
 mod hex;
 mod journal;
 mod key;

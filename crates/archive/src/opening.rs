@@ -9,15 +9,17 @@
 //! the key that is kept, also if two machines made one at the same place at the same moment: one of them says so.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lle_core::repository::Address;
 use rustic_core::repofile::MasterKey;
 use rustic_core::{
-    ConfigOptions, Credentials, OpenStatus, Repository, RepositoryBackends, RepositoryOptions,
+    ConfigOptions, Credentials, OpenStatus, Repository, RepositoryBackends, RepositoryOptions, WriteBackend,
 };
 
 use crate::failure::RepositoryError;
+use crate::failures::{Failures, Noting};
 use crate::key::{Key, Line};
 use crate::progress::{Told, Watch};
 use crate::remote::RemoteError;
@@ -192,7 +194,21 @@ fn refused(shelf: &Shelf, error: RepositoryError) -> OpenError {
 
 /// A repository that no key was tried on yet.
 pub(crate) fn closed(shelf: &Shelf, watch: &Watch) -> Result<Repository<()>, RepositoryError> {
-    let backends = RepositoryBackends::new(shelf.backend()?, None);
+    over(shelf.backend()?, watch)
+}
+
+/// The same, and what it could not write.
+pub(crate) fn closed_noting(
+    shelf: &Shelf,
+    watch: &Watch,
+) -> Result<(Repository<()>, Arc<Failures>), RepositoryError> {
+    let failures = Arc::new(Failures::default());
+    let backend = Noting::over(shelf.backend()?, failures.clone());
+    Ok((over(Arc::new(backend), watch)?, failures))
+}
+
+fn over(backend: Arc<dyn WriteBackend>, watch: &Watch) -> Result<Repository<()>, RepositoryError> {
+    let backends = RepositoryBackends::new(backend, None);
     // What a cache would save over a folder on the same disk, it costs; and it lies outside our folders.
     let options = RepositoryOptions::default().no_cache(true);
     Ok(Repository::new_with_progress(

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use lle_core::repository::Address;
@@ -13,6 +14,7 @@ use rustic_core::repofile::KeyFile;
 use rustic_core::{Credentials, KeyOptions, OpenStatus, Repository};
 
 use crate::failure::RepositoryError;
+use crate::failures::Failures;
 use crate::key::{Key, KeyError, Line};
 use crate::lock::{Lock, LockError};
 use crate::opening;
@@ -232,6 +234,13 @@ impl Store {
     pub(crate) fn again(&self) -> Result<Repository<OpenStatus>, RepositoryError> {
         let master = Credentials::Masterkey(self.repository.key());
         Ok(opening::closed(&self.shelf, &self.watch)?.open(&master)?)
+    }
+
+    /// The same, and what it could not write.
+    pub(crate) fn again_noting(&self) -> Result<(Repository<OpenStatus>, Arc<Failures>), RepositoryError> {
+        let master = Credentials::Masterkey(self.repository.key());
+        let (closed, failures) = opening::closed_noting(&self.shelf, &self.watch)?;
+        Ok((closed.open(&master)?, failures))
     }
 
     /// Where the repository is.
