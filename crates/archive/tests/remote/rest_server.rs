@@ -1,4 +1,4 @@
-//! A server of restic's REST protocol that answers as `rest-server` 0.14 does: version 2 of its lists, which are a 404 where
+//! A server of restic's REST protocol that answers as its own, `rest-server`, does: version 2 of its lists, which are a 404 where
 //! there is no such folder; packs in folders of two digits; no word of when a file was written; no file is written twice,
 //! and none whose content is not what its name says. One request a connection.
 

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use lle_archive::{CreateError, Created, KEEP, Key, LeftOut, PruneError, Pruned};
 use lle_core::error::Code;
 use lle_core::quantity::{bytes, duration, several};
+use lle_core::recovery::backed_up::{BackedUp, Before};
 use serde::Serialize;
 
 use super::bar::Bar;
 use super::look::{Listed, listed};
-use super::{At, Keep, open};
+use super::{At, Keep, open, went};
 use crate::failure::Failure;
 use crate::text::printable;
 use crate::{answer, text};
@@ -24,6 +25,9 @@ struct Taken {
     changed_files: u64,
     took_ms: u64,
     left_out: Vec<Left>,
+    /// Where those before it went, if this is the first one elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Before>,
 }
 
 #[derive(Debug, Serialize)]
@@ -63,9 +67,17 @@ pub(super) fn create(why: &str, at: &At) -> Result<ExitCode, Failure> {
         CreateError::Repository(_) => open::other("no snapshot was taken", error),
     })?;
     drop(bar);
+    // Only what was not named for once says where backups go.
+    let went = match at.repository {
+        None => Some(went::note(&open::places()?, &store, created.snapshot.time_ns)),
+        Some(_) => None,
+    };
+    if let Some(moved) = went.as_ref().and_then(BackedUp::moved) {
+        eprintln!("lusush: {moved}; `lusush maint config show backup` says why");
+    }
     let unread = created.left_out.iter().any(|file| file.unread);
     if at.json.json {
-        answer::json(&taken(&created))?;
+        answer::json(&taken(&created, went))?;
     } else {
         answer::text(&said(&created))?;
     }
@@ -84,13 +96,16 @@ fn left(file: &LeftOut) -> Left {
     }
 }
 
-fn taken(created: &Created) -> Taken {
+fn taken(created: &Created, went: Option<BackedUp>) -> Taken {
     Taken {
         snapshot: listed(&created.snapshot),
         added_bytes: created.added_bytes,
         changed_files: created.changed_files,
         took_ms: u64::try_from(created.took.as_millis()).unwrap_or(u64::MAX),
         left_out: created.left_out.iter().map(left).collect(),
+        before: went
+            .filter(|went| went.moved().is_some())
+            .and_then(|went| went.before),
     }
 }
 
