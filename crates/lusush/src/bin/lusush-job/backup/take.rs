@@ -52,6 +52,8 @@ struct Gone {
     kept: u64,
     forgotten: Vec<String>,
     freed_bytes: u64,
+    /// Whether the rest of the room is given back by a prune a day later.
+    later: bool,
     dry_run: bool,
 }
 
@@ -192,14 +194,19 @@ pub(super) fn prune(keep: Keep, dry_run: bool, at: &At) -> Result<ExitCode, Fail
     })?;
     drop(bar);
     if at.json.json {
-        return answer::json(&Gone {
-            kept: pruned.kept,
-            forgotten: pruned.forgotten,
-            freed_bytes: pruned.freed_bytes,
-            dry_run,
-        });
+        return answer::json(&gone(&pruned, dry_run));
     }
     answer::text(&pruned_said(&pruned, dry_run))
+}
+
+fn gone(pruned: &Pruned, dry_run: bool) -> Gone {
+    Gone {
+        kept: pruned.kept,
+        forgotten: pruned.forgotten.clone(),
+        freed_bytes: pruned.freed_bytes,
+        later: pruned.later,
+        dry_run,
+    }
 }
 
 /// Said where another machine may be at work on the same repository.
@@ -220,5 +227,35 @@ fn pruned_said(pruned: &Pruned, dry_run: bool) -> String {
             "{gone} went, {kept}; {freed} given back.{}\n",
             later(pruned.later)
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_that_is_given_back_later_is_said_in_both_forms() {
+        let check = |later: bool, expect: &str| {
+            let pruned = Pruned {
+                kept: 1,
+                forgotten: vec!["a".into()],
+                freed_bytes: 2,
+                later,
+                asides: 0,
+            };
+            let said = pruned_said(&pruned, false);
+            assert_eq!(said.contains("a day later"), later, "{said}");
+            let json = serde_json::to_string(&gone(&pruned, false)).expect("it is plain data");
+            assert_eq!(json, expect);
+        };
+        check(
+            true,
+            r#"{"kept":1,"forgotten":["a"],"freed_bytes":2,"later":true,"dry_run":false}"#,
+        );
+        check(
+            false,
+            r#"{"kept":1,"forgotten":["a"],"freed_bytes":2,"later":false,"dry_run":false}"#,
+        );
     }
 }
