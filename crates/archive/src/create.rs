@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use lle_core::repository::Address;
 use rustic_core::repofile::SnapshotFile;
 use rustic_core::{BackupOptions, SnapshotOptions};
 
@@ -40,6 +41,9 @@ pub enum CreateError {
     /// There is nothing to back up.
     #[error("there is nothing to back up")]
     Nothing,
+    /// Another machine's repository is in the place of the one that was made.
+    #[error("another machine made the backup at {0} at the same moment, by a key of its own")]
+    Beaten(Address),
     /// The library refused.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
@@ -56,7 +60,8 @@ pub fn create(store: &Store, why: &str) -> Result<Created, CreateError> {
         return Err(CreateError::Nothing);
     }
     // Opened anew each time: the library does not learn from its own backup, and the next one would store all again.
-    let repository = store.again()?.to_indexed_ids().map_err(RepositoryError::from)?;
+    let (repository, failures) = store.again_noting()?;
+    let repository = repository.to_indexed_ids().map_err(RepositoryError::from)?;
     let snapshot = SnapshotOptions::default()
         .label(LABEL.to_owned())
         .description(why.to_owned())
@@ -69,10 +74,14 @@ pub fn create(store: &Store, why: &str) -> Result<Created, CreateError> {
     let options = BackupOptions::default();
     let mut file = repository
         .archive(&options, &source, snapshot, &names)
-        .map_err(RepositoryError::from)?;
+        .map_err(|error| failures.behind(error.into()))?;
     let left_out = source.missing();
     if left_out.iter().any(|file| file.unread) {
         file = mark_incomplete(store, file)?;
+    }
+    // A server without conditions lets whoever was slow write over what was there.
+    if store.is_new && store.again().is_err_and(|error| error.is_seal()) {
+        return Err(CreateError::Beaten(store.address().clone()));
     }
     let summary = file.summary.clone().unwrap_or_default();
     Ok(Created {
@@ -93,4 +102,50 @@ fn mark_incomplete(store: &Store, mut file: SnapshotFile) -> Result<SnapshotFile
     let mut all = store.repository.get_all_snapshots()?;
     all.retain(|one| one.time == file.time && one.tags.contains(INCOMPLETE));
     Ok(all.pop().unwrap_or(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rustic_core::ConfigOptions;
+
+    use super::*;
+    use crate::remote::Credentials;
+    use crate::sections::Places;
+
+    #[test]
+    fn of_several_packs_that_were_not_written_the_first_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let places = Places {
+            config: at("config"),
+            state: at("state"),
+            data: at("data"),
+            home: None,
+            repository: None,
+            credentials: Credentials::default(),
+        };
+        fs::create_dir_all(at("state/history")).unwrap();
+        // What is random does not get smaller, nor is any of it the same.
+        let mut seed = 1u64;
+        let random: Vec<u8> = (0..16 << 20)
+            .map(|_| {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (seed >> 33) as u8
+            })
+            .collect();
+        fs::write(at("state/history/m.log"), random).unwrap();
+        let mut store = Store::open_or_make(&places, None, None).unwrap();
+        let mut small = ConfigOptions::default();
+        small.set_datapack_size = Some("64KiB".parse().unwrap());
+        small.set_datapack_growfactor = Some(0);
+        store.repository.apply_config(&small).unwrap();
+        // Where packs are to be, there is a file.
+        let packs = places.archive().join("data");
+        fs::remove_dir_all(&packs).unwrap();
+        fs::write(&packs, "").unwrap();
+        let error = create(&store, "test").unwrap_err().to_string();
+        assert!(error.contains("Not a directory"), "{error}");
+    }
 }

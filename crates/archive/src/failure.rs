@@ -29,6 +29,31 @@ enum Code {
 }
 
 impl RepositoryError {
+    /// Says what the library does.
+    pub(crate) fn of(error: &RusticError) -> Self {
+        let code = match () {
+            () if has_code(error, "C001") => Code::Seal,
+            () if error.is_incorrect_password() => Code::Password,
+            () => Code::Other,
+        };
+        let remote = remote(error).cloned();
+        Self {
+            // The library's own words around it say nothing more.
+            what: remote
+                .as_ref()
+                .map_or_else(|| sentence(error), ToString::to_string),
+            code,
+            remote,
+        }
+    }
+
+    /// The same, as the first of several.
+    pub(crate) fn with_more(mut self, more: u64) -> Self {
+        let files = if more == 1 { "file was" } else { "files were" };
+        self.what = format!("{} (and {more} more {files} not written)", self.what);
+        self
+    }
+
     /// Whether something could not be decrypted: the key is another one, or bytes have changed.
     pub(crate) fn is_seal(&self) -> bool {
         self.code == Code::Seal
@@ -47,20 +72,7 @@ impl RepositoryError {
 
 impl From<Box<RusticError>> for RepositoryError {
     fn from(error: Box<RusticError>) -> Self {
-        let code = match () {
-            () if has_code(&error, "C001") => Code::Seal,
-            () if error.is_incorrect_password() => Code::Password,
-            () => Code::Other,
-        };
-        let remote = remote(&*error).cloned();
-        Self {
-            // The library's own words around it say nothing more.
-            what: remote
-                .as_ref()
-                .map_or_else(|| sentence(&error), ToString::to_string),
-            code,
-            remote,
-        }
+        Self::of(&error)
     }
 }
 

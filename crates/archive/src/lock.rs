@@ -1,16 +1,16 @@
-//! One at a time: our own lock, and restic's.
+//! One at a time: our own lock.
 //!
-//! rustic takes no lock, so whoever writes to the repository holds a POSIX record lock on `data/backup/lock`. restic
-//! leaves files in the repository's `locks` folder while it works; one that is fresh is waited out by the user and not
-//! by us. restic does not see our lock: who runs it on a live home by hand, does that while no backup runs.
+//! rustic takes no lock, so whoever writes to the repository holds a POSIX record lock on `data/backup/lock`. restic's own
+//! locks are another matter (`restic.rs`), and restic does not see ours: who runs it on a live home by hand, does that while
+//! no backup runs.
 //!
 //! Invariant: a lock dies with its process, however that ends.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
@@ -19,8 +19,6 @@ use crate::disk;
 
 /// Between two looks at the lock.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// restic renews its lock every five minutes and takes one for dead after thirty.
-const RESTIC_STALE: Duration = Duration::from_secs(30 * 60);
 
 /// Held while something is done to the repository.
 #[derive(Debug)]
@@ -35,12 +33,24 @@ pub enum LockError {
     #[error("another backup, restore or prune is at work")]
     Held,
     /// restic is at work.
-    #[error("restic is at work on the repository: it left {lock} {minutes} min ago")]
+    #[error(
+        "restic is at work on the repository, as process {pid} of {host}: it left {lock} {minutes} min ago"
+    )]
     Restic {
         /// Its lock.
         lock: String,
+        /// The machine it works on.
+        host: String,
+        /// Its process there.
+        pid: i64,
         /// How old the lock is, in minutes.
         minutes: u64,
+    },
+    /// There is a lock that says nothing.
+    #[error("restic may be at work on the repository: its lock {lock} cannot be read")]
+    Unread {
+        /// The lock.
+        lock: String,
     },
     /// The system refused.
     #[error("cannot lock {}", path.display())]
@@ -82,59 +92,5 @@ impl Lock {
                 Err(errno) => return Err(failed(errno.into())),
             }
         }
-    }
-}
-
-/// Looks whether restic works on the repository.
-///
-/// # Errors
-/// It does.
-pub(crate) fn look_for_restic(repository: &Path) -> Result<(), LockError> {
-    let now = SystemTime::now();
-    let files = fs::read_dir(repository.join("locks"))
-        .into_iter()
-        .flatten()
-        .flatten();
-    for file in files {
-        let written = file.metadata().and_then(|found| found.modified());
-        // One from the future is of a clock that is ahead: fresh.
-        let age = written.map_or(RESTIC_STALE, |at| now.duration_since(at).unwrap_or_default());
-        judge(file.path().display().to_string(), age.as_secs())?;
-    }
-    Ok(())
-}
-
-/// Whether a lock of restic's that was renewed so many seconds ago is of one that works.
-///
-/// # Errors
-/// It is.
-pub(crate) fn judge(lock: String, age_s: u64) -> Result<(), LockError> {
-    match age_s < RESTIC_STALE.as_secs() {
-        false => Ok(()),
-        true => Err(LockError::Restic {
-            lock,
-            minutes: age_s / 60,
-        }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fresh_lock_of_restic_counts_and_an_old_one_does_not() {
-        let folder = tempfile::tempdir().unwrap();
-        look_for_restic(folder.path()).unwrap();
-        let locks = folder.path().join("locks");
-        fs::create_dir(&locks).unwrap();
-        let lock = File::create(locks.join("abc")).unwrap();
-        assert!(matches!(
-            look_for_restic(folder.path()),
-            Err(LockError::Restic { minutes: 0, .. })
-        ));
-        let old = SystemTime::now() - RESTIC_STALE - Duration::from_secs(60);
-        lock.set_modified(old).unwrap();
-        look_for_restic(folder.path()).unwrap();
     }
 }

@@ -140,14 +140,11 @@ pub fn prune(store: &Store, keep: Keep, dry: bool) -> Result<Pruned, PruneError>
         .map_err(RepositoryError::from)?;
     // Planned after they are gone: a plan that counts on it must not be carried out if they are not.
     let options = options.ignore_snaps(Vec::new());
-    let plan = store
-        .repository
-        .prune_plan(&options)
-        .map_err(RepositoryError::from)?;
-    store
-        .repository
+    let (repository, failures) = store.again_noting()?;
+    let plan = repository.prune_plan(&options).map_err(RepositoryError::from)?;
+    repository
         .prune(&options, plan)
-        .map_err(RepositoryError::from)?;
+        .map_err(|error| failures.behind(error.into()))?;
     store.shelf.remove_strays();
     pruned.asides = remove_asides(&store.places.backup().join("aside"))?;
     pruned.freed_bytes = before.saturating_sub(store.shelf.size()?);

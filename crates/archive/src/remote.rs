@@ -20,6 +20,11 @@ mod http;
 mod rest;
 #[cfg(feature = "s3")]
 mod s3;
+#[cfg(test)]
+mod tests;
+
+use std::io::Read;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lle_core::repository::Address;
@@ -31,6 +36,12 @@ pub use error::RemoteError;
 
 /// Pages of a list, of a thousand files each as a rule: far more than a home has.
 const PAGES_MAX: usize = 10_000;
+/// How long a list may take with all of its pages.
+const LIST: Duration = Duration::from_secs(15 * 60);
+/// The one file that is not named after its content.
+const CONFIG: &str = "config";
+/// What a server answers that knows no conditions.
+const NOT_IMPLEMENTED: u16 = 501;
 
 /// What is asked of a server. Files are named as below the repository: `keys/…`, `config`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +53,35 @@ pub(crate) enum Call<'a> {
         folder: &'a str,
         page: Option<&'a str>,
     },
-    /// How long a file is, and when it was written.
+    /// How long a file is.
     Look(&'a str),
     Read(&'a str),
     Write(&'a str),
+    /// Write it only where nothing is yet, if the server knows how; one that does not, writes over it.
+    Make(&'a str),
     Remove(&'a str),
+}
+
+/// How much a call moves, and so how long it may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// A list, a look, or a file as small as keys, locks and snapshots are.
+    Small,
+    /// A pack, or an index.
+    Large,
+}
+
+impl Call<'_> {
+    fn size(self) -> Size {
+        match self {
+            Call::Read(file) | Call::Write(file)
+                if file.starts_with("data/") || file.starts_with("index/") =>
+            {
+                Size::Large
+            }
+            _ => Size::Small,
+        }
+    }
 }
 
 /// A request, ready to be sent.
@@ -71,6 +106,8 @@ pub(crate) struct Reply {
     length: Option<u64>,
     /// How long ago it was written, by the server's own clock.
     age_s: Option<u64>,
+    /// The region that a bucket is in, if it was looked for in another.
+    region: Option<String>,
 }
 
 /// A page of a list.
@@ -91,7 +128,7 @@ pub(crate) trait Protocol: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// It is none.
     fn page(&self, folder: &str, body: &[u8]) -> Result<Page, String>;
-    /// What it means if a place that is listed or made is not there.
+    /// What it means if a place that is written to or made is not there.
     fn no_place(&self) -> String;
     /// Where a pack lies.
     fn pack(&self, name: &str) -> String;
@@ -108,6 +145,7 @@ pub(crate) trait Carrier: std::fmt::Debug + Send + Sync {
         make: &dyn Fn() -> Request,
         sent: Option<&BytesList>,
         range: Option<(u32, u32)>,
+        size: Size,
     ) -> Result<Reply, RemoteError>;
 }
 
@@ -117,6 +155,8 @@ pub(crate) struct Remote {
     address: Address,
     protocol: Box<dyn Protocol>,
     carrier: Box<dyn Carrier>,
+    /// How long a list may take.
+    list_within: Duration,
 }
 
 impl Remote {
@@ -129,6 +169,7 @@ impl Remote {
             address: address.clone(),
             protocol: protocol(address, credentials)?,
             carrier: carrier(address)?,
+            list_within: LIST,
         })
     }
 
@@ -142,22 +183,37 @@ impl Remote {
         sent: Option<&BytesList>,
         range: Option<(u32, u32)>,
     ) -> Result<Reply, RemoteError> {
-        self.carrier.carry(&|| self.protocol.request(call), sent, range)
+        self.carrier
+            .carry(&|| self.protocol.request(call), sent, range, call.size())
     }
 
-    /// The files of a folder, with their lengths, in order; all of them, or an error.
+    /// The files of a folder of a repository that is there, with their lengths, in order; all of them, or an error.
+    ///
+    /// # Errors
+    /// The server refused, or ended in the middle. One that has a repository and not its folder lacks more than a file, or
+    /// could not look: some say so of everything that fails.
+    pub(crate) fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, RemoteError> {
+        self.list_if_there(folder)?.ok_or_else(|| RemoteError::Answer {
+            host: error::host(&self.address),
+            what: format!("list {folder}"),
+            said: "404, as if there were no repository, and there is one".to_owned(),
+        })
+    }
+
+    /// The same of a place where nobody knows yet whether a repository is there; none if there is not.
     ///
     /// # Errors
     /// The server refused, or ended in the middle.
-    pub(crate) fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, RemoteError> {
+    pub(crate) fn list_if_there(&self, folder: &str) -> Result<Option<Vec<(String, u64)>>, RemoteError> {
         let mut files = Vec::new();
         let mut next: Option<String> = None;
+        let began = Instant::now();
         for _ in 0..PAGES_MAX {
             let page = next.as_deref();
             let reply = self.carry(Call::List { folder, page }, None, None)?;
             match reply.status {
                 200 => {}
-                404 => return Err(RemoteError::NoPlace(self.protocol.no_place())),
+                404 => return Ok(None),
                 _ => return Err(RemoteError::of(&self.address, "list", folder, &reply)),
             }
             let odd = |why| RemoteError::Odd {
@@ -170,7 +226,16 @@ impl Remote {
             if next.is_none() {
                 files.sort_unstable();
                 files.dedup();
-                return Ok(files);
+                return Ok(Some(files));
+            }
+            if began.elapsed() >= self.list_within {
+                return Err(RemoteError::Slow {
+                    host: error::host(&self.address),
+                    why: format!(
+                        "its list of {folder} goes on after {} s",
+                        self.list_within.as_secs()
+                    ),
+                });
             }
         }
         Err(RemoteError::Odd {
@@ -179,16 +244,29 @@ impl Remote {
         })
     }
 
-    /// How long a file is, and how many seconds ago it was written if the server says so; none if there is no such file.
+    /// How long a file is; none if there is no such file.
     ///
     /// # Errors
     /// The server did not say.
-    pub(crate) fn look(&self, file: &str) -> Result<Option<(u64, Option<u64>)>, RemoteError> {
+    pub(crate) fn look(&self, file: &str) -> Result<Option<u64>, RemoteError> {
         let reply = self.carry(Call::Look(file), None, None)?;
         match reply.status {
-            200 => Ok(Some((reply.length.unwrap_or(0), reply.age_s))),
+            200 => Ok(Some(reply.length.unwrap_or(0))),
             404 => Ok(None),
             _ => Err(RemoteError::of(&self.address, "look at", file, &reply)),
+        }
+    }
+
+    /// A file, whole, and how many seconds ago it was written if the server says so; none if there is no such file.
+    ///
+    /// # Errors
+    /// It did not come.
+    pub(crate) fn read_if_there(&self, file: &str) -> Result<Option<(Bytes, Option<u64>)>, RemoteError> {
+        let reply = self.carry(Call::Read(file), None, None)?;
+        match reply.status {
+            200 => Ok(Some((reply.body, reply.age_s))),
+            404 => Ok(None),
+            _ => Err(RemoteError::of(&self.address, "read", file, &reply)),
         }
     }
 
@@ -197,11 +275,9 @@ impl Remote {
     /// # Errors
     /// It did not come.
     pub(crate) fn read(&self, file: &str) -> Result<Bytes, RemoteError> {
-        let reply = self.carry(Call::Read(file), None, None)?;
-        match reply.status {
-            200 => Ok(reply.body),
-            _ => Err(RemoteError::of(&self.address, "read", file, &reply)),
-        }
+        let read = self.read_if_there(file)?;
+        let missing = || RemoteError::Missing(file.to_owned());
+        read.map(|(content, _)| content).ok_or_else(missing)
     }
 
     fn read_part(&self, file: &str, offset: u32, length: u32) -> Result<Bytes, RemoteError> {
@@ -222,9 +298,31 @@ impl Remote {
         match reply.status {
             200..=299 => Ok(()),
             // Written by an attempt whose answer was lost: servers of restic write no file twice.
-            _ if matches!(self.look(file), Ok(Some((bytes, _))) if bytes == content.size() as u64) => Ok(()),
+            _ if matches!(self.look(file), Ok(Some(bytes)) if bytes == content.size() as u64) => Ok(()),
             404 => Err(RemoteError::NoPlace(self.protocol.no_place())),
             _ => Err(RemoteError::of(&self.address, "write", file, &reply)),
+        }
+    }
+
+    /// Writes the config, where there is none: of two that do it at once, one is told that it came second, by every server
+    /// that can tell.
+    fn make_config(&self, content: &BytesList) -> Result<(), RemoteError> {
+        let mut reply = self.carry(Call::Make(CONFIG), Some(content), None)?;
+        if reply.status == NOT_IMPLEMENTED {
+            reply = self.carry(Call::Write(CONFIG), Some(content), None)?;
+        }
+        match reply.status {
+            200..=299 => return Ok(()),
+            404 => return Err(RemoteError::NoPlace(self.protocol.no_place())),
+            _ => {}
+        }
+        let mut ours = Vec::new();
+        let is_read = content.clone().reader().read_to_end(&mut ours).is_ok();
+        match self.read_if_there(CONFIG) {
+            // Written by an attempt whose answer was lost.
+            Ok(Some((there, _))) if is_read && there[..] == ours[..] => Ok(()),
+            Ok(Some(_)) => Err(RemoteError::Taken(CONFIG.to_owned())),
+            Ok(None) | Err(_) => Err(RemoteError::of(&self.address, "write", CONFIG, &reply)),
         }
     }
 
@@ -253,7 +351,7 @@ impl Remote {
     fn file(&self, kind: FileType, id: &Id) -> String {
         let name = id.to_hex();
         match kind {
-            FileType::Config => "config".to_owned(),
+            FileType::Config => CONFIG.to_owned(),
             FileType::Pack => self.protocol.pack(name.as_str()),
             kind => format!("{}/{}", kind.dirname(), name.as_str()),
         }
@@ -272,8 +370,8 @@ impl ReadBackend for Remote {
 
     fn list_with_size(&self, kind: FileType) -> RusticResult<Vec<(Id, u32)>> {
         if kind == FileType::Config {
-            let found = self.look("config").map_err(told)?;
-            let length = |(bytes, _)| u32::try_from(bytes).unwrap_or(u32::MAX);
+            let found = self.look(CONFIG).map_err(told)?;
+            let length = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
             return Ok(found
                 .map(|found| (Id::default(), length(found)))
                 .into_iter()
@@ -317,7 +415,11 @@ impl WriteBackend for Remote {
     }
 
     fn write_bytes(&self, kind: FileType, id: &Id, _cacheable: bool, content: BytesList) -> RusticResult<()> {
-        self.write(&self.file(kind, id), &content).map_err(told)
+        let written = match kind {
+            FileType::Config => self.make_config(&content),
+            kind => self.write(&self.file(kind, id), &content),
+        };
+        written.map_err(told)
     }
 
     fn remove(&self, kind: FileType, id: &Id, _cacheable: bool) -> RusticResult<()> {

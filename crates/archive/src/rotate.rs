@@ -12,6 +12,7 @@ use lle_core::repository::Address;
 use crate::failure::RepositoryError;
 use crate::key::{Key, KeyError, Line};
 use crate::lock::{Lock, LockError};
+use crate::opening;
 use crate::progress;
 use crate::sections::Places;
 use crate::store::{self, OpenError, PATIENCE, Store};
@@ -75,6 +76,9 @@ pub enum ImportError {
     /// Another key is kept, and may be the only one that opens what was saved here.
     #[error("another key is kept here, and may be all that opens what was saved here")]
     InUse,
+    /// The line is of one repository, and this home has another.
+    #[error("the key does not open the backup at {0}, which is this home's, too")]
+    Another(Address),
     /// The line does not open what is here.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -95,24 +99,25 @@ pub fn import(places: &Places, at: Option<&Address>, line: Line) -> Result<Impor
     let address = at.unwrap_or(&own_address);
     let _lock = Lock::take(&places.backup(), PATIENCE)?;
     let kept = Key::read(&places.state);
-    if kept
-        .as_ref()
-        .is_ok_and(|kept| kept.as_ref().is_some_and(|kept| kept.line == line))
-    {
+    let shelf = store::shelf(address, places)?;
+    let is_there = shelf.has_config()?;
+    let prove = || opening::open_by_line(&shelf, &line, &progress::nobody());
+    if matches!(&kept, Ok(Some(kept)) if kept.line == line) {
+        if is_there {
+            prove()?;
+        }
         return Ok(Imported::Same);
     }
-    let mut key = Key::of_line(line);
-    let shelf = store::shelf(address, places)?;
-    let there = shelf.has_config()?;
     let own = *address == own_address;
     let has_own = || store::shelf(&own_address, places)?.has_config();
     if !own && matches!(kept, Ok(Some(_)) | Err(_)) && has_own()? {
         // Only the key that is kept opens what was saved here.
         return Err(ImportError::InUse);
     }
-    if there {
+    let mut key = Key::of_line(line.clone());
+    if is_there {
         // Proven before anything is replaced.
-        let (repository, file) = store::open_by_line(&shelf, &key.line, &progress::nobody())?;
+        let (repository, file) = prove()?;
         if own {
             (key.master, key.file) = (Some(repository.key()), file);
         }
@@ -120,6 +125,29 @@ pub fn import(places: &Places, at: Option<&Address>, line: Line) -> Result<Impor
         // Nothing says which of the two is right, and one of them may be nowhere else.
         return Err(ImportError::InUse);
     }
+    // A home has one key: what it had before it was saved elsewhere, too, is opened by it or by nothing.
+    let former = Address::Folder(places.archive());
+    for other in [&own_address, &former] {
+        if other != address && !may_open(other, places, &line)? {
+            return Err(ImportError::Another(other.clone()));
+        }
+    }
     key.keep(&places.state)?;
-    Ok(if there { Imported::Opens } else { Imported::Kept })
+    Ok(if is_there { Imported::Opens } else { Imported::Kept })
+}
+
+/// Whether a line opens the repository at an address, or there is none. A server that cannot be asked keeps nobody from
+/// taking in the key of what is at hand: it may be gone for good.
+fn may_open(address: &Address, places: &Places, line: &Line) -> Result<bool, OpenError> {
+    let opened = store::shelf(address, places).and_then(|shelf| {
+        if shelf.has_config()? {
+            opening::open_by_line(&shelf, line, &progress::nobody())?;
+        }
+        Ok(())
+    });
+    match opened {
+        Err(OpenError::WrongKey(_)) => Ok(false),
+        Err(error) if error.server().is_none_or(|error| error.is_damage()) => Err(error),
+        Ok(()) | Err(_) => Ok(true),
+    }
 }

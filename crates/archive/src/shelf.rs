@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use lle_core::repository::Address;
 use rustic_backend::BackendOptions;
@@ -15,14 +16,12 @@ use rustic_core::WriteBackend;
 use crate::disk;
 use crate::durable::Durable;
 use crate::failure::RepositoryError;
-use crate::lock;
 use crate::remote::{Credentials, Remote, RemoteError};
+use crate::restic;
 use crate::store::OpenError;
 
 /// The folders of a repository whose files are named after their content.
 const FOLDERS: &[&str] = &["keys", "snapshots", "index", "data"];
-/// Where restic leaves its locks.
-const LOCKS: &str = "locks";
 /// Bytes of a key file, at most.
 const KEY_FILE_BYTES_MAX: u64 = 16 * 1024;
 
@@ -108,10 +107,9 @@ impl Shelf {
         for folder in ["snapshots", "index", "keys"] {
             let is_empty = match self {
                 Shelf::Folder(path) => names(&path.join(folder)).is_empty(),
-                Shelf::Server(remote) => match remote.list(folder) {
-                    Ok(files) => files.is_empty(),
+                Shelf::Server(remote) => match remote.list_if_there(folder) {
                     // The place is made with the repository.
-                    Err(RemoteError::NoPlace(_)) => true,
+                    Ok(files) => files.is_none_or(|files| files.is_empty()),
                     Err(error) => return Err(OpenError::remote(remote, error)),
                 },
             };
@@ -162,28 +160,13 @@ impl Shelf {
         }
     }
 
-    /// Looks whether restic works on the repository, by the locks that it leaves.
-    pub(crate) fn look_for_restic(&self) -> Result<(), OpenError> {
+    /// The locks that restic left in a repository that is there; one that is gone by the time it is read is of nobody.
+    pub(crate) fn locks(&self) -> Result<Vec<restic::Found>, OpenError> {
         match self {
-            Shelf::Folder(path) => Ok(lock::look_for_restic(path)?),
+            Shelf::Folder(path) => Ok(locks_in(&path.join(restic::FOLDER))),
             Shelf::Server(remote) => {
-                let files = match remote.list(LOCKS) {
-                    Ok(files) => files,
-                    Err(RemoteError::NoPlace(_)) => Vec::new(),
-                    Err(error) => return Err(OpenError::remote(remote, error)),
-                };
-                for (name, _) in files {
-                    let file = format!("{LOCKS}/{name}");
-                    let found = remote
-                        .look(&file)
-                        .map_err(|error| OpenError::remote(remote, error))?;
-                    let place = format!("{}/{file}", remote.address());
-                    // One that is gone by now is of nobody; one whose age nobody says may be fresh.
-                    if let Some((_, age_s)) = found {
-                        lock::judge(place, age_s.unwrap_or(0))?;
-                    }
-                }
-                Ok(())
+                let locks = locks_on(remote);
+                locks.map_err(|error| OpenError::remote(remote, error))
             }
         }
     }
@@ -205,7 +188,7 @@ impl Shelf {
                 };
                 let config = remote.look("config")?;
                 let mut files: Vec<Held> = config
-                    .map(|(bytes, _)| held(None, "config".to_owned(), bytes))
+                    .map(|bytes| held(None, "config".to_owned(), bytes))
                     .into_iter()
                     .collect();
                 for folder in FOLDERS {
@@ -241,6 +224,48 @@ impl Shelf {
             }
         }
     }
+}
+
+fn locks_in(folder: &Path) -> Vec<restic::Found> {
+    let now = SystemTime::now();
+    let found = |name: &String| {
+        let path = folder.join(name);
+        let sealed = match disk::read_small(&path, restic::LOCK_BYTES_MAX) {
+            // An empty one is of a write that was cut, as restic has it.
+            Ok(read) => read.filter(|sealed| !sealed.is_empty())?,
+            Err(_) => Vec::new(),
+        };
+        let written = fs::metadata(&path).and_then(|found| found.modified()).ok();
+        Some(restic::Found {
+            place: path.display().to_string(),
+            sealed,
+            // One from the future is of a clock that is ahead: fresh.
+            age_s: written.map(|at| now.duration_since(at).unwrap_or_default().as_secs()),
+        })
+    };
+    let names = names(folder).into_iter().filter(|name| restic::is_lock(name));
+    names.filter_map(|name| found(&name)).collect()
+}
+
+fn locks_on(remote: &Remote) -> Result<Vec<restic::Found>, RemoteError> {
+    let mut locks = Vec::new();
+    for (name, bytes) in remote.list(restic::FOLDER)? {
+        // An empty one is of a write that was cut, as restic has it.
+        if !restic::is_lock(&name) || bytes == 0 {
+            continue;
+        }
+        let file = format!("{}/{name}", restic::FOLDER);
+        let read = match bytes > restic::LOCK_BYTES_MAX {
+            true => Some((Vec::new().into(), None)),
+            false => remote.read_if_there(&file)?,
+        };
+        locks.extend(read.map(|(sealed, age_s)| restic::Found {
+            place: format!("{}/{file}", remote.address()),
+            sealed: sealed.into(),
+            age_s,
+        }));
+    }
+    Ok(locks)
 }
 
 fn files_in(path: &Path) -> Vec<Held> {

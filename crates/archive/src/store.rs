@@ -6,23 +6,24 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use lle_core::repository::Address;
-use rustic_core::repofile::{KeyFile, MasterKey};
-use rustic_core::{
-    ConfigOptions, Credentials, KeyOptions, OpenStatus, Repository, RepositoryBackends, RepositoryOptions,
-};
+use rustic_core::repofile::KeyFile;
+use rustic_core::{Credentials, KeyOptions, OpenStatus, Repository};
 
 use crate::failure::RepositoryError;
+use crate::failures::Failures;
 use crate::key::{Key, KeyError, Line};
 use crate::lock::{Lock, LockError};
-use crate::progress::{self, Told, Watch};
+use crate::opening;
+use crate::progress::{self, Watch};
 use crate::remote::{Remote, RemoteError};
+use crate::restic::{self, Here};
 use crate::restore;
 use crate::sections::Places;
 use crate::shelf::Shelf;
-use crate::verify::first_misnamed_key;
 
 /// How long to wait for another backup or restore: longer than one of a usual home takes.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,6 +36,8 @@ pub struct Store {
     pub(crate) repository: Repository<OpenStatus>,
     pub(crate) key: Key,
     pub(crate) watch: Watch,
+    /// Whether it was made just now.
+    pub(crate) is_new: bool,
     _lock: Lock,
 }
 
@@ -56,6 +59,9 @@ pub enum OpenError {
     /// The key is of another repository.
     #[error("the key is not the one of the backup at {0}")]
     WrongKey(Address),
+    /// Another machine made one at the same moment, by another key.
+    #[error("another machine made the backup at {0} at the same moment, by a key of its own")]
+    Beaten(Address),
     /// Bytes of the repository have changed or are gone.
     #[error("the backup at {address} is damaged: {what}")]
     Damaged {
@@ -159,15 +165,20 @@ impl Store {
             return Err(OpenError::None(address));
         }
         let lock = Lock::take(&places.backup(), PATIENCE)?;
-        shelf.look_for_restic()?;
         restore::finish(places)?;
         let key = Key::read(&places.state)?;
         let watch = watch.unwrap_or_else(progress::nobody);
         // Looked at again: whoever held the lock may have made it.
-        let (repository, key) = match (look(&shelf)?, key) {
-            (State::Nothing, key) => make_one(places, &shelf, key, &watch, own)?,
+        let state = look(&shelf)?;
+        let (repository, key) = match (state, key) {
+            (State::Nothing, key) => opening::make(places, &shelf, key, &watch, own)?,
             (State::Something, None) => return Err(OpenError::NoKey(address)),
-            (State::Something, Some(key)) => open_one(places, &shelf, key, &watch, own)?,
+            (State::Something, Some(key)) => {
+                let opened = opening::open(places, &shelf, key, &watch, own)?;
+                // Nothing was written there yet.
+                look_for_restic(&shelf, &opened.0)?;
+                opened
+            }
         };
         let mut store = Store {
             places: places.clone(),
@@ -176,6 +187,7 @@ impl Store {
             repository,
             key,
             watch,
+            is_new: state == State::Nothing,
             _lock: lock,
         };
         if own {
@@ -221,7 +233,14 @@ impl Store {
     /// The repository, opened once more: reading the index takes it. Its key is known, so this costs no scrypt.
     pub(crate) fn again(&self) -> Result<Repository<OpenStatus>, RepositoryError> {
         let master = Credentials::Masterkey(self.repository.key());
-        Ok(closed(&self.shelf, &self.watch)?.open(&master)?)
+        Ok(opening::closed(&self.shelf, &self.watch)?.open(&master)?)
+    }
+
+    /// The same, and what it could not write.
+    pub(crate) fn again_noting(&self) -> Result<(Repository<OpenStatus>, Arc<Failures>), RepositoryError> {
+        let master = Credentials::Masterkey(self.repository.key());
+        let (closed, failures) = opening::closed_noting(&self.shelf, &self.watch)?;
+        Ok((closed.open(&master)?, failures))
     }
 
     /// Where the repository is.
@@ -264,135 +283,17 @@ fn look(shelf: &Shelf) -> Result<State, OpenError> {
     }
 }
 
-type Opened = (Repository<OpenStatus>, Key);
-
-fn make_one(
-    places: &Places,
-    shelf: &Shelf,
-    key: Option<Key>,
-    watch: &Watch,
-    own: bool,
-) -> Result<Opened, OpenError> {
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        |source| OpenError::Io { path, source }
-    };
-    let mut key = match key {
-        Some(key) => key,
-        None => Key::random().map_err(io(&Key::path(&places.state)))?,
-    };
-    if let Address::Folder(path) = shelf.address() {
-        shelf.make().map_err(io(&path))?;
+/// Looks whether restic works on the repository. Only who has its key can read what restic's locks say.
+fn look_for_restic(shelf: &Shelf, repository: &Repository<OpenStatus>) -> Result<(), OpenError> {
+    let locks = shelf.locks()?;
+    if locks.is_empty() {
+        return Ok(());
     }
-    let master = MasterKey::new();
-    if own {
-        // A master key of another repository is not used twice, nor is its key file there.
-        key = Key {
-            master: Some(master.clone()),
-            ..Key::of_line(key.line)
-        };
+    let (master, here) = (repository.key(), Here::look());
+    for lock in &locks {
+        restic::judge(lock, &master, &here)?;
     }
-    // Before the first byte is encrypted by it.
-    key.keep(&places.state)?;
-    let repository = closed(shelf, watch)?
-        .init(
-            &Credentials::Masterkey(master),
-            &key_options(),
-            &ConfigOptions::default(),
-        )
-        .map_err(RepositoryError::from)?;
-    if !own {
-        repository
-            .add_key(key.line.as_str(), &key_options())
-            .map_err(RepositoryError::from)?;
-    }
-    Ok((repository, key))
-}
-
-fn open_one(
-    places: &Places,
-    shelf: &Shelf,
-    mut key: Key,
-    watch: &Watch,
-    own: bool,
-) -> Result<Opened, OpenError> {
-    if let (Some(master), true) = (&key.master, own) {
-        match closed(shelf, watch)?.open(&Credentials::Masterkey(master.clone())) {
-            Ok(repository) => return Ok((repository, key)),
-            // The master key is of another repository, or the file is damaged: the line tells.
-            Err(error) => {
-                let error = RepositoryError::from(error);
-                if !error.is_seal() {
-                    return Err(refused(shelf, error));
-                }
-            }
-        }
-    }
-    let (repository, file) = open_by_line(shelf, &key.line, watch)?;
-    if own {
-        key.master = Some(repository.key());
-        key.file = file;
-        key.keep(&places.state)?;
-    }
-    Ok((repository, key))
-}
-
-/// Opens a repository by a line alone; a third of a second for each of its keys. Gives the key file's name, too.
-pub(crate) fn open_by_line(
-    shelf: &Shelf,
-    line: &Line,
-    watch: &Watch,
-) -> Result<(Repository<OpenStatus>, Option<String>), OpenError> {
-    let broken = first_misnamed_key(shelf)?;
-    let opened = closed(shelf, watch)?.open(&Credentials::password(line.as_str()));
-    match opened {
-        Ok(repository) => {
-            let file = repository.key_id().as_ref().map(|id| id.to_hex().to_string());
-            Ok((repository, file))
-        }
-        Err(error) => {
-            let error = RepositoryError::from(error);
-            match broken {
-                Some(file) => Err(OpenError::Damaged {
-                    address: shelf.address(),
-                    what: format!("its key file {file} has changed"),
-                }),
-                None if error.is_password() => Err(OpenError::WrongKey(shelf.address())),
-                None if error.is_seal() => Err(OpenError::Damaged {
-                    address: shelf.address(),
-                    what: "the key is right, and its file config has changed".into(),
-                }),
-                None => Err(refused(shelf, error)),
-            }
-        }
-    }
-}
-
-/// What it means that a repository does not open, if its key is not the reason.
-fn refused(shelf: &Shelf, error: RepositoryError) -> OpenError {
-    let address = shelf.address();
-    match error.remote() {
-        // What is missing or short on a server is damage; a server that does not answer is none.
-        Some(RemoteError::Missing(_) | RemoteError::Short(_)) | None => OpenError::Damaged {
-            address,
-            what: error.to_string(),
-        },
-        Some(source) => OpenError::Server {
-            address,
-            source: Box::new(source.clone()),
-        },
-    }
-}
-
-fn closed(shelf: &Shelf, watch: &Watch) -> Result<Repository<()>, RepositoryError> {
-    let backends = RepositoryBackends::new(shelf.backend()?, None);
-    // What a cache would save over a folder on the same disk, it costs; and it lies outside our folders.
-    let options = RepositoryOptions::default().no_cache(true);
-    Ok(Repository::new_with_progress(
-        &options,
-        &backends,
-        Told(watch.clone()),
-    )?)
+    Ok(())
 }
 
 /// Who a key file of ours says it is of; those that people add with restic name them.

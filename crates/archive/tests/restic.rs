@@ -3,10 +3,12 @@
 
 mod support;
 
+use std::fs;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
-use lle_archive::{Keep, Verification, create, prune, rotate, verify};
-use support::{House, files, restic, restic_is_here, restic_said};
+use lle_archive::{Keep, Store, Verification, create, prune, rotate, verify};
+use support::{AtWork, House, files, restic, restic_is_here, restic_said};
 
 #[test]
 fn restic_checks_and_restores_what_we_wrote() {
@@ -66,6 +68,38 @@ fn restic_checks_and_restores_what_we_wrote() {
     let former = restic(&path, line.as_str(), &["snapshots"]);
     assert!(String::from_utf8_lossy(&former.stderr).contains("wrong password"));
     assert!(verify(&store, Verification::Data).unwrap().findings.is_empty());
+}
+
+#[test]
+fn a_restic_that_works_is_respected_and_one_that_was_killed_is_not() {
+    if !restic_is_here() {
+        return;
+    }
+    let house = House::furnished();
+    let store = house.store();
+    let (path, line) = (store.folder().unwrap().to_owned(), store.line().clone());
+    drop(store);
+    let locks = path.join("locks");
+    let restic = AtWork::on(path.to_str().unwrap(), line.as_str(), &locks);
+    let error = Store::open(&house.places, None, None).unwrap_err();
+    let expect = format!(
+        "restic is at work on the repository, as process {} of ",
+        restic.pid()
+    );
+    assert!(error.to_string().starts_with(&expect), "{error}");
+    drop(restic);
+    // Its lock is there still, and says whose it was.
+    let lock = locks.join(files(&locks).into_keys().next().unwrap());
+    drop(house.store());
+    // One that says nothing is respected until it is old.
+    fs::remove_file(&lock).unwrap();
+    fs::write(&lock, "sealed").unwrap();
+    let error = Store::open(&house.places, None, None).unwrap_err();
+    assert!(error.to_string().contains("cannot be read"), "{error}");
+    let old = SystemTime::now() - Duration::from_secs(31 * 60);
+    let file = fs::File::options().write(true).open(&lock).unwrap();
+    file.set_modified(old).unwrap();
+    drop(house.store());
 }
 
 #[test]

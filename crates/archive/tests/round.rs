@@ -66,6 +66,45 @@ fn a_home_that_was_lost_comes_back_on_another_machine() {
 }
 
 #[test]
+fn a_key_is_not_taken_in_beside_a_backup_that_it_does_not_open() {
+    let lines = || {
+        let house = House::furnished();
+        let line = house.store().line().clone();
+        (house, line)
+    };
+    let ((mut house, own), (elsewhere, theirs)) = (lines(), lines());
+    let archive = Address::Folder(elsewhere.places.archive());
+    let key = Key::path(&house.places.state);
+    let another = |result: Result<Imported, ImportError>, which: &Address| {
+        let is_it = matches!(&result, Err(ImportError::Another(other)) if other == which);
+        assert!(is_it, "{result:?}");
+    };
+    // The key of this home's own backup is gone, and that of another one is at hand.
+    let kept = fs::read(&key).unwrap();
+    fs::remove_file(&key).unwrap();
+    let local = Address::Folder(house.places.archive());
+    another(import(&house.places, Some(&archive), theirs.clone()), &local);
+    assert!(!key.exists());
+    // It is saved elsewhere now, and what was saved before lies here still.
+    house.places.repository = Some(archive);
+    another(import(&house.places, None, theirs.clone()), &local);
+    fs::write(&key, &kept).unwrap();
+    another(import(&house.places, None, theirs.clone()), &local);
+    assert_eq!(fs::read(&key).unwrap(), kept);
+    // The own one opens what it opens, and is not said to open anything else.
+    let named = import(&house.places, None, own.clone());
+    assert!(
+        matches!(named, Err(ImportError::Open(OpenError::WrongKey(_)))),
+        "{named:?}"
+    );
+    assert_eq!(import(&house.places, Some(&local), own).unwrap(), Imported::Same);
+    // Once that is moved away, nothing is in the way.
+    fs::rename(house.places.archive(), house.path("away")).unwrap();
+    assert_eq!(import(&house.places, None, theirs).unwrap(), Imported::Opens);
+    create(&house.store(), "under the other key").unwrap();
+}
+
+#[test]
 fn what_was_there_is_kept_and_logs_that_grew_are_left() {
     let house = House::furnished();
     let store = house.store();

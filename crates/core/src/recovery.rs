@@ -11,6 +11,7 @@
 //! Invariants: nothing is planned that throws away what is there: whatever a step replaces is kept. A plan is bounded.
 //! The same signs give the same plan.
 
+pub mod backed_up;
 mod config_broken;
 mod config_gone;
 mod disk_full;

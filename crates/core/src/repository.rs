@@ -100,6 +100,27 @@ impl Address {
         }
     }
 
+    /// The server, if what is said to it can be read on the way: there is no TLS, and it is another machine.
+    pub fn in_clear(&self) -> Option<&str> {
+        let host = self.url()?.strip_prefix("http://")?.split('/').next()?;
+        (!is_here(host)).then_some(host)
+    }
+
+    /// Whether it is a server on this machine, by its name or number.
+    pub fn is_served_here(&self) -> bool {
+        let rest = self.url().and_then(|url| url.split_once("://"));
+        let host = rest.and_then(|(_, rest)| rest.split('/').next());
+        host.is_some_and(is_here)
+    }
+
+    fn url(&self) -> Option<&str> {
+        match self {
+            Address::Folder(_) => None,
+            Address::Rest { url } => Some(url),
+            Address::S3 { endpoint, .. } => Some(endpoint),
+        }
+    }
+
     /// Reads an address.
     ///
     /// # Errors
@@ -235,6 +256,18 @@ fn is_host(text: &str) -> bool {
     is_name && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
+/// Whether a host is this machine.
+fn is_here(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        // The colons of an address of version 6 are in brackets.
+        Some((name, port)) if !port.ends_with(']') => name,
+        _ => host,
+    };
+    let inside = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    let number: Option<std::net::IpAddr> = inside.unwrap_or(name).parse().ok();
+    name.eq_ignore_ascii_case("localhost") || number.is_some_and(|number| number.is_loopback())
+}
+
 /// As S3 and those who imitate it have them.
 fn is_bucket(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-' || c == '_';
@@ -259,6 +292,39 @@ mod tests {
         check("s3:host/bucket", "s3:https://host/another", true);
         check("s3:https://host/bucket", "rest:https://host/bucket", false);
         check("/srv/backup", "/srv/backup", false);
+    }
+
+    #[test]
+    fn who_can_read_what_is_sent_is_said() {
+        let check = |text: &str, in_clear: Option<&str>, is_here: bool| {
+            let address = Address::parse(text).expect("an address");
+            assert_eq!(address.in_clear(), in_clear, "{text}");
+            assert_eq!(address.is_served_here(), is_here, "{text}");
+        };
+        check("/srv/backup", None, false);
+        check("rest:https://nas/me", None, false);
+        check("s3:nas/bucket", None, false);
+        check("rest:http://nas:8000/me", Some("nas:8000"), false);
+        check("s3:http://nas/bucket", Some("nas"), false);
+        check(
+            "rest:http://[2001:db8::1]:8000",
+            Some("[2001:db8::1]:8000"),
+            false,
+        );
+        check(
+            "rest:http://localhost.example/x",
+            Some("localhost.example"),
+            false,
+        );
+        check(
+            "rest:http://127.0.0.1.example/x",
+            Some("127.0.0.1.example"),
+            false,
+        );
+        check("rest:http://localhost:8000/me", None, true);
+        check("s3:http://127.0.0.2:9000/bucket", None, true);
+        check("rest:http://[::1]:80", None, true);
+        check("rest:https://[::1]", None, true);
     }
 
     #[test]

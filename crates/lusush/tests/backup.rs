@@ -399,3 +399,78 @@ fn a_server_is_named_only_without_secrets_and_asked_only_if_it_is_built_in() {
         assert!(said(&house, &["list", "--repository", folder]).contains(folder));
     }
 }
+
+#[test]
+fn a_password_that_goes_over_http_to_another_machine_is_told() {
+    let house = Household::new("");
+    let run = |words: &[&str]| {
+        let mut command = house.command(&[&["maint"], words].concat());
+        command
+            .env("RESTIC_REST_USERNAME", "me")
+            .env("RESTIC_REST_PASSWORD", "sesame")
+            // Nobody is asked: nothing leaves this machine in a test.
+            .env("http_proxy", "http://127.0.0.1:1")
+            .env("https_proxy", "http://127.0.0.1:1");
+        let output = command.output().unwrap();
+        let said = [output.stderr, output.stdout].concat();
+        String::from_utf8_lossy(&said).into_owned()
+    };
+    let all: &[&[&str]] = &[
+        &["config", "check"],
+        &["config", "show", "backup"],
+        &["backup", "create"],
+    ];
+    for (address, expect) in [
+        ("rest:http://127.0.0.1:1/me", false),
+        // A name that nobody has.
+        ("rest:https://nas.invalid/me", false),
+        ("rest:http://nas.invalid/me", true),
+    ] {
+        let set: &[&str] = &["config", "set", "backup.repository", address];
+        for words in [set].iter().chain(all) {
+            let said = run(words);
+            assert_eq!(said.contains("in the clear"), expect, "{words:?}: {said}");
+            assert!(!said.contains("sesame"), "{said}");
+        }
+    }
+    // Once, and not by who only looks.
+    assert!(!run(&["backup", "list"]).contains("in the clear"));
+}
+
+#[test]
+fn a_configuration_that_lost_where_backups_go_is_told() {
+    let mut house = Household::new("");
+    let elsewhere = house.home.path().join("elsewhere");
+    let elsewhere = elsewhere.to_str().unwrap();
+    let create = |house: &Household| {
+        let output = backup(house, &["create", "--json"]);
+        assert!(output.status.success(), "{output:?}");
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        (json, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    house.said(&["config", "set", "backup.repository", elsewhere]);
+    for _ in 0..2 {
+        let (json, told) = create(&house);
+        assert!(told.is_empty() && json["before"].is_null(), "{told} {json}");
+    }
+    // One that is named for once says nothing of where backups go.
+    let named = house.home.path().join("named");
+    said(&house, &["create", "--repository", named.to_str().unwrap()]);
+
+    fs::remove_file(house.home.lusush().join("config/config.toml")).unwrap();
+    let (json, told) = create(&house);
+    let expect = format!("backups went to {elsewhere} until ");
+    assert!(
+        told.contains(&expect) && told.contains("data/backup/archive from now on"),
+        "{told}"
+    );
+    assert_eq!(json["before"]["repository"], elsewhere, "{json}");
+    let (json, told) = create(&house);
+    assert!(told.is_empty() && json["before"].is_null(), "once: {told} {json}");
+
+    // Of what runs on schedule nobody reads what it says.
+    house.start_worker(&["--look-every", "50"]);
+    wait("an alert", || {
+        house.json(&["alerts"]).to_string().contains(&expect)
+    });
+}

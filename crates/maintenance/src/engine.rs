@@ -17,6 +17,7 @@
 
 mod answer;
 mod audit;
+mod backed_up;
 mod changed;
 mod commit;
 mod committed;
@@ -144,6 +145,8 @@ pub struct Engine {
     guarded: history::Guarded,
     /// What the last recovery drill came to.
     drilled: drilled::Drilled,
+    /// Where the last snapshot went.
+    backed_up: backed_up::BackedUp,
     refused_peers: audit::refusals::Refusals,
     /// Measurements of all live sessions, gathered when somebody asks.
     totals: evidence::Totals,
@@ -195,6 +198,7 @@ impl Engine {
             history_sync_failed: None,
             guarded: history::Guarded::default(),
             drilled: drilled::Drilled::default(),
+            backed_up: backed_up::BackedUp::default(),
             refused_peers: audit::refusals::Refusals::default(),
             totals: evidence::Totals::default(),
             expected_ns: u64::MAX,
@@ -209,6 +213,7 @@ impl Engine {
         };
         engine.recall_configuration();
         engine.drilled.read(world);
+        engine.backed_up.read(world);
         engine.add_tasks(now);
         Ok(engine)
     }

@@ -62,6 +62,8 @@ pub struct Places {
     pub config: Option<ConfigFiles>,
     /// What the last recovery drill came to.
     pub drill: PathBuf,
+    /// Where the last snapshot went.
+    pub backed_up: PathBuf,
     /// The program that supervises jobs as `PROGRAM job command -- …`; none runs them unsupervised.
     pub program: Option<PathBuf>,
 }
@@ -81,6 +83,7 @@ impl Places {
         Self {
             anchor: data.join("audit").join(anchor),
             drill: data.join("recovery").join("drill.json"),
+            backed_up: data.join("backup").join("last.json"),
             key: state.join("keys").join("audit.key"),
             runtime: runtime.to_owned(),
             history: lle_core::paths::history_log(state, machine_id),
@@ -373,6 +376,9 @@ impl Host for RealWorld {
     }
     fn drill(&mut self) -> Option<Vec<u8>> {
         disk::read_small(&self.places.drill)
+    }
+    fn backed_up(&mut self) -> Option<Vec<u8>> {
+        disk::read_small(&self.places.backed_up)
     }
     fn bench_results(&mut self) -> Option<Vec<u8>> {
         disk::read_small(&self.places.maint.join(BENCH_RESULTS))

@@ -342,6 +342,11 @@ pub trait Host {
         None
     }
 
+    /// Where the last snapshot went; none if nobody noted it.
+    fn backed_up(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// Results of benches, as they were put beside the state; none if there are none.
     fn bench_results(&mut self) -> Option<Vec<u8>> {
         None

@@ -25,10 +25,13 @@ const FILE_BYTES_MAX: u64 = 16 * 1024;
 /// The rights that nobody else has.
 const OTHERS: u32 = 0o077;
 
+/// Where a bucket is; no secret.
+const REGION: &str = "AWS_DEFAULT_REGION";
+
 /// The names in pairs and what goes with them: whoever gives the first one, gives all.
 const GROUPS: &[&[&str]] = &[
     &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"],
-    &["AWS_DEFAULT_REGION"],
+    &[REGION],
     &["RESTIC_REST_USERNAME", "RESTIC_REST_PASSWORD"],
 ];
 
@@ -160,6 +163,14 @@ impl Credentials {
         Ok(credentials)
     }
 
+    /// Whether there is anything to prove oneself with.
+    pub fn prove_somebody(&self) -> bool {
+        GROUPS
+            .iter()
+            .filter_map(|group| group.first())
+            .any(|first| *first != REGION && self.values.contains_key(first))
+    }
+
     /// One of them.
     #[cfg(any(feature = "rest", feature = "s3"))]
     pub(super) fn value(&self, name: &str) -> Option<&str> {
@@ -230,6 +241,9 @@ mod tests {
             names(&given),
             [("AWS_ACCESS_KEY_ID", "d"), ("AWS_SECRET_ACCESS_KEY", "e")]
         );
+        assert!(given.prove_somebody() && !Credentials::default().prove_somebody());
+        let region = Credentials::of_text("AWS_DEFAULT_REGION=a\n").unwrap();
+        assert!(!region.prove_somebody());
         assert_eq!(
             format!("{given:?}"),
             r#"{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}"#

@@ -52,7 +52,8 @@ impl Protocol for Rest {
             Call::List { folder, .. } => ("GET", format!("{url}/{folder}/")),
             Call::Look(file) => ("HEAD", format!("{url}/{file}")),
             Call::Read(file) => ("GET", format!("{url}/{file}")),
-            Call::Write(file) => ("POST", format!("{url}/{file}")),
+            // Of itself it writes no file twice.
+            Call::Write(file) | Call::Make(file) => ("POST", format!("{url}/{file}")),
             Call::Remove(file) => ("DELETE", format!("{url}/{file}")),
         };
         let mut headers = Vec::new();

@@ -86,7 +86,7 @@ impl Protocol for S3 {
                 "GET",
                 bucket.get_object(credentials, &key(file)).sign(SIGNED).into(),
             ),
-            Call::Write(file) => (
+            Call::Write(file) | Call::Make(file) => (
                 "PUT",
                 bucket.put_object(credentials, &key(file)).sign(SIGNED).into(),
             ),
@@ -95,10 +95,12 @@ impl Protocol for S3 {
                 bucket.delete_object(credentials, &key(file)).sign(SIGNED).into(),
             ),
         };
+        // Outside of the signature, so that a server that knows no conditions may pass it over.
+        let only_new = matches!(call, Call::Make(_)).then(|| Zeroizing::new("*".to_owned()));
         Request {
             method,
             url: Zeroizing::new(url),
-            headers: Vec::new(),
+            headers: only_new.map(|any| ("if-none-match", any)).into_iter().collect(),
         }
     }
 

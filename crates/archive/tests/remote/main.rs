@@ -20,7 +20,7 @@ use lle_archive::{
     contents, create, import, journal, prune, record, restore, rotate, since, snapshots, verify,
 };
 use lle_core::repository::Address;
-use support::{House, files, restic_is_here};
+use support::{AtWork, House, files, restic_is_here};
 
 /// What the servers want.
 const USER: &str = "me-or-a-key-id";
@@ -77,6 +77,16 @@ impl Server {
         let path = house.path("credentials");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         Credentials::read(Some(&path), |_| None).unwrap()
+    }
+
+    /// How requests begin that write the config, and that read it.
+    fn config_for_gate(&self) -> [String; 2] {
+        let path = match self.names.0 {
+            "RESTIC_REST_USERNAME" => "POST /me/config",
+            _ => "PUT /bucket/a/home/config",
+        };
+        let read = path.replace("POST", "GET").replace("PUT", "GET");
+        [path.to_owned(), read]
     }
 
     /// Has a home saved here.
@@ -222,6 +232,12 @@ fn who_has_the_wrong_password_is_told_so_and_nothing_is_made() {
         );
         let said = format!("{error} {error:?} {}", refused(&error));
         assert!(!said.contains("wrong-and-secret"), "{said}");
+        // The first that is asked is HEAD, whose answer has no words.
+        let meaning = match server.names.0 {
+            "RESTIC_REST_USERNAME" => "it answers 401, as a rule for a wrong user name or password",
+            _ => "it answers 403, as a rule for a key that is not known there",
+        };
+        assert!(said.contains(meaning), "{said}");
         assert!(files(&server.folder).is_empty());
     });
 }
@@ -299,25 +315,149 @@ fn a_server_that_goes_away_is_named_and_all_goes_on_when_it_is_back() {
 }
 
 #[test]
-fn a_lock_of_restic_is_respected_on_a_server() {
+fn a_restic_that_works_is_respected_on_a_server_and_one_that_was_killed_is_not() {
+    if !restic_is_here() {
+        return;
+    }
+    on_each(|server| {
+        let mut house = House::furnished();
+        server.take_in(&mut house);
+        let line = house.store().line().clone();
+        let locks = server.folder.join("locks");
+        let restic = AtWork::on(&server.for_restic, line.as_str(), &locks);
+        let error = Store::open(&house.places, None, None).unwrap_err();
+        let expect = format!(
+            "restic is at work on the repository, as process {} of ",
+            restic.pid()
+        );
+        assert!(error.to_string().starts_with(&expect), "{error}");
+        drop(restic);
+        // Its lock is there still.
+        assert!(!files(&locks).is_empty());
+        create(&house.store(), "after it").unwrap();
+    });
+}
+
+#[test]
+fn a_lock_that_cannot_be_read_is_respected_unless_the_server_says_that_it_is_old() {
     on_each(|server| {
         let mut house = House::furnished();
         server.take_in(&mut house);
         drop(house.store());
         let lock = server.folder.join("locks").join("a".repeat(64));
         fs::create_dir_all(lock.parent().unwrap()).unwrap();
+        fs::write(&lock, "").unwrap();
+        drop(house.store());
         fs::write(&lock, "sealed").unwrap();
         let error = Store::open(&house.places, None, None).unwrap_err();
-        assert!(error.to_string().contains("restic is at work"), "{error}");
+        assert!(error.to_string().contains("cannot be read"), "{error}");
         let old = std::time::SystemTime::now() - std::time::Duration::from_secs(2 * 60 * 60);
-        fs::File::options()
-            .write(true)
-            .open(&lock)
-            .unwrap()
-            .set_modified(old)
-            .unwrap();
-        Store::open(&house.places, None, None).unwrap();
+        let file = fs::File::options().write(true).open(&lock).unwrap();
+        file.set_modified(old).unwrap();
+        let opened = Store::open(&house.places, None, None);
+        // S3 says it, restic's server does not.
+        assert_eq!(opened.is_ok(), server.address.to_string().starts_with("s3:"));
     });
+}
+
+/// Two machines make their first backup at the same moment, as if neither had seen the other's config; whether each has the
+/// same line, and whether the server lets the second one write over the first.
+fn two_at_once(server: &Server, is_one_line: bool, is_blind: bool) {
+    let mut houses = [House::furnished(), House::furnished()];
+    for house in &mut houses {
+        server.take_in(house);
+    }
+    if is_one_line {
+        let line = Line::random().unwrap();
+        for house in &houses {
+            let imported = import(&house.places, None, line.clone()).unwrap();
+            assert_eq!(imported, lle_archive::Imported::Kept);
+        }
+    }
+    let config = server.config_for_gate();
+    for begins in config {
+        server.gate.pair(&begins);
+    }
+    if is_blind {
+        server.gate.blind();
+    }
+    let made: Vec<_> = std::thread::scope(|scope| {
+        let open = |house| scope.spawn(move || Store::open_or_make(house, None, None));
+        let both = houses.each_ref().map(|house| open(&house.places));
+        both.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let count = |is: fn(&Result<Store, OpenError>) -> bool| made.iter().filter(|one| is(one)).count();
+    let expect = if is_one_line { (2, 0) } else { (1, 1) };
+    assert_eq!(
+        (
+            count(Result::is_ok),
+            count(|one| matches!(one, Err(OpenError::Beaten(_))))
+        ),
+        expect,
+        "{made:?}"
+    );
+    // What is there is of whoever was told so, and whole.
+    for store in made.iter().flatten() {
+        create(store, "after both").unwrap();
+    }
+    for store in made.iter().flatten() {
+        assert_eq!(snapshots(store).unwrap().len(), expect.0);
+        assert!(verify(store, Verification::Data).unwrap().is_good());
+        server.restic(store.line().as_str(), &["check", "--read-data"]);
+    }
+    assert_eq!(files(&server.folder.join("keys")).len(), 1);
+    // A next command finds what this one found.
+    drop(made);
+    let again = houses
+        .each_ref()
+        .map(|house| Store::open(&house.places, None, None));
+    assert_eq!(again.iter().filter(|one| one.is_ok()).count(), expect.0);
+    let others = again.iter().flat_map(|one| one.as_ref().err());
+    assert!(
+        others
+            .into_iter()
+            .all(|error| matches!(error, OpenError::WrongKey(_)))
+    );
+}
+
+#[test]
+fn of_two_first_backups_at_once_one_is_told_that_it_came_second() {
+    on_each(|server| two_at_once(server, false, false));
+}
+
+#[test]
+fn two_first_backups_at_once_with_one_key_come_to_one_repository() {
+    on_each(|server| two_at_once(server, true, false));
+}
+
+#[test]
+fn a_server_that_lets_the_second_write_over_the_first_is_read_back() {
+    let root = tempfile::tempdir().unwrap();
+    two_at_once(&s3(root.path()), false, true);
+}
+
+#[test]
+fn a_list_that_is_not_there_says_nothing_of_what_would_be_in_it() {
+    // In a bucket there are no folders, and so none that is missing.
+    let root = tempfile::tempdir().unwrap();
+    let server = rest(root.path());
+    let mut house = House::furnished();
+    server.take_in(&mut house);
+    create(&house.store(), "by hand").unwrap();
+    let (locks, aside) = (server.folder.join("locks"), root.path().join("aside"));
+    fs::rename(&locks, &aside).unwrap();
+    let error = Store::open(&house.places, None, None).unwrap_err();
+    let said = refused(&error).to_string();
+    assert!(
+        said.contains("does not list locks: it answers 404, as if there were no repository"),
+        "{said}"
+    );
+    fs::rename(&aside, &locks).unwrap();
+    house.store();
+    // Where there is nothing at all, there is no backup.
+    fs::rename(&server.folder, &aside).unwrap();
+    let error = Store::open(&house.places, None, None).unwrap_err();
+    assert!(matches!(error, OpenError::None(_)), "{error:?}");
 }
 
 #[test]

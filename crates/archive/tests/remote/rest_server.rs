@@ -1,11 +1,13 @@
-//! The smallest server of restic's REST protocol that restic itself works with: version 2 of its lists, one request a
-//! connection, files on disk, a user and a password.
+//! A server of restic's REST protocol that answers as its own, `rest-server`, does: version 2 of its lists, which are a 404 where
+//! there is no such folder; packs in folders of two digits; no word of when a file was written; no file is written twice,
+//! and none whose content is not what its name says. One request a connection.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
 
 /// The folders of a repository.
 const FOLDERS: &[&str] = &["data", "index", "keys", "locks", "snapshots"];
@@ -85,71 +87,117 @@ fn read(stream: &TcpStream) -> Option<Asked> {
 
 type Answer = (u16, String, Vec<u8>);
 
+fn plain(status: u16) -> Answer {
+    let said = match status {
+        400 => "Bad Request\n",
+        403 => "Forbidden\n",
+        404 => "Not Found\n",
+        405 => "Method Not Allowed\n",
+        _ => "",
+    };
+    (status, String::new(), said.into())
+}
+
 fn answer(root: &Path, asked: &Asked) -> Answer {
     let (path, query) = asked.path.split_once('?').unwrap_or((&asked.path, ""));
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    assert!(parts.iter().all(|part| !part.contains("..")), "{path}");
-    let plain = |status| (status, String::new(), Vec::new());
-    let file: PathBuf = parts.iter().fold(root.to_owned(), |path, part| path.join(part));
-    let is_folder = parts.last().is_some_and(|last| FOLDERS.contains(last));
+    // A user has one repository, below their name.
+    let Some((user, path)) = path.trim_start_matches('/').split_once('/') else {
+        return plain(404);
+    };
+    let repository = root.join(user);
+    let method = asked.method.as_str();
+    match path.split_once('/') {
+        None if path.is_empty() && method == "POST" && query == "create=true" => {
+            let made = |folder: &&str| fs::create_dir_all(repository.join(folder)).is_ok();
+            plain(if FOLDERS.iter().all(made) { 200 } else { 500 })
+        }
+        None if path == "config" => file(asked, &repository.join(path), None),
+        Some((folder, "")) if FOLDERS.contains(&folder) => match method {
+            "GET" => list(&repository.join(folder)),
+            _ => plain(405),
+        },
+        Some((folder, name)) if FOLDERS.contains(&folder) && is_name(name) => {
+            let folder = repository.join(folder);
+            let folder = match folder.ends_with("data") {
+                true => folder.join(&name[..2]),
+                false => folder,
+            };
+            file(asked, &folder.join(name), Some(name))
+        }
+        _ => plain(404),
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    name.len() == 64 && name.chars().all(digit)
+}
+
+fn list(folder: &Path) -> Answer {
+    let mut rows = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else {
+            return plain(404);
+        };
+        for entry in entries.flatten() {
+            let found = entry.metadata().unwrap();
+            match found.is_dir() {
+                true => folders.push(entry.path()),
+                false => rows.push(format!(
+                    "{{\"name\":\"{}\",\"size\":{}}}",
+                    entry.file_name().display(),
+                    found.len()
+                )),
+            }
+        }
+    }
+    let kind = "Content-Type: application/vnd.x.restic.rest.v2\r\n".to_owned();
+    // As its language says that there is nothing in a list.
+    let body = match rows.is_empty() {
+        true => "null".to_owned(),
+        false => format!("[{}]", rows.join(",")),
+    };
+    (200, kind, body.into_bytes())
+}
+
+/// Does something with a file, whose name is that of its content unless it has none.
+fn file(asked: &Asked, file: &Path, name: Option<&str>) -> Answer {
     match asked.method.as_str() {
-        "POST" if query == "create=true" => {
-            let made = FOLDERS
-                .iter()
-                .all(|folder| fs::create_dir_all(file.join(folder)).is_ok());
-            plain(if made { 200 } else { 500 })
-        }
-        "GET" if is_folder => match fs::read_dir(&file) {
+        "GET" | "HEAD" => match fs::read(file) {
             Err(_) => plain(404),
-            Ok(entries) => {
-                let row = |entry: fs::DirEntry| {
-                    let (name, size) = (entry.file_name(), entry.metadata().unwrap().len());
-                    format!("{{\"name\":\"{}\",\"size\":{size}}}", name.display())
-                };
-                let rows: Vec<String> = entries.flatten().map(row).collect();
-                let kind = "Content-Type: application/vnd.x.restic.rest.v2\r\n".to_owned();
-                (200, kind, format!("[{}]", rows.join(",")).into_bytes())
-            }
-        },
-        "GET" | "HEAD" => match fs::read(&file) {
-            Err(_) => plain(404),
-            Ok(content) => {
-                let written = fs::metadata(&file).and_then(|found| found.modified()).unwrap();
-                let dates = format!("Last-Modified: {}\r\n", date(written));
-                match asked.range {
-                    None => (200, dates, content),
-                    Some((first, _)) if first >= content.len() => plain(416),
-                    Some((first, last)) => {
-                        let last = last.min(content.len() - 1);
-                        (206, dates, content[first..=last].to_vec())
-                    }
+            Ok(content) => match asked.range {
+                None => (200, String::new(), content),
+                Some((first, _)) if first >= content.len() => plain(416),
+                Some((first, last)) => {
+                    let last = last.min(content.len() - 1);
+                    (206, String::new(), content[first..=last].to_vec())
                 }
-            }
+            },
         },
-        // restic's own server writes no file twice.
-        "POST" if file.exists() => plain(403),
-        "POST" if file.parent().is_none_or(|folder| !folder.exists()) => plain(404),
         "POST" => {
-            let draft = file.with_extension("draft");
+            let digest = Sha256::digest(&asked.body);
+            let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            if name.is_some_and(|name| name != digest) {
+                return plain(400);
+            }
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            let draft = file.with_extension(format!("draft{:?}", std::thread::current().id()));
             fs::write(&draft, &asked.body).unwrap();
-            fs::rename(&draft, &file).unwrap();
-            plain(200)
+            // Whoever comes second finds the name taken.
+            let made = fs::hard_link(&draft, file);
+            fs::remove_file(&draft).unwrap();
+            plain(if made.is_ok() { 200 } else { 403 })
         }
-        "DELETE" => plain(if fs::remove_file(&file).is_ok() { 200 } else { 404 }),
+        "DELETE" => plain(if fs::remove_file(file).is_ok() { 200 } else { 404 }),
         _ => plain(405),
     }
 }
 
-fn date(time: SystemTime) -> String {
-    let time = jiff::Timestamp::try_from(time).unwrap();
-    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
-}
-
 fn send(mut stream: TcpStream, method: &str, status: u16, headers: &str, body: &[u8]) -> std::io::Result<()> {
     let head = format!(
-        "HTTP/1.1 {status} Said\r\nContent-Length: {}\r\nDate: {}\r\nConnection: close\r\n{headers}\r\n",
+        "HTTP/1.1 {status} Said\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n",
         body.len(),
-        date(SystemTime::now())
     );
     stream.write_all(head.as_bytes())?;
     if method != "HEAD" {

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use lle_archive::{Credentials, Places, Store};
 use tempfile::TempDir;
@@ -120,6 +121,15 @@ pub(crate) fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     out
 }
 
+/// Waits for something that has a minute to happen.
+pub(crate) fn wait(what: &str, mut happened: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !happened() {
+        assert!(began.elapsed() < Duration::from_secs(60), "waited for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Whether there is restic here; where everything is demanded, its absence is a failure.
 pub(crate) fn restic_is_here() -> bool {
     let here = Command::new("restic").arg("version").output().is_ok();
@@ -129,6 +139,41 @@ pub(crate) fn restic_is_here() -> bool {
         eprintln!("skipped: there is no restic");
     }
     here
+}
+
+/// restic at work on a repository, until it is killed.
+pub(crate) struct AtWork(Child);
+
+impl AtWork {
+    /// Starts it and waits until its lock is in the folder.
+    pub(crate) fn on(repository: &str, line: &str, locks: &Path) -> AtWork {
+        let child = Command::new("restic")
+            .args(["--no-cache", "--repo", repository, "backup", "--stdin"])
+            .env("RESTIC_PASSWORD", line)
+            // It reads what never comes.
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let restic = AtWork(child);
+        wait("restic's lock", || {
+            let mut names = files(locks).into_keys();
+            names.any(|name| name.as_os_str().len() == 64)
+        });
+        restic
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        self.0.wait().unwrap();
+    }
 }
 
 /// Runs restic on a repository, with the line as its password.

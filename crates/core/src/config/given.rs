@@ -70,7 +70,19 @@ fn take(catalogue: &Catalogue, row: usize, source: &str, text: &str, layered: &m
             }
         });
     }
-    match key.kind.read(text) {
+    let value = key.kind.read(text);
+    if let Some((what, remedy)) = value.as_ref().and_then(|value| key.kind.doubt(value)) {
+        layered.tell(|| Problem {
+            weight: Weight::Warning,
+            ..problem(
+                shown(source),
+                &format!("`{}`: {what}", key.name),
+                String::new(),
+                remedy.to_owned(),
+            )
+        });
+    }
+    match value {
         Some(value) => layered.values.extend(catalogue.heir(row).map(|row| Given {
             row,
             value,

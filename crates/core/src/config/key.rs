@@ -240,6 +240,19 @@ impl Kind {
         self.admits(&value).then_some(value)
     }
 
+    /// What has to be said of a value that is taken all the same, and what to do about it.
+    pub(super) fn doubt(self, value: &Value) -> Option<(String, &'static str)> {
+        let (Kind::Repository, Value::Text(text)) = (self, value) else {
+            return None;
+        };
+        let address = Address::parse(text).ok()?;
+        let host = address.in_clear()?;
+        Some((
+            format!("what proves you to {host} is sent there in the clear"),
+            "write https: over http whoever is on the way reads it; what is saved is sealed either way",
+        ))
+    }
+
     /// The words it can be, where they can be listed.
     pub fn words(self) -> &'static [&'static str] {
         match self {

@@ -286,6 +286,17 @@ impl<'t> RawConfig<'t> {
             });
             return;
         };
+        if let Some((what, remedy)) = key.kind.doubt(&value) {
+            layered.tell(|| Problem {
+                weight: Weight::Warning,
+                ..self.problem(
+                    one.value.start,
+                    format!("`{}`: {what}", key.name),
+                    String::new(),
+                    remedy,
+                )
+            });
+        }
         let row = match key.deprecated {
             None => row,
             Some(_) => match self.going(one, row, key, all, catalogue, layered) {

@@ -269,6 +269,32 @@ fn every_older_format_is_read_as_the_newest() {
 }
 
 #[test]
+fn a_server_that_is_spoken_to_in_the_clear_is_taken_and_told() {
+    let told = |address: &str| {
+        let text = format!("[backup]\nrepository = \"{address}\"\n");
+        let merged = CATALOGUE
+            .merge(&[RawConfig::parse(Origin::User, "c", &text).check(&CATALOGUE)])
+            .unwrap();
+        assert_eq!(merged.config.word(Name::BackupRepository), address);
+        let word = command_line(&CATALOGUE, [format!("backup.repository={address}").as_str()]);
+        assert_eq!(word.problems.len(), merged.warnings.len(), "{address}");
+        merged.warnings
+    };
+    insta::assert_snapshot!(told("rest:http://nas:8000/me")[0], @"
+    c:2:14: warning: `backup.repository`: what proves you to nas:8000 is sent there in the clear
+      write https: over http whoever is on the way reads it; what is saved is sealed either way
+    ");
+    for silent in [
+        "rest:https://nas:8000/me",
+        "rest:http://localhost:8000/me",
+        "s3:nas/bucket",
+        "/srv/backup",
+    ] {
+        assert_eq!(told(silent), [], "{silent}");
+    }
+}
+
+#[test]
 fn a_key_that_goes_is_told_with_its_day_and_successor() {
     let layered = RawConfig::parse(Origin::User, "c", "[screen]\nshine = \"some\"\n").check(&SYNTHETIC);
     assert!(layered.is_sound());

@@ -108,6 +108,7 @@ impl Engine {
         assessment.findings.extend(self.own_findings(now));
         assessment.findings.extend(self.history_findings());
         assessment.findings.extend(self.drilled.finding());
+        assessment.findings.extend(self.backed_up.finding(now.wall_ns));
         assessment.findings.extend(self.changed_findings(now));
         if self.acts {
             self.worker.forget_shed();
@@ -126,8 +127,9 @@ impl Engine {
     pub(crate) fn keep_learned<W: World>(&mut self, world: &mut W, now: Now) {
         if self.looked_at == Some(now) && now.mono_ns.saturating_sub(self.baselines_kept_at) >= BASELINES_NS {
             self.baselines_kept_at = now.mono_ns;
-            // Somebody may have run a drill by hand.
+            // Somebody may have run a drill, or taken a snapshot, by hand.
             self.drilled.read(world);
+            self.backed_up.read(world);
             let baselines = Box::new(self.state.baselines.clone());
             self.keep(world, now, Change::Baselines { baselines });
         }

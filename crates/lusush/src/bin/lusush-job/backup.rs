@@ -12,6 +12,7 @@ mod open;
 mod take;
 #[path = "../../maint/backup/verbs.rs"]
 mod verbs;
+mod went;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

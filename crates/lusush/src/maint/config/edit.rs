@@ -102,6 +102,10 @@ fn report(
     if json {
         return answer::json(&edited);
     }
+    let about = format!("`{}`", key.name);
+    for warning in merged.warnings.iter().filter(|one| one.message.contains(&about)) {
+        eprintln!("{}", show::safe(&warning.to_string()));
+    }
     let mut out = String::new();
     if let Some(setting) = setting {
         out.push_str(&format!("{} = {}\n", key.name, setting.value));

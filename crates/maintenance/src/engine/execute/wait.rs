@@ -117,6 +117,7 @@ impl Engine {
         let phase = self.state.running.get(&id).map(|running| running.phase);
         let cleans = phase == Some(Phase::CleaningUp);
         self.drilled.read(world);
+        self.backed_up.read(world);
         match (told_by(end), cleans) {
             (Ok(words), _) => {
                 if self.fits_models(id) {

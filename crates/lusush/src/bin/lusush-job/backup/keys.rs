@@ -11,6 +11,7 @@ use super::bar::Bar;
 use super::{At, open};
 use crate::answer;
 use crate::failure::Failure;
+use crate::text::printable;
 
 /// Bytes of a line that is read: far more than one has.
 const LINE_BYTES_MAX: u64 = 4 * 1024;
@@ -21,8 +22,10 @@ struct Exported<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Taken {
+struct Taken<'a> {
     imported: &'static str,
+    /// The one that it belongs to.
+    repository: &'a str,
 }
 
 /// Prints the line.
@@ -58,10 +61,19 @@ pub(super) fn import(line: Option<&str>, at: &At) -> Result<ExitCode, Failure> {
             .hint("it looks like lbk1-xxxxxx-xxxxxx-…; `key export` prints it where the backup was made")
     })?;
     let (named, places) = open::asked(at)?;
+    let repository = named.clone().unwrap_or_else(|| places.own()).to_string();
     let imported = lle_archive::import(&places, named.as_ref(), line).map_err(|error| match error {
         ImportError::Open(error) => open::failure(error),
         ImportError::Key(error) => open::key_failure(error),
         ImportError::Lock(error) => open::failure(error.into()),
+        ImportError::Another(ref other) => Failure::new("the key was not taken in")
+            .code(Code::InvalidState.exit())
+            .hint(format!("it was given for {repository}"))
+            .hint(format!(
+                "move {other} away first, with {} if that is there, or take in the key of that backup",
+                Key::path(&places.state).display()
+            ))
+            .because(error),
         ImportError::InUse => Failure::new("the key was not taken in")
             .code(Code::InvalidState.exit())
             .because(error)
@@ -72,13 +84,16 @@ pub(super) fn import(line: Option<&str>, at: &At) -> Result<ExitCode, Failure> {
             )),
     })?;
     let (name, said) = match imported {
-        Imported::Opens => ("opens", "The key opens the backup, and is kept.\n"),
-        Imported::Kept => ("kept", "The key is kept; there is no backup here yet.\n"),
-        Imported::Same => ("same", "The key is kept here already.\n"),
+        Imported::Opens => ("opens", "The key is kept. It opens the backup at"),
+        Imported::Kept => ("kept", "The key is kept. There is no backup yet at"),
+        Imported::Same => ("same", "The key is kept here already; asked for"),
     };
     match at.json.json {
-        true => answer::json(&Taken { imported: name }),
-        false => answer::text(said),
+        true => answer::json(&Taken {
+            imported: name,
+            repository: &repository,
+        }),
+        false => answer::text(&format!("{said}\n  {}\n", printable(&repository, usize::MAX))),
     }
 }
 

@@ -103,6 +103,11 @@ pub(super) fn open(at: &At, bar: &Bar) -> Result<Store, Failure> {
 /// Opens the repository, and makes it if there is none.
 pub(super) fn open_or_make(at: &At, bar: &Bar) -> Result<Store, Failure> {
     let (named, places) = asked(at)?;
+    let address = named.clone().unwrap_or_else(|| places.own());
+    // Before it is sent, and no reason to save nothing.
+    if let Some(host) = address.in_clear().filter(|_| places.credentials.prove_somebody()) {
+        eprintln!("lusush: what proves you to {host} is sent there in the clear, over http: give https");
+    }
     Store::open_or_make(&places, named.as_ref(), bar.watch()).map_err(failure)
 }
 
@@ -126,6 +131,7 @@ pub(super) fn failure(error: OpenError) -> Failure {
             .code(Code::InvalidParameters.exit())
             .hint("`lusush maint backup key import` takes in the line that was written down")
             .because(error),
+        OpenError::Beaten(_) => beaten("cannot open the backup", error),
         OpenError::Damaged { ref address, .. } => failed()
             .code(Code::BackupUnhealthy.exit())
             .hint(match address.is_remote() {
@@ -152,6 +158,15 @@ pub(super) fn failure(error: OpenError) -> Failure {
     }
 }
 
+/// That another machine was faster, and what to do.
+pub(super) fn beaten(what: &str, error: impl Error + 'static) -> Failure {
+    Failure::new(what)
+        .code(Code::InvalidState.exit())
+        .hint("give this machine a place of its own, `lusush maint config set backup.repository …`, or")
+        .hint("take in the key of the other one, `lusush maint backup key import`")
+        .because(error)
+}
+
 /// What it means that a server did not do something.
 fn remote(failed: Failure, error: &RemoteError) -> Failure {
     match error {
@@ -164,11 +179,12 @@ fn remote(failed: Failure, error: &RemoteError) -> Failure {
         RemoteError::Refused { .. } => failed
             .code(Code::Unauthorized.exit())
             .hint("see whether the file of `backup.credentials`, or the environment, has the right ones"),
-        RemoteError::Unreachable { .. } | RemoteError::Answer { .. } => failed
+        RemoteError::Unreachable { .. } | RemoteError::Slow { .. } | RemoteError::Answer { .. } => failed
             .code(Code::Unavailable.exit())
             .hint("nothing is lost: the journal has what changed; try again when the server is back"),
         RemoteError::NoServer
         | RemoteError::Unusable(_)
+        | RemoteError::Taken(_)
         | RemoteError::NoPlace(_)
         | RemoteError::Odd { .. } => failed
             .code(Code::Unavailable.exit())
@@ -213,7 +229,7 @@ fn lock_failure(error: LockError) -> Failure {
     let failed = Failure::new("the backup is in use").code(Code::Busy.exit());
     match &error {
         LockError::Held => failed.hint("`lusush maint tasks` shows what runs; try again in a moment"),
-        LockError::Restic { lock, .. } => failed.hint(format!(
+        LockError::Restic { lock, .. } | LockError::Unread { lock } => failed.hint(format!(
             "wait for restic; if none runs, remove {}, or let `restic unlock` do it",
             Path::new(lock).parent().unwrap_or(Path::new("locks")).display()
         )),

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use lle_archive::{CreateError, Created, KEEP, Key, LeftOut, PruneError, Pruned};
 use lle_core::error::Code;
 use lle_core::quantity::{bytes, duration, several};
+use lle_core::recovery::backed_up::{BackedUp, Before};
 use serde::Serialize;
 
 use super::bar::Bar;
 use super::look::{Listed, listed};
-use super::{At, Keep, open};
+use super::{At, Keep, open, went};
 use crate::failure::Failure;
 use crate::text::printable;
 use crate::{answer, text};
@@ -24,6 +25,9 @@ struct Taken {
     changed_files: u64,
     took_ms: u64,
     left_out: Vec<Left>,
+    /// Where those before it went, if this is the first one elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Before>,
 }
 
 #[derive(Debug, Serialize)]
@@ -48,6 +52,8 @@ struct Gone {
     kept: u64,
     forgotten: Vec<String>,
     freed_bytes: u64,
+    /// Whether the rest of the room is given back by a prune a day later.
+    later: bool,
     dry_run: bool,
 }
 
@@ -59,12 +65,21 @@ pub(super) fn create(why: &str, at: &At) -> Result<ExitCode, Failure> {
         CreateError::Nothing => Failure::new("no snapshot was taken")
             .because(error)
             .hint("the first session makes what there is to back up: run `lusush`"),
+        CreateError::Beaten(_) => open::beaten("no snapshot was taken", error),
         CreateError::Repository(_) => open::other("no snapshot was taken", error),
     })?;
     drop(bar);
+    // Only what was not named for once says where backups go.
+    let went = match at.repository {
+        None => Some(went::note(&open::places()?, &store, created.snapshot.time_ns)),
+        Some(_) => None,
+    };
+    if let Some(moved) = went.as_ref().and_then(BackedUp::moved) {
+        eprintln!("lusush: {moved}; `lusush maint config show backup` says why");
+    }
     let unread = created.left_out.iter().any(|file| file.unread);
     if at.json.json {
-        answer::json(&taken(&created))?;
+        answer::json(&taken(&created, went))?;
     } else {
         answer::text(&said(&created))?;
     }
@@ -83,13 +98,16 @@ fn left(file: &LeftOut) -> Left {
     }
 }
 
-fn taken(created: &Created) -> Taken {
+fn taken(created: &Created, went: Option<BackedUp>) -> Taken {
     Taken {
         snapshot: listed(&created.snapshot),
         added_bytes: created.added_bytes,
         changed_files: created.changed_files,
         took_ms: u64::try_from(created.took.as_millis()).unwrap_or(u64::MAX),
         left_out: created.left_out.iter().map(left).collect(),
+        before: went
+            .filter(|went| went.moved().is_some())
+            .and_then(|went| went.before),
     }
 }
 
@@ -176,14 +194,19 @@ pub(super) fn prune(keep: Keep, dry_run: bool, at: &At) -> Result<ExitCode, Fail
     })?;
     drop(bar);
     if at.json.json {
-        return answer::json(&Gone {
-            kept: pruned.kept,
-            forgotten: pruned.forgotten,
-            freed_bytes: pruned.freed_bytes,
-            dry_run,
-        });
+        return answer::json(&gone(&pruned, dry_run));
     }
     answer::text(&pruned_said(&pruned, dry_run))
+}
+
+fn gone(pruned: &Pruned, dry_run: bool) -> Gone {
+    Gone {
+        kept: pruned.kept,
+        forgotten: pruned.forgotten.clone(),
+        freed_bytes: pruned.freed_bytes,
+        later: pruned.later,
+        dry_run,
+    }
 }
 
 /// Said where another machine may be at work on the same repository.
@@ -204,5 +227,35 @@ fn pruned_said(pruned: &Pruned, dry_run: bool) -> String {
             "{gone} went, {kept}; {freed} given back.{}\n",
             later(pruned.later)
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_that_is_given_back_later_is_said_in_both_forms() {
+        let check = |later: bool, expect: &str| {
+            let pruned = Pruned {
+                kept: 1,
+                forgotten: vec!["a".into()],
+                freed_bytes: 2,
+                later,
+                asides: 0,
+            };
+            let said = pruned_said(&pruned, false);
+            assert_eq!(said.contains("a day later"), later, "{said}");
+            let json = serde_json::to_string(&gone(&pruned, false)).expect("it is plain data");
+            assert_eq!(json, expect);
+        };
+        check(
+            true,
+            r#"{"kept":1,"forgotten":["a"],"freed_bytes":2,"later":true,"dry_run":false}"#,
+        );
+        check(
+            false,
+            r#"{"kept":1,"forgotten":["a"],"freed_bytes":2,"later":false,"dry_run":false}"#,
+        );
     }
 }
