@@ -10,7 +10,7 @@ use std::process::{Output, Stdio};
 use lle_core::error::Code;
 use rustix::process::{Pid, Signal, kill_process};
 use support::household::{Household, wait};
-use support::{keep_last, press};
+use support::{keep_last, lusush, press};
 
 fn backup(house: &Household, words: &[&str]) -> Output {
     house.maint(&[&["backup"], words].concat())
@@ -114,6 +114,30 @@ fn a_home_is_saved_lost_and_brought_back_on_another_machine() {
     );
     let mut terminal = new.session();
     press(&mut terminal, "\x1b[A", "echo remembered");
+}
+
+#[test]
+fn a_key_is_typed_from_a_note_and_enter_ends_it() {
+    let house = Household::new("");
+    said(&house, &["create"]);
+    let line = said(&house, &["key", "export"]);
+    let new = Household::new("");
+    let archive = new.home.path().join("archive");
+    fs::rename(house.home.lusush().join("data/backup/archive"), &archive).unwrap();
+    let mut terminal = new.session();
+    let lusush = lusush().display();
+    let asks = format!(
+        "{lusush} maint backup key import --repository {}\r",
+        archive.display()
+    );
+    terminal.type_bytes(asks.as_bytes()).unwrap();
+    terminal.wait_for_text("`key export` printed:").unwrap();
+    terminal
+        .type_bytes(format!("{}\r", line.trim()).as_bytes())
+        .unwrap();
+    terminal.wait_for_text("The key is kept. It opens").unwrap();
+    // Without its key it would be refused.
+    said(&new, &["list", "--repository", archive.to_str().unwrap()]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The key: one line to write down.
 
-use std::io::Read;
+use std::io::{self, BufRead, IsTerminal, Read};
 use std::process::ExitCode;
 
 use lle_archive::{ImportError, Imported, Key, Line, Rotated};
@@ -45,14 +45,7 @@ fn print(line: &Line, json: bool) -> Result<ExitCode, Failure> {
 pub(super) fn import(line: Option<&str>, at: &At) -> Result<ExitCode, Failure> {
     let text = match line {
         Some(line) => line.to_owned(),
-        None => {
-            let mut text = String::new();
-            std::io::stdin()
-                .take(LINE_BYTES_MAX)
-                .read_to_string(&mut text)
-                .map_err(|error| Failure::new("cannot read the key").because(error))?;
-            text
-        }
+        None => asked_for().map_err(|error| Failure::new("cannot read the key").because(error))?,
     };
     let line: Line = text.parse().map_err(|error| {
         Failure::new("this is no key")
@@ -95,6 +88,17 @@ pub(super) fn import(line: Option<&str>, at: &At) -> Result<ExitCode, Failure> {
         }),
         false => answer::text(&format!("{said}\n  {}\n", printable(&repository, usize::MAX))),
     }
+}
+
+/// Reads the line. Whoever types it ends it with Enter, and is told what is waited for.
+fn asked_for() -> io::Result<String> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        eprint!("The line that `key export` printed: ");
+    }
+    let mut text = String::new();
+    stdin.lock().take(LINE_BYTES_MAX).read_line(&mut text)?;
+    Ok(text)
 }
 
 /// Replaces the line.
