@@ -34,6 +34,7 @@ use crate::clock;
 use crate::prompt_clock::is_variable;
 use crate::prompt_text::fnv;
 use crate::symbols::Bash;
+pub(crate) use fork::count as forks;
 use libc::c_int;
 use lle_metrics::{PartKind, Parted};
 use std::panic::{AssertUnwindSafe, catch_unwind};

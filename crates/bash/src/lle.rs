@@ -73,6 +73,8 @@ pub(crate) struct Lle {
     pub(crate) owed: bool,
     /// When the key that is being worked on arrived; 0 for none.
     pub(crate) key_at: u64,
+    /// How often the shell had forked by then.
+    pub(crate) key_forks: u64,
     /// The locale's characters are UTF-8.
     pub(crate) utf8: bool,
     frame: Frame,
@@ -149,6 +151,7 @@ impl Lle {
             extent: Extent::default(),
             owed: false,
             key_at: 0,
+            key_forks: 0,
             utf8,
             frame: Frame::default(),
             prompt_frame: Frame::default(),
@@ -192,8 +195,11 @@ impl Lle {
         self.session.added_instructions(instructions);
         let hidden = self.draft_is_hidden(line);
         let suggested = !self.suggestion.is_empty();
+        // What a key starts takes its own time: a completion, or whatever `bind -x` runs. It is no time of the editor's.
+        let ran_programs = crate::attribution::forks() != self.key_forks;
+        let key_at = if ran_programs { 0 } else { self.key_at };
         self.session
-            .painted((self.key_at, began), written, line, hidden, suggested);
+            .painted((key_at, began), written, line, hidden, suggested);
         self.key_at = 0;
         self.keep_parts(Some(began));
     }

@@ -6,6 +6,7 @@ mod support;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use lle_metrics::{Snapshot, Timer};
 use lle_pty::{Home, Terminal, deadline};
 
 use support::{bash_with_lle, load_lle, press, runs, shared_object};
@@ -325,4 +326,30 @@ fn what_start_up_files_say_after_lle_was_loaded_counts() {
     run(&mut terminal, "lle status", "LLE 0.1.0 off");
     run(&mut terminal, "TERM=xterm", "$");
     run(&mut terminal, "clear; lle status", "LLE 0.1.0 on");
+}
+
+/// Keys of the only session that were timed until the screen showed them.
+fn keys_timed(home: &Home) -> u64 {
+    let files = std::fs::read_dir(home.lusush().join("run/sessions")).unwrap();
+    let mut paths = files.map(|entry| entry.unwrap().path());
+    let flight = paths.find(|path| path.extension().is_some_and(|x| x == "flight"));
+    Snapshot::read(&flight.unwrap())
+        .unwrap()
+        .samples(Timer::KeyToPaint)
+}
+
+#[test]
+fn what_a_key_runs_is_no_time_of_the_editor() {
+    let rc = "bind -x '\"\\C-o\": READLINE_LINE=ran; /bin/true'; ask() { /bin/true; COMPREPLY=(abc); }; complete -F ask slow";
+    let (home, mut terminal) = bash(rc);
+    press(&mut terminal, "x", "$ x");
+    let before = keys_timed(&home);
+    press(&mut terminal, "\x0f", "$ ran");
+    assert_eq!(keys_timed(&home), before, "the key that runs a program");
+    press(&mut terminal, "y", "ryan");
+    assert_eq!(keys_timed(&home), before + 1, "the key after it");
+    press(&mut terminal, "\x15slow a", "$ slow a");
+    let before = keys_timed(&home);
+    press(&mut terminal, "\t", "$ slow abc");
+    assert_eq!(keys_timed(&home), before, "the key that asks for a completion");
 }

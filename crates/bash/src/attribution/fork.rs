@@ -4,8 +4,19 @@
 //! nobody may see: it names nothing. The handlers allocate nothing and lock nothing; in the child only the phase is left, so that it
 //! stamps nothing.
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::{Attribution, Phase, enter, is_in, names, state};
 use crate::clock;
+
+/// Forks of this process since it watches them.
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
+/// How often this process has forked since it watches that: a key after which it is another number has run programs.
+pub(crate) fn count() -> u64 {
+    FORKS.load(Relaxed)
+}
 
 /// Sees every fork from now on.
 pub(super) fn watch() {
@@ -15,6 +26,7 @@ pub(super) fn watch() {
 }
 
 unsafe extern "C" fn before() {
+    FORKS.fetch_add(1, Relaxed);
     if is_in(Phase::Off) {
         return;
     }

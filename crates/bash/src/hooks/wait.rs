@@ -264,6 +264,7 @@ impl Lle {
             self.terminal_lost();
         }
         self.key_at = crate::clock::now();
+        self.key_forks = crate::attribution::forks();
         self.idle.wake.rested();
         self.hooks.last_key = key;
         self.hooks.line_was_empty = self.bash.line().is_empty() && self.bash.is(bits::READCMD);
