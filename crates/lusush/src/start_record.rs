@@ -229,12 +229,16 @@ fn read_small(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Field 22 of `/proc/PID/stat`. The second field is the program's name, in parentheses, and may hold anything.
+/// Field 22 of `/proc/PID/stat`; none of a process that has ended and only waits to be reaped, which whoever closes a
+/// terminal may leave for seconds. The second field is the program's name, in parentheses, and may hold anything.
 fn process_start(pid: u32) -> Option<u64> {
     let stat = read_small(Path::new(&format!("/proc/{pid}/stat"))).ok()?;
     let after_name = stat.iter().rposition(|&byte| byte == b')')? + 1;
     let fields = std::str::from_utf8(&stat[after_name..]).ok()?;
-    fields.split_ascii_whitespace().nth(19)?.parse().ok()
+    let mut fields = fields.split_ascii_whitespace();
+    let has_ended = matches!(fields.next()?, "Z" | "X");
+    let start = fields.nth(18)?.parse().ok()?;
+    (!has_ended).then_some(start)
 }
 
 fn process(begun: &Begun, boot: &str) -> Process {
@@ -348,6 +352,23 @@ mod tests {
         check(&|begun| begun.process_start += 1, Process::Gone);
         check(&|begun| begun.pid = u32::MAX, Process::Gone);
         check(&|begun| begun.programs = vec!["bash".into()], Process::Other);
+    }
+
+    #[test]
+    fn a_process_that_only_waits_to_be_reaped_is_gone() {
+        let mut child = std::process::Command::new("cat")
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        assert!(process_start(child.id()).is_some());
+        drop(child.stdin.take());
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while process_start(child.id()).is_some() && std::time::Instant::now() < until {
+            std::thread::yield_now();
+        }
+        assert!(Path::new(&format!("/proc/{}", child.id())).exists());
+        assert_eq!(process_start(child.id()), None);
+        child.wait().unwrap();
     }
 
     #[test]
