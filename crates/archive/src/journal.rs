@@ -270,23 +270,37 @@ fn stretch(known: Option<&Kept>, name: &Path, path: &Path, follow: bool) -> io::
 impl Stretch {
     /// Stores the rest, a few pieces at a time; tells whether it is a file that was there at some moment.
     fn store(&mut self, segment: &mut Segment, seal: &Seal, grows: bool) -> io::Result<bool> {
-        while self.left > 0 {
-            let mut texts = Vec::new();
-            while self.left > 0 && texts.len() < THREADS_MAX {
-                let mut text = Vec::new();
-                let length = self.left.min(PIECE_BYTES as u64);
-                // What cannot be read now, is read the next time.
-                let read = (&mut self.file).take(length).read_to_end(&mut text);
-                if read.is_err() || text.is_empty() {
-                    return Ok(false);
+        let mut texts = self.read();
+        loop {
+            match texts {
+                None => return Ok(false),
+                Some(batch) if batch.is_empty() => break,
+                Some(batch) => {
+                    let (pieces, next) = segment.pieces(seal, &batch, || self.read())?;
+                    self.pieces.extend(pieces);
+                    texts = next;
                 }
-                self.left -= text.len() as u64;
-                texts.push(text);
             }
-            self.pieces.extend(segment.pieces(seal, &texts)?);
         }
         let after = self.file.metadata().map(|after| Stamp::of(&after));
         Ok(grows || after.is_ok_and(|after| after == Stamp::of(&self.found)))
+    }
+
+    /// Reads the next few pieces; none at the end, and nothing if it cannot be read now: then it is the next time.
+    fn read(&mut self) -> Option<Vec<Vec<u8>>> {
+        let mut texts = Vec::new();
+        while self.left > 0 && texts.len() < THREADS_MAX {
+            let length = self.left.min(PIECE_BYTES as u64);
+            // One byte more than it holds, lest it grow before it knows the end.
+            let mut text = Vec::with_capacity(length as usize + 1);
+            let read = (&mut self.file).take(length).read_to_end(&mut text);
+            if read.is_err() || text.is_empty() {
+                return None;
+            }
+            self.left -= text.len() as u64;
+            texts.push(text);
+        }
+        Some(texts)
     }
 }
 
@@ -363,33 +377,49 @@ pub fn forget_journal(places: &Places) -> Result<(), JournalError> {
     Ok(())
 }
 
-/// What the pieces of several texts are sealed as, in order.
-type Sealed = Vec<Option<Vec<u8>>>;
+/// A text, sealed.
+struct Sealed {
+    name: [u8; Piece::NAME_BYTES],
+    record: Option<Vec<u8>>,
+}
 
-/// Seals texts on as many threads; numbers follow each other from `first` on.
-fn seal_all(seal: &Seal, segment: u64, first: u64, texts: &[Vec<u8>]) -> Sealed {
-    let place = |at: usize| Place {
-        segment,
-        sequence: first + at as u64,
-        kind: PIECE,
+/// Seals texts on as many threads, in order, while this one does `meanwhile`; numbers follow each other from `first` on.
+fn seal_all<T>(
+    seal: &Seal,
+    segment: u64,
+    first: u64,
+    texts: &[Vec<u8>],
+    meanwhile: impl FnOnce() -> T,
+) -> (Vec<Sealed>, T) {
+    let close = |at: usize, text: &[u8]| {
+        let place = Place {
+            segment,
+            sequence: first + at as u64,
+            kind: PIECE,
+        };
+        Sealed {
+            name: name_of(text),
+            record: seal.close(place, text),
+        }
     };
-    if texts.len() < 2 {
-        return texts
-            .iter()
-            .enumerate()
-            .map(|(at, text)| seal.close(place(at), text))
-            .collect();
+    if let [text] = texts {
+        return (vec![close(0, text)], meanwhile());
     }
+    let close = &close;
     std::thread::scope(|scope| {
         let threads: Vec<_> = texts
             .iter()
             .enumerate()
-            .map(|(at, text)| scope.spawn(move || seal.close(place(at), text)))
+            .map(|(at, text)| scope.spawn(move || close(at, text)))
             .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().ok().flatten())
-            .collect()
+        let meant = meanwhile();
+        let sealed = threads.into_iter().map(|thread| {
+            thread.join().unwrap_or(Sealed {
+                name: [0; Piece::NAME_BYTES],
+                record: None,
+            })
+        });
+        (sealed.collect(), meant)
     })
 }
 

@@ -45,6 +45,7 @@ mod frame;
 mod histfile;
 mod hooks;
 mod idle;
+mod import_progress;
 mod inbox;
 mod instead;
 mod instructions;

@@ -13,6 +13,7 @@ use crate::arms::Arms;
 use crate::cache::Cache;
 use crate::clock;
 use crate::file_size::as_error;
+use crate::import_progress::Progress;
 use crate::instructions::Instructions;
 use crate::places::Places;
 use lle_core::lever::Levers;
@@ -133,7 +134,13 @@ impl Session {
                 return;
             }
         };
-        match as_error(|| History::open(&path, self.id, clock::wall(), bash_file)) {
+        let mut progress = Progress::new();
+        let opened = as_error(|| {
+            let told = &mut |done, of| progress.tell(done, of);
+            History::open_telling(&path, self.id, clock::wall(), bash_file, told)
+        });
+        progress.end();
+        match opened {
             Ok(opened) => {
                 if opened.created && opened.imported > 0 {
                     self.notice(format!(

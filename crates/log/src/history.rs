@@ -95,8 +95,23 @@ impl History {
     /// # Errors
     /// The log can be neither opened nor created, or is something else. The caller then goes on without.
     pub fn open(path: &Path, session: u64, now_ns: i64, import: Option<&Path>) -> Result<Opened, OpenError> {
+        Self::open_telling(path, session, now_ns, import, &mut |_, _| ())
+    }
+
+    /// Opens or creates it as [`History::open`], and tells `told` of how many bytes of `import` how many have been read:
+    /// often, and at ten million commands for half a minute.
+    ///
+    /// # Errors
+    /// As [`History::open`].
+    pub fn open_telling(
+        path: &Path,
+        session: u64,
+        now_ns: i64,
+        import: Option<&Path>,
+        told: &mut dyn FnMut(u64, u64),
+    ) -> Result<Opened, OpenError> {
         let opened = LogFile::open(path, LogKind::History, session, now_ns, |out| match import {
-            Some(import) => import::copy(import, out),
+            Some(import) => import::copy(import, out, told),
             None => Ok(Import::default()),
         })?;
         let history = Self { log: opened.log };

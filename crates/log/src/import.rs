@@ -5,7 +5,7 @@
 //! lines. Bytes need not be UTF-8. NUL bytes, which a crash leaves and no command can hold, are dropped.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use crate::event::Event;
@@ -25,11 +25,33 @@ pub(crate) struct Import {
     pub(crate) failed: Option<io::Error>,
 }
 
-/// Writes the entries of the history file at `path` to `out` as records. No file: no entries.
+/// Who is told how far an import is: of how many bytes of the history file how many have been read.
+pub(crate) type Told<'a> = &'a mut dyn FnMut(u64, u64);
+
+/// A history file that tells how much of it has been read.
+struct Counted<'a> {
+    file: File,
+    read: u64,
+    of: u64,
+    told: Told<'a>,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.read += count as u64;
+        // It may have grown meanwhile.
+        (self.told)(self.read.min(self.of), self.of);
+        Ok(count)
+    }
+}
+
+/// Writes the entries of the history file at `path` to `out` as records, and tells `told` as it goes on. No file: no
+/// entries.
 ///
 /// # Errors
 /// Those of `out`. Failing to read the history file is reported in the result: it is no reason to have no log.
-pub(crate) fn copy(path: &Path, out: &mut dyn Write) -> io::Result<Import> {
+pub(crate) fn copy(path: &Path, out: &mut dyn Write, told: Told<'_>) -> io::Result<Import> {
     let file = match open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Import::default()),
@@ -40,10 +62,16 @@ pub(crate) fn copy(path: &Path, out: &mut dyn Write) -> io::Result<Import> {
             });
         }
     };
+    let counted = Counted {
+        read: 0,
+        of: file.metadata().map_or(0, |found| found.len()),
+        file,
+        told,
+    };
     let mut record = Vec::new();
     let mut sequence = 0;
     entries(
-        BufReader::with_capacity(READ_BYTES, file),
+        BufReader::with_capacity(READ_BYTES, counted),
         PAYLOAD_BYTES_MAX,
         |time_ns, command| {
             let event = Event::Imported { command };

@@ -124,23 +124,30 @@ impl Segment {
         }
     }
 
-    /// Appends the pieces of a file, which follow each other.
-    pub(super) fn pieces(&mut self, seal: &Seal, texts: &[Vec<u8>]) -> io::Result<Vec<Piece>> {
-        let sealed = seal_all(seal, self.number, self.next, texts);
+    /// Appends the pieces of a file, which follow each other, and does `meanwhile` while others compress.
+    pub(super) fn pieces<T>(
+        &mut self,
+        seal: &Seal,
+        texts: &[Vec<u8>],
+        meanwhile: impl FnOnce() -> T,
+    ) -> io::Result<(Vec<Piece>, T)> {
+        let (sealed, meant) = seal_all(seal, self.number, self.next, texts, meanwhile);
         let mut pieces = Vec::new();
         for (text, sealed) in texts.iter().zip(sealed) {
-            let sealed = sealed.ok_or_else(|| io::Error::other("it cannot be sealed"))?;
+            let record = sealed
+                .record
+                .ok_or_else(|| io::Error::other("it cannot be sealed"))?;
             let (at, sequence) = (self.length(), self.next);
-            let record = self.put(PIECE, &sealed)?;
+            let record = self.put(PIECE, &record)?;
             pieces.push(Piece {
                 at,
                 record,
                 sequence,
                 raw: u32::try_from(text.len()).unwrap_or(u32::MAX),
-                name: name_of(text),
+                name: sealed.name,
             });
         }
-        Ok(pieces)
+        Ok((pieces, meant))
     }
 
     /// Appends one record.
