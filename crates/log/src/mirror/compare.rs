@@ -8,6 +8,7 @@ use std::path::Path;
 use super::PIECE_BYTES;
 use crate::descriptor::Descriptor;
 use crate::frame::{self, FRAME_BYTES, HEADER_BYTES, PAYLOAD_BYTES_MAX, STATE_AT};
+use crate::header::{Beginning, FILE_HEADER_BYTES, LogKind};
 use crate::records::{Piece, pieces};
 use crate::walk::Forward;
 
@@ -94,22 +95,35 @@ pub(super) fn common_from(log: &File, mirror: &File, from: u64, to: u64) -> io::
     Ok(at)
 }
 
-/// Bytes of a file that are no record, from the record around `from` on; all of them if it cannot be read.
+/// Bytes of a file that are no record, nor its beginning, from the record around `from` on; all of them if it cannot be
+/// read.
 pub(super) fn damage(path: &Path, from: u64, to: u64) -> u64 {
     let Ok(descriptor) = Descriptor::open_to_read(path) else {
         return to.saturating_sub(from);
     };
-    let start = from.saturating_sub(FRAME_BYTES_MAX);
+    let records = (FILE_HEADER_BYTES as u64).min(to);
+    let beginning = if from < records { damaged_beginning(&descriptor) } else { 0 };
+    let start = from.saturating_sub(FRAME_BYTES_MAX).max(records);
     let mut walk = Forward::new(&descriptor, start, to);
-    let mut first = true;
-    let mut before = 0;
-    while walk.next().is_some() {
-        // Where the walk began is no boundary of a record.
-        if std::mem::take(&mut first) {
-            before = walk.damage().bytes;
-        }
+    // Where the walk began is a boundary of a record only at the first one: elsewhere it comes to one in some bytes, all of
+    // them before `from`.
+    let before = match walk.next() {
+        Some(_) if start > records => walk.damage().bytes.min(from - start),
+        _ => 0,
+    };
+    while walk.next().is_some() {}
+    beginning + (walk.damage().bytes - before) + (to - walk.position().min(to))
+}
+
+/// Bytes of the file's header if it is none.
+fn damaged_beginning(descriptor: &Descriptor) -> u64 {
+    let mut header = [0; FILE_HEADER_BYTES];
+    let there = descriptor.read_at(&mut header, 0).unwrap_or(0);
+    match Beginning::of(&header[..there], LogKind::History) {
+        Beginning::Damaged | Beginning::Unknown => FILE_HEADER_BYTES as u64,
+        // Of another kind, or of another version: a mirror is of any log, and it says so itself.
+        Beginning::Sound | Beginning::Other | Beginning::Version(_) => 0,
     }
-    (walk.damage().bytes - before) + (to - walk.position().min(to))
 }
 
 /// Reads `from..to`, or as much of it as there is.
