@@ -297,9 +297,7 @@ fn snapshot(signs: &Signs) -> Result<Point, String> {
         } => Ok(Point::Snapshot(*newest_age_ns)),
         Archive::Open { .. } => Err("the backup has no snapshot yet".into()),
         Archive::None => Err("there is no backup; one that lies elsewhere is named by --repository".into()),
-        Archive::NoKey => {
-            Err("the backup needs its key: `lusush maint backup key import` takes the line in".into())
-        }
+        Archive::NoKey => Err(signs::NEEDS_KEY.into()),
         Archive::Damaged(what) => Err(format!("the backup cannot be gone by: {what}")),
         Archive::Unknown(why) => Err(format!("it is unknown whether there is a backup: {why}")),
     }

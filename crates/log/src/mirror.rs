@@ -86,6 +86,11 @@ pub enum Followed {
         /// How many.
         records: usize,
     },
+    /// Log and mirror, which had so many bytes, are both gone; what has their names now, if anything, began anew. Said once.
+    Lost {
+        /// Bytes of the former mirror.
+        bytes: u64,
+    },
     /// Somebody of ours rewrites the log just now.
     Busy,
     /// The log is not what it was.
@@ -101,6 +106,8 @@ pub struct Mirror {
     seen: Option<Seen>,
     /// Which file had the log's name last.
     identity: Option<Which>,
+    /// Bytes that the mirror had last.
+    mirrored_bytes: Option<u64>,
     /// The file that had the log's name before it was restored, for what is still written into it.
     late: Option<Watched>,
 }
@@ -122,6 +129,7 @@ impl Mirror {
             mirror: path_of(log),
             seen: None,
             identity: None,
+            mirrored_bytes: None,
             late: None,
         }
     }
@@ -148,10 +156,15 @@ impl Mirror {
         }
         let log = match File::open(&self.log) {
             Ok(log) => log,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(self.removed()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(self.lost(None).unwrap_or_else(|| self.removed()));
+            }
             Err(error) => return Err(error),
         };
         let found = log.metadata()?;
+        if let Some(lost) = self.lost(Some(&found)) {
+            return Ok(lost);
+        }
         let mirrored = fs::metadata(&self.mirror).map_or((0, 0, 0), |mirror| stamp(&mirror));
         if let Some(seen) = self.seen
             && seen.is(&found, mirrored)
@@ -166,17 +179,33 @@ impl Mirror {
             _ => None,
         };
         self.identity = Some(which(&found));
+        let mirrored = stamp(&mirror.metadata()?);
+        self.mirrored_bytes = Some(mirrored.0);
         self.seen = Some(Seen {
             identity: Identity::of(&found),
             bytes: found.len(),
             changed: (found.ctime(), found.ctime_nsec()),
-            mirror: stamp(&mirror.metadata()?),
+            mirror: mirrored,
             trouble,
         });
         if left {
             self.seen = None;
         }
         Ok(followed)
+    }
+
+    /// Whether both are gone: the mirror, and the log that it was of.
+    fn lost(&mut self, log: Option<&Metadata>) -> Option<Followed> {
+        let bytes = self
+            .mirrored_bytes
+            .filter(|bytes| *bytes > FILE_HEADER_BYTES as u64)?;
+        let is_whole =
+            log.is_some_and(|log| self.identity.is_none_or(|last| last == which(log)) && log.len() >= bytes);
+        if is_whole || self.mirror.exists() {
+            return None;
+        }
+        (self.seen, self.identity, self.mirrored_bytes) = (None, None, None);
+        Some(Followed::Lost { bytes })
     }
 
     fn removed(&self) -> Followed {

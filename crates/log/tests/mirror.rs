@@ -337,6 +337,39 @@ fn one_flipped_byte_of_the_log_is_seen_and_put_back_from_the_mirror() {
 }
 
 #[test]
+fn that_both_are_gone_is_said_once() {
+    let check = |begins_anew: bool| {
+        let (place, mut mirror, bytes) = mirrored();
+        mirror.follow().unwrap();
+        let folder = place.log.parent().unwrap();
+        fs::remove_dir_all(folder).unwrap();
+        let lost = Followed::Lost {
+            bytes: bytes.len() as u64,
+        };
+        if begins_anew {
+            run(&mut place.session(7), "typed since");
+        } else {
+            fs::create_dir_all(folder).unwrap();
+        }
+        assert_eq!(mirror.follow().unwrap(), lost);
+        run(&mut place.session(8), "and on");
+        assert!(matches!(
+            mirror.follow().unwrap(),
+            Followed::Copied { left: 0, .. }
+        ));
+        assert_eq!(fs::read(mirror.path()).unwrap(), fs::read(&place.log).unwrap());
+    };
+    check(true);
+    check(false);
+    // A mirror alone is made again without a word.
+    let (_place, mut mirror, bytes) = mirrored();
+    mirror.follow().unwrap();
+    fs::remove_file(mirror.path()).unwrap();
+    assert!(!matches!(mirror.follow().unwrap(), Followed::Lost { .. }));
+    assert_eq!(fs::read(mirror.path()).unwrap(), bytes);
+}
+
+#[test]
 fn who_accepts_a_damaged_log_keeps_the_former_mirror() {
     let place = Place::new();
     let mut mirror = Mirror::new(&place.log);

@@ -16,6 +16,14 @@ pub(super) const SCENARIO: Scenario = Scenario {
 
 fn detect(signs: &Signs) -> Option<Detected> {
     let history = &signs.history;
+    // Whoever types on after a loss begins another log.
+    if let (Some(log), Some(saved)) = (history.log_bytes, history.more_was_saved()) {
+        return Detected::perhaps(format!(
+            "the newest snapshot has {} of history, and the log has {}",
+            bytes(saved as f64),
+            bytes(log as f64)
+        ));
+    }
     let is_gone = history
         .log_bytes
         .is_none_or(|bytes| bytes <= super::HistorySigns::EMPTY_BYTES);
@@ -45,7 +53,7 @@ pub(super) fn the_way_back(signs: &Signs) -> Result<super::Plan, String> {
 /// What all three scenarios of the history do: restoring only adds, so that there is nothing to take back.
 pub(super) fn phases(signs: &Signs) -> Result<(Point, Vec<Phase>), String> {
     let back = phase(Step::MirrorToLog, Check::HistoryWhole, Undo::Nothing);
-    if signs.history.has_mirror() {
+    if signs.history.has_mirror() && signs.history.more_was_saved().is_none() {
         return Ok((Point::Window, vec![back]));
     }
     let from_archive = phase(Step::ArchiveToMirror, Check::MirrorThere, Undo::Nothing);

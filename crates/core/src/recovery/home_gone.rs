@@ -13,13 +13,18 @@ pub(super) const SCENARIO: Scenario = Scenario {
 };
 
 fn detect(signs: &Signs) -> Option<Detected> {
-    let is_bare = !signs.home_exists;
-    let has_backup = matches!(signs.archive, Archive::Open { snapshots: 1.., .. });
-    if !is_bare || !has_backup {
-        return None;
-    }
     // A machine on which nobody has run a session yet looks the same.
-    Detected::perhaps("there is a backup, and neither history nor state nor configuration")
+    match signs.archive {
+        _ if signs.home_exists => None,
+        Archive::Open { snapshots: 1.., .. } => {
+            Detected::perhaps("there is a backup, and neither history nor state nor configuration")
+        }
+        // Its key was part of the home.
+        Archive::NoKey => Detected::perhaps(
+            "there is a backup without its key, and neither history nor state nor configuration",
+        ),
+        _ => None,
+    }
 }
 
 fn the_way_back(signs: &Signs) -> Result<super::Plan, String> {

@@ -43,6 +43,8 @@ pub struct HistorySigns {
     pub log_damage: u64,
     /// The same of the mirror.
     pub mirror_damage: u64,
+    /// Bytes of the log in the newest snapshot; none if it has none, or there is none.
+    pub saved_bytes: Option<u64>,
 }
 
 impl HistorySigns {
@@ -52,6 +54,13 @@ impl HistorySigns {
     /// Whether the mirror, and not the log, is the one that was damaged.
     pub fn mirror_is_worse(&self) -> bool {
         self.mirror_damage > self.log_damage
+    }
+
+    /// Bytes of the newest snapshot's log, if neither the log nor its mirror is as long: a log only grows.
+    pub fn more_was_saved(&self) -> Option<u64> {
+        let here = self.log_bytes.max(self.mirror_bytes).unwrap_or(0);
+        self.saved_bytes
+            .filter(|saved| *saved > here && *saved > Self::EMPTY_BYTES)
     }
 
     /// Whether the mirror has something to give.
@@ -119,6 +128,21 @@ pub enum Archive {
     /// It could not be looked at.
     Unknown(String),
 }
+
+impl Archive {
+    /// Why nothing is known of what is in it, and what to do about that; none if it was looked at.
+    pub fn unseen(&self) -> Option<String> {
+        match self {
+            Archive::NoKey => Some(NEEDS_KEY.into()),
+            Archive::Unknown(why) => Some(why.clone()),
+            Archive::None | Archive::Open { .. } | Archive::Damaged(_) => None,
+        }
+    }
+}
+
+/// What is said of a backup without its key.
+pub(super) const NEEDS_KEY: &str =
+    "the backup needs its key: `lusush maint backup key import` takes the line in";
 
 /// The disk with the state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

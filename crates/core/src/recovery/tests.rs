@@ -60,6 +60,12 @@ fn each_disaster_is_told_by_its_signs_and_by_no_others() {
         },
         &["history-lost"],
     );
+    // Somebody typed on after the loss.
+    check(
+        &|signs| signs.history.saved_bytes = Some(1_001),
+        &["history-lost"],
+    );
+    check(&|signs| signs.history.saved_bytes = Some(1_000), &[]);
     check(
         &|signs| {
             signs.history.log_bytes = Some(64);
@@ -127,6 +133,26 @@ fn each_disaster_is_told_by_its_signs_and_by_no_others() {
         },
         &["home-gone"],
     );
+    // With the home its key is gone.
+    check(
+        &|signs| {
+            *signs = Signs {
+                archive: Archive::NoKey,
+                ..Signs::default()
+            }
+        },
+        &["home-gone"],
+    );
+    check(&|signs| signs.archive = Archive::NoKey, &[]);
+}
+
+#[test]
+fn a_backup_that_was_not_looked_at_is_no_backup_in_which_nothing_was_found() {
+    assert_eq!(sound().archive.unseen(), None);
+    assert_eq!(Archive::None.unseen(), None);
+    let unseen = Archive::NoKey.unseen().expect("it was not looked at");
+    assert!(unseen.contains("key import"), "{unseen}");
+    assert_eq!(Archive::Unknown("busy".into()).unseen(), Some("busy".into()));
 }
 
 #[test]
@@ -175,6 +201,13 @@ fn without_a_mirror_the_history_comes_from_the_backup() {
         plan.phases.iter().map(|phase| phase.step).collect()
     };
     assert_eq!(steps(&signs), [Step::MirrorToLog]);
+    signs.history.saved_bytes = Some(5_000);
+    assert_eq!(
+        steps(&signs),
+        [Step::ArchiveToMirror, Step::MirrorToLog],
+        "the mirror is of what was typed since"
+    );
+    signs.history.saved_bytes = None;
     signs.history.mirror_bytes = None;
     assert_eq!(steps(&signs), [Step::ArchiveToMirror, Step::MirrorToLog]);
 }

@@ -102,7 +102,11 @@ pub(super) fn damage(path: &Path, from: u64, to: u64) -> u64 {
         return to.saturating_sub(from);
     };
     let records = (FILE_HEADER_BYTES as u64).min(to);
-    let beginning = if from < records { damaged_beginning(&descriptor) } else { 0 };
+    let beginning = if from < records {
+        damaged_beginning(&descriptor)
+    } else {
+        0
+    };
     let start = from.saturating_sub(FRAME_BYTES_MAX).max(records);
     let mut walk = Forward::new(&descriptor, start, to);
     // Where the walk began is a boundary of a record only at the first one: elsewhere it comes to one in some bytes, all of

@@ -31,7 +31,7 @@ use lle_maintenance::api::{RECOVERY_BEGINS, Request};
 use self::gather::Depth;
 use self::kept::Keeping;
 use self::places::Places;
-use self::report::{Done, Found, Recovered};
+use self::report::{Done, Found, Looked, Recovered};
 use super::{Json, ask, backup};
 use crate::failure::Failure;
 
@@ -68,11 +68,12 @@ pub(crate) fn run(asked: &Recover) -> Result<ExitCode, Failure> {
         false => kept::finish(&places, named.map(|row| row.name))?,
     };
     let signs = gather::signs(&places, depth);
+    let looked = Looked::new(asked.repository.clone(), signs.archive.unseen());
     let found = found(&signs, named, why_not_away(&places).as_deref());
     if asked.plan {
-        return report::plans(&found, kept::pending(&places).as_ref(), asked.json.json);
+        return report::plans(&found, &looked, kept::pending(&places).as_ref(), asked.json.json);
     }
-    let mut recovered = Recovered::new(finished);
+    let mut recovered = Recovered::new(finished, looked);
     for one in found {
         // What has begun is brought to its end; nothing else begins.
         if interrupted

@@ -147,6 +147,12 @@ impl Histories {
                 self.told = None;
                 self.extend_index();
             }
+            Ok(Followed::Lost { bytes: had }) => {
+                self.told = None;
+                self.forget_index();
+                self.unfinished = self.log.exists();
+                news.push(self.both_lost(had));
+            }
             Err(error) if self.failures == FAILURES_TOLD => news.push(self.cannot_follow(&error)),
             Ok(Followed::Busy | Followed::Trouble(_)) | Err(_) => {}
         }
@@ -212,6 +218,19 @@ impl Histories {
             remedy: "make room: `lusush doctor` says where the state is".into(),
             undo: false,
             is_loss: false,
+        }
+    }
+
+    /// There is nothing here to put back.
+    fn both_lost(&self, had: u64) -> HistoryNews {
+        HistoryNews {
+            which: LOG.into(),
+            file: name_of(&self.log),
+            title: "the history log and its mirror are both gone".into(),
+            evidence: format!("they had {}", bytes(had as f64)),
+            remedy: "`lusush maint recover history-lost` brings back what the newest snapshot has".into(),
+            undo: false,
+            is_loss: true,
         }
     }
 

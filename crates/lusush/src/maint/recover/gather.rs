@@ -42,13 +42,25 @@ const MODULE: [u8; 4] = *b"\0asm";
 /// Looks at everything.
 pub(crate) fn signs(places: &Places, depth: Depth) -> Signs {
     let archive = archive(places, depth);
-    let listed = match archive {
-        Archive::Open { snapshots: 1.., .. } => listed_plugins(places),
+    let saved = match archive {
+        Archive::Open { snapshots: 1.., .. } => saved_files(places),
         _ => Vec::new(),
     };
+    let listed: Vec<String> = saved
+        .iter()
+        .filter_map(|(path, _)| path.strip_prefix("/plugins/"))
+        .map(str::to_owned)
+        .collect();
+    let log = places.log.file_name().unwrap_or_default().to_string_lossy();
+    let saved_bytes = saved
+        .iter()
+        .find_map(|(path, bytes)| (path.strip_prefix("/data/history/") == Some(&*log)).then_some(*bytes));
     Signs {
         home_exists: home_exists(places),
-        history: history_signs(places),
+        history: HistorySigns {
+            saved_bytes,
+            ..history_signs(places)
+        },
         config: config(places),
         state: state(places),
         plugins: plugins(places, &listed),
@@ -212,17 +224,17 @@ fn audit_faults() -> Option<u64> {
     Some(if whole { 0 } else { faults.max(1) })
 }
 
-fn listed_plugins(places: &Places) -> Vec<String> {
+/// The files of the newest snapshot, by their names in it, with their lengths.
+fn saved_files(places: &Places) -> Vec<(String, u64)> {
     let asked = own::at(
         words(&["backup", "show", "latest", "--files"]),
         places.repository.as_deref(),
     );
     let shown = own::run(&asked).and_then(own::Ran::succeeded).unwrap_or_default();
     let files = shown["files"].as_array().cloned().unwrap_or_default();
-    let paths = files.iter().filter_map(|file| file["path"].as_str());
-    paths
-        .filter_map(|path| path.strip_prefix("/plugins/"))
-        .map(str::to_owned)
+    files
+        .iter()
+        .filter_map(|file| Some((file["path"].as_str()?.to_owned(), file["bytes"].as_u64()?)))
         .collect()
 }
 

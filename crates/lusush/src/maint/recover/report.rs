@@ -1,5 +1,6 @@
 //! What was found, what would be done, and what was: as text and as JSON.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -65,9 +66,51 @@ pub(super) struct Done {
     pub(super) not_undone: Option<String>,
 }
 
+/// What the backup was looked at by, and why not.
+#[derive(Debug)]
+pub(super) struct Looked {
+    /// The repository that was named, if it is not this home's own.
+    repository: Option<OsString>,
+    /// Why nothing is known of what is in it.
+    unseen: Option<String>,
+}
+
+impl Looked {
+    pub(super) fn new(repository: Option<OsString>, unseen: Option<String>) -> Looked {
+        Looked { repository, unseen }
+    }
+
+    /// The command that does a step by hand, with the repository that was named.
+    fn by_hand(&self, step: Step) -> Option<String> {
+        let words = step.by_hand()?;
+        let of_a_backup = words.starts_with("lusush maint backup ");
+        Some(match self.repository.as_ref().filter(|_| of_a_backup) {
+            Some(address) => format!("{words} --repository {}", quoted(&address.to_string_lossy())),
+            None => words,
+        })
+    }
+
+    fn text(&self) -> String {
+        match &self.unseen {
+            Some(why) => wrapped(&format!("The backup was not looked at: {why}."), COLUMNS, 0),
+            None => String::new(),
+        }
+    }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-:+=@%".contains(c);
+    match word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
 /// All of it.
 #[derive(Debug)]
 pub(super) struct Recovered {
+    looked: Looked,
     /// A recovery that had been killed, and was taken back.
     finished: Option<String>,
     pub(super) done: Vec<Done>,
@@ -108,8 +151,9 @@ struct DoneRow<'a> {
 }
 
 impl Recovered {
-    pub(super) fn new(finished: Option<String>) -> Recovered {
+    pub(super) fn new(finished: Option<String>, looked: Looked) -> Recovered {
         Recovered {
+            looked,
             finished,
             done: Vec::new(),
             left: Vec::new(),
@@ -195,10 +239,16 @@ fn point_ns(point: Point) -> Option<u64> {
 }
 
 /// Says what was found and would be done.
-pub(super) fn plans(found: &[Found], pending: Option<&Pending>, json: bool) -> Result<ExitCode, Failure> {
+pub(super) fn plans(
+    found: &[Found],
+    looked: &Looked,
+    pending: Option<&Pending>,
+    json: bool,
+) -> Result<ExitCode, Failure> {
     if json {
-        let rows: Vec<PlanRow<'_>> = found.iter().map(plan_row).collect();
+        let rows: Vec<PlanRow<'_>> = found.iter().map(|one| plan_row(one, looked)).collect();
         return answer::json(&serde_json::json!({ "version": SCHEMA_VERSION, "found": rows,
+            "backup_not_looked_at": looked.unseen,
             "pending": pending.map(|pending| &pending.scenario) }));
     }
     let mut out = String::new();
@@ -217,12 +267,13 @@ pub(super) fn plans(found: &[Found], pending: Option<&Pending>, json: bool) -> R
         out.push_str("Nothing is lost or damaged that can be told.\n");
     }
     for one in found {
-        out.push_str(&plan_text(one));
+        out.push_str(&plan_text(one, looked));
     }
+    out += &looked.text();
     answer::text(&out)
 }
 
-fn plan_row(one: &Found) -> PlanRow<'_> {
+fn plan_row<'a>(one: &'a Found, looked: &Looked) -> PlanRow<'a> {
     let phases = one.plan.as_ref().map_or(&[][..], |plan| &plan.phases);
     PlanRow {
         scenario: one.scenario.name,
@@ -235,7 +286,7 @@ fn plan_row(one: &Found) -> PlanRow<'_> {
             .iter()
             .map(|phase| PhaseRow {
                 step: phase.step.about(),
-                by_hand: phase.step.by_hand(),
+                by_hand: looked.by_hand(phase.step),
             })
             .collect(),
         no_way_back: one.plan.as_ref().err().map(String::as_str),
@@ -249,7 +300,7 @@ fn line(text: &str) -> String {
         .collect()
 }
 
-fn plan_text(one: &Found) -> String {
+fn plan_text(one: &Found, looked: &Looked) -> String {
     let ink = Ink::of_stdout();
     let mut out = format!("{}: {}\n", ink.strong(one.scenario.name), one.scenario.about);
     out += &match &one.evidence {
@@ -261,7 +312,7 @@ fn plan_text(one: &Found) -> String {
         Ok(plan) => {
             for (at, phase) in plan.phases.iter().enumerate() {
                 out += &line(&format!("{}. {}", at + 1, phase.step.about()));
-                if let Some(words) = phase.step.by_hand() {
+                if let Some(words) = looked.by_hand(phase.step) {
                     out += &format!("     by hand: {words}\n");
                 }
             }
@@ -285,9 +336,10 @@ fn named_only(scenario: &Scenario) -> String {
 pub(super) fn recovered(all: &Recovered, json: bool) -> Result<ExitCode, Failure> {
     if json {
         let rows: Vec<DoneRow<'_>> = all.done.iter().map(Done::row).collect();
-        let left: Vec<PlanRow<'_>> = all.left.iter().map(plan_row).collect();
+        let left: Vec<PlanRow<'_>> = all.left.iter().map(|one| plan_row(one, &all.looked)).collect();
         answer::json(&serde_json::json!({
             "version": SCHEMA_VERSION, "done": rows, "left": left, "taken_back": all.finished,
+            "backup_not_looked_at": all.looked.unseen,
         }))?;
     } else {
         answer::text(&text(all))?;
@@ -298,7 +350,9 @@ pub(super) fn recovered(all: &Recovered, json: bool) -> Result<ExitCode, Failure
 fn exit(all: &Recovered) -> ExitCode {
     let failed = || all.done.iter().filter(|done| done.failed.is_some());
     match failed().next() {
-        None => ExitCode::SUCCESS,
+        None if all.left.is_empty() => ExitCode::SUCCESS,
+        // Somebody has to name it.
+        None => ExitCode::from(Code::InvalidState.exit()),
         Some(_) if failed().any(|done| done.not_undone.is_some()) => ExitCode::from(Code::Stuck.exit()),
         Some(_) => ExitCode::from(Code::RecoveryPhaseInvalid.exit()),
     }
@@ -355,5 +409,6 @@ fn text(all: &Recovered) -> String {
             Err(why) => format!("No way back: {why}."),
         });
     }
+    out += &all.looked.text();
     out
 }
