@@ -1,4 +1,4 @@
-//! Readline's commands that LLE goes before: Tab, Enter, and the keys that accept a suggestion or move in the menu.
+//! Readline's commands that LLE goes before: Tab, Enter, Ctrl-R, and the keys that accept a suggestion or move in the menu.
 //!
 //! Each is replaced by name where readline keeps it, in its list of named commands and in every keymap, so that
 //! `bind -p`, `~/.inputrc`, macros and the user's own bindings go on meaning the same commands. `lle off` puts all back.
@@ -15,6 +15,8 @@ use crate::symbols::Bash;
 use libc::c_int;
 use std::ffi::CStr;
 
+/// What the search of the log is called by itself, whatever `editor.search` makes of readline's.
+const SEARCH_NAME: &CStr = c"lle-search-history";
 /// Enter on an incomplete command opens a row; after this many empty rows it submits what there is.
 const EMPTY_ROWS_MAX: usize = 2;
 /// Nested keymaps looked into: readline's deepest key sequences have 8 keys.
@@ -34,9 +36,10 @@ enum Command {
     PreviousHistory,
     NextHistory,
     Abort,
+    ReverseSearch,
 }
 
-const NAMES: [(&CStr, CommandFn); 9] = [
+const NAMES: [(&CStr, CommandFn); 10] = [
     (c"accept-line", accept),
     (c"complete", complete),
     (c"forward-char", forward_char),
@@ -46,6 +49,7 @@ const NAMES: [(&CStr, CommandFn); 9] = [
     (c"previous-history", previous_history),
     (c"next-history", next_history),
     (c"abort", abort),
+    (c"reverse-search-history", reverse_search),
 ];
 
 /// What stood where LLE's commands stand now.
@@ -243,6 +247,42 @@ unsafe extern "C-unwind" fn abort(count: c_int, key: c_int) -> c_int {
             true
         });
         lle.menu.take().is_some() || waiting
+    })
+}
+
+unsafe extern "C-unwind" fn reverse_search(count: c_int, key: c_int) -> c_int {
+    search(count, key, |lle| lle.settings.search)
+}
+
+unsafe extern "C-unwind" fn search_log(count: c_int, key: c_int) -> c_int {
+    search(count, key, |_| true)
+}
+
+/// Searches the log if `wanted` and this is a place for it, else bash's list by readline's own search.
+fn search(count: c_int, key: c_int, wanted: fn(&Lle) -> bool) -> c_int {
+    // A negative argument searches forward, which is readline's.
+    let begins = |lle: &mut Lle| lle.hooks.armed() && count >= 0 && wanted(lle) && lle.begin_recall();
+    if guarded("a command", begins).unwrap_or(false) {
+        crate::recall::run();
+        return 0;
+    }
+    go_before(Command::ReverseSearch, count, key, |_| false)
+}
+
+/// Lets keys be bound to the search by a name of its own, before readline reads the user's `inputrc`.
+pub(crate) fn name_search(bash: &Bash) {
+    if let Some(add) = bash.add_defun {
+        // SAFETY: readline keeps both, which live as long as the process; it binds no key.
+        unsafe { add(SEARCH_NAME.as_ptr(), Some(search_log), -1) };
+    }
+}
+
+/// The name that a command is listed under.
+pub(crate) fn name_of(bash: &Bash, function: CommandFn) -> Option<&'static [u8]> {
+    // SAFETY: as in wrap().
+    functions(bash)?.iter().find_map(|entry| unsafe {
+        let is_it = (**entry).function.is_some_and(|f| same(f, function));
+        is_it.then(|| CStr::from_ptr((**entry).name).to_bytes())
     })
 }
 
