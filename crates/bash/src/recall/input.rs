@@ -66,6 +66,9 @@ pub(crate) fn read_byte(bash: &Bash) -> Option<Keys> {
 /// Reads a key, as far as readline's keymaps go; none at the end of input.
 pub(crate) fn read_keys(bash: &Bash) -> Option<Keys> {
     let mut keys = read_byte(bash)?;
+    if keys.bytes[0] != ESCAPE && bash.search_terminators().contains(&keys.bytes[0]) {
+        return Some(keys);
+    }
     // SAFETY: get_keymap only reads.
     let mut keymap = unsafe { (bash.get_keymap)() };
     let vi = !bash.edits_as_emacs();

@@ -384,7 +384,10 @@ impl Search {
     /// The source says that there is nothing more, or that there may be.
     pub(crate) fn told(&mut self, complete: bool) {
         self.complete = complete;
-        self.settle();
+        // What has failed stays so until the next key.
+        if !self.failed {
+            self.settle();
+        }
     }
 }
 
