@@ -6,6 +6,8 @@
 //! Invariant: what LLE does not need itself goes to the command that stood there, outside any borrow of the state,
 //! since it may `longjmp`.
 
+mod search;
+
 use crate::abi::{CommandFn, Function, ISFUNC, ISKMAP, KEYMAP_SIZE, KeymapEntry, state as bits};
 use crate::hooks::guarded;
 use crate::lexer::End;
@@ -13,10 +15,10 @@ use crate::lle::{Lle, state};
 use crate::menu::Step;
 use crate::symbols::Bash;
 use libc::c_int;
+use search::{forward_search, reverse_search};
+pub(crate) use search::{name_of, name_search};
 use std::ffi::CStr;
 
-/// What the search of the log is called by itself, whatever `editor.search` makes of readline's.
-const SEARCH_NAME: &CStr = c"lle-search-history";
 /// Enter on an incomplete command opens a row; after this many empty rows it submits what there is.
 const EMPTY_ROWS_MAX: usize = 2;
 /// Nested keymaps looked into: readline's deepest key sequences have 8 keys.
@@ -37,9 +39,10 @@ enum Command {
     NextHistory,
     Abort,
     ReverseSearch,
+    ForwardSearch,
 }
 
-const NAMES: [(&CStr, CommandFn); 10] = [
+const NAMES: [(&CStr, CommandFn); 11] = [
     (c"accept-line", accept),
     (c"complete", complete),
     (c"forward-char", forward_char),
@@ -50,6 +53,7 @@ const NAMES: [(&CStr, CommandFn); 10] = [
     (c"next-history", next_history),
     (c"abort", abort),
     (c"reverse-search-history", reverse_search),
+    (c"forward-search-history", forward_search),
 ];
 
 /// What stood where LLE's commands stand now.
@@ -57,11 +61,15 @@ const NAMES: [(&CStr, CommandFn); 10] = [
 pub(crate) struct Commands {
     originals: [Option<CommandFn>; NAMES.len()],
     wrapped: bool,
+    /// Readline's own search has its two commands back, by which it knows its keys.
+    lent: bool,
 }
 
 impl Commands {
     /// Goes before the commands, once readline has its list of them.
     pub(crate) fn wrap(&mut self, bash: &Bash) {
+        // A search that a signal ended has not given them back.
+        self.take_back(bash);
         if self.wrapped {
             return;
         }
@@ -97,6 +105,7 @@ impl Commands {
 
     /// Puts everything back.
     pub(crate) fn unwrap(&mut self, bash: &Bash) {
+        self.lent = false;
         if !std::mem::take(&mut self.wrapped) {
             return;
         }
@@ -247,42 +256,6 @@ unsafe extern "C-unwind" fn abort(count: c_int, key: c_int) -> c_int {
             true
         });
         lle.menu.take().is_some() || waiting
-    })
-}
-
-unsafe extern "C-unwind" fn reverse_search(count: c_int, key: c_int) -> c_int {
-    search(count, key, |lle| lle.settings.search)
-}
-
-unsafe extern "C-unwind" fn search_log(count: c_int, key: c_int) -> c_int {
-    search(count, key, |_| true)
-}
-
-/// Searches the log if `wanted` and this is a place for it, else bash's list by readline's own search.
-fn search(count: c_int, key: c_int, wanted: fn(&Lle) -> bool) -> c_int {
-    // A negative argument searches forward, which is readline's.
-    let begins = |lle: &mut Lle| lle.hooks.armed() && count >= 0 && wanted(lle) && lle.begin_recall();
-    if guarded("a command", begins).unwrap_or(false) {
-        crate::recall::run();
-        return 0;
-    }
-    go_before(Command::ReverseSearch, count, key, |_| false)
-}
-
-/// Lets keys be bound to the search by a name of its own, before readline reads the user's `inputrc`.
-pub(crate) fn name_search(bash: &Bash) {
-    if let Some(add) = bash.add_defun {
-        // SAFETY: readline keeps both, which live as long as the process; it binds no key.
-        unsafe { add(SEARCH_NAME.as_ptr(), Some(search_log), -1) };
-    }
-}
-
-/// The name that a command is listed under.
-pub(crate) fn name_of(bash: &Bash, function: CommandFn) -> Option<&'static [u8]> {
-    // SAFETY: as in wrap().
-    functions(bash)?.iter().find_map(|entry| unsafe {
-        let is_it = (**entry).function.is_some_and(|f| same(f, function));
-        is_it.then(|| CStr::from_ptr((**entry).name).to_bytes())
     })
 }
 

@@ -171,7 +171,7 @@ fn compare(history: &History, index: &Path, what: &str) {
         ]
         .map(<[u8]>::to_vec),
     );
-    for text in texts {
+    for (nth, text) in texts.into_iter().enumerate() {
         let said = String::from_utf8_lossy(&text).into_owned();
         let expect = prefix(history, &mut walk, &text);
         for (how, search) in &mut others {
@@ -189,13 +189,21 @@ fn compare(history: &History, index: &Path, what: &str) {
                 "{what}: {said}"
             );
         }
+        // Listing everything takes long; the last texts are the awkward ones.
+        if nth % 10 != 0 && nth < 40 {
+            continue;
+        }
         let part = &text[text.len() / 3..];
         let mut expect = Vec::new();
         lle_log::find::containing(history, None, part, |command| {
             expect.push(command.command);
             true
         });
-        for (index, bytes, rows) in [(Some(index), 1, 3), (Some(index), 4 << 20, 9), (None, 1 << 20, 9)] {
+        for (index, bytes, rows) in [
+            (Some(index), 256 << 10, 3),
+            (Some(index), 4 << 20, 9),
+            (None, 1 << 20, 9),
+        ] {
             let found = listed(history, index, part, bytes, rows);
             assert!(
                 found == expect,

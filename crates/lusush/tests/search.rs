@@ -406,7 +406,20 @@ fn readlines_own_search_is_a_word_away() {
     press(&mut t, "lle set search off\r", "$");
     press(&mut t, "\x12alpha", "(failed reverse-i-search)`alpha':");
     assert!(!t.text().contains("Alt:"), "{}", t.text());
-    press(&mut t, "\x07lle set search on\r", "$");
+    // It knows its own keys.
+    press(
+        &mut t,
+        "\x7f\x7f\x7f\x7f\x7flle",
+        "(reverse-i-search)`lle': lle set search off",
+    );
+    press(
+        &mut t,
+        "\x12",
+        "(failed reverse-i-search)`lle': lle set search off",
+    );
+    t.type_bytes(b"\x03").unwrap();
+    t.settle().unwrap();
+    press(&mut t, "lle set search on\r", "$");
     find(&mut t, "\x12alpha", "(reverse-i-search)`alpha': make alpha");
     press(&mut t, "\x07read -e x\r", "read -e x");
     press(&mut t, "\x12alpha", "(failed reverse-i-search)`alpha':");

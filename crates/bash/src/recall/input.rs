@@ -160,11 +160,12 @@ pub(crate) fn hand_on(bash: &Bash, keys: &Keys) {
 impl Bash {
     /// The bytes that end a search and do nothing else.
     pub(crate) fn search_terminators<'a>(&self) -> &'a [u8] {
+        let Some(own) = self.isearch_terminators else {
+            return TERMINATORS;
+        };
         // SAFETY: null or nul-terminated.
-        let own = self
-            .isearch_terminators
-            .map(|own| unsafe { crate::readline::text(*own) });
-        own.filter(|own| !own.is_empty()).unwrap_or(TERMINATORS)
+        let own = unsafe { crate::readline::text(*own) };
+        if own.is_empty() { TERMINATORS } else { own }
     }
 
     /// Goes to an entry of the list of history as Up and Down would, the line being typed kept behind the last.
