@@ -47,7 +47,7 @@ const VERBS: &[Verb] = &[
     Verb {
         name: "set",
         arguments: "NAME on|off",
-        about: "suggest, multiline, highlight, complete, share, attribute",
+        about: "suggest, multiline, highlight, complete, search, share, attribute",
         run: set,
     },
     Verb {
@@ -202,6 +202,7 @@ fn status(lle: &mut Lle, _: &[String], out: &mut String) -> c_int {
         ("multiline", s.multiline),
         ("highlight", s.highlight),
         ("complete", s.complete),
+        ("search", s.search),
         ("share", s.share),
         ("private", s.private),
         ("attribute", s.attribute),
@@ -237,11 +238,12 @@ fn set(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
         Some("multiline") => &mut s.multiline,
         Some("highlight") => &mut s.highlight,
         Some("complete") => &mut s.complete,
+        Some("search") => &mut s.search,
         Some("share") => &mut s.share,
         Some("attribute") => &mut s.attribute,
         _ => {
             out.push_str(
-                "lle: set what? suggest, multiline, highlight, complete, share or attribute, then on or off\n",
+                "lle: set what? suggest, multiline, highlight, complete, search, share or attribute, then on or off\n",
             );
             return USAGE;
         }

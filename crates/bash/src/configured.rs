@@ -30,7 +30,7 @@ struct Switch {
     slot: fn(&mut Settings) -> &mut bool,
 }
 
-const SWITCHES: [Switch; 5] = [
+const SWITCHES: [Switch; 6] = [
     Switch {
         key: "editor.highlight",
         word: "highlight",
@@ -54,6 +54,12 @@ const SWITCHES: [Switch; 5] = [
         word: "complete",
         variable: c"LUSUSH_CONFIG_EDITOR_COMPLETE",
         slot: |settings| &mut settings.complete,
+    },
+    Switch {
+        key: "editor.search",
+        word: "search",
+        variable: c"LUSUSH_CONFIG_EDITOR_SEARCH",
+        slot: |settings| &mut settings.search,
     },
     Switch {
         key: "history.share",

@@ -258,7 +258,8 @@ unsafe extern "C-unwind" fn redisplay() {
         }
         let fresh = !lle.painter.is_valid() || lle.starts_fresh_row();
         let message = bash.is(bits::SEARCHING | bits::NUMERICARG);
-        if !fresh && bash.is(bits::SIGHANDLER) && message && bash.has_prompt() {
+        let searches = lle.recall.is_some() && !lle.painter.is_of_other_size(bash.size());
+        if !fresh && bash.is(bits::SIGHANDLER) && (message && bash.has_prompt() || searches) {
             // A signal ends a search or an argument: its message stays on the screen, as readline leaves it. Without a
             // prompt there is nothing readline saved for the message's time, and it clears the message.
             return;
@@ -311,6 +312,18 @@ impl Lle {
     fn paints_from_now(&mut self) -> bool {
         self.follow_environment();
         self.declined.is_none() && !self.switched_off
+    }
+
+    /// Paints, unless more keys wait: then once they are read.
+    pub(crate) fn paint_or_owe(&mut self) {
+        if self.recall.is_none() {
+            return;
+        }
+        if self.hooks.in_burst && self.keys_wait() {
+            self.owed = true;
+        } else {
+            self.paint();
+        }
     }
 
     /// The first thing that is done for a line, whoever paints it.

@@ -1,10 +1,12 @@
-//! Readline's commands that LLE goes before: Tab, Enter, and the keys that accept a suggestion or move in the menu.
+//! Readline's commands that LLE goes before: Tab, Enter, Ctrl-R, and the keys that accept a suggestion or move in the menu.
 //!
 //! Each is replaced by name where readline keeps it, in its list of named commands and in every keymap, so that
 //! `bind -p`, `~/.inputrc`, macros and the user's own bindings go on meaning the same commands. `lle off` puts all back.
 //!
 //! Invariant: what LLE does not need itself goes to the command that stood there, outside any borrow of the state,
 //! since it may `longjmp`.
+
+mod search;
 
 use crate::abi::{CommandFn, Function, ISFUNC, ISKMAP, KEYMAP_SIZE, KeymapEntry, state as bits};
 use crate::hooks::guarded;
@@ -13,6 +15,8 @@ use crate::lle::{Lle, state};
 use crate::menu::Step;
 use crate::symbols::Bash;
 use libc::c_int;
+use search::{forward_search, reverse_search};
+pub(crate) use search::{name_of, name_search};
 use std::ffi::CStr;
 
 /// Enter on an incomplete command opens a row; after this many empty rows it submits what there is.
@@ -34,9 +38,11 @@ enum Command {
     PreviousHistory,
     NextHistory,
     Abort,
+    ReverseSearch,
+    ForwardSearch,
 }
 
-const NAMES: [(&CStr, CommandFn); 9] = [
+const NAMES: [(&CStr, CommandFn); 11] = [
     (c"accept-line", accept),
     (c"complete", complete),
     (c"forward-char", forward_char),
@@ -46,6 +52,8 @@ const NAMES: [(&CStr, CommandFn); 9] = [
     (c"previous-history", previous_history),
     (c"next-history", next_history),
     (c"abort", abort),
+    (c"reverse-search-history", reverse_search),
+    (c"forward-search-history", forward_search),
 ];
 
 /// What stood where LLE's commands stand now.
@@ -53,11 +61,15 @@ const NAMES: [(&CStr, CommandFn); 9] = [
 pub(crate) struct Commands {
     originals: [Option<CommandFn>; NAMES.len()],
     wrapped: bool,
+    /// Readline's own search has its two commands back, by which it knows its keys.
+    lent: bool,
 }
 
 impl Commands {
     /// Goes before the commands, once readline has its list of them.
     pub(crate) fn wrap(&mut self, bash: &Bash) {
+        // A search that a signal ended has not given them back.
+        self.take_back(bash);
         if self.wrapped {
             return;
         }
@@ -93,6 +105,7 @@ impl Commands {
 
     /// Puts everything back.
     pub(crate) fn unwrap(&mut self, bash: &Bash) {
+        self.lent = false;
         if !std::mem::take(&mut self.wrapped) {
             return;
         }

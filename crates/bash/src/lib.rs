@@ -65,6 +65,7 @@ mod prompt_clock;
 mod prompt_command;
 mod prompt_text;
 mod readline;
+mod recall;
 mod rounds;
 mod rules;
 mod session;

@@ -21,11 +21,12 @@ use crate::names::Names;
 use crate::painter::Painter;
 use crate::parts::Parts;
 use crate::prompt_clock::PromptClock;
+use crate::recall::Recall;
 use crate::rounds::Round;
 use crate::session::Session;
 use crate::symbols::Bash;
 use crate::theme::{Role, Theme};
-use crate::view::{self, Extent, Picture};
+use crate::view::{self, Below, Extent, Picture};
 use lle_core::lever::Lever;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -39,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) multiline: bool,
     pub(crate) highlight: bool,
     pub(crate) complete: bool,
+    /// Ctrl-R searches the log.
+    pub(crate) search: bool,
     /// Other sessions' commands come into bash's own list.
     pub(crate) share: bool,
     /// Nothing typed is kept: not in history, draft or flight file.
@@ -58,6 +61,10 @@ pub(crate) struct Lle {
     pub(crate) session: Session,
     pub(crate) menu: Option<Menu>,
     pub(crate) job: Option<Job>,
+    /// A search as one types, by Ctrl-R.
+    pub(crate) recall: Option<Box<Recall>>,
+    /// What the one before was for.
+    pub(crate) last_search: Vec<u8>,
     /// What completions answered, for the line being typed.
     pub(crate) completed: Cache<Completed>,
     pub(crate) prompt_clock: PromptClock,
@@ -133,6 +140,7 @@ impl Lle {
                 multiline: true,
                 highlight: true,
                 complete: true,
+                search: true,
                 share: true,
                 private: false,
                 attribute: true,
@@ -141,6 +149,8 @@ impl Lle {
             session,
             menu: None,
             job: None,
+            recall: None,
+            last_search: Vec::new(),
             completed: Cache::new(0),
             prompt_clock: PromptClock::default(),
             parts: Parts::new(),
@@ -179,6 +189,9 @@ impl Lle {
     /// Only what is known at once is shown; [`Lle::enrich`] adds what has to be looked up, while no key waits.
     pub(crate) fn paint(&mut self) {
         self.owed = false;
+        if self.recall.is_some() {
+            return self.paint_recall();
+        }
         let instructions = self.session.instructions();
         let began = clock::now();
         let line = self.bash.line();
@@ -281,14 +294,20 @@ impl Lle {
         let size = bash.size();
         self.lay_prompt(size);
         self.begin(size);
+        let home = bash.variable(c"HOME").unwrap_or_default();
+        let (region, below) = match (&self.recall, &self.menu) {
+            (Some(recall), _) => (recall.matched(), Below::List(recall.list(home))),
+            (None, Some(menu)) => (bash.region(), Below::Menu(menu)),
+            (None, None) => (bash.region(), Below::Nothing),
+        };
         let picture = Picture {
             prompt: &self.prompt_frame,
             line,
             roles: &self.roles,
             point,
-            region: bash.region(),
+            region,
             suggestion: &self.suggestion,
-            menu: self.menu.as_ref(),
+            below,
             size,
             utf8: self.utf8,
         };
@@ -406,6 +425,7 @@ impl Lle {
     /// Closes whatever hangs on the line being typed: menu, completion, suggestion.
     pub(crate) fn drop_line_state(&mut self) {
         self.menu = None;
+        self.recall = None;
         self.suggestion.clear();
         self.suggested.clear();
         (self.names_open, self.search_open) = (false, false);

@@ -82,6 +82,7 @@ fn load() {
     }
     // SAFETY: registers a function that lives as long as the process.
     unsafe { libc::atexit(rounds::at_exit) };
+    crate::keys::name_search(&bash);
     attribution::begin_start(bash);
     if let Some(lle) = lle::state() {
         lle.begin_configured();

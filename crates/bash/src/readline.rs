@@ -147,6 +147,12 @@ impl Bash {
         self.variable(name).filter(|_| exported)
     }
 
+    /// True in emacs mode.
+    pub(crate) fn edits_as_emacs(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { *self.editing_mode != 0 }
+    }
+
     /// True if keys go to vi's command keymap.
     pub(crate) fn in_vi_command_mode(&self) -> bool {
         // SAFETY: get_keymap only reads; the addresses are compared.

@@ -47,7 +47,7 @@ pub(crate) fn add_missing(bash: &Bash, commands: &[Command]) {
 }
 
 /// A command with its rows, blanks and semicolons squeezed: bash joins the rows of one in its own way.
-fn squeezed(command: &[u8]) -> Vec<u8> {
+pub(crate) fn squeezed(command: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(command.len());
     for b in command {
         let b = if matches!(b, b' ' | b'\t' | b'\n' | b';') {
@@ -70,7 +70,8 @@ pub(crate) fn newest(bash: &Bash) -> Option<Vec<u8>> {
         .map(|e| unsafe { crate::readline::text((**e).line) }.to_vec())
 }
 
-fn entries(bash: &Bash) -> &'static [*mut HistEntry] {
+/// Bash's list, oldest first; valid while nothing is added to it.
+pub(crate) fn entries(bash: &Bash) -> &'static [*mut HistEntry] {
     let (Some(list), Some(length)) = (bash.history_list, bash.history_length) else {
         return &[];
     };

@@ -92,6 +92,9 @@ required {
     editing_mode c"rl_editing_mode": *mut c_int = "emacs or vi";
     vi_movement_keymap c"vi_movement_keymap": *mut KeymapEntry = "vi command mode";
     undo_list c"rl_undo_list": *mut *mut c_void = "mark-modified-lines";
+    read_key c"rl_read_key": unsafe extern "C-unwind" fn() -> c_int = "keys while one searches";
+    execute_next c"rl_execute_next": unsafe extern "C-unwind" fn(c_int) -> c_int = "the key that ends a search";
+    stuff_char c"rl_stuff_char": unsafe extern "C-unwind" fn(c_int) -> c_int = "the key that ends a search";
     current_history c"current_history": unsafe extern "C-unwind" fn() -> *mut HistEntry = "mark-modified-lines";
     string_value c"get_string_value": unsafe extern "C-unwind" fn(*const c_char) -> *mut c_char = "shell variables";
     last_status c"last_command_exit_value": *mut c_int = "a command's status";
@@ -107,6 +110,12 @@ optional {
     emacs_ctlx_keymap c"emacs_ctlx_keymap": *mut KeymapEntry = "the keys bound to those commands";
     vi_insertion_keymap c"vi_insertion_keymap": *mut KeymapEntry = "the keys bound to those commands";
     vi_insertion_mode c"rl_vi_insertion_mode": CommandFn = "Enter in vi command mode on an incomplete command";
+    push_macro_input c"rl_push_macro_input": unsafe extern "C-unwind" fn(*mut c_char) = "the key that ends a search, in a macro";
+    isearch_terminators c"_rl_isearch_terminators": *mut *mut c_char = "isearch-terminators";
+    add_defun c"rl_add_defun": unsafe extern "C-unwind" fn(*const c_char, Option<CommandFn>, c_int) -> c_int = "lle-search-history";
+    where_history c"where_history": unsafe extern "C-unwind" fn() -> c_int = "what a search found, in bash's list";
+    previous_entry c"rl_get_previous_history": CommandFn = "what a search found, in bash's list";
+    next_entry c"rl_get_next_history": CommandFn = "what a search found, in bash's list";
     timeout_remaining c"rl_timeout_remaining": unsafe extern "C-unwind" fn(*mut libc::c_uint, *mut libc::c_uint) -> c_int = "read -e -t";
     readline_version c"rl_readline_version": *mut c_int = "how an empty line ends";
     mark_modified_lines c"_rl_mark_modified_lines": *mut c_int = "mark-modified-lines";

@@ -5,6 +5,7 @@
 
 use crate::frame::{Frame, Marks, Place, Style};
 use crate::menu::Menu;
+use crate::recall::List;
 use crate::theme::Role;
 use crate::width;
 
@@ -19,11 +20,18 @@ pub(crate) struct Picture<'a> {
     /// The active region, empty for none.
     pub(crate) region: std::ops::Range<usize>,
     pub(crate) suggestion: &'a [u8],
-    pub(crate) menu: Option<&'a Menu>,
+    pub(crate) below: Below<'a>,
     /// The terminal's size in columns and rows.
     pub(crate) size: (usize, usize),
     /// The locale's characters are UTF-8; otherwise ASCII, and other bytes are shown as readline does, `\303`.
     pub(crate) utf8: bool,
+}
+
+/// What stands below the text.
+pub(crate) enum Below<'a> {
+    Nothing,
+    Menu(&'a Menu),
+    List(List<'a>),
 }
 
 /// What [`compose`] found on the way, in rows of the frame after cropping.
@@ -151,8 +159,10 @@ pub(crate) fn compose(frame: &mut Frame, p: &Picture<'_>, marks: &mut Marks) -> 
     };
     frame.cursor = cursor.unwrap_or(extent.text_end);
     lay_suggestion(frame, p, marks);
-    if let Some(menu) = p.menu {
-        menu.lay(frame, p.size);
+    match &p.below {
+        Below::Nothing => {}
+        Below::Menu(menu) => menu.lay(frame, p.size),
+        Below::List(list) => list.lay(frame, p.size, p.utf8, marks),
     }
     let cut = frame.crop(p.size.1);
     extent.text_end.row = extent.text_end.row.saturating_sub(cut).min(p.size.1 - 1);
@@ -199,7 +209,7 @@ fn tab(frame: &mut Frame, style: Style) {
     }
 }
 
-fn octal(frame: &mut Frame, b: u8, style: Style) {
+pub(crate) fn octal(frame: &mut Frame, b: u8, style: Style) {
     for ch in ['\\', digit(b >> 6), digit(b >> 3 & 7), digit(b & 7)] {
         frame.text(ch.encode_utf8(&mut [0; 4]), style);
     }
@@ -210,13 +220,13 @@ fn digit(n: u8) -> char {
 }
 
 /// What one step through a line meets.
-enum Shown {
+pub(crate) enum Shown {
     Char(char),
     Byte(u8),
 }
 
 /// Walks the characters with their byte offsets; a byte that is no character of the locale is one by itself.
-fn each_char(bytes: &[u8], utf8: bool, mut f: impl FnMut(usize, Shown)) {
+pub(crate) fn each_char(bytes: &[u8], utf8: bool, mut f: impl FnMut(usize, Shown)) {
     if !utf8 {
         for (i, b) in bytes.iter().enumerate() {
             f(

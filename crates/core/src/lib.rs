@@ -33,7 +33,6 @@ pub mod plan;
 #[cfg(feature = "engine")]
 pub mod policy;
 pub mod quantity;
-#[cfg(feature = "engine")]
 pub mod recall;
 #[cfg(feature = "engine")]
 pub mod recovery;

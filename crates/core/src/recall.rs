@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use crate::quantity::{age, several};
 
 /// After so long a use counts half of what it did, in nanoseconds: a week.
 const HALF_LIFE_NS: f64 = 7.0 * 24.0 * 3_600.0 * 1e9;
@@ -48,7 +48,8 @@ pub struct Recalled {
 }
 
 /// What the rank is made of, each from 0 to 1 before it is weighed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "engine", derive(serde::Serialize))]
 pub struct Why {
     /// How lately it was used: halved by each week.
     pub recency: f64,
@@ -99,9 +100,9 @@ pub fn rank(uses: Vec<Use>, here: &[u8], now_ns: i64) -> Vec<Recalled> {
         let why = &mut one.why;
         why.recency = match one.newest.time_ns {
             0 => 0.0,
-            at => 0.5_f64.powf(now_ns.saturating_sub(at).max(0) as f64 / HALF_LIFE_NS),
+            at => libm::exp2(-(now_ns.saturating_sub(at).max(0) as f64) / HALF_LIFE_NS),
         };
-        why.frequency = (1.0 + one.uses as f64).ln() / (1.0 + most as f64).ln();
+        why.frequency = libm::log1p(one.uses as f64) / libm::log1p(most as f64);
         why.success = match one.worked {
             (_, 0) => UNKNOWN,
             (worked, known) => worked as f64 / known as f64,
@@ -111,6 +112,33 @@ pub fn rank(uses: Vec<Use>, here: &[u8], now_ns: i64) -> Vec<Recalled> {
     }
     recalled.sort_by(|a, b| b.why.rank.total_cmp(&a.why.rank));
     recalled
+}
+
+/// Says on one row what a command's rank is made of. `now_ns` is as for [`rank`].
+pub fn reasons(one: &Recalled, now_ns: i64) -> String {
+    let why = &one.why;
+    let last = match one.newest.time_ns {
+        0 => "last use unknown".to_owned(),
+        at => format!("{} ago", age(now_ns.saturating_sub(at).max(0).cast_unsigned())),
+    };
+    let place = match why.place {
+        place if place >= 1.0 => "in this folder",
+        place if place > 0.0 => "near this folder",
+        _ => "elsewhere",
+    };
+    let ended = match one.worked {
+        (_, 0) => "ending unknown".to_owned(),
+        (worked, known) => format!("worked {worked} of {known}"),
+    };
+    format!(
+        "{:.2}: {last} {:.2}, {} {:.2}, {place} {:.2}, {ended} {:.2}",
+        why.rank,
+        why.recency,
+        several(one.uses, "use", "uses"),
+        why.frequency,
+        why.place,
+        why.success
+    )
 }
 
 fn nearness(cwd: &[u8], here: &[u8]) -> f64 {

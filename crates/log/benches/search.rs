@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use lle_log::history::History;
 use lle_log::index;
-use lle_log::search::{PrefixSearch, SubstringSearch};
+use lle_log::search::{Look, Matches, PrefixSearch, SubstringSearch};
 
 /// Each text is typed so often.
 const ROUNDS: usize = 20;
@@ -128,6 +128,17 @@ fn measure(entries: usize, folder: &Path) {
             budget,
         );
     }
+    let mut all = Vec::new();
+    for (name, text) in &texts {
+        let samples = listed(&history, Some(&index_path), text, ROUNDS);
+        all.extend(samples.iter().copied());
+        line(&format!("list, index, {name}"), samples, budget);
+    }
+    line("list, index, all keys of all texts", all, budget);
+    for (name, text) in &texts {
+        let samples = listed(&history, None, text, ROUNDS_WALKED);
+        line(&format!("list, walking, {name}"), samples, budget);
+    }
     for (name, text) in &texts {
         let once = |index: Option<&Path>| -> Vec<Duration> {
             let rounds = if index.is_some() { ROUNDS } else { ROUNDS_WALKED };
@@ -142,6 +153,42 @@ fn measure(entries: usize, folder: &Path) {
         );
         line(&format!("substring, walking, {name}"), once(None), budget);
     }
+}
+
+/// Types a text key by key into a search that lists: each key until nine commands that have it are known, with when, where
+/// and how they ended, or until there are no more. What shows the list asks for no more until somebody goes down it.
+fn listed(history: &History, index: Option<&Path>, text: &str, rounds: usize) -> Vec<Duration> {
+    const ROWS: usize = 9;
+    // As a session does it, so that a key that comes meanwhile is read.
+    const STEP_BYTES: u64 = 4 * 1024 * 1024;
+    let mut samples = Vec::new();
+    for _ in 0..rounds {
+        let mut matches = Matches::new(index.map(Path::to_owned));
+        let mut rows = Vec::new();
+        for end in 1..=text.len() {
+            let typed = &text.as_bytes()[..end];
+            let began = Instant::now();
+            match end {
+                1 => matches.begin(history, typed),
+                _ => matches.narrow(typed),
+            }
+            rows.retain(|row: &Vec<u8>| lle_log::search::contains(row, typed));
+            while rows.len() < ROWS && !matches.is_done() {
+                matches.step(
+                    history,
+                    STEP_BYTES,
+                    |_| true,
+                    |command| {
+                        rows.push(command.command);
+                        if rows.len() < ROWS { Look::On } else { Look::Enough }
+                    },
+                );
+            }
+            samples.push(began.elapsed());
+            black_box(&rows);
+        }
+    }
+    samples
 }
 
 fn typed(history: &History, index: Option<&Path>, text: &str, rounds: usize) -> Vec<Duration> {

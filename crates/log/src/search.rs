@@ -7,6 +7,7 @@
 //! With an index ([`crate::index`]) it passes over what cannot match, and it may keep the newest commands in memory
 //! ([`recent`]). What it finds is the same.
 
+mod matches;
 mod recent;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use crate::history::History;
 use crate::index::{Finder, Groups, Next, Region};
 use crate::walk::{Back, Place};
 use crate::window::{WINDOW_BYTES, Window};
+pub use matches::{Look, Matches};
 use recent::Recent;
 
 /// Bytes of log looked at in one call unless somebody says otherwise, some 50 000 commands with their ends: 1 to 2 ms where this was measured
@@ -116,7 +118,8 @@ impl Default for SubstringSearch {
     }
 }
 
-pub(crate) fn contains(command: &[u8], typed: &[u8]) -> bool {
+/// Whether a command has the text somewhere.
+pub fn contains(command: &[u8], typed: &[u8]) -> bool {
     let Some((&first, rest)) = typed.split_first() else {
         return true;
     };

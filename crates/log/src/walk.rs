@@ -99,9 +99,14 @@ pub(crate) struct Forward<'f> {
 
 impl<'f> Forward<'f> {
     pub(crate) fn new(log: &'f Descriptor, from: u64, end: u64) -> Self {
+        Self::through(Window::new(), log, from, end)
+    }
+
+    /// As [`Forward::new`], through a window that was used before and is of no use any more.
+    pub(crate) fn through(window: Window, log: &'f Descriptor, from: u64, end: u64) -> Self {
         Self {
             log,
-            window: Window::new(),
+            window,
             position: from.min(end),
             end,
             damage: Damage::default(),
@@ -134,6 +139,11 @@ impl<'f> Forward<'f> {
         }
         self.position = found.close;
         deliver(self.log, &mut self.window, found, Toward::End, self.end)
+    }
+
+    /// Gives the window back, for the next walk.
+    pub(crate) fn into_window(self) -> Window {
+        self.window
     }
 
     /// Where the last yielded record ends; once `next` is `None`, everything after it is no record.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use lle_log::history::History;
 use lle_log::index::{SEGMENT_SPAN, coverage, extend, forget, verify};
-use lle_log::search::{PrefixSearch, SubstringSearch};
+use lle_log::search::{Look, Matches, PrefixSearch, SubstringSearch};
 
 /// Words of which commands are made: few, so that most texts occur often, and some never.
 const WORDS: [&str; 12] = [
@@ -125,6 +125,36 @@ fn substring(history: &History, index: Option<&Path>, text: &[u8]) -> Option<Vec
     }
 }
 
+/// Every command with a text, newest first, typed key by key and looked for in steps of `bytes`, `rows` at a time.
+fn listed(history: &History, index: Option<&Path>, text: &[u8], bytes: u64, rows: usize) -> Vec<Vec<u8>> {
+    let mut matches = Matches::new(index.map(Path::to_owned));
+    let mut found = Vec::new();
+    for end in 1..=text.len() {
+        match end {
+            1 => matches.begin(history, &text[..end]),
+            _ => matches.narrow(&text[..end]),
+        }
+        found.retain(|command: &Vec<u8>| lle_log::search::contains(command, &text[..end]));
+        let wanted = if end == text.len() { usize::MAX } else { rows };
+        while found.len() < wanted && !matches.is_done() {
+            matches.step(
+                history,
+                bytes,
+                |_| true,
+                |command| {
+                    found.push(command.command);
+                    if found.len() < wanted {
+                        Look::On
+                    } else {
+                        Look::Enough
+                    }
+                },
+            );
+        }
+    }
+    found
+}
+
 fn compare(history: &History, index: &Path, what: &str) {
     // Each keeps what it has learnt from text to text, as in a session.
     let mut walk = search(index, WALK);
@@ -141,7 +171,7 @@ fn compare(history: &History, index: &Path, what: &str) {
         ]
         .map(<[u8]>::to_vec),
     );
-    for text in texts {
+    for (nth, text) in texts.into_iter().enumerate() {
         let said = String::from_utf8_lossy(&text).into_owned();
         let expect = prefix(history, &mut walk, &text);
         for (how, search) in &mut others {
@@ -157,6 +187,29 @@ fn compare(history: &History, index: &Path, what: &str) {
                 substring(history, Some(index), part),
                 substring(history, None, part),
                 "{what}: {said}"
+            );
+        }
+        // Listing everything takes long; the last texts are the awkward ones.
+        if nth % 10 != 0 && nth < 40 {
+            continue;
+        }
+        let part = &text[text.len() / 3..];
+        let mut expect = Vec::new();
+        lle_log::find::containing(history, None, part, |command| {
+            expect.push(command.command);
+            true
+        });
+        for (index, bytes, rows) in [
+            (Some(index), 256 << 10, 3),
+            (Some(index), 4 << 20, 9),
+            (None, 1 << 20, 9),
+        ] {
+            let found = listed(history, index, part, bytes, rows);
+            assert!(
+                found == expect,
+                "{what}: {said}: {} of {}",
+                found.len(),
+                expect.len()
             );
         }
     }

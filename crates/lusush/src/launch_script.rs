@@ -43,6 +43,7 @@ const OFF: [&[&str]; 2] = [
     &[
         "LUSUSH_CONFIG_EDITOR_SUGGEST=false",
         "LUSUSH_CONFIG_EDITOR_COMPLETE=false",
+        "LUSUSH_CONFIG_EDITOR_SEARCH=false",
         "LUSUSH_CONFIG_HISTORY_SHARE=false",
         "LUSUSH_CONFIG_PROMPT_CACHED=",
     ],

@@ -9,8 +9,10 @@ impl Lle {
     /// The end of a `readline()` call, by any road: suggestion and menu off, the cursor below the text, the line told.
     pub(super) fn finish(&mut self, accepted: bool) {
         let bash = self.bash;
-        let owed = std::mem::take(&mut self.owed) || self.names_open;
-        let grey = !self.suggestion.is_empty() || self.menu.is_some();
+        let searches = self.recall.is_some();
+        // What a search shows stays as it is, as readline leaves it.
+        let owed = (std::mem::take(&mut self.owed) || self.names_open) && !searches;
+        let grey = !self.suggestion.is_empty() || self.menu.is_some() || searches;
         self.drop_line_state();
         // SAFETY: a plain read.
         if !self.painter.is_valid() || unsafe { *bash.echoing } == 0 {

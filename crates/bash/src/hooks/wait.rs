@@ -101,7 +101,7 @@ impl Lle {
             return Wait::Signal;
         }
         self.settle_in();
-        if self.owes_lookups() && !self.owed {
+        if (self.owes_lookups() || self.owes_rows()) && !self.owed {
             match self.let_output_pass() {
                 0 => self.hooks.waiting = Some(0),
                 1.. => {
@@ -120,6 +120,7 @@ impl Lle {
         }
         self.session.tell_keys();
         self.enrich();
+        self.find_rows();
         self.use_idle_time();
         if self.has_time_limit() {
             return Wait::Stock;

@@ -9,7 +9,7 @@ use crate::theme::Role;
 impl Lle {
     /// Colours the line, or leaves it plain where it is no command. A name that only the disk knows is shown as
     /// unknown until `look` allows to look. `began` is now.
-    pub(super) fn color(&mut self, line: &[u8], look: bool, began: u64) {
+    pub(crate) fn color(&mut self, line: &[u8], look: bool, began: u64) {
         self.roles.clear();
         self.colored.clear();
         if !self.settings.highlight || !self.bash.reads_commands() {

@@ -49,7 +49,7 @@ impl Lle {
 
     /// Where the last row of a prompt of several rows begins; 0 for a message.
     fn prompt_cut(&self, full: &[u8]) -> usize {
-        if !self.bash.prompt_is_own() {
+        if !self.bash.prompt_is_own() || self.recall.is_some() {
             return 0;
         }
         full.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1)
@@ -61,6 +61,10 @@ impl Lle {
         let full = bash.shown_prompt();
         let row = &mut self.prompt_row;
         row.clear();
+        if let Some(recall) = &self.recall {
+            recall.write_prompt(row);
+            return;
+        }
         // SAFETY: plain reads, and a function that only reads.
         let modified = unsafe { !(*bash.undo_list).is_null() && !(bash.current_history)().is_null() };
         if modified && bash.flag(bash.mark_modified_lines) {

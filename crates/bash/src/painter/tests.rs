@@ -47,7 +47,7 @@ impl Bench {
             point,
             region: 0..0,
             suggestion,
-            menu: None,
+            below: crate::view::Below::Nothing,
             size: self.size,
             utf8: true,
         };

@@ -50,6 +50,7 @@ keys! {
     EditorSuggest, "editor.suggest", Kind::Bool, YES, Editor, LIVE, "0.1.0", "Suggests the rest of the line from history, in grey.";
     EditorMultiline, "editor.multiline", Kind::Bool, YES, Editor, LIVE, "0.1.0", "Goes on in the next row when Enter is pressed on an incomplete command.";
     EditorComplete, "editor.complete", Kind::Bool, YES, Editor, LIVE, "0.1.0", "Completes in a child process and shows a menu.";
+    EditorSearch, "editor.search", Kind::Bool, YES, Editor, LIVE, "0.1.0", "Searches the whole history log with Ctrl-R, as you type; otherwise Ctrl-R is readline's own search of bash's list.";
     EditorTheme, "editor.theme", Kind::Name, word("default"), Display, LIVE, "0.1.0", "Names the theme: a built-in one, or NAME.toml in the folder `themes`.";
     PromptCommand, "prompt.command", Kind::Command, word(""), Prompt, LIVE, "0.1.0", "A command line that bash runs before each prompt but the first, behind `PROMPT_COMMAND`; none if it is empty.";
     PromptCached, "prompt.cached", Kind::Texts, Value::List(Vec::new()), Prompt, LIVE, "0.1.0", "Names parts of PS1, by the first words of their commands, that may be shown older until their new value is there.";

@@ -18,6 +18,7 @@ const PROOFS: &[(&str, Shows)] = &[
     ("editor.suggest", suggest),
     ("editor.multiline", multiline),
     ("editor.complete", complete),
+    ("editor.search", search),
     ("editor.theme", theme),
     ("history.share", share),
     ("history.list_max", list_max),
@@ -135,6 +136,16 @@ fn menus(house: &Household) -> u64 {
         .iter()
         .filter_map(|session| session["counters"]["menu_opened"].as_u64())
         .sum()
+}
+
+fn search(house: &Household) {
+    both(house, "editor.search", |terminal, on| {
+        terminal.press("\x12").unwrap();
+        // The list of what was found, and what can be chosen, are LLE's.
+        let listed = terminal.text().contains("Alt: h any folder");
+        assert_eq!(listed, on, "{}", terminal.text());
+        terminal.press("\x07").unwrap();
+    });
 }
 
 fn theme(house: &Household) {

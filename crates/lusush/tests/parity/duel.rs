@@ -97,7 +97,10 @@ impl Setup {
             "emacs"
         };
         let load = if lle {
-            format!("{}lle set suggest off; lle set multiline off\n", load_lle())
+            format!(
+                "{}lle set suggest off; lle set multiline off; lle set search off\n",
+                load_lle()
+            )
         } else {
             String::new()
         };

@@ -7,8 +7,8 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use lle_core::quantity::{age, several};
-use lle_core::recall::{Recalled, Use, Why, rank};
+use lle_core::quantity::several;
+use lle_core::recall::{Recalled, Use, Why, rank, reasons};
 use lle_log::find;
 use lle_log::history::Command;
 use serde::Serialize;
@@ -177,32 +177,6 @@ fn text_of(shown: &[Recalled], matches: usize, why: bool, now_ns: i64) -> String
         _ => {}
     }
     out
-}
-
-fn reasons(one: &Recalled, now_ns: i64) -> String {
-    let why = &one.why;
-    let last = match one.newest.time_ns {
-        0 => "last use unknown".to_owned(),
-        at => format!("{} ago", age(now_ns.saturating_sub(at).max(0).cast_unsigned())),
-    };
-    let place = match why.place {
-        place if place >= 1.0 => "in this folder",
-        place if place > 0.0 => "near this folder",
-        _ => "elsewhere",
-    };
-    let ended = match one.worked {
-        (_, 0) => "ending unknown".to_owned(),
-        (worked, known) => format!("worked {worked} of {known}"),
-    };
-    format!(
-        "{:.2}: {last} {:.2}, {} {:.2}, {place} {:.2}, {ended} {:.2}",
-        why.rank,
-        why.recency,
-        several(one.uses, "use", "uses"),
-        why.frequency,
-        why.place,
-        why.success
-    )
 }
 
 /// What is asked for besides the text.
