@@ -37,6 +37,7 @@ use crate::symbols::Bash;
 pub(crate) use fork::count as forks;
 use libc::c_int;
 use lle_metrics::{PartKind, Parted};
+pub(crate) use start::is_loaded_by_file;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering::Relaxed};
 use table::{Name, Table};
@@ -100,8 +101,6 @@ pub(crate) struct Attribution {
     forked: Option<Name>,
     /// The line of a start-up file that it forked for.
     forked_line: Option<c_int>,
-    /// The command that was counted last.
-    ran: Name,
     /// Stamps in a function, one after another, that were quick; and of those the last without a look at the clock.
     quick_ones: u32,
     skipped: u32,
@@ -139,7 +138,6 @@ pub(crate) fn begin_start(bash: Bash) {
         inner: Name::default(),
         forked: None,
         forked_line: None,
-        ran: Name::default(),
         quick_ones: 0,
         skipped: 0,
         prints: false,
@@ -219,7 +217,7 @@ fn begin_round(now: u64) {
         return;
     }
     (a.last, a.depth, a.forked, a.forks_seen) = (now, 0, None, 0);
-    (a.ran, a.quick_ones, a.skipped) = (Name::default(), 0, 0);
+    (a.quick_ones, a.skipped) = (0, 0);
     a.table.clear();
     a.forget_printed();
     (a.prints, a.users_own) = (false, a.kept_text().map(fingerprint));
@@ -257,17 +255,16 @@ pub(crate) fn finish(now: u64, ps1: &[u8]) -> Option<Parted> {
     let a = state()?;
     a.finished = true;
     a.page = None;
-    let of = match PHASE.load(Relaxed) {
+    let phase = PHASE.load(Relaxed);
+    if phase == Phase::Start as u8 || phase == Phase::Expand as u8 {
+        let seen = a.forks_seen;
+        let kept = a.forks.get(..seen).unwrap_or(&a.forks);
+        ps1::divide(&mut a.table, ps1, kept, seen, now);
+    }
+    let of = match phase {
         p if p == Phase::Off as u8 => None,
         p if p == Phase::Start as u8 => Some(Parted::Start),
-        p => {
-            if p == Phase::Expand as u8 {
-                let seen = a.forks_seen;
-                let kept = a.forks.get(..seen).unwrap_or(&a.forks);
-                ps1::divide(&mut a.table, ps1, kept, seen, now);
-            }
-            Some(Parted::Prompt)
-        }
+        _ => Some(Parted::Prompt),
     };
     end();
     of
@@ -407,11 +404,6 @@ impl Attribution {
             return;
         };
         let row = self.table.add(kind, outer, since, None, of_function);
-        // One command may be stamped more than once: before its `$(…)` forks, and when that has ended.
-        let begun = outer != std::mem::replace(&mut self.ran, outer) || fresh;
-        if depth == 0 && (of_function || begun) {
-            self.table.ran(row);
-        }
         let inner = match depth {
             0 => Name::default(),
             1 if before > 1 => std::mem::take(&mut self.inner),
@@ -423,13 +415,8 @@ impl Attribution {
             }
         };
         if !inner.is_empty() {
-            let within = self
-                .table
+            self.table
                 .add(PartKind::Inner, inner, since, row, depth > 1 || before > 1);
-            let begun = inner != std::mem::replace(&mut self.ran, inner) || fresh;
-            if depth == 1 && (before > 1 || begun) {
-                self.table.ran(within);
-            }
         }
     }
 

@@ -85,6 +85,9 @@ fn load() {
     crate::keys::name_search(&bash);
     attribution::begin_start(bash);
     if let Some(lle) = lle::state() {
+        if let Some(ns) = since_shell_began(&bash).filter(|_| attribution::is_loaded_by_file()) {
+            lle.session.loaded_after(ns);
+        }
         lle.begin_configured();
         lle.follow_environment();
         if !has_terminal() {
@@ -96,6 +99,17 @@ fn load() {
             hooks::arm();
         }
     }
+}
+
+/// How long the shell has been there, by its own note; none if it keeps none, or the clock was set back.
+fn since_shell_began(bash: &Bash) -> Option<u64> {
+    // SAFETY: a plain read of a time that bash wrote when it began.
+    let began = bash.shell_start.map(|began| unsafe { *began })?;
+    let began_ns = began
+        .tv_sec
+        .checked_mul(1_000_000_000)?
+        .checked_add(began.tv_usec.checked_mul(1_000)?)?;
+    u64::try_from(crate::clock::wall().checked_sub(began_ns)?).ok()
 }
 
 fn has_terminal() -> bool {

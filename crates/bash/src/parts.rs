@@ -21,6 +21,7 @@
 
 mod child;
 mod counts;
+mod fit;
 mod job;
 mod repaint;
 mod text;
@@ -73,6 +74,8 @@ pub(crate) struct Parts {
     chosen: Option<Vec<String>>,
     wait: Duration,
     values: Cache<Value>,
+    /// The PS1 that was last looked at for what it has of what is put off, shortened to a number.
+    fitted: Option<u64>,
     /// Texts of parts that were too long.
     refused: Vec<Vec<u8>>,
     /// The parts of the prompt that is shown or about to be.
@@ -98,6 +101,7 @@ impl Parts {
             chosen: None,
             wait: Duration::from_millis(WAIT_MS),
             values: Cache::new(VALUES_MAX),
+            fitted: None,
             refused: Vec::new(),
             current: Vec::new(),
             made: Vec::new(),
@@ -134,6 +138,7 @@ impl Parts {
     fn consent(&mut self, list: Vec<String>) {
         if list != self.consented {
             self.consented = list;
+            self.fitted = None;
             self.values.forget();
             self.refused.clear();
         }
@@ -189,7 +194,7 @@ impl Parts {
             return false;
         }
         let now = clock::now();
-        let took = now.saturating_sub(job.began);
+        let took = job.took_ns(now);
         self.counts.over(values.is_some().then_some(took));
         if let Some(job) = self.job.take() {
             self.leaving.add(job);
@@ -224,8 +229,11 @@ impl Lle {
     /// `ps1` is the variable of the running bash.
     pub(crate) unsafe fn put_off(&mut self, ps1: *mut ShellVar) -> Option<*mut ShellVar> {
         let bash = self.bash;
-        if self.parts.consented.is_empty() || !self.may_put_off() || !std::mem::take(&mut self.parts.expected)
-        {
+        if self.parts.consented.is_empty() {
+            self.fit_nothing();
+            return None;
+        }
+        if !self.may_put_off() || !std::mem::take(&mut self.parts.expected) {
             return None;
         }
         // SAFETY: the caller's promise; a variable that is a plain text has a nul-terminated value or null.
@@ -235,6 +243,7 @@ impl Lle {
             }
             crate::readline::text((*ps1).value)
         };
+        self.fit(raw);
         let split = text::split(raw, &self.parts.consented)?;
         let parts = &mut self.parts;
         if split.parts.iter().any(|part| parts.refused.contains(part)) {

@@ -15,6 +15,7 @@ use crate::prompt_text::{Private, PromptText, Unseen};
 use crate::rules::{self, Expanded};
 use crate::shared_list;
 use crate::theme::Role;
+use crate::unseen;
 use lle_core::lever::{Cost, Lever};
 use lle_log::Disturbance;
 use lle_log::history::{Cursor, History};
@@ -91,6 +92,10 @@ impl Lle {
         // What the prompt waited for what is put off is no part of what stands last in PS1.
         let (fork_ns, wait_ns) = self.parts.spent_ns();
         let divided = attribution::finish(began.saturating_sub(wait_ns), self.expanded_ps1(ps1));
+        if divided == Some(Parted::Prompt) {
+            self.mark_parts(self.expanded_ps1(ps1));
+            self.session.runs_unseen(unseen::of(&bash));
+        }
         let private = self.watch_prompt_text(ps1);
         if divided == Some(Parted::Prompt) {
             attribution::with_parts(|parts| parts.hide(private));
@@ -192,8 +197,7 @@ impl Lle {
         };
         attribution::with_parts(|parts| {
             for (name, ns) in own.into_iter().chain(put_off) {
-                let row = parts.add(PartKind::Own, Name::of(name), ns, None, false);
-                parts.ran(row);
+                parts.add(PartKind::Own, Name::of(name), ns, None, false);
             }
             self.session.divided(of, whole, parts);
         });

@@ -172,6 +172,8 @@ optional {
     line_number c"executing_line_number": unsafe extern "C-unwind" fn() -> c_int = "what a start spends its time on";
     execute_text c"execute_variable_command": unsafe extern "C-unwind" fn(*const c_char, *const c_char) = "prompt.command";
     executing c"executing": *mut c_int = "prompt.command";
+    signal_is_trapped c"signal_is_trapped": unsafe extern "C-unwind" fn(c_int) -> c_int = "what is not timed beside a prompt";
+    shell_start c"shellstart": *mut libc::timeval = "what ran before LLE was loaded";
     source_level c"sourcelevel": *mut c_int = "how far a start has come";
     builtin_address c"builtin_address_internal": unsafe extern "C-unwind" fn(*const c_char, c_int) -> *mut Builtin = "a start with the last good files";
     decode_prompt c"decode_prompt_string": unsafe extern "C-unwind" fn(*mut c_char, c_int) -> *mut c_char = "parts of the prompt from a cache";

@@ -10,7 +10,7 @@ use clap::{Parser, ValueEnum};
 use crate::failure::Failure;
 use crate::{answer, install, launch};
 
-/// Prints the lines that load LLE in every interactive shell: put them at the end of ~/.bashrc
+/// Prints the lines that load LLE in every interactive shell: put them first in ~/.bashrc, to see all of its start timed
 #[derive(Debug, Parser)]
 #[command(name = "lusush init")]
 struct Init {
@@ -41,6 +41,7 @@ fn lines(library: &Path) -> Vec<u8> {
     [
         b"# LLE, the line editor of Lusush: for shells someone types into, quiet where it is gone.\n"
             .as_slice(),
+        b"# First in this file, it also times the rest of it: `lusush maint why startup`.\n",
         b"if [[ $- == *i* && ${LLE_LOADED-} != $$ && -r ",
         &library,
         b" ]]; then\n    enable -f ",
@@ -73,6 +74,7 @@ mod tests {
     fn the_lines_name_the_library_exactly() {
         fn check(library: &str, expect: &str) {
             let lines = String::from_utf8(lines(Path::new(library))).unwrap();
+            assert!(lines.contains("First in this file"), "{lines}");
             assert!(lines.contains(&format!("-r {expect} ]]")), "{lines}");
             assert!(
                 lines.contains(&format!("enable -f {expect} lle maint\n")),

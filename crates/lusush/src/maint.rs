@@ -404,6 +404,7 @@ fn show_why(of: why::Subject, session: Option<&str>, json: bool) -> Result<ExitC
     })?;
     let mut answer = why::why(&snapshot, of);
     if of == why::Subject::Prompt {
+        why::put_off::advise(&mut answer, &snapshot, why::put_off::in_force());
         why::set_in::locate(&mut answer, &snapshot, paths::home().as_deref());
         answer.slower_since = show::slower_since();
     }

@@ -245,8 +245,10 @@ pub(crate) struct EventRing {
 /// One part of a prompt or of the start.
 #[repr(C)]
 pub(crate) struct PartCell {
-    /// Kind in the low half, the row of what it is a part of, plus one, in the high half; 0 is an empty row.
+    /// Kind in the low 16 bits, then one that says that it could be put off; the row of what it is a part of, plus one, in
+    /// the high half; 0 is an empty row.
     pub(crate) kind: AtomicU64,
+    /// Rounds in which it was met.
     pub(crate) count: AtomicU64,
     pub(crate) sum: AtomicU64,
     pub(crate) last: AtomicU64,

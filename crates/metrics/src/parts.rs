@@ -68,11 +68,14 @@ pub struct NewPart<'a> {
     pub name: &'a [u8],
     /// What it took, in ns.
     pub ns: u64,
-    /// Times it ran.
-    pub count: u64,
+    /// It could be put off: where it stands, the prompt can be made without it.
+    pub may_wait: bool,
     /// Which of the parts recorded with it, and before it, it is a part of.
     pub parent: Option<usize>,
 }
+
+/// The bit of a row's kind that says that it could be put off the last time it was met.
+const MAY_WAIT: u64 = 1 << 16;
 
 /// Parts recorded at once, at most: as many as a table has rows.
 pub const PARTS_MAX: usize = super::layout::PARTS;
@@ -101,23 +104,23 @@ pub(crate) fn record(table: &PartCells, whole_ns: u64, parts: &[NewPart<'_>]) {
                 next = row + 1;
                 meet(cell, part, round);
             }
-            None if !part.kind.is_besides() => other(table, part.count, part.ns, round),
+            None if !part.kind.is_besides() => other(table, part.ns, round),
             None => {}
         }
     }
 }
 
-/// Adds a round to a row.
+/// Adds to a row: what ran more than once in a round counts once, as all that is said of a row is said of rounds.
 fn meet(cell: &PartCell, part: &NewPart<'_>, round: u64) {
-    let before = if cell.round.load(Relaxed) == round {
-        cell.last.load(Relaxed)
-    } else {
-        0
-    };
+    let is_again = cell.round.load(Relaxed) == round && cell.count.load(Relaxed) > 0;
+    let before = if is_again { cell.last.load(Relaxed) } else { 0 };
+    let kind = cell.kind.load(Relaxed) & !MAY_WAIT;
+    cell.kind
+        .store(if part.may_wait { kind | MAY_WAIT } else { kind }, Relaxed);
     let last = before.saturating_add(part.ns);
     cell.round.store(round, Relaxed);
     cell.last.store(last, Relaxed);
-    add(&cell.count, part.count);
+    add(&cell.count, u64::from(!is_again));
     add(&cell.sum, part.ns);
     raise(&cell.max, last);
 }
@@ -131,7 +134,7 @@ fn row_for(
     likely: usize,
 ) -> Option<usize> {
     let kind = u64::from(part.kind as u16) | parent.map_or(0, |row| row as u64 + 1) << 32;
-    let found = |cell: &PartCell| cell.kind.load(Relaxed) == kind && cell.name.is(part.name);
+    let found = |cell: &PartCell| cell.kind.load(Relaxed) & !MAY_WAIT == kind && cell.name.is(part.name);
     if table.rows.get(likely).is_some_and(found) {
         return Some(likely);
     }
@@ -140,8 +143,10 @@ fn row_for(
     }
     let is_empty = |cell: &PartCell| cell.kind.load(Relaxed) == 0;
     let row = table.rows.iter().position(is_empty).or_else(|| {
+        // Of those that were met as long ago the one that took least: the slow one may still come in this round.
+        let age = |cell: &PartCell| (cell.round.load(Relaxed), cell.sum.load(Relaxed));
         let oldest = table.rows.iter().enumerate();
-        let (row, cell) = oldest.min_by_key(|(_, cell)| cell.round.load(Relaxed))?;
+        let (row, cell) = oldest.min_by_key(|(_, cell)| age(cell))?;
         (cell.round.load(Relaxed) < round).then(|| give_up(table, row));
         is_empty(cell).then_some(row)
     })?;
@@ -170,12 +175,12 @@ fn give_up(table: &PartCells, row: usize) {
     }
 }
 
-fn other(table: &PartCells, count: u64, ns: u64, round: u64) {
+fn other(table: &PartCells, ns: u64, round: u64) {
     if table.other_round.load(Relaxed) != round {
         table.other_round.store(round, Relaxed);
         table.other_last.store(0, Relaxed);
+        add(&table.other_count, 1);
     }
-    add(&table.other_count, count);
     add(&table.other_sum, ns);
     add(&table.other_last, ns);
 }
@@ -207,7 +212,7 @@ pub struct Parts<'a> {
 /// What a number of rounds took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Times {
-    /// How often.
+    /// In how many rounds it was met; of others, how many parts of rounds they were at least.
     pub count: u64,
     /// In all, in ns.
     pub sum_ns: u64,
@@ -239,6 +244,8 @@ pub struct Part<'a> {
     pub times: Times,
     /// The round it was last met in, counted from 1.
     pub last_round: u64,
+    /// It could have been put off then; false, too, where the writer was of a version that does not say.
+    pub may_wait: bool,
 }
 
 impl<'a> Parts<'a> {
@@ -298,5 +305,6 @@ fn part(snapshot: &Snapshot, section: Span, row: usize) -> Option<Part<'_>> {
             max_ns: word(4),
         },
         last_round: word(5),
+        may_wait: kind & MAY_WAIT != 0,
     })
 }

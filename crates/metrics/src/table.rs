@@ -205,6 +205,9 @@ table! {
         PartsWorkNs, "parts_work_ns", Nanoseconds, "What the parts that came took in all.";
         PartsWaitedNs, "parts_waited_ns", Nanoseconds, "What their prompts spent on them in all.";
         PartsAgeNs, "parts_age_ns", Nanoseconds, "Age of the value that was shown older last.";
+        PartsUnfit, "parts_unfit", Count, "Of the parts that may be put off, as bits in their order, those that fit nothing of PS1 that can be.";
+        StartBeforeNs, "start_before_ns", Nanoseconds, "What the shell had taken before LLE was loaded.";
+        PromptUnseen, "prompt_unseen", Count, "What runs besides the prompt and is not timed, as bits: PS0, PS2, a DEBUG trap.";
     }
 }
 

@@ -14,7 +14,7 @@ fn part(name: &str, ns: u64, parent: Option<usize>) -> NewPart<'_> {
         kind,
         name: name.as_bytes(),
         ns,
-        count: 1,
+        may_wait: false,
         parent,
     }
 }
@@ -60,6 +60,54 @@ fn a_part_that_is_met_again_is_one_row() {
         (2, 30, 20)
     );
     assert_eq!(snapshot.parts(Parted::Start).rows().count(), 0);
+}
+
+#[test]
+fn what_runs_twice_in_a_round_is_met_once_in_it() {
+    let flight = Flight::private(&identity());
+    let twice = [part("git", 60, None), part("git", 100, None)];
+    flight.update(|w| {
+        w.parts(Parted::Prompt, 200, &twice);
+        w.parts(Parted::Prompt, 200, &twice);
+    });
+    let snapshot = flight.snapshot().unwrap();
+    let times = snapshot.parts(Parted::Prompt).rows().next().unwrap().times;
+    assert_eq!(
+        (times.count, times.mean_ns(), times.last_ns, times.max_ns),
+        (2, Some(160), 160, 160)
+    );
+}
+
+#[test]
+fn what_took_most_keeps_its_row_while_others_come_and_go() {
+    let flight = Flight::private(&identity());
+    for round in 0..6 {
+        let names: Vec<_> = (0..PARTS_MAX - 1).map(|n| format!("{round}:{n}")).collect();
+        let mut parts: Vec<_> = names.iter().map(|name| part(name, 1, None)).collect();
+        // It stands elsewhere each time.
+        parts.insert(round * 4 % parts.len(), part("slow", 1_000, None));
+        flight.update(|w| w.parts(Parted::Prompt, 1_100, &parts));
+    }
+    let snapshot = flight.snapshot().unwrap();
+    let mut rows = snapshot.parts(Parted::Prompt).rows();
+    let slow = rows.find(|row| row.name == b"slow").unwrap().times;
+    assert_eq!((slow.count, slow.sum_ns), (6, 6_000));
+}
+
+#[test]
+fn whether_a_part_may_wait_is_of_the_last_round() {
+    let flight = Flight::private(&identity());
+    for may_wait in [false, true, true, false] {
+        let part = NewPart {
+            may_wait,
+            ..part("git", 60, None)
+        };
+        flight.update(|w| w.parts(Parted::Prompt, 60, &[part]));
+        let snapshot = flight.snapshot().unwrap();
+        let rows: Vec<_> = snapshot.parts(Parted::Prompt).rows().collect();
+        assert_eq!((rows.len(), rows[0].may_wait), (1, may_wait));
+        assert_eq!((rows[0].kind, rows[0].parent), (Some(PartKind::Command), None));
+    }
 }
 
 #[test]

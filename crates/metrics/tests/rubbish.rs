@@ -20,7 +20,7 @@ fn part(name: &str, ns: u64, parent: Option<usize>) -> NewPart<'_> {
         kind,
         name: name.as_bytes(),
         ns,
-        count: 1,
+        may_wait: false,
         parent,
     }
 }

@@ -41,9 +41,10 @@ unsafe extern "C" fn in_child() {
 
 impl Attribution {
     fn forks_now(&mut self) {
-        if is_in(Phase::Start) {
+        if is_in(Phase::Start) && self.executes_text() != Some(false) {
             self.note_line();
-        } else if is_in(Phase::Expand) {
+        } else if is_in(Phase::Start) || is_in(Phase::Expand) {
+            // At the start, too, what bash forks for while it executes no text is for its first prompt.
             if let Some(at) = self.forks.get_mut(self.forks_seen) {
                 *at = clock::now();
             }

@@ -22,14 +22,13 @@ pub(super) fn divide(table: &mut Table, ps1: &[u8], forks: &[u64], all: usize, e
     if ran == 0 && all == n && forks.len() == n && found.len() == n {
         let ends = forks.iter().skip(1).chain(std::iter::once(&end));
         for ((name, began), end) in found.iter().zip(forks).zip(ends) {
-            let row = table.add(
+            table.add(
                 PartKind::Substitution,
                 *name,
                 end.saturating_sub(*began),
                 None,
                 false,
             );
-            table.ran(row);
         }
         return;
     }

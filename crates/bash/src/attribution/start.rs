@@ -1,4 +1,5 @@
-//! The start: which line of which file took how long, and each file with what it sources.
+//! The start: which line of which file took how long, and each file with what it sources; then `PROMPT_COMMAND` and the
+//! `$(…)` of `PS1`, the first time.
 //!
 //! Invariant: only what runs outside functions has a line; a function's time is that of the line that called it.
 
@@ -21,6 +22,12 @@ impl Attribution {
         }
     }
 
+    /// Whether bash executes a text: a file, an entry of `PROMPT_COMMAND`; none if this bash does not tell.
+    pub(super) fn executes_text(&self) -> Option<bool> {
+        let level = self.bash.execute_level;
+        level.map(|_| self.bash.flag(level))
+    }
+
     pub(super) fn line(&self) -> c_int {
         // SAFETY: the function only reads bash's own variables.
         self.bash.line_number.map_or(0, |f| unsafe { f() })
@@ -40,8 +47,7 @@ impl Attribution {
         };
         let Some(innermost) = files.at(0).filter(|file| !file.is_empty()) else {
             // Outside of files only `PROMPT_COMMAND` is executed as a text; an expansion of PS1 is not.
-            let level = self.bash.execute_level;
-            if level.is_none() || self.bash.flag(level) {
+            if self.executes_text() != Some(false) {
                 let name = Name::of("PROMPT_COMMAND");
                 self.table.add(PartKind::FirstPrompt, name, since, None, false);
             }
@@ -65,6 +71,12 @@ impl Attribution {
             }
         }
     }
+}
+
+/// Whether a file of the user's is read just now, and so loads LLE: what stood above was not seen.
+pub(crate) fn is_loaded_by_file() -> bool {
+    let innermost = || super::state()?.frames(c"BASH_SOURCE")?.at(0);
+    innermost().is_some_and(|file| !file.is_empty() && !is_launcher(file))
 }
 
 /// The script that loads LLE, read from a descriptor.

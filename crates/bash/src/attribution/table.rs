@@ -1,7 +1,10 @@
 //! The parts of one round, until they are recorded: bounded, without allocation.
 //!
-//! Invariant: parts stand behind what they are a part of. What finds no row is counted under one name.
+//! Invariant: what finds no row is counted under one name, and it is never the slowest: where all rows are taken, the
+//! quickest gives way to what alone took longer. So the sum stays what was measured, and a slow command has its name
+//! however many quick ones ran before it.
 
+use super::GRAIN_NS;
 use crate::prompt_text::Private;
 use lle_metrics::parts::PARTS_MAX;
 use lle_metrics::{NewPart, PartKind};
@@ -56,10 +59,11 @@ pub(crate) struct Row {
     pub(crate) kind: PartKind,
     pub(crate) name: Name,
     pub(crate) ns: u64,
-    pub(crate) count: u64,
     pub(crate) parent: Option<usize>,
     /// The name is a function's, not a command's text.
     pub(crate) is_function: bool,
+    /// The prompt could be made without it.
+    pub(crate) may_wait: bool,
 }
 
 /// The parts of one round.
@@ -109,11 +113,11 @@ impl Table {
             Some(at) => at,
             // The last row is for those without one.
             None if self.used < rows_for(kind) => self.begin(kind, name, parent, is_function),
-            None if kind.is_besides() => return None,
-            None => {
-                let rest = self.rows().position(|row| row.name == Name::of(REST));
-                rest.unwrap_or_else(|| self.begin(kind, Name::of(REST), None, false))
-            }
+            None => match self.quickest(kind, ns, parent) {
+                Some(at) => self.replace(at, kind, name, parent, is_function),
+                None if kind.is_besides() => return None,
+                None => self.rest(kind),
+            },
         };
         if let Some(Some(row)) = self.rows.get_mut(at) {
             row.ns = row.ns.saturating_add(ns);
@@ -121,7 +125,63 @@ impl Table {
         Some(at)
     }
 
-    /// Adds a time and a run; where there is no row left, the quickest gives way if it is quicker.
+    /// The row that gives way to what took this long, if one took less: never LLE's own, nor what has parts of its own.
+    ///
+    /// What is quick needs no name and looks for none: commands in the thousands cost what they did.
+    fn quickest(&self, kind: PartKind, ns: u64, parent: Option<usize>) -> Option<usize> {
+        if ns < GRAIN_NS || kind == PartKind::Own {
+            return None;
+        }
+        let mut has_parts = [false; PARTS_MAX];
+        for at in self.rows().filter_map(|row| row.parent).chain(parent) {
+            if let Some(has_parts) = has_parts.get_mut(at) {
+                *has_parts = true;
+            }
+        }
+        let rest = Name::of(REST);
+        let may_go = self.rows().enumerate().filter(|(at, row)| {
+            row.kind != PartKind::Own
+                && row.ns < ns
+                && !has_parts.get(*at).is_some_and(|has| *has)
+                && row.name != rest
+        });
+        may_go.min_by_key(|(_, row)| row.ns).map(|(at, _)| at)
+    }
+
+    /// Gives a row to another part; the time of what had it is no longer named, unless it is within another's anyway.
+    fn replace(
+        &mut self,
+        at: usize,
+        kind: PartKind,
+        name: Name,
+        parent: Option<usize>,
+        is_function: bool,
+    ) -> usize {
+        if let Some(gone) = self.rows[at].filter(|gone| !gone.kind.is_besides()) {
+            let rest = self.rest(gone.kind);
+            if let Some(Some(rest)) = self.rows.get_mut(rest) {
+                rest.ns = rest.ns.saturating_add(gone.ns);
+            }
+        }
+        self.rows[at] = Some(Row {
+            kind,
+            name,
+            ns: 0,
+            parent,
+            is_function,
+            may_wait: false,
+        });
+        at
+    }
+
+    /// The row of what has none; it is made where there is not one yet.
+    fn rest(&mut self, kind: PartKind) -> usize {
+        let rest = Name::of(REST);
+        let known = self.rows().position(|row| row.name == rest);
+        known.unwrap_or_else(|| self.begin(kind, rest, None, false))
+    }
+
+    /// Adds a time; where there is no row left, the quickest gives way if it is quicker.
     ///
     /// For a table of the slowest: what gives way is in none.
     pub(crate) fn add_slow(&mut self, kind: PartKind, name: Name, ns: u64) {
@@ -140,8 +200,6 @@ impl Table {
         };
         if let Some(Some(row)) = self.rows.get_mut(at) {
             row.ns = row.ns.saturating_add(ns);
-            // A file is sourced once, however many of its lines are timed.
-            row.count += u64::from(!kind.is_besides());
         }
     }
 
@@ -149,7 +207,7 @@ impl Table {
     pub(crate) fn hide(&mut self, private: Private) {
         let mut shown = Self::default();
         let mut places = [None; PARTS_MAX];
-        for (at, row) in self.rows().enumerate() {
+        for (at, row) in self.in_order() {
             let (hidden, kind, name) = match row.kind {
                 PartKind::Command | PartKind::FirstPrompt => (private.command, row.kind, PROMPT_COMMAND),
                 PartKind::Substitution | PartKind::Joint | PartKind::Expanded => {
@@ -159,25 +217,38 @@ impl Table {
             };
             // Where the part it belongs to has no name, a part of it has no place.
             let parent = row.parent.map(|parent| places.get(parent).copied().flatten());
-            let place = match parent {
+            let (kind, name, is_function) = match parent {
                 Some(None) => continue,
-                parent if hidden => shown.add(kind, Name::of(name), row.ns, parent.flatten(), false),
-                parent => shown.add(row.kind, row.name, row.ns, parent.flatten(), row.is_function),
+                _ if hidden => (kind, Name::of(name), false),
+                _ => (row.kind, row.name, row.is_function),
             };
-            if let Some(Some(shown)) = place.and_then(|place| shown.rows.get_mut(place)) {
-                // What has no name is one thing, and ran once.
-                shown.count = if hidden { 1 } else { shown.count + row.count };
+            let parent = parent.flatten();
+            // As many rows as there were, or fewer: none has to give way.
+            let known = shown.position(kind, &name, parent);
+            let place = known.unwrap_or_else(|| shown.begin(kind, name, parent, is_function));
+            if let Some(Some(shown)) = shown.rows.get_mut(place) {
+                shown.ns = shown.ns.saturating_add(row.ns);
+                shown.may_wait = row.may_wait && !hidden;
             }
-            places[at] = place.filter(|_| !hidden);
+            places[at] = (!hidden).then_some(place);
         }
         *self = shown;
     }
 
-    /// Counts one more run of a row.
-    pub(crate) fn ran(&mut self, at: Option<usize>) {
-        if let Some(Some(row)) = at.and_then(|at| self.rows.get_mut(at)) {
-            row.count += 1;
+    /// Says of each `$(…)` that took so long whether the prompt could be made without it.
+    pub(crate) fn mark(&mut self, least_ns: u64, may_wait: impl Fn(&[u8]) -> bool) {
+        let slow = |row: &&mut Row| row.kind == PartKind::Substitution && row.ns >= least_ns;
+        for row in self.rows.iter_mut().take(self.used).flatten().filter(slow) {
+            row.may_wait = may_wait(row.name.bytes());
         }
+    }
+
+    /// Rows by their number, each part of a part behind what it is a part of.
+    fn in_order(&self) -> impl Iterator<Item = (usize, &Row)> {
+        let (wholes, parts) = (self.rows().enumerate(), self.rows().enumerate());
+        wholes
+            .filter(|(_, row)| row.parent.is_none())
+            .chain(parts.filter(|(_, row)| row.parent.is_some()))
     }
 
     fn position(&self, kind: PartKind, name: &Name, parent: Option<usize>) -> Option<usize> {
@@ -191,9 +262,9 @@ impl Table {
             kind,
             name,
             ns: 0,
-            count: 0,
             parent,
             is_function,
+            may_wait: false,
         });
         self.used = at + 1;
         at
@@ -205,13 +276,13 @@ impl Table {
             kind: PartKind::Own,
             name: b"",
             ns: 0,
-            count: 0,
+            may_wait: false,
             parent: None,
         };
         let mut parts = [NONE; PARTS_MAX];
         let mut places = [None; PARTS_MAX];
         let mut n = 0;
-        for (at, row) in self.rows().enumerate() {
+        for (at, row) in self.in_order() {
             let whole = row
                 .parent
                 .and_then(|parent| self.rows.get(parent).copied().flatten());
@@ -222,7 +293,7 @@ impl Table {
                 kind: row.kind,
                 name: row.name.bytes(),
                 ns: row.ns,
-                count: row.count.max(1),
+                may_wait: row.may_wait,
                 parent: row
                     .parent
                     .and_then(|parent| places.get(parent).copied().flatten()),
@@ -254,144 +325,4 @@ impl Table {
 const INNER_MIN: u64 = 8;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(table: &Table) -> Vec<(String, u64, Option<usize>)> {
-        table.with_parts(|parts| {
-            let text = |part: &NewPart<'_>| String::from_utf8_lossy(part.name).into_owned();
-            parts
-                .iter()
-                .map(|part| (text(part), part.ns, part.parent))
-                .collect()
-        })
-    }
-
-    #[test]
-    fn small_parts_of_parts_are_left_out() {
-        let mut table = Table::default();
-        let f = table.add(PartKind::Command, Name::of("f"), 100, None, true);
-        table.add(PartKind::Inner, Name::of("tiny"), 2, f, false);
-        table.add(PartKind::Inner, Name::of("sleep 1"), 90, f, false);
-        table.add(PartKind::Command, Name::of("f"), 20, None, true);
-        assert_eq!(
-            names(&table),
-            [("f".into(), 120, None), ("sleep 1".into(), 90, Some(0))]
-        );
-        assert_eq!(
-            table.slowest(|_| true).map(|row| row.name.bytes()),
-            Some(&b"f"[..])
-        );
-    }
-
-    #[test]
-    fn the_function_that_took_it_is_the_slowest() {
-        let mut table = Table::default();
-        let f = table.add(
-            PartKind::Command,
-            Name::of("__bp_precmd_invoke_cmd"),
-            100,
-            None,
-            true,
-        );
-        table.add(PartKind::Inner, Name::of("precmd"), 60, f, true);
-        table.add(PartKind::Own, Name::of("paint"), 500, None, false);
-        assert_eq!(
-            table.slowest(|_| true).map(|row| row.name.bytes()),
-            Some(&b"precmd"[..])
-        );
-    }
-
-    #[test]
-    fn what_nobody_may_see_has_no_name() {
-        let fill = || {
-            let mut table = Table::default();
-            let f = table.add(PartKind::Command, Name::of("f"), 100, None, true);
-            table.add(PartKind::Inner, Name::of("sleep 1"), 90, f, false);
-            table.add(PartKind::Command, Name::of("g"), 20, None, true);
-            table.add(PartKind::Substitution, Name::of("a"), 30, None, false);
-            table.add(PartKind::Expanded, Name::of("b"), 5, None, false);
-            table.add(PartKind::Own, Name::of("paint"), 1, None, false);
-            table
-        };
-        let check = |command, ps1, expect: &[(&str, u64, Option<usize>)]| {
-            let mut table = fill();
-            table.hide(Private { command, ps1 });
-            let expect: Vec<_> = expect
-                .iter()
-                .map(|row| (row.0.to_owned(), row.1, row.2))
-                .collect();
-            assert_eq!(names(&table), expect, "{command} {ps1}");
-        };
-        check(
-            false,
-            false,
-            &names(&fill())
-                .iter()
-                .map(|row| (row.0.as_str(), row.1, row.2))
-                .collect::<Vec<_>>(),
-        );
-        check(
-            true,
-            true,
-            &[
-                ("PROMPT_COMMAND", 120, None),
-                ("$(...)", 35, None),
-                ("paint", 1, None),
-            ],
-        );
-        check(
-            true,
-            false,
-            &[
-                ("PROMPT_COMMAND", 120, None),
-                ("a", 30, None),
-                ("b", 5, None),
-                ("paint", 1, None),
-            ],
-        );
-    }
-
-    #[test]
-    fn what_finds_no_row_is_counted() {
-        let mut table = Table::default();
-        for n in 0..100 {
-            table.add(PartKind::Command, Name::of(&format!("c{n}")), 1, None, false);
-        }
-        let sum: u64 = names(&table).iter().map(|part| part.1).sum();
-        assert_eq!(sum, 100);
-        assert_eq!(table.rows().count(), PARTS_MAX - OWN_ROWS);
-        assert_eq!(
-            names(&table).last().map(|part| part.0.clone()),
-            Some(REST.to_owned())
-        );
-    }
-
-    #[test]
-    fn what_lle_does_always_finds_a_row() {
-        let own = ["history log", "the rest of LLE", "paint"];
-        for slow in [false, true] {
-            let mut table = Table::default();
-            for n in 0..100 {
-                let name = Name::of(&format!("c{n}"));
-                if slow {
-                    table.add_slow(PartKind::Line, name, n);
-                } else {
-                    table.add(PartKind::Command, name, n, None, false);
-                }
-            }
-            for name in own {
-                table.add(PartKind::Own, Name::of(name), 1, None, false);
-            }
-            let names = names(&table);
-            let last: Vec<_> = names
-                .iter()
-                .rev()
-                .take(3)
-                .rev()
-                .map(|row| row.0.as_str())
-                .collect();
-            assert_eq!(last, own, "{names:?}");
-        }
-    }
-}
+mod tests;

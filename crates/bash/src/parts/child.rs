@@ -1,7 +1,7 @@
 //! The child's side of parts of a prompt: from the fork to `_exit`, nothing returns from here.
 //!
 //! ```text
-//!  bash, about to expand PS1 ── clone ─▸ child: bash expands `$(a)`, a gap, `$(b)` … ─▸ pipe: length, text
+//!  bash, about to expand PS1 ── clone ─▸ child: bash expands `$(a)`, a gap, `$(b)` … ─▸ pipe: length, time, text
 //! ```
 //!
 //! The child is made by `clone` without a signal for its end: bash, which waits for any child, never gets to see this
@@ -132,6 +132,7 @@ pub(crate) fn expand(bash: &Bash) {
         let value = crate::readline::text(decode(text, 1));
         let length = u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes();
         crate::lle::write_all(fd, &length);
+        crate::lle::write_all(fd, &crate::clock::now().to_le_bytes());
         crate::lle::write_all(fd, value);
     }
 }

@@ -26,13 +26,17 @@ pub(crate) struct Counts {
     spent: (u64, u64),
     /// The prompt under way is shown.
     is_shown: bool,
+    /// What its parts took, if they came before it was shown: what was waited for them is not known before then.
+    untold_ns: Option<u64>,
+    /// Which of the texts that speak of parts speak of none in PS1, as bits.
+    pub(crate) unfit: u64,
 }
 
 impl Counts {
     /// A child was started, which took so long.
     pub(super) fn began(&mut self, fork_ns: u64) {
         self.prompts += 1;
-        (self.spent, self.is_shown) = ((fork_ns, 0), false);
+        (self.spent, self.is_shown, self.untold_ns) = ((fork_ns, 0), false, None);
     }
 
     pub(super) fn waited(&mut self, ns: u64) {
@@ -50,6 +54,9 @@ impl Counts {
 
     pub(super) fn shown(&mut self) {
         self.is_shown = true;
+        if let Some(work_ns) = self.untold_ns.take() {
+            self.book(work_ns);
+        }
     }
 
     /// A value came.
@@ -62,17 +69,57 @@ impl Counts {
 
     /// The child is done; with what all its parts took, if they all came.
     pub(super) fn over(&mut self, work_ns: Option<u64>) {
-        let Some(work_ns) = work_ns else {
-            self.given_up += 1;
-            return;
-        };
+        match work_ns {
+            None => self.given_up += 1,
+            Some(work_ns) if self.is_shown => self.book(work_ns),
+            // It came while the prompt waited, or while the rest of it was expanded, which is no wait.
+            work_ns => self.untold_ns = work_ns,
+        }
+    }
+
+    fn book(&mut self, work_ns: u64) {
         self.work_ns = self.work_ns.saturating_add(work_ns);
-        // Of one that comes while the prompt waits, the wait is what it took.
-        let spent = if self.is_shown {
-            self.spent.0.saturating_add(self.spent.1)
-        } else {
-            work_ns
-        };
+        let spent = self.spent.0.saturating_add(self.spent.1);
         self.waited_ns = self.waited_ns.saturating_add(spent);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_real_wait_is_one() {
+        // What the parts took, what was waited before the prompt was shown, whether they came before, and what of the
+        // time is booked as spent by the prompt; starting the child takes 1.
+        let check = |work: u64, wait: u64, before: bool, expect: (u64, u64)| {
+            let mut counts = Counts::default();
+            counts.began(1);
+            if before {
+                counts.over(Some(work));
+            }
+            counts.waited(wait);
+            counts.shown();
+            if !before {
+                counts.over(Some(work));
+            }
+            assert_eq!(
+                (counts.work_ns, counts.waited_ns),
+                expect,
+                "{work} {wait} {before}"
+            );
+        };
+        // While the rest was expanded.
+        check(40, 0, true, (40, 1));
+        check(40, 15, true, (40, 16));
+        check(200, 20, false, (200, 21));
+        // One that was never shown says nothing, nor does one that never came.
+        let mut counts = Counts::default();
+        counts.began(1);
+        counts.over(Some(40));
+        counts.began(1);
+        counts.shown();
+        counts.over(None);
+        assert_eq!((counts.work_ns, counts.waited_ns, counts.given_up), (0, 0, 1));
     }
 }

@@ -23,8 +23,9 @@ const LEAVING_MAX: usize = 64;
 pub(super) const VALUE_MAX: usize = 1024;
 /// Bytes of an answer.
 const ANSWER_MAX: usize = PARTS_MAX * (VALUE_MAX + GAP.len());
-/// What the child writes before it: its length.
-const HEAD: usize = 4;
+/// What the child writes before it: its length, and when it was done, of which the clock is the parent's, too.
+const HEAD: usize = LENGTH + 8;
+const LENGTH: usize = 4;
 
 /// A child at work.
 pub(super) struct Job {
@@ -37,6 +38,8 @@ pub(super) struct Job {
     parts: usize,
     read: Vec<u8>,
     is_over: bool,
+    /// When the child says that it was done.
+    done_at: u64,
     /// Every part has its value.
     has_answered: bool,
 }
@@ -69,6 +72,7 @@ impl Job {
             parts: parts.len(),
             read: Vec::new(),
             is_over: false,
+            done_at: 0,
             has_answered: false,
         })
     }
@@ -81,6 +85,12 @@ impl Job {
     /// Nothing more will come.
     pub(super) fn is_over(&self) -> bool {
         self.is_over
+    }
+
+    /// What its parts took, of one that has answered: until it was done, whenever that was read.
+    pub(super) fn took_ns(&self, now: u64) -> u64 {
+        let done_at = self.done_at.max(self.began).min(now.max(self.began));
+        done_at - self.began
     }
 
     /// Reads what has come; gives the value of each part once it is complete.
@@ -96,8 +106,8 @@ impl Job {
                     match answer(&self.read) {
                         Read::Part => {}
                         Read::None => self.is_over = true,
-                        Read::Whole(text) => {
-                            (self.is_over, self.has_answered) = (true, true);
+                        Read::Whole { text, at } => {
+                            (self.is_over, self.has_answered, self.done_at) = (true, true, at);
                             return values(text, self.parts);
                         }
                     }
@@ -137,7 +147,7 @@ enum Read<'a> {
     /// Its beginning.
     Part,
     /// All of it.
-    Whole(&'a [u8]),
+    Whole { text: &'a [u8], at: u64 },
     /// It is none, or too long.
     None,
 }
@@ -146,9 +156,14 @@ fn answer(read: &[u8]) -> Read<'_> {
     let Some((head, rest)) = read.split_first_chunk::<HEAD>() else {
         return Read::Part;
     };
-    match u32::from_le_bytes(*head) as usize {
-        length if length > ANSWER_MAX => Read::None,
-        length => rest.get(..length).map_or(Read::Part, Read::Whole),
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0u64, |n, b| n << 8 | u64::from(*b));
+    let (length, at) = head.split_at(LENGTH);
+    match usize::try_from(number(length)) {
+        Ok(length) if length <= ANSWER_MAX => match rest.get(..length) {
+            Some(text) => Read::Whole { text, at: number(at) },
+            None => Read::Part,
+        },
+        _ => Read::None,
     }
 }
 
@@ -222,11 +237,11 @@ mod tests {
     fn an_answer_comes_in_pieces() {
         let text = [b"main", GAP, GAP, b"x"].concat();
         let length = u32::try_from(text.len()).expect("short").to_le_bytes();
-        let whole = [&length[..], &text].concat();
+        let whole = [&length[..], &7u64.to_le_bytes(), &text].concat();
         for cut in 0..whole.len() {
             assert_eq!(answer(&whole[..cut]), Read::Part, "cut at {cut}");
         }
-        assert_eq!(answer(&whole), Read::Whole(&text));
+        assert_eq!(answer(&whole), Read::Whole { text: &text, at: 7 });
         let three: [Box<[u8]>; 3] = [(*b"main").into(), (*b"").into(), (*b"x").into()];
         assert_eq!(values(&text, 3).as_deref(), Some(&three[..]));
         assert_eq!(values(&text, 2), None);
@@ -237,7 +252,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            if let Read::Whole(text) = answer(&bytes) {
+            if let Read::Whole { text, .. } = answer(&bytes) {
                 prop_assert!(values(text, 1).is_none_or(|values| *values[0] == *text));
             }
         }

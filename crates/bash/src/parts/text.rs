@@ -6,6 +6,8 @@
 //! Invariants: a part stands by itself, in no `${…}`, no `$((…))`, no `\[…\]`; in its place comes what takes no room,
 //! [`GAP`], by which it is found in the prompt that bash makes of the rest.
 
+use crate::attribution::ps1::substitutions as substitutions_of;
+use crate::attribution::table::Name;
 use std::ops::Range;
 
 /// What stands in the place of a part in PS1: so many empty stretches without width are nobody's own.
@@ -47,8 +49,34 @@ pub(super) fn split(ps1: &[u8], consented: &[String]) -> Option<Split> {
     (!split.parts.is_empty()).then_some(split)
 }
 
+/// Whether a PS1 can be made without all that it runs under this name.
+pub(super) fn can_be_without(ps1: &[u8], name: &str) -> bool {
+    let mut names = [Name::default(); NAMES_MAX];
+    let left = split(ps1, &[name.to_owned()]).map(|split| substitutions_of(&split.rest, &mut names));
+    left.is_some_and(|n| n <= NAMES_MAX && names.iter().take(n).all(|left| left.bytes() != name.as_bytes()))
+}
+
+/// Commands of a PS1 whose names are looked at.
+const NAMES_MAX: usize = 16;
+
+/// Which texts speak of nothing that can be taken out of a PS1, as bits in their order; of the first 62.
+pub(super) fn unfit(ps1: &[u8], consented: &[String]) -> u64 {
+    let found = substitutions(ps1).unwrap_or_default();
+    let commands = || found.iter().filter_map(|one| ps1.get(one.command.clone()));
+    let texts = consented.iter().take(62).enumerate();
+    texts
+        .filter(|(_, text)| !commands().any(|command| speaks_of(text, command)))
+        .fold(0, |bits, (at, _)| bits | 1 << at)
+}
+
+/// Whether a text speaks of a part as it was taken out.
+pub(super) fn is_of(part: &[u8], text: &str) -> bool {
+    let command = part.strip_prefix(b"$(").or(part.strip_prefix(b"`"));
+    command.is_some_and(|command| speaks_of(text, &command[..command.len().saturating_sub(1)]))
+}
+
 /// Whether a text names a command: its words are the command's first ones.
-fn speaks_of(text: &str, command: &[u8]) -> bool {
+pub(super) fn speaks_of(text: &str, command: &[u8]) -> bool {
     let mut words = command
         .split(u8::is_ascii_whitespace)
         .filter(|word| !word.is_empty());

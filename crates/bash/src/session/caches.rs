@@ -73,6 +73,7 @@ impl Session {
             (G::PartsGivenUp, counts.given_up),
             (G::PartsWorkNs, counts.work_ns),
             (G::PartsWaitedNs, counts.waited_ns),
+            (G::PartsUnfit, counts.unfit),
         ];
         self.flight.update(|w| {
             set(w, account, gauges);

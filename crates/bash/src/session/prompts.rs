@@ -54,6 +54,17 @@ impl Session {
         }
     }
 
+    /// What runs beside the prompt and is not timed.
+    pub(crate) fn runs_unseen(&self, what: i64) {
+        self.flight.update(|w| w.set(Gauge::PromptUnseen, what));
+    }
+
+    /// The shell had been there for so long when LLE was loaded.
+    pub(crate) fn loaded_after(&self, ns: u64) {
+        self.flight
+            .update(|w| w.set(Gauge::StartBeforeNs, ns.cast_signed()));
+    }
+
     /// What LLE and the configuration's own command took of a prompt.
     pub(crate) fn prompt_took(&self, own_ns: u64) {
         self.flight.update(|w| w.stage(Stage::PromptOwn, own_ns));

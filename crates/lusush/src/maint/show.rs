@@ -45,16 +45,18 @@ pub(crate) fn advice(json: bool) -> Result<ExitCode, Failure> {
     // What makes prompts slow stands in the sessions' own files, and what may be done about it is for their user alone.
     let prompt = paths::folders().runtime.ok().and_then(|runtime| {
         let snapshot = why::session(&runtime.join("sessions"), None).ok()?;
-        Some(why::why(&snapshot, why::Subject::Prompt))
+        let mut prompt = why::why(&snapshot, why::Subject::Prompt);
+        why::put_off::advise(&mut prompt, &snapshot, why::put_off::in_force());
+        Some(prompt)
     });
     if json {
-        let text = prompt.as_ref().and_then(|why| why.may_be_cached.as_deref());
-        if let (Some(text), Some(document)) = (text, given.value.as_object_mut()) {
+        let advised = prompt.as_ref().and_then(|why| {
+            let text = why.may_be_cached.as_deref()?;
+            Some((text, why::put_off::command(&why.in_force, text)))
+        });
+        if let (Some((text, command)), Some(document)) = (advised, given.value.as_object_mut()) {
             document.insert("prompt_may_be_cached".to_owned(), Value::from(text));
-            document.insert(
-                "prompt_command".to_owned(),
-                Value::from(why::put_off::command(text)),
-            );
+            document.insert("prompt_command".to_owned(), Value::from(command));
         }
         return answer::json(&given.value);
     }

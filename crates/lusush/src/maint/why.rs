@@ -26,6 +26,13 @@ const ANCESTORS_MAX: usize = 32;
 /// Characters of a part's name.
 const NAME_CHARS_MAX: usize = 48;
 
+/// What [`Gauge::PromptUnseen`] has a bit for.
+const NOT_TIMED: [&str; 3] = [
+    "what PS0 runs before a command",
+    "what PS2 runs in a command of several lines",
+    "the trap on DEBUG before each command",
+];
+
 /// What is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -65,12 +72,24 @@ pub(crate) struct Why {
     /// What came of parts of PS1 that are put off; absent where nothing is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) put_off: Option<PutOff>,
+    /// What the user has bash run that no prompt is timed with; absent where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) not_timed: Vec<&'static str>,
+    /// What the shell took before a start-up file of the user's loaded LLE; absent where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) before_load_ns: Option<u64>,
+    /// Texts of `prompt.cached` that speak of nothing in PS1 that can be put off; absent where all do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) fits_nothing: Vec<String>,
+    /// What is put off by the configuration.
+    #[serde(skip)]
+    pub(crate) in_force: Vec<String>,
     /// The setting that would take the slowest part of PS1 off the path, if one would: a text of `prompt.cached`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) may_be_cached: Option<String>,
 }
 
-/// How often something happened and what it took.
+/// In how many prompts, keys or completions something happened and what it took in one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Spent {
     pub(crate) count: u64,
@@ -95,6 +114,9 @@ pub(crate) struct Share {
     /// The line of a start-up file that sets what this is a part of, where only one can have: "~/.bashrc:12".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) set_in: Option<String>,
+    /// Whether the prompt could be made without it and is not; absent for all but the `$(…)` of PS1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) may_wait: Option<bool>,
     /// Of all the time that the whole took.
     pub(crate) share_percent: Option<f64>,
     #[serde(flatten)]
@@ -184,6 +206,10 @@ pub(crate) fn why(snapshot: &Snapshot, of: Subject) -> Why {
         set_unknown: None,
         slower_since: None,
         put_off: None,
+        not_timed: Vec::new(),
+        before_load_ns: None,
+        fits_nothing: Vec::new(),
+        in_force: Vec::new(),
         may_be_cached: None,
     };
     match of {
@@ -192,9 +218,18 @@ pub(crate) fn why(snapshot: &Snapshot, of: Subject) -> Why {
         Subject::Key => key(&mut why, snapshot),
         Subject::Completion => completion(&mut why, snapshot),
     }
+    let number = |gauge| snapshot.gauge(gauge).and_then(|n| u64::try_from(n).ok());
     if of == Subject::Prompt {
         why.put_off = put_off::of(snapshot);
-        why.may_be_cached = put_off::recommended(&why);
+        let bits = number(Gauge::PromptUnseen).unwrap_or(0);
+        let named = NOT_TIMED.iter().enumerate();
+        why.not_timed = named
+            .filter(|(at, _)| bits >> at & 1 == 1)
+            .map(|(_, name)| *name)
+            .collect();
+    }
+    if of == Subject::Startup {
+        why.before_load_ns = number(Gauge::StartBeforeNs);
     }
     if matches!(of, Subject::Prompt | Subject::Startup) && snapshot.gauge(Gauge::AttributeOn) == Some(0) {
         why.unknown = Some("attribution is switched off: `lle set attribute on`".to_owned());
@@ -232,6 +267,8 @@ fn table(why: &mut Why, snapshot: &Snapshot, of: Parted) {
             besides: row.kind.is_none_or(PartKind::is_besides),
             within,
             set_in: None,
+            may_wait: (of == Parted::Prompt && row.kind == Some(PartKind::Substitution))
+                .then_some(row.may_wait),
             share_percent: percent(row.times.sum_ns, whole.sum_ns),
             spent: one,
         }
@@ -268,11 +305,8 @@ fn table(why: &mut Why, snapshot: &Snapshot, of: Parted) {
         mean_ns: rest_sum.checked_div(whole.count),
         max_ns: None,
     };
-    let unknown = match of {
-        Parted::Prompt => "bash itself, and what is not known",
-        Parted::Start => "PS1, bash itself, what is not known",
-    };
-    why.parts.push(rest(unknown, "rest", one, whole));
+    why.parts
+        .push(rest("bash itself, and what is not known", "rest", one, whole));
     let files = rows.iter().filter(|row| row.kind == Some(PartKind::File));
     why.parts.extend(files.map(|row| share(row, None)));
 }
@@ -284,6 +318,7 @@ fn rest(name: &str, kind: &'static str, spent: Spent, whole: Times) -> Share {
         besides: false,
         within: None,
         set_in: None,
+        may_wait: None,
         share_percent: percent(spent.sum_ns, whole.sum_ns),
         spent,
     }
@@ -318,6 +353,7 @@ fn key(why: &mut Why, snapshot: &Snapshot) {
         besides,
         within: None,
         set_in: None,
+        may_wait: None,
         // What is told besides is not all within the whole.
         share_percent: percent(spent.sum_ns, whole.sum_ns).filter(|_| !besides),
         spent,
@@ -369,6 +405,7 @@ fn completion(why: &mut Why, snapshot: &Snapshot) {
             besides: false,
             within: None,
             set_in: None,
+            may_wait: None,
             share_percent: percent(one.sum_ns, whole.sum_ns),
             spent: one,
         });

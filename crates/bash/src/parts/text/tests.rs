@@ -22,6 +22,33 @@ fn check(ps1: &str, texts: &[&str], expect: Option<(&str, &[&str])>) {
 }
 
 #[test]
+fn what_can_be_put_off_is_what_is_taken_out_whole() {
+    let check = |ps1: &str, name: &str, expect: bool| {
+        assert_eq!(can_be_without(ps1.as_bytes(), name), expect, "{ps1} {name}");
+    };
+    check(r"\u $(sleep 0.2; date +%s) \$ ", "sleep 0.2", true);
+    check("$(git -C / status)$(git -C / log)> ", "git", true);
+    check(r"\w \[$(sleep 0.04)\] \$ ", "sleep 0.04", false);
+    check(r"\w $(( $(sleep 0.05; echo 1)+1 )) \$ ", "sleep 0.05", false);
+    check("${x:-$(sleep 0.03)}> ", "sleep 0.03", false);
+    check("$(a)${x:-$(a)}> ", "a", false);
+    check("$(a)${x:-$(b)}> ", "a", true);
+    check("$(a)> ", "b", false);
+}
+
+#[test]
+fn texts_that_speak_of_nothing_are_known_by_their_place() {
+    let check = |ps1: &str, texts: &[&str], expect: u64| {
+        assert_eq!(unfit(ps1.as_bytes(), &consent(texts)), expect, "{ps1} {texts:?}");
+    };
+    check("$(git status) $(a)", &["git stats", "a", "b"], 0b101);
+    check("$(git status -b)", &["git status"], 0);
+    check(r"\[$(a)\]", &["a"], 1);
+    check(r"$(a '\')", &["a"], 1);
+    check("$(a)", &[], 0);
+}
+
+#[test]
 fn parts_that_stand_by_themselves_are_taken_out() {
     check(
         r"\u@\h:\w$(__git_ps1 ' (%s)')\$ ",

@@ -3,11 +3,15 @@
 //! Invariant: a part is recommended only by a name that is a command's own plain words, so that it can be given to a shell
 //! as it stands; nothing is put off by this.
 
+use lle_core::config::{CATALOGUE, Name, Value};
 use lle_core::quantity::{count, duration, several};
 use lle_metrics::{Gauge, Snapshot};
 use serde::Serialize;
 
-use super::Why;
+use super::{Share, Why};
+use crate::init::shown_word;
+use crate::maint::config::layers;
+use crate::text::printable;
 
 /// A part of a prompt that takes less than this is noticed by nobody, in nanoseconds.
 const WORTH_NS: u64 = 20_000_000;
@@ -82,43 +86,112 @@ impl PutOff {
     }
 }
 
-/// The text of `prompt.cached` that the slowest part of PS1 would be named by, if it is slow enough to be worth it.
-pub(super) fn recommended(why: &Why) -> Option<String> {
-    let slow = |share: &&super::Share| {
-        share.kind == "substitution"
-            && share.within.is_none()
-            && share.spent.count >= PROMPTS_MIN
-            && share.spent.mean_ns.is_some_and(|ns| ns >= WORTH_NS)
-            && is_plain(&share.name)
-    };
-    let slowest = why
-        .parts
-        .iter()
-        .filter(slow)
-        .max_by_key(|share| share.spent.sum_ns)?;
-    Some(slowest.name.clone())
+/// Says what may be put off besides what is put off already, `in_force`, and what of that fits nothing.
+pub(crate) fn advise(why: &mut Why, snapshot: &Snapshot, in_force: Vec<String>) {
+    why.fits_nothing = unfit(snapshot, &in_force);
+    why.in_force = in_force;
+    why.may_be_cached = recommended(why);
 }
 
-/// The command of a shell that puts a part off.
-pub(crate) fn command(text: &str) -> String {
-    format!("lusush maint config set prompt.cached '[\"{text}\"]'")
+/// What is put off by the configuration, as it is now.
+pub(crate) fn in_force() -> Vec<String> {
+    let merged = CATALOGUE.merge(&layers::all(&[]));
+    let list = merged.map(|merged| match merged.config.value(Name::PromptCached) {
+        Value::List(texts) => texts.clone(),
+        _ => Vec::new(),
+    });
+    list.unwrap_or_default()
+}
+
+/// The texts of the configuration of which the session says that they speak of nothing in PS1 that can be put off.
+fn unfit(snapshot: &Snapshot, in_force: &[String]) -> Vec<String> {
+    let bits = snapshot.gauge(Gauge::PartsUnfit).unwrap_or(0);
+    let is_unfit = |at: usize| at < UNFIT_MAX && bits >> at & 1 == 1;
+    if is_unfit(CHOSEN_BIT) {
+        let places = (0..CHOSEN_BIT).filter(|at| is_unfit(*at));
+        return places
+            .map(|at| format!("number {} of lle cached", at + 1))
+            .collect();
+    }
+    let texts = in_force.iter().enumerate().filter(|(at, _)| is_unfit(*at));
+    texts.map(|(_, text)| text.clone()).collect()
+}
+
+/// The bit that says that they are those of `lle cached` in the session, which nobody else knows.
+const CHOSEN_BIT: usize = 62;
+/// Bits that a session tells by.
+const UNFIT_MAX: usize = 63;
+
+/// The text of `prompt.cached` that the slowest part of PS1 would be named by, if it is slow enough to be worth it and
+/// stands where it can be put off.
+fn recommended(why: &Why) -> Option<String> {
+    let slow = |share: &&Share| {
+        share.may_wait == Some(true)
+            && share.spent.count >= PROMPTS_MIN
+            && share.spent.mean_ns.is_some_and(|ns| ns >= WORTH_NS)
+            && is_slow_now(share)
+            && is_plain(&share.name)
+            && !why.in_force.contains(&share.name)
+    };
+    let slowest = why.parts.iter().filter(slow);
+    Some(slowest.max_by_key(|share| share.spent.last_ns)?.name.clone())
+}
+
+/// It made the last prompt slow: what is put off by now, or no longer in PS1, did not.
+fn is_slow_now(share: &Share) -> bool {
+    share.spent.last_ns.is_some_and(|ns| ns >= WORTH_NS)
+}
+
+/// The command of a shell that puts a part off besides those that are.
+pub(crate) fn command(in_force: &[String], text: &str) -> String {
+    let texts: Vec<&str> = in_force.iter().map(String::as_str).chain([text]).collect();
+    let list = serde_json::Value::from(texts).to_string();
+    format!(
+        "lusush maint config set prompt.cached {}",
+        shown_word(list.as_ref())
+    )
 }
 
 /// What the part costs and what would put it off, in words; none if none is recommended.
 pub(crate) fn advice(why: &Why) -> Option<String> {
     let text = why.may_be_cached.as_deref()?;
-    let whole = why.whole?.mean_ns?;
     let part = why
         .parts
         .iter()
         .find(|share| share.kind == "substitution" && share.name == text)?;
     Some(format!(
-        "The prompt part `{text}` costs {} of {}. If it may be shown older for that long, `{}` takes it off the prompt's path; \
-         name what is put off already in the same list.",
-        duration(part.spent.mean_ns? as f64),
-        duration(whole as f64),
-        command(text)
+        "The prompt part `{text}` took {} of the {} of the last prompt. If it may be shown older for that long, `{}` takes it \
+         off the prompt's path.",
+        duration(part.spent.last_ns? as f64),
+        duration(why.whole?.last_ns? as f64),
+        command(&why.in_force, text)
     ))
+}
+
+/// Why a part that made the last prompt slow cannot be put off, in words; empty if it can, or nobody knows.
+pub(super) fn reason(share: &Share) -> &'static str {
+    if share.may_wait == Some(false) && is_slow_now(share) {
+        " It cannot be put off where it stands: that takes a `$(...)` by itself, not within `${...}`, `$((...))` or between \
+         `\\[` and `\\]`, without a backslash, and no `set -x` (docs/configuration.md)."
+    } else {
+        ""
+    }
+}
+
+/// What of `prompt.cached` does nothing, in words.
+pub(super) fn misfits(why: &Why) -> Option<String> {
+    let texts: Vec<String> = why
+        .fits_nothing
+        .iter()
+        .map(|text| format!("`{}`", printable(text, 40)))
+        .collect();
+    (!texts.is_empty()).then(|| {
+        format!(
+            "Of prompt.cached, this fits nothing in PS1 that can be put off, as it was at the last prompt: {}. A text is the \
+             first words of the command in a `$(...)`, as `git status`.",
+            texts.join(", ")
+        )
+    })
 }
 
 fn is_plain(name: &str) -> bool {
@@ -160,9 +233,20 @@ mod tests {
         ] {
             assert_eq!(is_plain(name), expect, "{name}");
         }
-        assert_eq!(
-            command("git status"),
-            r#"lusush maint config set prompt.cached '["git status"]'"#
-        );
+    }
+
+    #[test]
+    fn the_command_keeps_what_is_put_off_already() {
+        for (in_force, expect) in [
+            (&[][..], r#"'["git status"]'"#),
+            (
+                &["__git_ps1", "a 'b' \"c\""],
+                r#"'["__git_ps1","a '\''b'\'' \"c\"","git status"]'"#,
+            ),
+        ] {
+            let in_force: Vec<String> = in_force.iter().map(|text: &&str| (*text).to_owned()).collect();
+            let expect = format!("lusush maint config set prompt.cached {expect}");
+            assert_eq!(command(&in_force, "git status"), expect);
+        }
     }
 }

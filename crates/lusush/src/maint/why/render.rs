@@ -77,13 +77,14 @@ pub(crate) fn text(why: &Why, ink: Ink) -> String {
             wrapped(&format!("Found lately: {}.", printable(since, 200)), COLUMNS, 0)
         );
     }
-    if let Some(put_off) = &why.put_off {
-        let _ = writeln!(out, "{}", wrapped(&put_off.text(), COLUMNS, 0));
-    }
-    if let Some(advice) = put_off::advice(why) {
-        let _ = writeln!(out, "{}", wrapped(&advice, COLUMNS, 0));
-    } else if let Some(advice) = advice(why) {
-        let _ = writeln!(out, "{}", wrapped(&advice, COLUMNS, 0));
+    let said = [
+        why.put_off.as_ref().map(put_off::PutOff::text),
+        put_off::misfits(why),
+        not_seen(why),
+        put_off::advice(why).or_else(|| advice(why)),
+    ];
+    for said in said.into_iter().flatten() {
+        let _ = writeln!(out, "{}", wrapped(&said, COLUMNS, 0));
     }
     out
 }
@@ -134,6 +135,23 @@ fn places(why: &Why) -> Vec<String> {
         }
     }
     said
+}
+
+/// What takes time, too, and is in none of the rows.
+fn not_seen(why: &Why) -> Option<String> {
+    if let Some(ns) = why.before_load_ns {
+        return Some(format!(
+            "The {} before LLE was loaded are not in here: of a start-up file only what stands below the lines of `lusush \
+             init bash` is seen. Put them first in it to see all.",
+            duration(ns as f64)
+        ));
+    }
+    (!why.not_timed.is_empty()).then(|| {
+        format!(
+            "Not in here, since it runs before or within a command and is not timed: {}.",
+            why.not_timed.join(", ")
+        )
+    })
 }
 
 fn heading(of: Subject) -> &'static str {
@@ -197,7 +215,11 @@ fn advice(why: &Why) -> Option<String> {
              be put off; what it only prints could stand in a `$(...)` of PS1, which can.",
             see("PROMPT_COMMAND")
         ),
-        "substitution" => format!("Most of it is `$({name})` in PS1: {}", see("PS1")),
+        "substitution" => format!(
+            "Most of it is `$({name})` in PS1: {}{}",
+            see("PS1"),
+            put_off::reason(large)
+        ),
         "one_of" => format!("Most of it is one of {name}, in PS1: {}", see("PS1")),
         "line" => format!("Most of it is the line {name}."),
         _ => return None,

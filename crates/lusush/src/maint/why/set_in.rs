@@ -16,7 +16,7 @@ use lle_maintenance::real::rc_versions::{self, shown};
 use lle_maintenance::real::start_file::{self, StartFile};
 use lle_metrics::{Counter, PartKind, Parted, Snapshot};
 
-use super::Why;
+use super::{Share, Why};
 
 /// Bytes of a file that is looked into.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -67,7 +67,9 @@ fn name(why: &mut Why, found: &[Assignment]) {
         let Some(variable) = variable_of(part.kind) else {
             continue;
         };
-        let names: Vec<Vec<String>> = part.name.split(", ").map(words).collect();
+        // Of a value that is not told the name has three dots.
+        let names = part.name.split(", ");
+        let names: Vec<Vec<String>> = names.map(|name| words(&name.replace("...", " "))).collect();
         if names.iter().any(Vec::is_empty) {
             continue;
         }
@@ -86,12 +88,15 @@ fn name(why: &mut Why, found: &[Assignment]) {
             .filter(|sure| fitting().all(|one| one.place == sure.place))
             .map(|sure| sure.place.clone());
     }
-    let unnamed = why
-        .parts
-        .iter()
-        .any(|part| part.set_in.is_none() && part.within.is_none() && variable_of(part.kind).is_some());
-    if unnamed {
-        why.set_unknown = Some("no single line of your start-up files assigns it as it runs".to_owned());
+    let is_unnamed =
+        |part: &&Share| part.set_in.is_none() && part.within.is_none() && variable_of(part.kind).is_some();
+    // The slowest of them is what is asked about.
+    let unnamed = why.parts.iter().filter(is_unnamed);
+    if let Some(part) = unnamed.max_by_key(|part| part.spent.sum_ns) {
+        why.set_unknown = Some(format!(
+            "no single line of your start-up files assigns `{}` as it runs",
+            part.name
+        ));
     }
 }
 

@@ -25,7 +25,7 @@ fn part(kind: PartKind, name: &str, ns: u64, parent: Option<usize>) -> NewPart<'
         kind,
         name: name.as_bytes(),
         ns,
-        count: 1,
+        may_wait: false,
         parent,
     }
 }
@@ -191,7 +191,7 @@ fn the_parts_of_the_start_of_a_key_and_of_a_completion() {
                                             share     last     mean      max      n
       ~/.bashrc:12                          75.0%   300 ms   300 ms   300 ms      1
       PROMPT_COMMAND, the first time         2.3%     9 ms     9 ms     9 ms      1
-      PS1, bash itself, what is not known   22.8%    91 ms    91 ms        -      1
+      bash itself, and what is not known    22.8%    91 ms    91 ms        -      1
       each file with all that it sources:
       ~/.bashrc                             95.0%   380 ms   380 ms   380 ms      1
     Most of it is the line ~/.bashrc:12.
@@ -225,4 +225,166 @@ fn the_shares_sum_to_the_whole() {
         let sum: f64 = shares.filter_map(|part| part.share_percent).sum();
         assert!(why.whole.is_none() || (sum - 100.0).abs() < 0.5, "{why:?}");
     }
+}
+
+fn slow_part(name: &str, ms: u64, may_wait: bool) -> NewPart<'_> {
+    NewPart {
+        may_wait,
+        ..part(PartKind::Substitution, name, ms * 1_000_000, None)
+    }
+}
+
+/// What is said of a prompt in a session that recorded this, where the configuration puts `in_force` off.
+fn advised(in_force: &[&str], fill: impl FnOnce(&mut Recorder<'_>)) -> (Why, String) {
+    let seen = snapshot(fill);
+    let mut why = why(&seen, Subject::Prompt);
+    let in_force = in_force.iter().map(|text| (*text).to_owned()).collect();
+    put_off::advise(&mut why, &seen, in_force);
+    let text = render::text(&why, Ink::Plain);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    (why, text)
+}
+
+#[test]
+fn only_what_can_be_put_off_is_recommended_and_otherwise_it_is_said_why_not() {
+    let rounds = |may_wait| {
+        move |w: &mut Recorder<'_>| {
+            for _ in 0..5 {
+                w.parts(
+                    Parted::Prompt,
+                    45_000_000,
+                    &[slow_part("sleep 0.04", 42, may_wait)],
+                );
+            }
+        }
+    };
+    let (why, text) = advised(&[], rounds(true));
+    assert_eq!(why.may_be_cached.as_deref(), Some("sleep 0.04"));
+    assert!(
+        text.contains("took 42 ms of the 45 ms of the last prompt"),
+        "{text}"
+    );
+    let (why, text) = advised(&[], rounds(false));
+    assert_eq!(why.may_be_cached, None);
+    assert!(!text.contains("prompt.cached"), "{text}");
+    assert!(text.contains("It cannot be put off where it stands"), "{text}");
+}
+
+#[test]
+fn what_is_put_off_by_now_is_not_recommended_again() {
+    let (why, text) = advised(&["sleep 0.2"], |w| {
+        for _ in 0..3 {
+            w.parts(Parted::Prompt, 206_000_000, &[slow_part("sleep 0.2", 204, true)]);
+        }
+        for _ in 0..4 {
+            w.parts(
+                Parted::Prompt,
+                21_000_000,
+                &[part(PartKind::Own, "paint", 30_000, None)],
+            );
+        }
+    });
+    assert_eq!(why.may_be_cached, None, "{text}");
+    assert!(!text.contains("config set"), "{text}");
+}
+
+#[test]
+fn the_command_that_is_advised_keeps_what_was_consented_to() {
+    let (_, text) = advised(&["__git_ps1"], |w| {
+        for _ in 0..3 {
+            w.parts(Parted::Prompt, 40_000_000, &[slow_part("sleep 0.03", 33, true)]);
+        }
+    });
+    assert!(
+        text.contains(r#"config set prompt.cached '["__git_ps1","sleep 0.03"]'"#),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_runs_twice_in_a_prompt_costs_what_the_prompt_pays() {
+    let (why, text) = advised(&[], |w| {
+        for _ in 0..3 {
+            let twice = [slow_part("git", 55, true), slow_part("git", 111, true)];
+            w.parts(Parted::Prompt, 249_000_000, &twice);
+        }
+    });
+    let git = &why.parts[0].spent;
+    assert_eq!(
+        (git.count, git.mean_ns, git.last_ns),
+        (3, Some(166_000_000), git.max_ns)
+    );
+    assert!(
+        text.contains("took 166 ms of the 249 ms of the last prompt"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_text_that_fits_nothing_is_named() {
+    let record = |bits: i64| {
+        move |w: &mut Recorder<'_>| {
+            w.parts(Parted::Prompt, 45_000_000, &[slow_part("git status", 42, true)]);
+            w.set(Gauge::PartsUnfit, bits);
+        }
+    };
+    let (why, text) = advised(&["__git_ps1", "git stats"], record(0b10));
+    assert_eq!(why.fits_nothing, ["git stats"]);
+    assert!(text.contains("at the last prompt: `git stats`."), "{text}");
+    let (why, text) = advised(&["__git_ps1", "git stats"], record(0));
+    assert_eq!(why.fits_nothing.len(), 0, "{text}");
+    // What the session chose is not what the configuration says.
+    let (why, _) = advised(&["__git_ps1", "git stats"], record(1 << 62 | 1));
+    assert_eq!(why.fits_nothing, ["number 1 of lle cached"]);
+}
+
+#[test]
+fn what_is_not_timed_is_named() {
+    let (_, text) = advised(&[], |w| {
+        w.parts(
+            Parted::Prompt,
+            195_000,
+            &[part(PartKind::Own, "paint", 30_000, None)],
+        );
+        w.set(Gauge::PromptUnseen, 0b101);
+    });
+    assert!(
+        text.contains("not timed: what PS0 runs before a command, the trap on DEBUG before each command."),
+        "{text}"
+    );
+    let seen = snapshot(|w| {
+        w.parts(Parted::Start, 1_300_000, &[]);
+        w.set(Gauge::StartBeforeNs, 310_000_000);
+    });
+    let text = render::text(&why(&seen, Subject::Startup), Ink::Plain);
+    assert!(
+        text.contains("The 310 ms before LLE was loaded are not in here"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_no_line_sets_is_named_and_what_one_sets_is_not_doubted() {
+    let home = tempfile::tempdir().unwrap();
+    let rc = "PROMPT_COMMAND='PS1=\"$(sleep 0.03; echo A)\"; if true; then sleep 0.02; fi'\n";
+    std::fs::write(home.path().join(".bashrc"), rc).unwrap();
+    let located = |parts: &[NewPart<'_>]| {
+        let identity = Identity::of_this_process(7, "", "", "");
+        let seen = snapshot_of(&identity, |w| w.parts(Parted::Prompt, 131_000_000, parts));
+        let mut why = why(&seen, Subject::Prompt);
+        set_in::locate(&mut why, &seen, Some(home.path()));
+        why
+    };
+    let all = [
+        part(PartKind::Command, "PS1=...", 80_000_000, None),
+        part(PartKind::Command, "sleep 0.02", 20_000_000, None),
+    ];
+    assert_eq!(located(&all).set_unknown, None);
+    let foreign = [all[0], part(PartKind::Command, "__other", 30_000_000, None)];
+    let unknown = located(&foreign).set_unknown;
+    assert_eq!(
+        unknown.as_deref(),
+        Some("no single line of your start-up files assigns `__other` as it runs")
+    );
 }
