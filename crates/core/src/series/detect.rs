@@ -11,7 +11,7 @@ use super::scale::Scale;
 use super::shift::{Point, Shift};
 use super::tail::Tail;
 use super::trend::{self, Trend};
-use super::{Anomaly, Reading};
+use super::{Anomaly, Reading, Rising};
 
 /// Bytes of a detector, all of it.
 pub const DETECTOR_BYTES_MAX: usize = 32 * 1_024;
@@ -92,6 +92,11 @@ impl Detector {
     /// Points that were none.
     pub fn missing(&self) -> u64 {
         self.missing
+    }
+
+    /// A trend that was told and goes on.
+    pub fn rising(&self) -> Option<Rising> {
+        self.trend.rising()
     }
 
     /// Judges the next point; `at_ns` is on any clock that the series keeps to, and may jump.
