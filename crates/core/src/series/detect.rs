@@ -26,8 +26,8 @@ pub const ALARM_SCORE: f64 = 0.5;
 /// Points before anything is said.
 pub const WARMING_POINTS: u64 = 40;
 
-/// Values beyond are taken for missing: their squares are no numbers.
-const VALUE_MAX: f64 = 1e100;
+/// Values beyond are taken for this: their squares are no numbers, and as far off they are all the same.
+pub const VALUE_MAX: f64 = 1e100;
 
 /// What the newest residual weighs in what the last ones say together.
 const TOGETHER: f64 = 1.0 / 16.0;
@@ -101,12 +101,13 @@ impl Detector {
 
     /// Judges the next point; `at_ns` is on any clock that the series keeps to, and may jump.
     ///
-    /// A value that is no number is a missing point: nothing is said of it and nothing learned.
+    /// A value that is not a number, or not finite, is a missing point: nothing is said of it and nothing learned.
     pub fn observe(&mut self, at_ns: i64, value: f64) -> Reading {
-        if value.is_nan() || value.abs() > VALUE_MAX {
+        if !value.is_finite() {
             self.missing += 1;
             return self.quiet(at_ns);
         }
+        let value = value.clamp(-VALUE_MAX, VALUE_MAX);
         self.pass_time(at_ns);
         let expected = self.predict.expect(at_ns);
         let spread = self
@@ -188,8 +189,7 @@ impl Detector {
 
     fn learn(&mut self, at_ns: i64, value: f64, expected: Option<&Expected>, spread: f64, out: &mut Reading) {
         if let Some(expected) = expected {
-            self.scale
-                .add((value - expected.value).abs().min(spread.max(1e-9) * 1e6));
+            self.scale.learn((value - expected.value).abs(), expected.level);
         }
         self.predict.learn(at_ns, value, expected, spread);
         let season = expected.and_then(|expected| expected.season);
