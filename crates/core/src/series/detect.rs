@@ -207,7 +207,7 @@ impl Detector {
                 found.changepoint.after
             };
             self.predict.shift(level, found.by);
-            self.trend = Trend::new();
+            self.trend.begin_anew(found.by);
             self.together = 0.0;
             out.changepoint = Some(found.changepoint);
             out.kind = Some(Anomaly::LevelShift);

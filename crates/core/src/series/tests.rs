@@ -185,6 +185,25 @@ fn a_leak_is_a_trend_and_a_day_is_none() {
     assert!(daily.iter().all(|reading| reading.slope_per_s.is_none()));
 }
 
+#[test]
+fn a_leak_goes_on_until_it_ends_though_a_part_of_it_looks_like_a_step() {
+    let mut detector = Detector::new();
+    let mut goes_on = Vec::new();
+    for at in 0..12 * 288 {
+        // A week of little noise, in which a step is found, and then it stays.
+        let value = 12.0 + at.min(7 * 288) as f64 / 144.0 + 0.1 * noise(at) + f64::from(at >= 4 * 288);
+        detector.observe(START + at * MINUTES_5, value);
+        let is_rising = detector.rising().is_some();
+        if goes_on.last().is_some_and(|last: &(i64, bool)| last.1) != is_rising {
+            goes_on.push((at, is_rising));
+        }
+    }
+    let [(from, true), (to, false)] = goes_on[..] else {
+        panic!("{goes_on:?}")
+    };
+    assert!(from < 4 * 288 && (7 * 288..10 * 288).contains(&to), "{goes_on:?}");
+}
+
 /// A day that is half as strong at the weekend.
 fn week(at: i64) -> f64 {
     let strength = if at.rem_euclid(7 * 288) >= 5 * 288 {

@@ -47,6 +47,9 @@ const LATELY: usize = 8;
 /// A trend goes on while it went so much of its slope lately, and once more when it does by twice that.
 const GOES_ON: f64 = 0.25;
 
+/// Means after a step within which a rise from before it must be seen again.
+const ANEW_MAX: usize = 24;
+
 /// A rise or fall that is certain and goes on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rising {
@@ -127,6 +130,18 @@ impl Trend {
             rising: None,
             rising_from_s: 0.0,
         }
+    }
+
+    /// Begins anew at another level, to which it stepped by so much. What goes on in the same direction goes on for as long as
+    /// it takes to see it again: of a slope with little noise a part may look like a step.
+    pub(super) fn begin_anew(&mut self, by: f64) {
+        let rising = self.rising.filter(|rising| rising.by * by > 0.0);
+        *self = Self {
+            rising,
+            // Times count from the next point on.
+            rising_from_s: rising.map_or(0.0, |rising| -rising.for_s),
+            ..Self::new()
+        };
     }
 
     /// The trend that is certain, while it goes on.
@@ -230,13 +245,16 @@ impl Trend {
                         by: slope_per_s * span_s,
                         for_s: span_s,
                     };
-                    (most, found) = (errors, Some((rising, lately(points) / slope_per_s)));
+                    (most, found) = (errors, Some(rising));
                 }
             }
         }
         if most < ERRORS_OVER {
             self.told = false;
         }
+        // Of the values themselves: what a season leaves falls when a rise ends that it has learned.
+        let lately = lately(self.lane(0, &mut room));
+        let found = found.map(|rising| (rising, lately / rising.slope_per_s));
         let is_new = !self.told && most >= ERRORS;
         self.told |= is_new;
         // A window of a week shows a rise for days after it has ended: what is said for as long as it lasts ends earlier.
@@ -256,6 +274,7 @@ impl Trend {
                 })
             }
             Some((_, lately)) if self.told && lately >= GOES_ON => self.rising,
+            _ if !self.told && self.count <= ANEW_MAX => self.rising,
             _ => None,
         };
         found.filter(|_| is_new).map(|(rising, _)| rising.slope_per_s)
