@@ -109,8 +109,13 @@ impl Rows {
                 .unwrap_or(',');
         }
         let quoted = |field: &str| format!("\"{field}\"");
-        let fields = fields(text, self.separator)
+        let mut fields = fields(text, self.separator)
             .map_err(|Unquoted { column, expected }| bad(column, quoted(&text[column..]), expected))?;
+        // Some programs end each line with a separator.
+        let most = if is_first { 2 } else { self.width };
+        if fields.len() > most && fields.last().is_some_and(Field::is_nothing) {
+            fields.pop();
+        }
         if is_first && self.is_header(&fields) {
             return Ok(None);
         }

@@ -13,6 +13,13 @@ pub(super) struct Field<'a> {
     pub(super) is_quoted: bool,
 }
 
+impl Field<'_> {
+    /// Whether there is not even a pair of quotes.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.text.is_empty() && !self.is_quoted
+    }
+}
+
 /// What is wrong with the quotes of a line, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unquoted {
@@ -20,7 +27,7 @@ pub(super) struct Unquoted {
     pub(super) expected: &'static str,
 }
 
-/// Divides a line. An empty field at its end is none: some programs end each line with a separator.
+/// Divides a line.
 pub(super) fn fields(line: &str, separator: char) -> Result<Vec<Field<'_>>, Unquoted> {
     let mut fields = Vec::new();
     let mut at = 0;
@@ -62,13 +69,6 @@ pub(super) fn fields(line: &str, separator: char) -> Result<Vec<Field<'_>>, Unqu
         }
         at = after + separator.len_utf8();
     }
-    if fields.len() > 2
-        && fields
-            .last()
-            .is_some_and(|field| field.text.is_empty() && !field.is_quoted)
-    {
-        fields.pop();
-    }
     Ok(fields)
 }
 
@@ -104,7 +104,7 @@ mod tests {
         check("\"1,234.5\",\"a\"\"b\"", &["1,234.5", "a\"\"b"]);
         check(" \"1\" ,2", &["1", "2"]);
         check("1,", &["1", ""]);
-        check("1,2,", &["1", "2"]);
+        check("1,2,", &["1", "2", ""]);
         check("1,,3", &["1", "", "3"]);
         check("", &[""]);
         check("5\" disk,2", &["5\" disk", "2"]);
