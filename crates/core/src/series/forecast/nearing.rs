@@ -117,7 +117,7 @@ mod tests {
     /// Normal enough, the same every time.
     fn noise(seed: u64, at: i64) -> f64 {
         let draw = |salt: u64| {
-            let mut mixed = (seed << 40 ^ at as u64 * 4 + salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = ((seed << 40) ^ (at as u64 * 4 + salt)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64

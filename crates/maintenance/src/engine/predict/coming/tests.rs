@@ -28,10 +28,8 @@ struct Shell {
 impl Shell {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (world, mut engine, now) = started(folder.path());
-        let rows = WATCHED.len();
-        let mut world = world;
-        for _ in 0..rows {
+        let (mut world, mut engine, now) = started(folder.path());
+        for _ in WATCHED {
             engine.recall_one(&mut world, now);
         }
         Self {
