@@ -274,7 +274,10 @@ impl Trend {
                 })
             }
             Some((_, lately)) if self.told && lately >= GOES_ON => self.rising,
-            _ if !self.told && self.count <= ANEW_MAX => self.rising,
+            _ if !self.told && self.count < 2 * LATELY => self.rising,
+            _ if !self.told && self.count <= ANEW_MAX => self
+                .rising
+                .filter(|rising| lately / rising.slope_per_s >= GOES_ON),
             _ => None,
         };
         found.filter(|_| is_new).map(|(rising, _)| rising.slope_per_s)

@@ -154,7 +154,7 @@ fn a_leak_is_told_and_a_spike_is_not() {
     assert!(found.remedy.contains("`lusush maint run memory-defrag`"));
     // It stays where it is, and days later that is how things are.
     let last = leak(shell.at);
-    let changes = shell.go_on(3 * A_DAY, SESSION, |at| last + 0.2 * noise(at) * MIB);
+    let changes = shell.go_on(4 * A_DAY, SESSION, |at| last + 0.2 * noise(at) * MIB);
     assert!(matches!(changes.last(), Some(None)), "{changes:#?}");
 
     let mut quiet = Shell::new();
