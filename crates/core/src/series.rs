@@ -37,6 +37,8 @@ mod tests;
 mod trend;
 pub mod watch;
 
+pub use trend::Rising;
+
 use serde::{Deserialize, Serialize};
 
 /// What kind of unusual.

@@ -84,12 +84,15 @@ fn what_cannot_be_read_is_told_where() {
     );
 
     fs::write(&file, "").unwrap();
-    let output = analyze(&[file.to_str().unwrap()]).output().unwrap();
-    assert!(output.status.success());
-    assert!(
-        said(&output).1.contains("is empty: nothing to analyse"),
-        "{output:?}"
-    );
+    for json in [&["--json"][..], &[]] {
+        let output = analyze(&[json, &[file.to_str().unwrap()]].concat())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "a program can tell: {output:?}");
+        let (out, err) = said(&output);
+        assert_eq!(out, "");
+        assert!(err.contains("is empty: nothing to analyse\nHint: "), "{err}");
+    }
 
     let output = analyze(&[folder.path().join("none").to_str().unwrap()])
         .output()
@@ -98,6 +101,12 @@ fn what_cannot_be_read_is_told_where() {
     assert!(said(&output).1.contains("Error: cannot open"), "{output:?}");
     let output = analyze(&[folder.path().to_str().unwrap()]).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let (out, err) = said(&output);
+    assert_eq!(out, "", "nothing is answered of a folder");
+    assert!(
+        err.contains("Error: cannot open") && err.contains("Hint: name a file"),
+        "{err}"
+    );
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod rc;
 pub mod rc_restore;
 pub mod rc_versions;
 pub mod settle;
+mod sizes;
 pub(crate) mod sources;
 pub mod start_file;
 pub mod versions;
@@ -136,6 +137,7 @@ pub struct RealWorld {
     own: process::Own,
     calls: Calls,
     samples: Option<crate::rollup::Rollup>,
+    sizes: sizes::Sizes,
     rc: rc::RcFiles,
     /// What was written of the configuration and is not durable yet.
     unsynced: Unsynced,
@@ -169,6 +171,7 @@ impl RealWorld {
             own: process::Own::open(),
             calls: Calls::new(std::sync::Arc::new(|| ())),
             samples,
+            sizes: sizes::Sizes::default(),
             rc: rc::RcFiles::new(places.home.clone(), places.maint.ancestors().nth(2)),
             unsynced: Unsynced::default(),
             places,
@@ -332,7 +335,7 @@ impl Host for RealWorld {
         }
     }
     fn resources(&mut self) -> Vec<(&'static str, f64)> {
-        disk::sizes(&self.places)
+        self.sizes.measure(now(), &self.places)
     }
     fn rc_changes(&mut self) -> Vec<crate::world::RcChange> {
         self.rc.changes(now().wall_ns)

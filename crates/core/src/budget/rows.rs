@@ -174,6 +174,7 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "cache optimisation cycle",
         corpus: "every cache of one session",
         at_most: 50.0 * US,
+        probe: ENGINE,
         ..CRITICAL
     },
     Budget {
@@ -188,6 +189,7 @@ pub(super) const ROWS: &[Budget] = &[
         operation: "algorithm analysis",
         corpus: "a day of rollups",
         at_most: 100.0 * US,
+        probe: ENGINE,
         ..TIMED
     },
     // Security.

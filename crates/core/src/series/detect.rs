@@ -11,7 +11,7 @@ use super::scale::Scale;
 use super::shift::{Point, Shift};
 use super::tail::Tail;
 use super::trend::{self, Trend};
-use super::{Anomaly, Reading};
+use super::{Anomaly, Reading, Rising};
 
 /// Bytes of a detector, all of it.
 pub const DETECTOR_BYTES_MAX: usize = 32 * 1_024;
@@ -26,8 +26,8 @@ pub const ALARM_SCORE: f64 = 0.5;
 /// Points before anything is said.
 pub const WARMING_POINTS: u64 = 40;
 
-/// Values beyond are taken for missing: their squares are no numbers.
-const VALUE_MAX: f64 = 1e100;
+/// Values beyond are taken for this: their squares are no numbers, and as far off they are all the same.
+pub const VALUE_MAX: f64 = 1e100;
 
 /// What the newest residual weighs in what the last ones say together.
 const TOGETHER: f64 = 1.0 / 16.0;
@@ -94,14 +94,20 @@ impl Detector {
         self.missing
     }
 
+    /// A trend that was told and goes on.
+    pub fn rising(&self) -> Option<Rising> {
+        self.trend.rising()
+    }
+
     /// Judges the next point; `at_ns` is on any clock that the series keeps to, and may jump.
     ///
-    /// A value that is no number is a missing point: nothing is said of it and nothing learned.
+    /// A value that is not a number, or not finite, is a missing point: nothing is said of it and nothing learned.
     pub fn observe(&mut self, at_ns: i64, value: f64) -> Reading {
-        if value.is_nan() || value.abs() > VALUE_MAX {
+        if !value.is_finite() {
             self.missing += 1;
             return self.quiet(at_ns);
         }
+        let value = value.clamp(-VALUE_MAX, VALUE_MAX);
         self.pass_time(at_ns);
         let expected = self.predict.expect(at_ns);
         let spread = self
@@ -183,8 +189,7 @@ impl Detector {
 
     fn learn(&mut self, at_ns: i64, value: f64, expected: Option<&Expected>, spread: f64, out: &mut Reading) {
         if let Some(expected) = expected {
-            self.scale
-                .add((value - expected.value).abs().min(spread.max(1e-9) * 1e6));
+            self.scale.learn((value - expected.value).abs(), expected.level);
         }
         self.predict.learn(at_ns, value, expected, spread);
         let season = expected.and_then(|expected| expected.season);
@@ -202,7 +207,7 @@ impl Detector {
                 found.changepoint.after
             };
             self.predict.shift(level, found.by);
-            self.trend = Trend::new();
+            self.trend.begin_anew(found.by);
             self.together = 0.0;
             out.changepoint = Some(found.changepoint);
             out.kind = Some(Anomaly::LevelShift);

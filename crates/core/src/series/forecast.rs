@@ -10,6 +10,7 @@
 
 mod crossing;
 mod history;
+pub mod nearing;
 pub mod score;
 #[cfg(test)]
 mod tests;

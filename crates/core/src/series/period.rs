@@ -20,7 +20,10 @@ const DIP: f64 = 0.25;
 
 #[derive(Clone, Debug)]
 pub(super) struct Period {
+    /// As shares of `whole`, since a square of what is measured may be no number in single precision.
     alike: [f32; PERIOD_MAX + 1],
+    /// What a point has in common with itself.
+    whole: f64,
     lag: usize,
     mean: f64,
     /// The period, if there is one.
@@ -31,6 +34,7 @@ impl Period {
     pub(super) fn new() -> Self {
         Self {
             alike: [0.0; PERIOD_MAX + 1],
+            whole: 0.0,
             lag: 0,
             mean: 0.0,
             found: None,
@@ -47,7 +51,15 @@ impl Period {
         if self.lag == 0 {
             self.mean = values.iter().sum::<f64>() / length.max(1) as f64;
         }
-        self.alike[self.lag] = self.product(values, self.lag) as f32;
+        let product = self.product(values, self.lag);
+        if self.lag == 0 {
+            self.whole = product;
+        }
+        self.alike[self.lag] = if self.whole > 0.0 {
+            (product / self.whole) as f32
+        } else {
+            0.0
+        };
         self.lag += 1;
     }
 
@@ -70,11 +82,10 @@ impl Period {
     }
 
     fn best(&self, longest: usize) -> Option<usize> {
-        let whole = self.alike[0];
-        if whole <= 0.0 {
+        if self.alike[0] <= 0.0 {
             return None;
         }
-        let alike = |lag: usize| f64::from(self.alike[lag] / whole);
+        let alike = |lag: usize| f64::from(self.alike[lag]);
         let mut lowest = 1.0f64;
         let mut best: Option<(usize, f64)> = None;
         for lag in 1..longest {

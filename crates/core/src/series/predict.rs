@@ -192,7 +192,7 @@ impl Predict {
             if let Some(predicted) = predicted {
                 let tried = self.tried[at].saturating_add(1);
                 self.tried[at] = tried;
-                follow(&mut self.errors[at], (value - predicted).abs(), tried);
+                follow(&mut self.errors[at], (value - predicted).abs(), tried, spread);
             }
         }
         let held = |around: f64, error: f64| {
@@ -207,7 +207,7 @@ impl Predict {
             let tried = self.tried[LAG + season];
             let young = 1.0 / f64::from(tried.max(1));
             let off = (value - base - self.slow_offsets[season]).abs();
-            follow(&mut self.slow_errors[season], off, tried);
+            follow(&mut self.slow_errors[season], off, tried, spread);
             for (offsets, weight) in [
                 (&mut self.offsets, OFFSET_WEIGHT),
                 (&mut self.slow_offsets, SLOW_WEIGHT),
@@ -277,11 +277,12 @@ impl Predict {
 }
 
 /// Moves a mean error by the newest, which is every predictor's if it is a strange value's, but not to the same degree.
-fn follow(mean: &mut f64, error: f64, tried: u32) {
+/// Where there was no error yet, `spread` gives the unit.
+fn follow(mean: &mut f64, error: f64, tried: u32, spread: f64) {
     let most = if tried < 16 {
         f64::MAX
     } else {
-        mean.max(1e-12) * 8.0
+        mean.max(spread * 1e-6) * 8.0
     };
     *mean += (error.min(most) - *mean) * ERROR_WEIGHT.max(1.0 / f64::from(tried.max(1)));
 }

@@ -13,11 +13,22 @@ const REMEMBERED: usize = 256;
 /// The median absolute residual times this is the standard deviation, for a normal distribution.
 const MEDIAN_TO_SIGMA: f64 = 1.4826;
 
-/// A spread below this share of the level is rounding, not spread.
-const SHARE_LEAST: f64 = 1e-6;
+/// Units in the last place of a level that are rounding, not spread: what is computed is off by a few, as a mean of equal
+/// values is.
+const ROUNDING: f64 = 8.0;
 
-/// A spread of nothing at all.
-const LEAST: f64 = 1e-9;
+/// A first residual where there was none before counts as this share of itself: one strange value must not be the
+/// spread of a series that was constant. What comes often is known for what it is within a few points.
+const FIRST: f64 = 1e-3;
+
+/// A residual says no more than so many spreads.
+const SPREADS_MAX: f64 = 1e6;
+
+/// The least by which values around a level can differ, apart from rounding. It is no share of the level that would hide a
+/// spread: a level of a billion may have one of 1. It is never 0.
+pub(super) fn least(level: f64) -> f64 {
+    (level.abs() * f64::EPSILON * ROUNDING).max(f64::MIN_POSITIVE)
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Scale {
@@ -36,7 +47,7 @@ impl Scale {
     }
 
     /// Adds the size of a residual, which is a number and not negative.
-    pub(super) fn add(&mut self, size: f64) {
+    fn add(&mut self, size: f64) {
         let mut length = self.recent.len();
         if let Some(old) = self.recent.push(size) {
             self.sum -= old;
@@ -50,9 +61,20 @@ impl Scale {
         self.sorted[at] = size;
     }
 
+    /// Adds the size of a residual, held within what can be believed of one, around such a level.
+    pub(super) fn learn(&mut self, size: f64, level: f64) {
+        let spread = self.spread(level);
+        let most = if spread > least(level) {
+            (spread * SPREADS_MAX).max(level.abs())
+        } else {
+            (size * FIRST).max(level.abs())
+        };
+        self.add(size.min(most));
+    }
+
     /// How large residuals usually are around such a level.
     pub(super) fn spread(&self, level: f64) -> f64 {
-        let least = LEAST.max(level.abs() * SHARE_LEAST);
+        let least = least(level);
         let length = self.recent.len();
         if length == 0 {
             return least;

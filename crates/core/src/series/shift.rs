@@ -9,6 +9,7 @@
 
 use super::Changepoint;
 use super::ring::Ring;
+use super::scale::least;
 use super::tail::Tail;
 
 /// Points looked at.
@@ -82,8 +83,9 @@ impl Shift {
         }
         let mut times = [0; POINTS];
         let mut values = [0.0; POINTS];
-        let mut n = 0;
+        let (mut n, mut highest) = (0, 0.0f64);
         for point in self.points.iter() {
+            highest = highest.max(point.value.abs());
             // Without its season a point is not comparable.
             if let Some(flat) = point.flat(season) {
                 times[n] = point.at_ns;
@@ -94,7 +96,7 @@ impl Shift {
         if n < BEFORE_MIN + AFTER_MIN {
             return None;
         }
-        let (ratio, change) = look(&times[..n], &values[..n]);
+        let (ratio, change) = look(&times[..n], &values[..n], least(highest));
         let ratios = &mut self.ratios[season.map_or(0, |season| season + 1)];
         let rare = ratios.share(ratio) < SHARE_MAX;
         ratios.add(ratio);
@@ -105,8 +107,8 @@ impl Shift {
 }
 
 /// Looks for a change; gives the log of the likelihood ratio, and the index of the first point after a change that is
-/// certain.
-fn look(times: &[i64], values: &[f64]) -> (f64, Option<(usize, Found)>) {
+/// certain. A step of no more than `rounding` is none.
+fn look(times: &[i64], values: &[f64], rounding: f64) -> (f64, Option<(usize, Found)>) {
     let n = values.len();
     let mut held = [0.0; POINTS];
     let held = &mut held[..n];
@@ -120,8 +122,8 @@ fn look(times: &[i64], values: &[f64]) -> (f64, Option<(usize, Found)>) {
     for (held, value) in held.iter_mut().zip(values) {
         *held = (value.clamp(low - room, high + room) - middle) / room.max(f64::MIN_POSITIVE);
     }
-    if room <= 0.0 {
-        return (0.0, constant_but_for_the_end(times, values, middle));
+    if room <= rounding {
+        return (0.0, constant_but_for_the_end(times, values, middle, rounding));
     }
     let Profile {
         change, rest, whole, ..
@@ -147,14 +149,15 @@ fn look(times: &[i64], values: &[f64]) -> (f64, Option<(usize, Found)>) {
     let before = median(&values[..change], &mut left);
     let after = median(&values[change..], &mut right);
     let spread = (rest / count).sqrt() * room;
-    if (after - before).abs() < SPREADS_MIN * spread {
+    let step = (after - before).abs();
+    if step < SPREADS_MIN * spread || step <= rounding {
         return (ratio, None);
     }
     // Where it was is asked again of values held within the two levels: now they are known.
     let room = 3.0 * spread;
     let (low, high) = (before.min(after) - room, before.max(after) + room);
     for (held, value) in held.iter_mut().zip(values) {
-        *held = value.clamp(low, high) - before;
+        *held = (value.clamp(low, high) - before) / step;
     }
     let Profile {
         change, rest, rests, ..
@@ -232,9 +235,15 @@ fn profile(held: &[f64]) -> Profile {
 }
 
 /// Most values are the same: the change is where the other ones begin, if they stay.
-fn constant_but_for_the_end(times: &[i64], values: &[f64], usual: f64) -> Option<(usize, Found)> {
+fn constant_but_for_the_end(
+    times: &[i64],
+    values: &[f64],
+    usual: f64,
+    rounding: f64,
+) -> Option<(usize, Found)> {
     let n = values.len();
-    let change = n - values.iter().rev().take_while(|value| **value != usual).count();
+    let is_other = |value: &&f64| (**value - usual).abs() > rounding;
+    let change = n - values.iter().rev().take_while(is_other).count();
     if n - change < AFTER_MIN || change < BEFORE_MIN {
         return None;
     }

@@ -41,6 +41,25 @@ const CALENDAR_NS: i64 = 946_684_800_000_000_000;
 const SPREADS_MIN: f64 = 2.5;
 /// Means whose median slope is told.
 const SLOPE_POINTS: usize = 32;
+/// Means of which the last so many are held against as many before, to see whether it still goes on: with a calendar
+/// these are two days.
+const LATELY: usize = 8;
+/// A trend goes on while it went so much of its slope lately, and once more when it does by twice that.
+const GOES_ON: f64 = 0.25;
+
+/// Means after a step within which a rise from before it must be seen again.
+const ANEW_MAX: usize = 24;
+
+/// A rise or fall that is certain and goes on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rising {
+    /// How fast, in units a second; negative if it falls.
+    pub slope_per_s: f64,
+    /// How far it has gone by that since it began, in units.
+    pub by: f64,
+    /// How long that is, in seconds.
+    pub for_s: f64,
+}
 
 /// A mean, and how far the same values are from what each season says; no number where it says nothing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -82,6 +101,8 @@ pub(super) struct Trend {
     /// Of the times, the values and what is left of them.
     sums: [f64; 4],
     told: bool,
+    rising: Option<Rising>,
+    rising_from_s: f64,
 }
 
 /// A value, and what is left of it.
@@ -106,7 +127,26 @@ impl Trend {
             began_ns: 0,
             sums: [0.0; 4],
             told: false,
+            rising: None,
+            rising_from_s: 0.0,
         }
+    }
+
+    /// Begins anew at another level, to which it stepped by so much. What goes on in the same direction goes on for as long as
+    /// it takes to see it again: of a slope with little noise a part may look like a step.
+    pub(super) fn begin_anew(&mut self, by: f64) {
+        let rising = self.rising.filter(|rising| rising.by * by > 0.0);
+        *self = Self {
+            rising,
+            // Times count from the next point on.
+            rising_from_s: rising.map_or(0.0, |rising| -rising.for_s),
+            ..Self::new()
+        };
+    }
+
+    /// The trend that is certain, while it goes on.
+    pub(super) fn rising(&self) -> Option<Rising> {
+        self.rising
     }
 
     /// Adds a point; gives the slope in units a second when a trend is certain for the first time.
@@ -175,7 +215,7 @@ impl Trend {
     fn judge(&mut self, calendar: bool, value: &Value, period: Option<usize>) -> Option<f64> {
         let mut room = [(0.0, 0.0); BLOCKS];
         let lanes = if calendar { LANES } else { 1 };
-        let (mut most, mut slope) = (0.0f64, None);
+        let (mut most, mut found) = (0.0f64, None);
         // Every lane, since a season learns a rise that began with it, and what it leaves stands still.
         for lane in 0..lanes {
             let spread = if lane == 0 { value.spread } else { value.off_spread };
@@ -199,18 +239,48 @@ impl Trend {
                 }
                 let errors = steps.rise(window, SPREADS_MIN * spread);
                 if errors > most {
-                    (most, slope) = (errors, Some(slope_of(&points[first..])));
+                    let slope_per_s = slope_of(&points[first..]);
+                    let rising = Rising {
+                        slope_per_s,
+                        by: slope_per_s * span_s,
+                        for_s: span_s,
+                    };
+                    (most, found) = (errors, Some(rising));
                 }
             }
         }
         if most < ERRORS_OVER {
             self.told = false;
         }
-        if self.told || most < ERRORS {
-            return None;
-        }
-        self.told = true;
-        slope
+        // Of the values themselves: what a season leaves falls when a rise ends that it has learned.
+        let lately = lately(self.lane(0, &mut room));
+        let found = found.map(|rising| (rising, lately / rising.slope_per_s));
+        let is_new = !self.told && most >= ERRORS;
+        self.told |= is_new;
+        // A window of a week shows a rise for days after it has ended: what is said for as long as it lasts ends earlier.
+        self.rising = match found {
+            Some((rising, lately)) if self.told && lately >= 2.0 * GOES_ON => {
+                let now_s = self.blocks[self.count - 1].at_s;
+                // It began where it was first seen, however short the stretch is that shows it best by now.
+                let from_s = (now_s - rising.for_s).min(match self.rising {
+                    Some(_) => self.rising_from_s,
+                    None => f64::INFINITY,
+                });
+                self.rising_from_s = from_s;
+                Some(Rising {
+                    by: rising.slope_per_s * (now_s - from_s),
+                    for_s: now_s - from_s,
+                    ..rising
+                })
+            }
+            Some((_, lately)) if self.told && lately >= GOES_ON => self.rising,
+            _ if !self.told && self.count < 2 * LATELY => self.rising,
+            _ if !self.told && self.count <= ANEW_MAX => self
+                .rising
+                .filter(|rising| lately / rising.slope_per_s >= GOES_ON),
+            _ => None,
+        };
+        found.filter(|_| is_new).map(|(rising, _)| rising.slope_per_s)
     }
 
     /// The last blocks of which a lane says something.
@@ -298,6 +368,24 @@ fn fit(steps: &[f64], window: usize, taken_back: f64) -> (f64, f64) {
     }
     let likelihood = -0.5 * (count * noise.ln() + logs);
     (likelihood, product.abs() / (weight * noise).sqrt())
+}
+
+/// The slope from the last but one of the stretches to the last; 0 if there are too few points. Where these are days, no
+/// hour of them is one.
+fn lately(points: &[(f64, f64)]) -> f64 {
+    let Some(first) = points.len().checked_sub(2 * LATELY) else {
+        return 0.0;
+    };
+    let mean = |points: &[(f64, f64)]| {
+        let sums = points
+            .iter()
+            .fold((0.0, 0.0), |sums, point| (sums.0 + point.0, sums.1 + point.1));
+        (sums.0 / LATELY as f64, sums.1 / LATELY as f64)
+    };
+    let (before, last) = points[first..].split_at(LATELY);
+    let (before, last) = (mean(before), mean(last));
+    let slope = (last.1 - before.1) / (last.0 - before.0);
+    if slope.is_finite() { slope } else { 0.0 }
 }
 
 /// The median slope between some of the points, evenly picked.

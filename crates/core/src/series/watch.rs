@@ -2,11 +2,11 @@
 //!
 //! Invariant: a mean is judged once, when its five minutes are over; memory is bounded.
 
-use super::Reading;
-use super::detect::Detector;
+use super::detect::{Detector, WARMING_POINTS};
 use super::forecast::score::Scorecard;
 use super::forecast::{Forecast, History, Unknown, forecast, forecast_with};
 use super::model::{Model, Recent};
+use super::{Reading, Rising};
 
 /// What a mean is over.
 pub const MEAN_NS: i64 = 300 * 1_000_000_000;
@@ -137,6 +137,11 @@ impl Watch {
     /// The last mean that is over.
     pub fn last(&self) -> Option<Judged> {
         self.last
+    }
+
+    /// A rise or fall that is certain and goes on; none while it warms.
+    pub fn rising(&self) -> Option<Rising> {
+        self.detector.rising().filter(|_| self.points() > WARMING_POINTS)
     }
 
     /// Means judged.

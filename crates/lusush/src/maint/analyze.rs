@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Invariants: memory does not depend on the length of the input, nor on that of a line; no row is fatal. A row that can
-//! be read gives exactly one row of output, before more input is waited for.
+//! be read gives exactly one row of output, before more input is waited for. Where none could be read there is no output,
+//! and that is a failure.
 
 mod row;
 #[cfg(test)]
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use lle_core::quantity::{bytes, duration, several};
 use lle_core::series::Reading;
-use lle_core::series::detect::{ALARM_SCORE, Detector};
+use lle_core::series::detect::{ALARM_SCORE, Detector, VALUE_MAX};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -37,11 +38,15 @@ const LINE_BYTES_MAX: u64 = 4_096;
 /// Bad rows that are named; the others are counted.
 const BAD_SHOWN: usize = 5;
 
+/// The first line of an answer in CSV.
+const HEADER: &[u8] = b"timestamp,value,score,kind\n";
+
 /// What is analysed.
 #[derive(Debug, Args)]
 pub(super) struct Analyze {
-    /// Rows of timestamp,value with or without a header; - is the standard input. Timestamps are RFC 3339, seconds or
-    /// milliseconds since 1970, or plain numbers
+    /// Rows of timestamp,value with or without a header; - is the standard input. Timestamps are dates with the year first,
+    /// RFC 2822, seconds or milliseconds since 1970, or plain numbers. A header may name more columns: the value is the one
+    /// called value or y, or the only one of numbers
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Writes one JSON object a row instead of CSV
@@ -55,11 +60,17 @@ pub(super) fn run(asked: &Analyze) -> Result<ExitCode, Failure> {
     let input: Box<dyn io::Read> = if name == "-" {
         Box::new(io::stdin())
     } else {
-        Box::new(File::open(&asked.file).map_err(|error| {
+        let cannot = |error| {
             Failure::new(format!("cannot open {name}"))
                 .because(error)
                 .hint("name a file of timestamp,value rows, or - for the standard input")
-        })?)
+        };
+        let file = File::open(&asked.file).map_err(cannot)?;
+        // Opening a folder succeeds; reading it would fail after the answer has begun.
+        if file.metadata().is_ok_and(|known| known.is_dir()) {
+            return Err(cannot(io::ErrorKind::IsADirectory.into()));
+        }
+        Box::new(file)
     };
     let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
     let mut output = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
@@ -67,12 +78,17 @@ pub(super) fn run(asked: &Analyze) -> Result<ExitCode, Failure> {
     match analyze(&mut input, &mut output, asked.json) {
         Ok(summary) => {
             eprint!("{}", summary.text(name));
-            Ok(ExitCode::SUCCESS)
+            match summary.nothing(name) {
+                Some(failure) => Err(failure),
+                None => Ok(ExitCode::SUCCESS),
+            }
         }
         // `lusush maint analyze x.csv | head` is no failure.
         Err(Stopped::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         Err(Stopped::Write(error)) => Err(Failure::new("cannot write the answer").because(error)),
-        Err(Stopped::Read(error)) => Err(Failure::new(format!("cannot read {name}")).because(error)),
+        Err(Stopped::Read(error)) => Err(Failure::new(format!("cannot read {name}")).because(error).hint(
+            "the rows above, if there are any, are those before that; copy the file elsewhere and try that",
+        )),
     }
 }
 
@@ -89,7 +105,11 @@ struct Summary {
     lines: u64,
     points: u64,
     missing: u64,
+    /// Values beyond what the detector counts with.
+    beyond: u64,
     alarms: u64,
+    /// It begins as UTF-16 does.
+    is_utf_16: bool,
     bad: Vec<Bad>,
     bad_count: u64,
     took: Duration,
@@ -113,11 +133,7 @@ fn analyze(
     let mut detector = Detector::new();
     let mut rows = Rows::default();
     let mut line = Vec::new();
-    if !json {
-        output
-            .write_all(b"timestamp,value,score,kind\n")
-            .map_err(Stopped::Write)?;
-    }
+    let mut begun = false;
     loop {
         if input.buffer().is_empty() {
             // Whoever feeds a pipe slowly sees each row's answer before the next row is there.
@@ -127,6 +143,9 @@ fn analyze(
             break;
         }
         summary.lines += 1;
+        if summary.lines == 1 {
+            summary.is_utf_16 = line.starts_with(b"\xff\xfe") || line.starts_with(b"\xfe\xff");
+        }
         match rows.read(&line, summary.lines) {
             Ok(None) => {}
             Ok(Some(row)) => {
@@ -134,6 +153,10 @@ fn analyze(
                 let reading = detector.observe(row.at_ns, row.value);
                 summary.took += began.elapsed();
                 summary.alarms += u64::from(reading.score >= ALARM_SCORE);
+                summary.beyond += u64::from(row.value.is_finite() && row.value.abs() > VALUE_MAX);
+                if !std::mem::replace(&mut begun, true) && !json {
+                    output.write_all(HEADER).map_err(Stopped::Write)?;
+                }
                 write_row(output, &row, &reading, json).map_err(Stopped::Write)?;
             }
             Err(bad) => {
@@ -186,7 +209,18 @@ fn write_row(output: &mut impl Write, row: &Row<'_>, reading: &Reading, json: bo
         return output.write_all(b"\n");
     }
     let kind = reading.kind.map_or("", |kind| kind.name());
-    writeln!(output, "{},{},{},{kind}", row.timestamp, row.text, reading.score)
+    // A date may have a comma, and a number that has one is written as it was understood.
+    if row.timestamp.contains([',', '"']) {
+        write!(output, "\"{}\",", row.timestamp.replace('"', "\"\""))?;
+    } else {
+        write!(output, "{},", row.timestamp)?;
+    }
+    if row.text.contains(',') {
+        write!(output, "{}", row.value)?;
+    } else {
+        output.write_all(row.text.as_bytes())?;
+    }
+    writeln!(output, ",{},{kind}", reading.score)
 }
 
 impl Summary {
@@ -213,12 +247,7 @@ impl Summary {
             out += &format!("{} passed over\n", several(self.bad_count, "bad row", "bad rows"));
         }
         if self.points == 0 {
-            let what = if self.lines == 0 {
-                "is empty"
-            } else {
-                "holds no points"
-            };
-            return out + &format!("{name} {what}: nothing to analyse. Rows are timestamp,value.\n");
+            return out;
         }
         let each = self.took.as_nanos() as f64 / (self.points + self.missing).max(1) as f64;
         out += &several(self.points, "point", "points");
@@ -231,6 +260,31 @@ impl Summary {
             duration(each),
             bytes(size_of::<Detector>() as f64)
         );
+        if self.beyond > 0 {
+            out += &format!(
+                "{} beyond {VALUE_MAX:e} counted as that\n",
+                several(self.beyond, "value", "values")
+            );
+        }
         out
+    }
+
+    /// That there was nothing to analyse, if so: whoever reads the answer by a program must not take it for one.
+    fn nothing(&self, name: &str) -> Option<Failure> {
+        if self.points > 0 {
+            return None;
+        }
+        let name = printable(name, COLUMNS);
+        let what = match (self.lines, self.missing) {
+            (0, _) => "is empty",
+            (_, 0) => "holds no points",
+            _ => "holds no values",
+        };
+        let failure = Failure::new(format!("{name} {what}: nothing to analyse"));
+        Some(if self.is_utf_16 {
+            failure.hint("it is UTF-16: `iconv -f UTF-16 -t UTF-8 FILE | lusush maint analyze -` reads it")
+        } else {
+            failure.hint("rows are timestamp,value, such as 2023-11-14T22:13:20Z,1.5 or 1700000000,1.5")
+        })
     }
 }

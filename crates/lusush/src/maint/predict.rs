@@ -31,8 +31,20 @@ pub(super) fn forecast(value: &Value, now: i64) -> String {
         if let Some(text) = pattern(&row["pattern"]) {
             line(&mut out, "", &text);
         }
+        if let Some(text) = row["coming"].as_str() {
+            line(&mut out, "", &format!("told: {text}"));
+        }
+        if is_worth_doing_something(row) {
+            line(&mut out, "", &format!("what helps: {}", text_of(&row["remedy"])));
+        }
     }
     out
+}
+
+/// Whether something is coming, or its limit is reached, or may be.
+fn is_worth_doing_something(row: &Value) -> bool {
+    let near = matches!(row["limit_when"]["when"].as_str(), Some("at" | "now"));
+    row["remedy"].is_string() && (near || row["coming"].is_string())
 }
 
 /// What its day or week is like: "a weekly pattern, highest on Tuesdays at 14:00 UTC, 38 ms above its lowest".
@@ -217,9 +229,11 @@ mod tests {
             { "what": "prompt", "unknown": "unknown: 3 of 30 samples so far" },
             { "what": "history", "now": "0.9 GiB", "shown": "0.91 GiB, 0.9 GiB to 0.93 GiB", "limit_shown": "1 GiB",
               "limit_when": { "when": "at" }, "limit_earliest_wall_ns": 9 * DAY, "limit_expected_wall_ns": 12 * DAY,
-              "limit_latest_wall_ns": 17 * DAY, "scored": 3, "scored_min": 20 },
+              "limit_latest_wall_ns": 17 * DAY, "scored": 3, "scored_min": 20,
+              "coming": "history reaches 1 GiB in 12 d, 9 d to 17 d",
+              "remedy": "`lusush maint history stats` says what it consists of" },
             { "what": "free space on disk", "now": "9 GiB", "shown": "9 GiB, 8 GiB to 10 GiB",
-              "limit_shown": "256 MiB", "limit_when": { "when": "not-in-sight" }, "scored": 40, "scored_min": 20,
+              "limit_shown": "256 MiB", "limit_when": { "when": "not-in-sight" }, "remedy": "`lusush doctor`", "scored": 40, "scored_min": 20,
               "coverage": 0.82, "skill": -0.1 },
             { "what": "echo", "now": "1 ms", "shown": "1 ms, 1 ms to 2 ms", "scored": 3, "scored_min": 20,
               "pattern": { "period": "weekly", "peak_hour_utc": 38, "swing_shown": "3 ms", "skill": 0.42, "tried": 88,

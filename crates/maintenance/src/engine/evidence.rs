@@ -8,12 +8,15 @@ use lle_core::task::{self, TaskKind};
 use lle_core::trial::Ended;
 use lle_core::validate::evidence::{BenchResult, Evidence, LIVE, Live, LiveSource, Measured};
 use lle_core::validate::gains;
-use lle_core::validate::success::{Share, SuccessInputs};
+use lle_core::validate::success::{Errors, Mean, Share, SuccessInputs};
 use lle_core::validate::systems::{Audit, Facts};
 use lle_metrics::{FILE_BYTES, Gauge, Histogram, Liveness, Snapshot, Timer};
 
 use super::{Engine, audit};
 use crate::world::{Now, World};
+
+/// Thirty days, in nanoseconds.
+const MONTH_NS: i64 = 30 * 24 * 3_600 * 1_000_000_000;
 
 /// Everything that live sessions have measured since they started, of the timers that a budget asks for.
 #[derive(Default)]
@@ -74,7 +77,7 @@ impl Engine {
             facts: self.facts(world, now),
             live: self.live_measurements(),
             bench: bench_results(&world.bench_results().unwrap_or_default()),
-            success: self.success(),
+            success: self.success(now),
         }
     }
 
@@ -222,7 +225,7 @@ impl Engine {
 
     /// Only what is counted: who was authorised and recorded is proved by the code's types, and a share of what nobody
     /// counts would be invented.
-    fn success(&self) -> SuccessInputs {
+    fn success(&self, now: Now) -> SuccessInputs {
         let ended: u64 = self.state.outcomes.values().sum();
         let of = |name: &str| self.state.outcomes.get(name).copied().unwrap_or(0);
         // What failed with nothing to take back may have been done halfway.
@@ -230,10 +233,61 @@ impl Engine {
             part: of("applied") + of("undone"),
             of: ended,
         });
+        let (interval_coverage, forecast_error) = self.forecasts_lately(now);
         SuccessInputs {
             operations,
+            interval_coverage,
+            forecast_error,
+            optimisation: self.gain_of_trials(now),
             ..SuccessInputs::default()
         }
+    }
+
+    /// How the forecasts of the last month did: how many intervals held, and their squared errors by those of the last value.
+    /// Series count by how many forecasts of them were scored, whatever they are measured in.
+    fn forecasts_lately(&self, now: Now) -> (Option<Share>, Option<Errors>) {
+        let cards = self.state.scorecards.values();
+        let (mut share, mut errors) = (
+            Share { part: 0, of: 0 },
+            Errors {
+                ours: 0.0,
+                naive: 0.0,
+                samples: 0,
+            },
+        );
+        for lately in cards.map(|card| card.lately(now.wall_ns, MONTH_NS)) {
+            share.part += lately.covered;
+            share.of += lately.scored;
+            if let Some(ratio) = lately.squares_ratio {
+                errors.ours += ratio * lately.scored as f64;
+                errors.naive += lately.scored as f64;
+                errors.samples += lately.scored;
+            }
+        }
+        (
+            (share.of > 0).then_some(share),
+            (errors.samples > 0).then_some(errors),
+        )
+    }
+
+    /// By how much what trials of the last three months have kept is better than what it was tried against, in percent.
+    fn gain_of_trials(&self, now: Now) -> Option<Mean> {
+        let is_recent =
+            |trial: &&Ended| (0..3 * MONTH_NS).contains(&now.wall_ns.saturating_sub(trial.wall_ns));
+        let kept = self
+            .state
+            .trials_ended
+            .iter()
+            .filter(|trial| trial.kept)
+            .filter(is_recent);
+        let gains: Vec<f64> = kept
+            .filter_map(|trial| trial.estimate.as_ref())
+            .map(|estimate| 100.0 * (1.0 - estimate.ratio))
+            .collect();
+        (!gains.is_empty()).then(|| Mean {
+            value: gains.iter().sum::<f64>() / gains.len() as f64,
+            samples: gains.len() as u64,
+        })
     }
 }
 
@@ -265,6 +319,61 @@ mod tests {
     use lle_core::budget::Budget;
 
     use super::*;
+    use lle_core::series::forecast::Forecast;
+    use lle_core::series::forecast::score::Scorecard;
+
+    #[test]
+    fn what_forecasts_and_trials_came_to_is_counted() {
+        const HOUR: i64 = 3_600 * 1_000_000_000;
+        let folder = tempfile::tempdir().unwrap();
+        let (_world, mut engine, now) = crate::engine::tests::started(folder.path());
+        let nothing = engine.success(now);
+        assert_eq!((nothing.interval_coverage, nothing.forecast_error), (None, None));
+        assert_eq!(nothing.optimisation, None);
+        // Of two series in other units three forecasts of four held, with a quarter of the naive one's squared error.
+        for unit in [1.0, 1e9] {
+            let mut card = Scorecard::default();
+            for at in 0..4 {
+                let made_ns = now.wall_ns - 100 * HOUR + at * HOUR;
+                card.keep(Forecast {
+                    made_ns,
+                    due_ns: made_ns + HOUR,
+                    value: 1.0 * unit,
+                    low: 0.0,
+                    high: if at == 0 { 1.0 } else { 2.0 } * unit,
+                    naive: 0.0,
+                });
+                card.observe(made_ns + HOUR, 2.0 * unit);
+            }
+            engine.state.scorecards.insert(format!("of {unit}"), card);
+        }
+        let known = engine.success(now);
+        assert_eq!(known.interval_coverage, Some(Share { part: 6, of: 8 }));
+        let errors = known.forecast_error.unwrap();
+        assert_eq!((errors.ours / errors.naive, errors.samples), (0.25, 8));
+        let later = Now {
+            wall_ns: now.wall_ns + 3 * MONTH_NS,
+            ..now
+        };
+        assert_eq!(
+            engine.success(later).interval_coverage,
+            None,
+            "that was months ago"
+        );
+    }
+
+    #[test]
+    fn what_the_bench_of_the_engine_measures_names_it() {
+        let text = include_str!("../../benches/engine/main.rs");
+        for budget in lle_core::budget::all().filter(|budget| budget.probe().is_none()) {
+            let name = format!("\"{}\"", budget.name);
+            let measured = text.match_indices(&name).any(|(at, _)| {
+                let before = text[..at].trim_end();
+                before.ends_with("times(") || before.ends_with("sizes(")
+            });
+            assert!(!measured, "{} is measured and names no probe", budget.name);
+        }
+    }
 
     #[test]
     fn results_of_benches() {

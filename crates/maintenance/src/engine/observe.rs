@@ -110,6 +110,7 @@ impl Engine {
         assessment.findings.extend(self.drilled.finding());
         assessment.findings.extend(self.backed_up.finding(now.wall_ns));
         assessment.findings.extend(self.changed_findings(now));
+        assessment.findings.extend(self.coming_findings(now));
         if self.acts {
             self.worker.forget_shed();
             let told = predict::told_once(&assessment.findings, &self.state.alerts);

@@ -4,7 +4,8 @@
 //!  samples of a look, sizes on disk ─▸ Watch (five-minute means) ─▸ readings ─▸ `maint anomalies`
 //!                                          │                          └ changepoint ─▸ blame ─▸ finding ─▸ alert
 //!  audit records, lines ─▸ changes, the last ──────────────────────────────────────────┘
-//!                                          └▸ forecasts, scored later ─▸ `maint forecast`
+//!                                          ├▸ forecasts, scored later ─▸ `maint forecast`
+//!                                          └▸ a limit that is near, a rise that goes on ─▸ finding ─▸ alert (coming.rs)
 //! ```
 //!
 //! What was changed and what moved by it is part of the state ([`lle_core::series::noticed`]). What the detectors have
@@ -16,6 +17,7 @@
 //! - While too little was seen the answer is unknown, and how much is missing.
 
 mod answer;
+mod coming;
 mod models;
 pub(crate) mod watched;
 
@@ -26,6 +28,7 @@ use lle_core::health::finding::Finding;
 use lle_core::quantity::several;
 use lle_core::series::Changepoint;
 use lle_core::series::blame::{self, Suspect};
+use lle_core::series::forecast::nearing::Nearing;
 use lle_core::series::noticed::Moved;
 use lle_core::series::reach::{Reach, suspects};
 use lle_core::series::watch::{Judged, MEAN_NS, Watch};
@@ -60,6 +63,8 @@ const WHAT_CHARS_MAX: usize = 96;
 #[derive(Default)]
 pub(crate) struct Predict {
     watches: BTreeMap<&'static str, Watch>,
+    /// How those that have a limit are on their way there.
+    nearing: BTreeMap<&'static str, Nearing>,
     /// Rows of the table whose past was read back.
     recalled: usize,
     resources_at: Option<i64>,
@@ -118,6 +123,9 @@ impl Engine {
             let Some(judged) = watch.add(now.wall_ns, *value) else {
                 continue;
             };
+            if let Some((limit, nearing)) = row.limit.zip(self.predict.nearing.get_mut(row.metric)) {
+                nearing.look(watch.history(), limit, row.worse == Worse::Less);
+            }
             scored |= watch.forecast_when_due(judged.at_ns);
             found.extend(judged.reading.changepoint.map(|changepoint| (row, changepoint)));
         }
@@ -165,6 +173,15 @@ impl Engine {
                 .as_ref()
                 .and_then(|models| models.of(row.metric)),
         );
+        if let Some(limit) = row.limit {
+            // A worker that is new goes on where the last one was: told again, it would look like another.
+            let mut nearing = match self.is_coming(row) {
+                true => Nearing::told_before(),
+                false => Nearing::default(),
+            };
+            nearing.look(watch.history(), limit, row.worse == Worse::Less);
+            self.predict.nearing.insert(row.metric, nearing);
+        }
         self.predict.watches.insert(row.metric, watch);
     }
 
@@ -195,10 +212,15 @@ impl Engine {
 /// as two things it would look like two.
 pub(crate) fn told_once(findings: &[Finding], alerts: &Alerts) -> Vec<Finding> {
     let is_change = |key: &str| key.starts_with(CHANGED);
+    // What is yet to come is neither.
+    let comes = |key: &str| key.starts_with(coming::COMING);
     let is_open = |finding: &Finding| alerts.open().any(|alert| alert.key == finding.key);
     let rivals = |finding: &Finding| {
         let same = |other: &&Finding| {
-            other.component == finding.component && is_change(&other.key) != is_change(&finding.key)
+            other.component == finding.component
+                && is_change(&other.key) != is_change(&finding.key)
+                && !comes(&other.key)
+                && !comes(&finding.key)
         };
         findings.iter().filter(same).collect::<Vec<_>>()
     };

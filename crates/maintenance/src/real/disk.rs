@@ -26,14 +26,11 @@ use rustix::fs::{CWD, Mode, OFlags};
 pub(crate) use super::draft::{clear_strays, create_folder, put, read_small, replace};
 use super::guard::{Guard, Watched};
 use super::{Places, draft};
-use crate::engine::predict::watched::{DISK_FREE_BYTES, HISTORY_BYTES, STATE_BYTES};
 use crate::world::{Disk, File};
 
 /// Bytes of a file that is read; a longer one is an error, since what is cut off would look like damage. A log is
 /// rotated or rewritten long before.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Files of the worker's folder whose sizes are added up: there are some twenty.
-const FILES_MAX: usize = 256;
 /// Descriptors kept open: the state, the audit segment, the anchor.
 const KEPT_MAX: usize = 4;
 
@@ -265,27 +262,4 @@ impl Disk for RealDisk {
     fn sync(&mut self, file: File) -> io::Result<()> {
         self.open_file(file, false)?.sync_data()
     }
-}
-
-/// Sizes on disk, for their forecasts; what cannot be told is left out.
-pub(crate) fn sizes(places: &Places) -> Vec<(&'static str, f64)> {
-    let mut sizes = Vec::new();
-    if let Ok(known) = fs::metadata(&places.history) {
-        sizes.push((HISTORY_BYTES, known.len() as f64));
-    }
-    if let Ok(entries) = fs::read_dir(&places.maint) {
-        let of = |entry: fs::DirEntry| {
-            entry
-                .metadata()
-                .ok()
-                .filter(fs::Metadata::is_file)
-                .map(|known| known.len())
-        };
-        let all: u64 = entries.flatten().take(FILES_MAX).filter_map(of).sum();
-        sizes.push((STATE_BYTES, all as f64));
-    }
-    if let Ok(disk) = rustix::fs::statvfs(&places.maint) {
-        sizes.push((DISK_FREE_BYTES, disk.f_bavail as f64 * disk.f_frsize as f64));
-    }
-    sizes
 }

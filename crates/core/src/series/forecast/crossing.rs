@@ -45,9 +45,15 @@ pub fn crossing(history: &History, limit: f64, falling: bool) -> Result<Crossing
     let (method, _) = trials.best(longest.div_ceil(2)).ok_or(Unknown::TooFar)?;
     let step_s = trials.step_s();
     let until_s = AHEAD_MAX * step_s * history.len() as f64;
-    let width = |ahead_s: f64| {
+    // Most looks are beyond what was tried, where the interval is that of the last one.
+    let mut known: Option<(usize, f64)> = None;
+    let mut width = |ahead_s: f64| {
         let steps = (ahead_s / step_s).round().clamp(1.0, longest as f64) as usize;
-        let (half, _) = trials.interval(method, steps, 1.0 - NOMINAL)?;
+        let half = match known {
+            Some((before, half)) if before == steps => half,
+            _ => trials.interval(method, steps, 1.0 - NOMINAL)?.0,
+        };
+        known = Some((steps, half));
         // Beyond what was tried the error is taken to grow as that of a wrong slope does.
         Some(half * (ahead_s / (steps as f64 * step_s)).max(1.0))
     };

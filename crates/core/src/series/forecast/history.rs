@@ -93,6 +93,20 @@ impl History {
         }
     }
 
+    /// How long it is, in nanoseconds.
+    pub(super) fn span_ns(&self) -> i64 {
+        self.last_ns.saturating_sub(self.origin_ns)
+    }
+
+    /// How far its highest and lowest points are apart.
+    pub(super) fn range(&self) -> f64 {
+        let ends = (self.last, self.last);
+        let (low, high) = self.points.iter().fold(ends, |(low, high), (_, value)| {
+            (low.min(*value), high.max(*value))
+        });
+        high - low
+    }
+
     /// Points kept.
     pub fn len(&self) -> usize {
         self.points.len()

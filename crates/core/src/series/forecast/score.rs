@@ -20,6 +20,32 @@ const STEP: f64 = 0.05;
 /// How long after its moment a forecast can still be scored, as a share of its horizon.
 const LATE: i64 = 4;
 
+/// Weeks of which scores are kept apart: a month is within them.
+const WEEKS_MAX: usize = 5;
+const WEEK_NS: i64 = 7 * 24 * 3_600 * 1_000_000_000;
+
+/// What one week's forecasts came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Week {
+    /// Weeks since 1970.
+    week: i64,
+    scored: u64,
+    covered: u64,
+    squares: f64,
+    naive_squares: f64,
+}
+
+/// What the forecasts of the last weeks came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Lately {
+    /// Forecasts scored.
+    pub scored: u64,
+    /// Of these, whose interval held.
+    pub covered: u64,
+    /// Their squared errors, by those of the naive forecast; none if that was never wrong.
+    pub squares_ratio: Option<f64>,
+}
+
 /// The score of one series' forecasts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -31,6 +57,7 @@ pub struct Scorecard {
     naive_error: f64,
     lost: u64,
     miss: f64,
+    weeks: VecDeque<Week>,
 }
 
 impl Default for Scorecard {
@@ -43,6 +70,7 @@ impl Default for Scorecard {
             naive_error: 0.0,
             lost: 0,
             miss: 1.0 - NOMINAL,
+            weeks: VecDeque::new(),
         }
     }
 }
@@ -75,6 +103,7 @@ impl Scorecard {
                 self.lost += 1;
             } else {
                 self.score(&forecast, value);
+                self.score_week(at_ns, &forecast, value);
             }
         }
     }
@@ -87,6 +116,39 @@ impl Scorecard {
         self.naive_error += (value - forecast.naive).abs();
         let missed = f64::from(!covered);
         self.miss = (self.miss + STEP * (1.0 - NOMINAL - missed)).clamp(0.005, 0.6);
+    }
+
+    fn score_week(&mut self, at_ns: i64, forecast: &Forecast, value: f64) {
+        let week = at_ns.div_euclid(WEEK_NS);
+        // What a clock that was ahead has left is of no week.
+        self.weeks.retain(|known| known.week <= week);
+        if self.weeks.back().is_none_or(|last| last.week != week) {
+            self.weeks.push_back(Week {
+                week,
+                ..Week::default()
+            });
+            while self.weeks.len() > WEEKS_MAX {
+                self.weeks.pop_front();
+            }
+        }
+        if let Some(last) = self.weeks.back_mut() {
+            last.scored += 1;
+            last.covered += u64::from((forecast.low..=forecast.high).contains(&value));
+            last.squares += (value - forecast.value).powi(2);
+            last.naive_squares += (value - forecast.naive).powi(2);
+        }
+    }
+
+    /// What the forecasts of whole weeks came to that are within so long before now, and this one's.
+    pub fn lately(&self, now_ns: i64, within_ns: i64) -> Lately {
+        let first = now_ns.saturating_sub(within_ns).div_euclid(WEEK_NS);
+        let weeks = || self.weeks.iter().filter(|week| week.week > first);
+        let naive: f64 = weeks().map(|week| week.naive_squares).sum();
+        Lately {
+            scored: weeks().map(|week| week.scored).sum(),
+            covered: weeks().map(|week| week.covered).sum(),
+            squares_ratio: (naive > 0.0).then(|| weeks().map(|week| week.squares).sum::<f64>() / naive),
+        }
     }
 
     /// With which probability the next interval should miss, for the nominal share to be kept in the long run.

@@ -99,6 +99,14 @@ fn forecasts_are_scored_when_their_moment_comes() {
     assert_eq!(card.coverage(), Some(0.75));
     assert_eq!(card.mean_error(), Some(0.75));
     assert_eq!(card.skill(), Some(1.0 - 15.0 / (15.0 * 2.0 + 5.0 * 5.0)));
+    let month = 30 * 24 * HOUR;
+    let lately = card.lately(40 * HOUR, month);
+    assert_eq!((lately.scored, lately.covered), (20, 15));
+    assert_eq!(lately.squares_ratio, Some(5.0 * 9.0 / (15.0 * 4.0 + 5.0 * 25.0)));
+    assert_eq!(card.lately(40 * HOUR + 2 * month, month).scored, 0, "months ago");
+    let text = serde_json::to_string(&card).unwrap();
+    let back: Scorecard = serde_json::from_str(&text).unwrap();
+    assert_eq!(back.lately(40 * HOUR, month), lately);
     // A laptop that slept through the moment learned nothing.
     card.keep(made(100 * HOUR, 0.0));
     card.observe(106 * HOUR, 0.0);

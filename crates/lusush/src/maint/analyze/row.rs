@@ -1,13 +1,18 @@
 //! One row: when and how much.
 //!
-//! Quotes are taken off a field and mean nothing else: a series has no field with a comma in it, and one stray quote
-//! must not swallow the rows after it. That is why no CSV library stands here.
+//! ```text
+//!  line ─▸ fields (RFC 4180) ─▸ which is which, by the header or by what they hold ─▸ time, number ─▸ Row
+//! ```
 //!
-//! Invariant: what unit a number of seconds or milliseconds has is decided by the first row, for all.
+//! Invariants:
+//! - What unit a number of seconds or milliseconds has is decided by the first row, for all.
+//! - A row is read as it was meant, or is a bad one: no field more or less, and no number by half.
 
-use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+mod fields;
+mod number;
+mod time;
+
+use fields::{Field, Unquoted, fields};
 
 /// A point, and how it was written.
 #[derive(Debug, PartialEq)]
@@ -31,9 +36,13 @@ pub(super) struct Bad {
 /// What the rows before have told about those to come.
 #[derive(Debug)]
 pub(super) struct Rows {
-    separator: u8,
-    /// Which fields are the timestamp and the value.
-    fields: (usize, usize),
+    separator: char,
+    /// Fields of a row.
+    width: usize,
+    /// Which field is the timestamp.
+    time: usize,
+    /// Which is the value; none before a row has told.
+    value: Option<usize>,
     /// Nanoseconds in a unit of a timestamp that is a number.
     unit: Option<f64>,
     begun: bool,
@@ -42,20 +51,25 @@ pub(super) struct Rows {
 impl Default for Rows {
     fn default() -> Self {
         Self {
-            separator: b',',
-            fields: (0, 1),
+            separator: ',',
+            width: 2,
+            time: 0,
+            value: Some(1),
             unit: None,
             begun: false,
         }
     }
 }
 
-/// What stands where a value is missing.
-const MISSING: &[&str] = &["", "na", "n/a", "nan", "null", "none", "-"];
+/// What a header may call the timestamp, and the value.
+const TIMES: &[&str] = &["timestamp", "time", "datetime", "date", "ts", "ds"];
+const VALUES: &[&str] = &["value", "y"];
 
-const TIMESTAMP: &str = "RFC 3339 or a number";
-const VALUE: &str = "a number";
 const BOTH: &str = "timestamp,value";
+const UTF_8: &str = "text in UTF-8 (`iconv -t UTF-8` makes it that)";
+const TOO_MANY: &str =
+    "no more fields than the header has, or two without one; a number with commas stands in quotes";
+const ONE_VALUE: &str = "one column of numbers, or a header that calls one of them value or y";
 
 impl Rows {
     /// Reads a line; an empty one and a header are no row and no mistake.
@@ -69,100 +83,122 @@ impl Rows {
             expected,
         };
         let text = std::str::from_utf8(line)
-            .map_err(|error| bad(error.valid_up_to(), "bytes that are no UTF-8".into(), BOTH))?;
+            .map_err(|error| bad(error.valid_up_to(), "bytes that are no UTF-8".into(), UTF_8))?;
+        if text.contains('\0') {
+            return Err(bad(
+                text.find('\0').unwrap_or(0),
+                "a byte that is 0".into(),
+                UTF_8,
+            ));
+        }
         if text.trim().is_empty() || text.trim_start().starts_with('#') {
             return Ok(None);
         }
-        if !self.begun {
-            self.begun = true;
-            let found = [b',', b';', b'\t']
+        let is_first = !std::mem::replace(&mut self.begun, true);
+        if is_first {
+            let found = [',', ';', '\t'];
+            // A decimal comma may stand before the first semicolon.
+            let found = if text.contains(';') {
+                [';', ',', '\t']
+            } else {
+                found
+            };
+            self.separator = found
                 .into_iter()
-                .find(|separator| line.contains(separator));
-            self.separator = found.unwrap_or(b',');
-            if self.is_header(text) {
-                return Ok(None);
-            }
+                .find(|separator| text.contains(*separator))
+                .unwrap_or(',');
         }
         let quoted = |field: &str| format!("\"{field}\"");
-        let (time_column, timestamp) = self
-            .field(text, self.fields.0)
-            .ok_or_else(|| bad(0, quoted(text), BOTH))?;
-        let (value_column, value) = self
-            .field(text, self.fields.1)
-            .ok_or_else(|| bad(text.len(), "the end of the line".into(), BOTH))?;
-        let at_ns = self
-            .time(timestamp)
-            .ok_or_else(|| bad(time_column, quoted(timestamp), TIMESTAMP))?;
-        let number = number_of(value).ok_or_else(|| bad(value_column, quoted(value), VALUE))?;
+        let mut fields = fields(text, self.separator)
+            .map_err(|Unquoted { column, expected }| bad(column, quoted(&text[column..]), expected))?;
+        // Some programs end each line with a separator.
+        let most = if is_first { 2 } else { self.width };
+        if fields.len() > most && fields.last().is_some_and(Field::is_nothing) {
+            fields.pop();
+        }
+        if is_first && self.is_header(&fields) {
+            return Ok(None);
+        }
+        if let Some(more) = fields.get(self.width) {
+            return Err(bad(more.column, quoted(more.text), TOO_MANY));
+        }
+        let end = || bad(text.len(), "the end of the line".into(), BOTH);
+        let timestamp = fields.get(self.time).ok_or_else(end)?;
+        let value = match self.value {
+            Some(value) => fields.get(value).ok_or_else(end)?,
+            None => self
+                .only_number(&fields)
+                .ok_or_else(|| bad(0, quoted(text), ONE_VALUE))?,
+        };
+        let at_ns = self.time(timestamp.text).ok_or_else(|| {
+            bad(
+                timestamp.column,
+                quoted(timestamp.text),
+                time::expected(timestamp.text),
+            )
+        })?;
+        let number = number::value(value, self.separator)
+            .map_err(|expected| bad(value.column, quoted(value.text), expected))?;
         Ok(Some(Row {
             at_ns,
             value: number,
-            timestamp,
-            text: value,
+            timestamp: timestamp.text,
+            text: value.text,
         }))
     }
 
-    /// A header has no number where the value is; it may name the columns in another order.
-    fn is_header(&mut self, text: &str) -> bool {
-        let named = |names: &[&str]| {
-            text.split(char::from(self.separator))
-                .position(|field| names.contains(&bare(field).to_ascii_lowercase().as_str()))
+    /// A header has neither a number nor a time; it may name the columns in another order, and others beside them.
+    fn is_header(&mut self, fields: &[Field<'_>]) -> bool {
+        let is_data = |field: &Field<'_>| {
+            let number = number::value(field, self.separator);
+            number.is_ok_and(f64::is_finite) || time::date(field.text).is_some()
         };
-        let value = self.field(text, self.fields.1).map(|(_, value)| value);
-        if value.is_none_or(|value| number_of(value).is_some()) {
+        let named = |names: &[&str]| {
+            let is_one = |field: &Field<'_>| names.iter().any(|name| field.text.eq_ignore_ascii_case(name));
+            fields.iter().position(is_one)
+        };
+        if fields.len() < 2 || fields.iter().any(is_data) {
             return false;
         }
-        let time = named(&["timestamp", "time", "datetime", "date", "ts", "ds"]);
-        if let (Some(time), Some(value)) = (time, named(&["value", "y"])) {
-            self.fields = (time, value);
-        }
+        let (time, value) = (named(TIMES), named(VALUES));
+        let other = |of: usize| (fields.len() == 2).then_some(1 - of);
+        self.width = fields.len();
+        self.time = time.or_else(|| value.and_then(other)).unwrap_or(0);
+        self.value = value.or_else(|| other(self.time));
         true
     }
 
-    /// A field without blanks and quotes, and where in the line it begins, from 0.
-    fn field<'a>(&self, text: &'a str, index: usize) -> Option<(usize, &'a str)> {
-        let field = text.split(char::from(self.separator)).nth(index)?;
-        let inner = bare(field);
-        Some((inner.as_ptr() as usize - text.as_ptr() as usize, inner))
+    /// The only field beside the timestamp that is a number, which it is in all rows from then on. A missing value may
+    /// be one: so long, nothing is decided.
+    fn only_number<'f, 'a>(&mut self, fields: &'f [Field<'a>]) -> Option<&'f Field<'a>> {
+        let others = fields.iter().enumerate().filter(|(at, _)| *at != self.time);
+        let mut numbers = others.filter(|(_, field)| number::value(field, self.separator).is_ok());
+        let (at, field) = numbers.next()?;
+        let is_decided =
+            numbers.next().is_none() && number::value(field, self.separator).is_ok_and(f64::is_finite);
+        is_decided.then(|| {
+            self.value = Some(at);
+            field
+        })
     }
 
     fn time(&mut self, text: &str) -> Option<i64> {
-        if let Ok(number) = text.parse::<f64>() {
-            if !number.is_finite() {
-                return None;
-            }
-            let unit = *self.unit.get_or_insert(match number.abs() {
-                1e17.. => 1.0,
-                1e14.. => 1e3,
-                1e11.. => 1e6,
-                _ => 1e9,
-            });
-            // Whole numbers keep every nanosecond; what is beyond the clock stands at its end.
-            return Some(match text.parse::<i64>() {
-                Ok(whole) => whole.saturating_mul(unit as i64),
-                Err(_) => (number * unit) as i64,
-            });
+        let Ok(number) = text.parse::<f64>() else {
+            return time::date(text);
+        };
+        if !number.is_finite() {
+            return None;
         }
-        let stamp = text.parse::<Timestamp>().or_else(|_| {
-            // Without an offset it is taken for UTC: hours apart stay hours apart.
-            let civil: DateTime = text.parse()?;
-            civil.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp())
+        let unit = *self.unit.get_or_insert(match number.abs() {
+            1e17.. => 1.0,
+            1e14.. => 1e3,
+            1e11.. => 1e6,
+            _ => 1e9,
         });
-        let ns = stamp.ok()?.as_nanosecond();
-        Some(i64::try_from(ns).unwrap_or(if ns < 0 { i64::MIN } else { i64::MAX }))
-    }
-}
-
-fn bare(field: &str) -> &str {
-    field.trim().trim_matches('"').trim()
-}
-
-/// A number, or none where one is missing.
-fn number_of(text: &str) -> Option<f64> {
-    let missing = |known: &&str| text.eq_ignore_ascii_case(known);
-    match text.parse::<f64>() {
-        Ok(number) => Some(number),
-        Err(_) if MISSING.iter().any(missing) => Some(f64::NAN),
-        Err(_) => None,
+        // Whole numbers keep every nanosecond; what is beyond the clock stands at its end.
+        Some(match text.parse::<i64>() {
+            Ok(whole) => whole.saturating_mul(unit as i64),
+            Err(_) => (number * unit) as i64,
+        })
     }
 }

@@ -24,7 +24,11 @@ fn rows_in_every_dress() {
     check("2014-04-01 00:00:00.000000;1.5", Some((DAY, 1.5)));
     check("\"2014-04-01\"\t\"1.5\"\r", Some((DAY, 1.5)));
     check("1396310400,1.5", Some((DAY, 1.5)));
-    check("1396310400.0, 1e3 ,0", Some((DAY, 1e3)));
+    check("1396310400.0, 1e3 ,", Some((DAY, 1e3)));
+    check("2014/04/01 00:00:00;1,5", Some((DAY, 1.5)));
+    check("2014/04/01 00:00:00;1.234,5", Some((DAY, 1_234.5)));
+    check("\"2014-04-01 00:00:00 UTC\",\"1,234.5\"", Some((DAY, 1_234.5)));
+    check("\"Tue, 01 Apr 2014 00:00:00 GMT\",7", Some((DAY, 7.0)));
     check("1396310400000,-1", Some((DAY, -1.0)));
     check("1396310400000000000,-1", Some((DAY, -1.0)));
     check("7,0", Some((7 * S, 0.0)));
@@ -55,16 +59,78 @@ fn bad_rows_are_named_and_none_is_fatal() {
 }
 
 #[test]
-fn nothing_says_so() {
-    let said = |text: &[u8]| analyzed(text, false).1.text("x.csv");
+fn the_only_column_of_numbers_is_the_value() {
+    let text = b"host,timestamp,load\na,10,4\nb,20,5\n";
+    let (out, summary) = analyzed(text, false);
+    assert_eq!(out, "timestamp,value,score,kind\n10,4,0,\n20,5,0,\n");
+    assert_eq!((summary.points, summary.bad_count), (2, 0));
+    // Of two nobody knows which, and a value that is missing hides none.
+    let (out, summary) = analyzed(b"timestamp,load,heat\n10,4,\n20,5,6\n", false);
+    assert_eq!((out.as_str(), summary.bad_count), ("", 2));
+    assert!(summary.text("x.csv").contains("calls one of them value or y"));
+    let (_, summary) = analyzed(b"timestamp,heat,value\n10,4,\n20,5,6\n", false);
+    assert_eq!((summary.points, summary.missing, summary.bad_count), (1, 1, 0));
+}
+
+#[test]
+fn a_number_is_read_whole_or_not_at_all() {
+    let text =
+        b"timestamp,value\n1,1,234\n2,\"1,234.5\"\n3,\"1,234\"\n4,\"5\n\"Tue, 14 Nov 2023 22:13:20 GMT\",6\n";
+    let (out, summary) = analyzed(text, false);
     assert_eq!(
-        said(b""),
-        "x.csv is empty: nothing to analyse. Rows are timestamp,value.\n"
+        out,
+        "timestamp,value,score,kind\n2,1234.5,0,\n\"Tue, 14 Nov 2023 22:13:20 GMT\",6,0,\n"
     );
-    assert_eq!(
-        said(b"timestamp,value\n"),
-        "x.csv holds no points: nothing to analyse. Rows are timestamp,value.\n"
+    insta::assert_snapshot!(summary.text("x.csv"));
+    // Without a header a row has two fields.
+    let (out, summary) = analyzed(b"1,1,234\n2,5\n", false);
+    assert_eq!((out.lines().count(), summary.bad_count), (2, 1));
+}
+
+#[test]
+fn dates_that_can_be_read_in_two_ways_are_told_what_is_read() {
+    let (_, summary) = analyzed(b"date,value\n11/14/2023,1\n14.11.2023,1\nnow,1\n", false);
+    insta::assert_snapshot!(summary.text("x.csv"));
+}
+
+#[test]
+fn what_is_beyond_counting_is_said() {
+    let mut text: String = (0..200).map(|at| format!("{at},{}\n", at % 3)).collect();
+    text += "200,1e300\n";
+    let (out, summary) = analyzed(text.as_bytes(), false);
+    assert!(out.ends_with(",spike\n"), "{}", out.lines().last().unwrap());
+    assert_eq!((summary.points, summary.missing, summary.beyond), (201, 0, 1));
+    assert!(
+        summary
+            .text("x.csv")
+            .ends_with("1 value beyond 1e100 counted as that\n")
     );
+}
+
+#[test]
+fn nothing_is_a_failure_that_says_so() {
+    let said = |text: &[u8]| {
+        let (out, summary) = analyzed(text, false);
+        assert_eq!(out, "", "no row, no header");
+        let failure = summary.nothing("x.csv").unwrap();
+        assert_eq!(failure.status(), 1);
+        failure.to_string()
+    };
+    assert!(said(b"").starts_with("Error: x.csv is empty: nothing to analyse\nHint: rows are "));
+    assert!(said(b"timestamp,value\n").starts_with("Error: x.csv holds no points: "));
+    assert!(said(b"1;x\n2;y\n").starts_with("Error: x.csv holds no points: "));
+    assert!(said(b"\x7fELF\x02\x01\0\0\n").starts_with("Error: x.csv holds no points: "));
+    assert!(said(b"\xff\xfe1\0,\x002\0\n\0").contains("Hint: it is UTF-16: `iconv -f UTF-16"));
+    let (out, summary) = analyzed(b"1,\n2,na\n", false);
+    assert_eq!(out.lines().count(), 3, "their rows are there all the same");
+    assert!(
+        summary
+            .nothing("x.csv")
+            .unwrap()
+            .to_string()
+            .contains("holds no values")
+    );
+    assert!(analyzed(b"1,2\n", false).1.nothing("x.csv").is_none());
 }
 
 #[test]

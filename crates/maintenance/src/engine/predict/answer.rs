@@ -1,12 +1,13 @@
 //! What is answered to `Forecast` and `Anomalies`.
 
+use lle_core::quantity::age;
 use lle_core::series::detect::{ALARM_SCORE, WARMING_POINTS};
 use lle_core::series::forecast::score::SCORED_MIN;
-use lle_core::series::forecast::{Crossing, NOMINAL, POINTS_MIN, crossing};
-use lle_core::series::watch::{AHEAD_NS, Watch};
+use lle_core::series::forecast::{Crossing, NOMINAL, POINTS_MIN, Unknown, crossing};
+use lle_core::series::watch::{AHEAD_NS, MEAN_NS, Watch};
 use serde_json::{Value, json};
 
-use super::watched::{WATCHED, Watched, Worse};
+use super::watched::{WATCHED, Watched, Worse, may_lack};
 use super::{Engine, Told};
 use crate::api::VERSION;
 use crate::world::Now;
@@ -14,9 +15,17 @@ use crate::world::Now;
 impl Engine {
     /// Where everything will be in a day, when it reaches its limit, and how such forecasts did so far.
     pub(crate) fn forecasts(&self, now: Now) -> Value {
-        let rows = WATCHED
-            .iter()
-            .map(|row| forecast(row, self.predict.watches.get(row.metric), self.pattern(row)));
+        let rows = WATCHED.iter().filter_map(|row| {
+            let watch = self.predict.watches.get(row.metric);
+            let is_there = watch.is_some_and(|watch| !watch.history().is_empty());
+            if may_lack(row.metric) && !is_there {
+                return None;
+            }
+            let mut answer = forecast(row, watch, self.pattern(row));
+            let coming = self.coming(row, now);
+            answer["coming"] = json!(coming.as_ref().map(|finding| &finding.title));
+            Some(answer)
+        });
         json!({
             "version": VERSION,
             "now_wall_ns": now.wall_ns,
@@ -28,9 +37,11 @@ impl Engine {
 
     /// How unusual everything is, and what changed.
     pub(crate) fn anomalies(&self, now: Now) -> Value {
-        let series = WATCHED
-            .iter()
-            .map(|row| series(row, self.predict.watches.get(row.metric)));
+        let series = WATCHED.iter().filter_map(|row| {
+            let watch = self.predict.watches.get(row.metric);
+            let is_there = watch.is_some_and(|watch| watch.points() > 0);
+            (is_there || !may_lack(row.metric)).then(|| series(row, watch))
+        });
         let changes = self
             .state
             .noticed
@@ -57,8 +68,9 @@ fn forecast(row: &Watched, watch: Option<&Watch>, pattern: Value) -> Value {
     let told = watch.map(|watch| watch.forecast(AHEAD_NS));
     let (told, unknown) = match told {
         Some(Ok(told)) => (Some(told), None),
+        Some(Err(Unknown::TooFew { have, need })) => (None, Some(too_few(have as u64, need as u64))),
         Some(Err(unknown)) => (None, Some(unknown.to_string())),
-        None => (None, Some(format!("unknown: 0 of {POINTS_MIN} samples so far"))),
+        None => (None, Some(too_few(0, POINTS_MIN as u64))),
     };
     let falling = row.worse == Worse::Less;
     let reached = row
@@ -87,6 +99,7 @@ fn forecast(row: &Watched, watch: Option<&Watch>, pattern: Value) -> Value {
         "high": told.map(|told| told.high),
         "naive": told.map(|told| told.naive),
         "shown": told.map(|told| format!("{}, {} to {}", show(told.value), show(told.low), show(told.high))),
+        "remedy": row.remedy,
         "limit": row.limit,
         "limit_shown": row.limit.map(show),
         "limit_when": reached,
@@ -101,6 +114,15 @@ fn forecast(row: &Watched, watch: Option<&Watch>, pattern: Value) -> Value {
     })
 }
 
+/// What is missing, and how long that takes.
+fn too_few(have: u64, need: u64) -> String {
+    let left_ns = need.saturating_sub(have).saturating_mul(MEAN_NS.unsigned_abs());
+    format!(
+        "unknown: {have} of {need} samples so far; one is a mean of five minutes of use, so the others take {} at least",
+        age(left_ns)
+    )
+}
+
 fn series(row: &Watched, watch: Option<&Watch>) -> Value {
     let last = watch.and_then(Watch::last);
     let points = watch.map_or(0, Watch::points);
@@ -110,7 +132,7 @@ fn series(row: &Watched, watch: Option<&Watch>) -> Value {
         "what": row.words,
         "unit": row.unit,
         "samples": points,
-        "unknown": warming.then(|| format!("unknown: {points} of {} samples so far", WARMING_POINTS + 1)),
+        "unknown": warming.then(|| too_few(points, WARMING_POINTS + 1)),
         "at_wall_ns": last.map(|last| last.at_ns),
         "value": last.map(|last| last.value),
         "shown": last.map(|last| row.unit.show(last.value)),

@@ -195,7 +195,10 @@ fn every_series_is_a_metric_or_measured_for_it() {
     let sizes = [
         watched::HISTORY_BYTES,
         watched::STATE_BYTES,
+        watched::BACKUP_BYTES,
         watched::DISK_FREE_BYTES,
+        watched::DATA_FREE_BYTES,
+        watched::CACHE_FREE_BYTES,
         watched::START_NS,
         watched::FLOOR_BYTES,
     ];
