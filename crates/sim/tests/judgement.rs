@@ -1,7 +1,7 @@
 //! The page on judgement is the one that this code writes.
 
 use lle_sim::judgement::report::{SECTIONS, fingerprint, page};
-use lle_sim::judgement::{COMMAND, CORPUS_VERSION, SMALL};
+use lle_sim::judgement::{COMMAND, CORPUS_VERSION, SMALL, optimiser};
 
 #[test]
 fn the_page_is_of_this_corpus_and_these_detectors() {
@@ -24,4 +24,26 @@ fn the_page_is_of_this_corpus_and_these_detectors() {
 #[test]
 fn the_same_seeds_give_the_same_page() {
     assert_eq!(page(SMALL), page(SMALL));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trials_and_no_harm_is_kept() {
+    let trials = optimiser::run(7..8);
+    assert_eq!(trials, optimiser::run(7..8));
+    assert_ne!(trials, optimiser::run(8..9), "another seed, other lines");
+    assert_eq!(trials.len(), optimiser::SETTINGS.len() * optimiser::EFFECTS.len());
+    let harm: Vec<_> = trials.iter().filter(|trial| trial.harms()).collect();
+    assert!(harm.is_empty(), "{harm:#?}");
+    let much_better = trials.iter().filter(|trial| trial.effect.ratio < 0.5);
+    assert!(
+        much_better.clone().count() > 0 && much_better.clone().all(|trial| trial.kept),
+        "{trials:#?}"
+    );
+    // What a trial came to and what is in force are one thing.
+    assert!(
+        trials
+            .iter()
+            .all(|trial| trial.kept == (trial.verdict == "better")),
+        "{trials:#?}"
+    );
 }
