@@ -326,7 +326,7 @@ fn optimiser_section(size: Size, out: &mut String) {
          quarter of an hour; one that was suspended is slow for some lines. `names.keep` is tried because the engine saw an\n\
          opportunity, the others because somebody asks. The effect is the true change of what a line costs, the geometric mean,\n\
          which the interval (98.75 % at each look, 95 % of all looks together) is to hold; where a lever stalls one line in forty,\n\
-         what it costs in all stands beside it, and that is what counts as harm.\n",
+         what it costs in all stands beside it, and that is what counts as harm. So rare a thing is often not met in 32 pairs.\n",
         size.optimiser
     );
     let trials = optimiser::run(size.first..size.first + size.optimiser);
