@@ -167,15 +167,20 @@ impl<V> Cache<V> {
         self.oldest_ghost = (self.oldest_ghost + 1) % GHOSTS;
     }
 
-    /// Sets how many entries there may be; what is too many is forgotten.
+    /// Sets how many entries there may be; what is too many is forgotten. That is no eviction, for nothing else came in its
+    /// place; and a ghost of another size says nothing of what more room would win in this one.
     pub(crate) fn resize(&mut self, capacity: usize) {
+        if capacity == self.capacity {
+            return;
+        }
         if capacity < self.entries.len() {
             for entry in self.entries.drain(capacity..) {
                 self.places.remove(&entry.fingerprint);
                 self.key_bytes -= entry.key.len();
-                self.counts.evictions += 1;
             }
         }
+        self.ghosts.clear();
+        self.oldest_ghost = 0;
         self.capacity = capacity;
     }
 
@@ -257,6 +262,21 @@ mod tests {
         cache.forget();
         assert!(!ask(&mut cache, 1));
         assert_eq!(cache.counts.ghost_hits, 1, "what was forgotten is no ghost");
+    }
+
+    #[test]
+    fn what_was_missed_with_less_room_asks_for_no_more() {
+        let mut cache = Cache::new(4);
+        // As in a trial of no room against some, line for line.
+        for _ in 0..10 {
+            cache.resize(0);
+            assert!(!ask(&mut cache, 1) && !ask(&mut cache, 2));
+            cache.resize(4);
+            let before = cache.counts.ghost_hits;
+            assert!(!ask(&mut cache, 1) && !ask(&mut cache, 2) && ask(&mut cache, 1));
+            assert_eq!(cache.counts.ghost_hits, before, "there is room for both");
+        }
+        assert_eq!(cache.counts.evictions, 0, "nothing had to go for another");
     }
 
     #[test]

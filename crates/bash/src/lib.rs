@@ -28,7 +28,6 @@
 )]
 
 mod abi;
-mod arms;
 mod attribution;
 mod builtin;
 mod cache;

@@ -9,13 +9,13 @@ mod levers;
 mod prompts;
 mod suggestions;
 
-use crate::arms::Arms;
 use crate::cache::Cache;
 use crate::clock;
 use crate::file_size::as_error;
 use crate::import_progress::Progress;
 use crate::instructions::Instructions;
 use crate::places::Places;
+use lle_core::arms::Arms;
 use lle_core::lever::Levers;
 use lle_log::history::History;
 use lle_log::search::PrefixSearch;

@@ -5,10 +5,11 @@
 //! most (Megiddo and Modha 2003 steer one cache by its ghosts; here they steer one cache against another).
 //!
 //! What was counted with one size says nothing of the next: counts are those since sizes last changed ([`Counted::since`]),
-//! so that a cache whose misses are over does not grow once more for them.
+//! and a trial of another size is such a change when it begins and when it ends, so that a cache whose misses are over does
+//! not grow once more for them.
 //!
-//! Invariants: all caches together never get more than [`ENTRIES_MAX`] entries; one that asked for little tells nothing;
-//! memory is taken only where more of it would win nothing.
+//! Invariants: all caches together never get more than [`ENTRIES_MAX`] entries; one that asked for little tells nothing, and
+//! one that was never full wants nothing, whatever it counted; memory is taken only where more of it would win nothing.
 
 use lle_metrics::Gauge;
 
@@ -165,9 +166,19 @@ impl Reading {
         (asked > 0).then(|| self.hits as f64 * 100.0 / asked as f64)
     }
 
+    /// The questions in hundred that [`GHOSTS`] more entries would have answered; none without questions.
+    pub fn more_room_percent(&self) -> Option<f64> {
+        (self.asked() > 0).then(|| self.marginal() * 100.0)
+    }
+
     /// Of the questions, the part that [`GHOSTS`] more entries would have answered.
     fn marginal(&self) -> f64 {
         self.ghost_hits as f64 / (self.asked() as f64).max(1.0)
+    }
+
+    /// Whether something had to go for something else, or would have to now: without that, more room stays empty.
+    const fn was_full(&self, capacity: u64) -> bool {
+        self.evictions > 0 || self.entries >= capacity
     }
 }
 
@@ -287,7 +298,9 @@ pub fn rebalance(readings: &[Option<Reading>], levers: &Levers) -> Vec<Move> {
         rows.filter_map(|(row, reading)| Some((row, reading.as_ref()?)))
             .filter(|(_, reading)| reading.asked() >= ASKED_MIN)
     };
-    let worth = told().max_by(|a, b| a.1.marginal().total_cmp(&b.1.marginal()));
+    let worth = told()
+        .filter(|(row, reading)| reading.was_full(levers.value(row.capacity)))
+        .max_by(|a, b| a.1.marginal().total_cmp(&b.1.marginal()));
     let Some((row, reading)) = worth.filter(|(_, reading)| reading.marginal() >= SHARE_MIN) else {
         return Vec::new();
     };
@@ -364,6 +377,9 @@ mod tests {
         check(&[None, None, None], &levers(512, 0), &[]);
         check(&[idle, None, None], &levers(512, 0), &[]);
         let wants = reading(0, 1_000, 0, 300, 0);
+        // What a trial of no room leaves behind: ghost hits, and a cache that is nearly empty.
+        let misled = reading(600, 400, 0, 180, 7);
+        check(&[misled, None, None], &levers(512, 0), &[]);
         check(
             &[idle, wants, None],
             &levers(512, 0),
@@ -385,6 +401,7 @@ mod tests {
         check(&[idle, few, None], &levers(512, 0), &[]);
         // There is no more: it comes from who does not need it, or it does not come.
         let moved = [("names.cache_entries", 448), ("suggestion.cache_entries", 576)];
+        let wants = reading(0, 1_000, 400, 300, 512);
         check(&[idle, wants, None], &levers(512, 512), &moved);
         check(&[less, wants, None], &levers(512, 512), &[]);
     }

@@ -7,6 +7,7 @@
 
 #[cfg(feature = "engine")]
 pub mod alert;
+pub mod arms;
 pub mod budget;
 #[cfg(feature = "engine")]
 pub mod cache;

@@ -7,15 +7,21 @@
 //! A gain here is a guess made from a distribution, and only decides what is tried first. What is kept is decided by
 //! [`crate::trial::paired`] alone.
 //!
+//! What a completion's deadline would win is no opportunity either way: a shorter one wins by giving up, and of a longer one a
+//! trial hears nothing, since a line whose completion was given up with the value in force makes no pair. What the allocator
+//! holds and does not use is given back by `memory-defrag`, which measures what came of it.
+//!
 //! Invariants: too few samples are no opportunity; what was tried and did not help is left alone for
 //! [`RETRY_NS`]; a candidate is a value of its lever, and not the one in force; a lever that decides how much is done
 //! before it is given up ([`Lever::bounds_work`]) is never one, however slow its work: half as much is always faster.
 
+pub mod since;
 pub mod targets;
 
 use lle_metrics::{Histogram, Timer};
 
-use crate::lever::{Lever, Levers, SUGGEST_FROM_MEMORY};
+use crate::cache::{self, CACHES, Move, Reading};
+use crate::lever::{Cost, Lever, Levers, SUGGEST_FROM_MEMORY};
 use crate::quantity;
 use crate::trial::{Ended, Verdict};
 
@@ -54,6 +60,8 @@ pub struct Costs {
     pub completion: Histogram,
     /// Names that were looked for on PATH.
     pub path_searches: u64,
+    /// What each cache has counted since the size of one last changed; none where no session tells.
+    pub caches: [Option<Reading>; CACHES.len()],
 }
 
 impl Default for Costs {
@@ -64,6 +72,29 @@ impl Default for Costs {
             suggestion: Histogram::empty(Timer::Suggestion.unit()),
             completion: Histogram::empty(Timer::Completion.unit()),
             path_searches: 0,
+            caches: [None; CACHES.len()],
+        }
+    }
+}
+
+impl Costs {
+    /// The distribution of one cost.
+    pub const fn of(&self, cost: Cost) -> &Histogram {
+        match cost {
+            Cost::KeyToPaint => &self.key_to_paint,
+            Cost::Highlight => &self.highlight,
+            Cost::Suggestion => &self.suggestion,
+            Cost::Completion => &self.completion,
+        }
+    }
+
+    /// The same, to be added to.
+    pub const fn of_mut(&mut self, cost: Cost) -> &mut Histogram {
+        match cost {
+            Cost::KeyToPaint => &mut self.key_to_paint,
+            Cost::Highlight => &mut self.highlight,
+            Cost::Suggestion => &mut self.suggestion,
+            Cost::Completion => &mut self.completion,
         }
     }
 }
@@ -88,6 +119,7 @@ pub fn opportunities(costs: &Costs, levers: &Levers, tried: &[Ended], now_wall_n
         colour_later(costs),
         look_in_memory(costs),
         go_by_index(costs),
+        more_room(costs, levers),
     ];
     let mut found: Vec<Opportunity> = found
         .into_iter()
@@ -101,7 +133,7 @@ pub fn opportunities(costs: &Costs, levers: &Levers, tried: &[Ended], now_wall_n
 }
 
 /// Whether this was tried against the value in force not long ago, and did not turn out better.
-fn is_settled(found: &Opportunity, levers: &Levers, tried: &[Ended], now_wall_ns: i64) -> bool {
+pub(crate) fn is_settled(found: &Opportunity, levers: &Levers, tried: &[Ended], now_wall_ns: i64) -> bool {
     let row = found.lever.row();
     let change = (
         row.name.to_owned(),
@@ -175,6 +207,37 @@ fn look_in_memory(costs: &Costs) -> Option<Opportunity> {
     })
 }
 
+/// The cache that would win most by more room, as its ghosts say. Where room would have to be taken from another, the cache
+/// maintenance does that first.
+fn more_room(costs: &Costs, levers: &Levers) -> Option<Opportunity> {
+    match &cache::rebalance(&costs.caches, levers)[..] {
+        [grows] => Some(room(grows, &costs.caches, levers)),
+        _ => None,
+    }
+}
+
+/// A cache that is to grow, as something to try.
+pub(crate) fn room(grows: &Move, readings: &[Option<Reading>], levers: &Levers) -> Opportunity {
+    let row = CACHES.iter().position(|row| row.capacity == grows.lever);
+    let reading = row.and_then(|at| readings.get(at).copied().flatten());
+    let reading = reading.unwrap_or_default();
+    let name = row.and_then(|at| CACHES.get(at)).map_or("", |row| row.name);
+    Opportunity {
+        lever: grows.lever,
+        candidate: grows.entries,
+        gain: grows.gain.min(GAIN_MAX),
+        evidence: format!(
+            "the {name} cache answers {:.0} % of {} questions with {} entries, {} of which let go, and {} would have answered {:.0} % more",
+            reading.hit_percent().unwrap_or(0.0),
+            quantity::count(reading.asked()),
+            quantity::count(levers.value(grows.lever)),
+            quantity::count(reading.evictions),
+            quantity::count(grows.entries),
+            grows.gain * 100.0
+        ),
+    }
+}
+
 /// Worth a thought only where somebody has turned it off: it is the default.
 fn go_by_index(costs: &Costs) -> Option<Opportunity> {
     let of = &costs.suggestion;
@@ -224,6 +287,7 @@ mod tests {
             suggestion: histogram(Timer::Suggestion, &[(9_000_000, 500)]),
             completion: histogram(Timer::Completion, &[(20_000_000, 30), (4_990_000_000, 10)]),
             path_searches: 300,
+            caches: [None; CACHES.len()],
         }
     }
 
@@ -274,6 +338,34 @@ mod tests {
         check(&deep, &Levers::default(), &[]);
         check(&deep, &scans, &[index]);
         check(&[(20_000, 50), (900_000, 100)], &scans, &[]);
+    }
+
+    #[test]
+    fn more_room_is_an_opportunity_where_ghosts_were_asked_for() {
+        let wants = Reading {
+            misses: 1_000,
+            ghost_hits: 250,
+            ..Reading::default()
+        };
+        let costs = Costs {
+            caches: [None, Some(wants), None],
+            ..Costs::default()
+        };
+        let mut levers = Levers::default();
+        let [found] = &opportunities(&costs, &levers, &[], 0)[..] else {
+            panic!("one opportunity")
+        };
+        assert_eq!(
+            (found.lever, found.candidate),
+            (Lever::SuggestionCacheEntries, 64)
+        );
+        assert_eq!(
+            found.evidence,
+            "the suggestion cache answers 0 % of 1,000 questions with 0 entries, 0 of which let go, and 64 would have answered 25 % more"
+        );
+        // With room for all that was asked for, there is none.
+        levers.turn(Lever::SuggestionCacheEntries, 64);
+        assert_eq!(opportunities(&costs, &levers, &[], 0), []);
     }
 
     #[test]

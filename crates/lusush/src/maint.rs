@@ -5,6 +5,7 @@
 mod analyze;
 pub(crate) mod ask;
 pub(crate) mod backup;
+mod cache;
 mod config;
 mod drill;
 pub(crate) mod history;
@@ -73,6 +74,8 @@ enum Verb {
         #[command(flatten)]
         json: Json,
     },
+    /// Shows every cache: what it holds and answers, what more room would win, and by what it keeps
+    Cache(Json),
     /// Lists the tasks: when they run, how their runs went
     Tasks(Json),
     /// Starts the worker, and lets sessions start one again
@@ -269,6 +272,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         None => answer::text(&Maint::command().render_help().to_string()),
         Some(Verb::Status(Json { json })) => show_status(json),
         Some(Verb::Why { of, session, json }) => show_why(of, session.as_deref(), json.json),
+        Some(Verb::Cache(Json { json })) => cache::run(json),
         Some(Verb::History { verb }) => history::verbs::run(verb),
         Some(Verb::Analyze(asked)) => analyze::run(&asked),
         Some(Verb::Config { verb }) => config::run(verb),
@@ -327,6 +331,7 @@ impl Verb {
             Verb::Anomalies(Json { json }) => (Request::Anomalies, json),
             // Handled before: they ask no engine.
             Verb::History { .. }
+            | Verb::Cache(_)
             | Verb::Why { .. }
             | Verb::Analyze(_)
             | Verb::Backup { .. }

@@ -12,6 +12,7 @@ const ASKING: &[&[&str]] = &[
     &["status"],
     &["health"],
     &["metrics"],
+    &["cache"],
     &["tasks"],
     &["alerts"],
     &["audit", "show"],

@@ -3,6 +3,7 @@
 //! ```text
 //!  seed ─▸ scenario { points, truth, changes } ─▸ lle_core::series ─▸ trial ─▸ tally by kind ─▸ docs/judgement.md
 //!  seed ─▸ typist { single prompts, lines }    ──────┘
+//!  seed ─▸ desk { lines, levers, the engine }  ─▸ trial, row by row ─▸ docs/judgement.md
 //! ```
 //!
 //! Seeds 1 to 100 are for development; what is reported comes from seeds that begin at [`HELD_OUT`] and were never looked
@@ -14,6 +15,7 @@
 
 pub mod detection;
 pub mod forecasting;
+pub mod optimiser;
 pub mod prompts;
 pub mod report;
 pub mod scenario;
@@ -41,6 +43,8 @@ pub struct Size {
     pub prompts: u64,
     /// Seeds of each kind of forecast, which cost more.
     pub forecasting: u64,
+    /// Seeds of each effect of a lever in each setting: each is a row of the page.
+    pub optimiser: u64,
 }
 
 /// What the page is made of.
@@ -49,6 +53,7 @@ pub const FULL: Size = Size {
     detection: 100,
     prompts: 400,
     forecasting: 40,
+    optimiser: 4,
 };
 
 /// What a test makes again: the fingerprint of it is in the page.
@@ -57,4 +62,5 @@ pub const SMALL: Size = Size {
     detection: 2,
     prompts: 2,
     forecasting: 1,
+    optimiser: 1,
 };

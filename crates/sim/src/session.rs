@@ -85,7 +85,8 @@ impl SimSession {
         session
     }
 
-    fn record(&mut self, batch: impl FnOnce(&mut lle_metrics::Recorder<'_>)) {
+    /// Records something as a session does, and makes it what the next look finds.
+    pub fn record(&mut self, batch: impl FnOnce(&mut lle_metrics::Recorder<'_>)) {
         if let Some(flight) = &self.flight {
             flight.update(batch);
             self.snapshot = flight.snapshot().ok();

@@ -13,8 +13,8 @@ use lle_maintenance::state::Durable;
 
 use crate::random::Random;
 
-/// Trials that are remembered.
-const ENDED_MAX: usize = 128;
+/// Trials that are remembered, of either kind.
+const ENDED_MAX: usize = 2 * 128;
 
 /// What was seen last, and what is asked for.
 pub struct Turning {

@@ -1,7 +1,7 @@
 //! Levers: what is in force while a line is typed, and what a trial has come to with it.
 
 use super::Session;
-use crate::arms::Tally;
+use lle_core::arms::Tally;
 use lle_core::desired::{Setting, Trial};
 use lle_core::lever::{HISTORY_SCAN, Lever, Levers, SUGGEST_FROM_MEMORY};
 use lle_metrics::Gauge;

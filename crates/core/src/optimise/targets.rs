@@ -4,14 +4,17 @@
 //! It is what later gains are counted against, so it moves only for what a trial has proven: a cost that fell by itself,
 //! on a faster machine or in a quiet week, leaves it where it is. That it is slower than its baseline is for health to say.
 //!
-//! Invariants: updated once a week at most; a cost moves only if a trial of it was kept since, and never upwards; every
-//! difference is in words, for the audit log.
+//! It is of what was measured since the last one ([`super::since`]). A trial that was kept late in a week shows in the next
+//! one only, so it counts until it has moved its cost, two baselines long at most.
+//!
+//! Invariants: updated once a week at most; a cost moves only if a trial of it was kept since, once for each, and never
+//! upwards; every difference is in words, for the audit log.
 
 use std::collections::BTreeMap;
 
-use lle_metrics::Histogram;
 use serde::{Deserialize, Serialize};
 
+use super::since::Mark;
 use super::{COMPLETIONS_MIN, Costs, SAMPLES_MIN, duration};
 use crate::lever::{Cost, LEVERS, Levers};
 use crate::trial::Ended;
@@ -29,6 +32,9 @@ pub struct Target {
     pub usual_ns: u64,
     /// What it is to become, in nanoseconds.
     pub target_ns: u64,
+    /// The newest trial that it has taken in: only a later one moves it.
+    #[serde(default)]
+    pub trial: u64,
 }
 
 /// The baseline.
@@ -40,9 +46,17 @@ pub struct Targets {
     pub costs: BTreeMap<String, Target>,
     /// The parameters in force, by lever.
     pub levers: BTreeMap<String, String>,
+    /// When the one before it was taken; none of the first.
+    #[serde(default)]
+    pub before_wall_ns: Option<i64>,
+    /// What each session had measured by then, by its sixteen hex digits.
+    #[serde(default)]
+    pub marks: BTreeMap<String, Mark>,
 }
 
 /// Takes the baseline of this week, with what is different in words; none if it is not due, or nothing was measured.
+///
+/// `costs` are of the time since `before`. What sessions have measured by now is for the caller to mark.
 pub fn update(
     before: Option<&Targets>,
     costs: &Costs,
@@ -55,19 +69,27 @@ pub fn update(
     if !before.is_none_or(|before| is_due(before.wall_ns)) {
         return None;
     }
-    let since = before.map_or(i64::MIN, |before| before.wall_ns);
+    let since = before.map_or(i64::MIN, |before| before.before_wall_ns.unwrap_or(before.wall_ns));
     let mut after = before.cloned().unwrap_or_default();
-    after.wall_ns = now_wall_ns;
+    (after.wall_ns, after.before_wall_ns) = (now_wall_ns, before.map(|before| before.wall_ns));
     let mut differences = Vec::new();
     for cost in Cost::ALL {
         let Some(now_ns) = usual(*cost, costs) else {
             continue;
         };
-        let proven = ended.iter().find(|ended| {
+        let was = after.costs.get(cost.name());
+        let taken_in = was.map_or(0, |was| was.trial);
+        let of_cost = || {
+            ended
+                .iter()
+                .filter(|ended| ended.kept && ended.metric == cost.name())
+        };
+        let newest = of_cost().map(|ended| ended.id).max().unwrap_or(0);
+        let proven = of_cost().find(|ended| {
             let gained = ended.estimate.is_some_and(|seen| seen.high < 1.0 - GAIN_MIN);
-            ended.kept && gained && ended.metric == cost.name() && ended.wall_ns >= since
+            gained && ended.id > taken_in && ended.wall_ns >= since
         });
-        match (after.costs.get(cost.name()), proven) {
+        match (was, proven) {
             (None, _) => differences.push(format!("{} is {} at the median", cost.name(), duration(now_ns))),
             (Some(was), Some(ended)) if now_ns < was.usual_ns => differences.push(format!(
                 "{} was {} and is {} at the median: trial {}, {}",
@@ -82,6 +104,7 @@ pub fn update(
         let target = Target {
             usual_ns: now_ns,
             target_ns: (now_ns as f64 * (1.0 - GAIN_WANTED)) as u64,
+            trial: newest,
         };
         after.costs.insert(cost.name().to_owned(), target);
     }
@@ -100,12 +123,11 @@ pub fn update(
 
 /// The median of a cost, if enough was measured.
 fn usual(cost: Cost, costs: &Costs) -> Option<u64> {
-    let (of, least): (&Histogram, u64) = match cost {
-        Cost::KeyToPaint => (&costs.key_to_paint, SAMPLES_MIN),
-        Cost::Highlight => (&costs.highlight, SAMPLES_MIN),
-        Cost::Suggestion => (&costs.suggestion, SAMPLES_MIN),
-        Cost::Completion => (&costs.completion, COMPLETIONS_MIN),
+    let least = match cost {
+        Cost::KeyToPaint | Cost::Highlight | Cost::Suggestion => SAMPLES_MIN,
+        Cost::Completion => COMPLETIONS_MIN,
     };
+    let of = costs.of(cost);
     (of.count >= least).then(|| of.quantile(0.5)).flatten()
 }
 
@@ -115,7 +137,7 @@ mod tests {
     use crate::lever::Lever;
     use crate::trial::Verdict;
     use crate::trial::paired::Estimate;
-    use lle_metrics::{Timer, bucket};
+    use lle_metrics::{Histogram, Timer, bucket};
 
     fn costs(highlight_ns: u64) -> Costs {
         let mut costs = Costs::default();
@@ -175,6 +197,19 @@ mod tests {
         let (moved, said) = update(Some(&first), &costs(9_000), &turned, &[kept(0.6)], WEEK_NS).unwrap();
         assert_eq!(moved.costs["highlight"].usual_ns, 9_000);
         insta::assert_snapshot!(said.join("\n"));
+        // A trial that was kept as the week ended shows in the next one, and counts there.
+        let late = Ended {
+            wall_ns: WEEK_NS - 1,
+            ..kept(0.6)
+        };
+        let late = [late];
+        let (not_yet, _) = update(Some(&first), &costs(20_000), &turned, &late, WEEK_NS).unwrap();
+        assert_eq!(not_yet.costs, first.costs);
+        let (then, _) = update(Some(&not_yet), &costs(9_000), &turned, &late, 2 * WEEK_NS).unwrap();
+        assert_eq!(then.costs["highlight"].usual_ns, 9_000);
+        let (not_yet, _) = update(Some(&not_yet), &costs(20_000), &turned, &late, 2 * WEEK_NS).unwrap();
+        let (over, _) = update(Some(&not_yet), &costs(9_000), &turned, &late, 3 * WEEK_NS).unwrap();
+        assert_eq!(over.costs, first.costs, "by then it may be anything's");
         // What was proven once moves it once.
         let (still, said) = update(Some(&moved), &costs(5_000), &turned, &[kept(0.6)], 2 * WEEK_NS).unwrap();
         assert_eq!((&still.costs, said.len()), (&moved.costs, 0));

@@ -47,12 +47,17 @@ pub fn plan(inputs: &Inputs<'_>, why: &str, number: impl FnOnce() -> u64) -> Pla
             why: format!("{why}: {}", first.evidence),
             steps: vec![trial(first, number(), paired::ACTIVE_NS_MAX, inputs.asked)],
         }),
-        None => Planned::Nothing(match inputs.costs.key_to_paint.count {
-            paints if paints < SAMPLES_MIN => {
-                format!("too little was measured: {paints} paints, and {SAMPLES_MIN} are the least")
-            }
-            _ => "nothing that was measured is slow enough for a lever".into(),
-        }),
+        None => Planned::Nothing(why_none(inputs.costs)),
+    }
+}
+
+/// Why there is no opportunity.
+pub fn why_none(costs: &Costs) -> String {
+    match costs.key_to_paint.count {
+        paints if paints < SAMPLES_MIN => {
+            format!("too little was measured: {paints} paints, and {SAMPLES_MIN} are the least")
+        }
+        _ => "nothing that was measured is slow enough for a lever".into(),
     }
 }
 

@@ -12,7 +12,12 @@ use crate::text::{COLUMNS, Ink, printable, wrapped};
 pub(crate) fn opportunities(document: &TrialsDocument, ink: Ink) -> String {
     let mut out = String::new();
     if document.opportunities.is_empty() {
-        out.push_str("Nothing that was measured is slow enough for a lever.\n");
+        let why = document.no_opportunity.as_deref();
+        let why = printable(
+            why.unwrap_or("nothing that was measured is slow enough for a lever"),
+            300,
+        );
+        let _ = writeln!(out, "{}.", wrapped(&capital(&why), COLUMNS - 1, 0));
     }
     for found in &document.opportunities {
         let change = format!("{} = {}", found.lever, found.candidate);
@@ -68,13 +73,13 @@ pub(crate) fn history(document: &TrialsDocument, ink: Ink) -> String {
     }
     out.push('\n');
     for target in document.baseline.iter().flat_map(|baseline| &baseline.costs) {
-        let _ = writeln!(
-            out,
+        let said = format!(
             "{}: {} at the median when it was taken as usual; to become {}",
             printable(&target.cost, 30),
             duration(target.usual_ns as f64),
             duration(target.target_ns as f64)
         );
+        let _ = writeln!(out, "{}", wrapped(&said, COLUMNS, 2));
     }
     for trial in document.ended.iter().chain(&document.open) {
         let _ = writeln!(
@@ -138,13 +143,39 @@ fn means(estimate: &EstimateDocument, metric: &str) -> String {
     )
 }
 
+/// A sentence begins.
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
+    first + chars.as_str()
+}
+
+/// What a run has turned and what it has put on trial; nothing if it has done neither.
+pub(crate) fn turned(value: &Value) -> String {
+    let mut out = String::new();
+    for turned in value["turned"].as_array().into_iter().flatten() {
+        let said = printable(turned.as_str().unwrap_or_default(), 120);
+        let _ = writeln!(out, "{}", wrapped(&format!("{said}."), COLUMNS, 2));
+    }
+    if let Some(id) = value["trial"].as_u64() {
+        let tries = value["tries"]
+            .as_str()
+            .map(|tries| format!(": {}", printable(tries, 120)));
+        let said = format!(
+            "Trial {id} is open{}. Sessions compare the two values from their next lines on.",
+            tries.unwrap_or_default()
+        );
+        let _ = writeln!(out, "{}", wrapped(&said, COLUMNS, 0));
+        out.push_str("`lusush maint optimize --history` shows what comes of it, `--withdraw` ends it.\n");
+    }
+    out
+}
+
 /// What became of what was asked for.
 pub(crate) fn done(value: &Value) -> Option<String> {
-    if let Some(id) = value["trial"].as_u64() {
-        return Some(format!(
-            "Trial {id} is open: sessions compare the two values from their next lines on.\n\
-             `lusush maint optimize --history` shows what comes of it.\n"
-        ));
+    let is_run = !value["outcome"].is_null() || value["running"].as_bool().is_some();
+    if !is_run && value["trial"].is_u64() {
+        return Some(turned(value));
     }
     if let Some(id) = value["withdrawn"].as_u64() {
         return Some(format!("Trial {id} is withdrawn.\n"));
@@ -205,6 +236,45 @@ mod tests {
         document.opportunities.clear();
         let none = opportunities(&document, Ink::Plain);
         assert_eq!(none, "Nothing that was measured is slow enough for a lever.\n");
+        document.no_opportunity = Some("too little was measured: 4 paints, and 200 are the least".into());
+        let none = opportunities(&document, Ink::Plain);
+        assert_eq!(
+            none,
+            "Too little was measured: 4 paints, and 200 are the least.\n"
+        );
+    }
+
+    #[test]
+    fn what_a_run_turned_is_said() {
+        let value = json!({
+            "running": false, "outcome": "succeeded", "trial": 7, "tries": "suggestion.cache_entries = 576 instead of 512",
+            "turned": ["names.cache_entries was 512 and is 448"],
+        });
+        assert!(done(&value).is_none());
+        insta::assert_snapshot!(turned(&value), @r"
+        names.cache_entries was 512 and is 448.
+        Trial 7 is open: suggestion.cache_entries = 576 instead of 512. Sessions compare
+        the two values from their next lines on.
+        `lusush maint optimize --history` shows what comes of it, `--withdraw` ends it.
+        ");
+        assert_eq!(
+            turned(&json!({ "running": false, "outcome": "succeeded", "turned": [] })),
+            ""
+        );
+    }
+
+    #[test]
+    fn every_line_of_the_history_has_eighty_columns() {
+        let mut document = document();
+        let of = |cost: &str| {
+            let target = json!({ "cost": cost, "usual_ns": 53_200, "target_ns": 45_200 });
+            serde_json::from_value(target).unwrap()
+        };
+        let baseline = document.baseline.as_mut().unwrap();
+        baseline.costs = vec![of("key_to_paint"), of("completion")];
+        for line in history(&document, Ink::Plain).lines() {
+            assert!(line.chars().count() <= COLUMNS, "{line}");
+        }
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub(crate) fn status(directory: &Path) -> Result<Status, StatusError> {
 }
 
 /// The flight files in name order, and how many there are beyond the bound.
-fn flight_files(directory: &Path) -> io::Result<(Vec<PathBuf>, usize)> {
+pub(super) fn flight_files(directory: &Path) -> io::Result<(Vec<PathBuf>, usize)> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), 0)),

@@ -346,8 +346,12 @@ fn cache_cycle() {
                 on_trial: None,
                 checked: (8, 0),
                 parts: None,
+                tried: &[],
+                now_wall_ns: 0,
+                may_try: true,
+                asked: false,
             };
-            cache_cleanup::plan(&inputs, "its schedule", |_| None)
+            cache_cleanup::plan(&inputs, "its schedule", |_| None, || 1)
         })
     });
     times("cache_cycle", "caches of one session read and a plan made", cycle);

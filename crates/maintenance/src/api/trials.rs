@@ -17,6 +17,9 @@ pub struct TrialsDocument {
     pub levers: Vec<LeverDocument>,
     /// What may be worth turning, the largest gain first.
     pub opportunities: Vec<OpportunityDocument>,
+    /// Why there is none; none if there is one. Versions before did not say.
+    #[serde(default)]
+    pub no_opportunity: Option<String>,
     /// What performance is counted against; none before enough was measured.
     pub baseline: Option<BaselineDocument>,
     /// Trials that are open.

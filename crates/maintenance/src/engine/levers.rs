@@ -2,7 +2,7 @@
 
 use lle_core::lever::{LEVERS, Levers};
 use lle_core::optimise::{self, Opportunity, targets};
-use lle_core::task::TaskKind;
+use lle_core::task::{TaskKind, performance};
 use lle_core::trial::paired::{self, Paired};
 use lle_core::trial::{Ended, Trial};
 
@@ -20,15 +20,15 @@ impl Engine {
         let levers = self.levers();
         let tried: Vec<Ended> = self.state.trials_ended.iter().cloned().collect();
         let name = TaskKind::Performance.name();
+        let costs = self.recent_costs();
+        let found = optimise::opportunities(&costs, &levers, &tried, now.wall_ns);
         TrialsDocument {
             version: VERSION,
             now_wall_ns: now.wall_ns,
             mode: self.mode_of(name).name().to_owned(),
             levers: LEVERS.iter().map(|row| lever(row, &levers)).collect(),
-            opportunities: optimise::opportunities(&self.recent_costs(), &levers, &tried, now.wall_ns)
-                .iter()
-                .map(|found| opportunity(found, &levers))
-                .collect(),
+            opportunities: found.iter().map(|found| opportunity(found, &levers)).collect(),
+            no_opportunity: found.is_empty().then(|| performance::why_none(&costs)),
             baseline: self.state.targets.as_ref().map(baseline),
             open: self
                 .state

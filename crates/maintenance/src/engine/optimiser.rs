@@ -3,11 +3,14 @@
 //! Invariant: everything here ends in a plan, a trial that is withdrawn, or a record of what was measured; what is in force
 //! is turned by [`super::execute`] alone.
 
+use std::collections::BTreeMap;
+
 use lle_core::cache::{CACHES, Counted};
 use lle_core::error::Code;
 use lle_core::health::sample::Window;
-use lle_core::lever::Lever;
+use lle_core::lever::{self, Cost, LEVERS, Lever};
 use lle_core::mode::Mode;
+use lle_core::optimise::since::{Mark, SESSIONS_MAX};
 use lle_core::optimise::{Costs, Opportunity, SAMPLES_MIN, targets};
 use lle_core::plan::{Plan, Planned};
 use lle_core::policy::{Who, sanitise};
@@ -25,7 +28,7 @@ use crate::state::Change;
 use crate::world::{Now, World};
 
 /// The least and the most active time of a trial that somebody asks for, in milliseconds.
-const WITHIN_MS: std::ops::RangeInclusive<u64> = 1..=30 * 24 * 60 * 60 * 1_000;
+const WITHIN_MS: std::ops::RangeInclusive<u64> = 1_000..=30 * 24 * 60 * 60 * 1_000;
 
 impl Engine {
     /// What a run of the optimiser would do now.
@@ -64,10 +67,12 @@ impl Engine {
         }
         let ended: Vec<Ended> = self.state.trials_ended.iter().cloned().collect();
         let before = self.state.targets.as_ref();
-        let updated = targets::update(before, &self.costs(), &self.levers(), &ended, now.wall_ns);
-        let Some((targets, differences)) = updated else {
+        let costs = self.costs_since(before);
+        let updated = targets::update(before, &costs, &self.levers(), &ended, now.wall_ns);
+        let Some((mut targets, differences)) = updated else {
             return;
         };
+        targets.marks = self.marks();
         let said = match differences.is_empty() {
             true => "nothing is different".to_owned(),
             false => differences.join("; "),
@@ -82,19 +87,93 @@ impl Engine {
     }
 
     /// What a run of the cache maintenance would do now.
-    pub(super) fn plan_cache_cleanup(&self, why: &str) -> Planned {
-        let mut counted = Counted::default();
-        for session in self.sessions.values().filter(|session| session.is_alive()) {
-            counted.add(&session.counted());
-        }
+    pub(super) fn plan_cache_cleanup(&mut self, why: &str, now: Now, asked: bool) -> Planned {
+        let number = self.state.last_id.saturating_add(1);
+        let counted = self.counted();
+        let tried: Vec<Ended> = self.state.trials_ended.iter().cloned().collect();
         let inputs = cache_cleanup::Inputs {
             readings: &counted.caches,
             levers: &self.levers(),
             on_trial: self.lever_on_trial(),
             checked: (counted.checked, counted.wrong),
             parts: counted.parts,
+            tried: &tried,
+            now_wall_ns: now.wall_ns,
+            may_try: asked || self.optimises(),
+            asked,
         };
-        cache_cleanup::plan(&inputs, why, |name| self.state.settings.get(name).cloned())
+        let former = |name: &str| self.state.settings.get(name).cloned();
+        let planned = cache_cleanup::plan(&inputs, why, former, || number);
+        if matches!(planned, Planned::Do(_)) {
+            self.state.last_id = number;
+        }
+        planned
+    }
+
+    /// The lever that is on trial, as people say it, and the number of the trial.
+    pub(super) fn lever_trial(&self) -> Option<(u64, String)> {
+        self.state.trials.iter().find_map(|(id, trial)| {
+            let paired = trial.paired.as_ref()?;
+            Some((*id, format!("{} instead of {}", trial.change, paired.current)))
+        })
+    }
+
+    /// The levers that have another value than before, as people say it.
+    pub(super) fn turned(&self, before: &BTreeMap<String, String>) -> Vec<String> {
+        let value = |settings: &BTreeMap<String, String>, row: &lever::Row| {
+            let set = settings.get(row.name).cloned();
+            set.unwrap_or_else(|| row.show(row.default))
+        };
+        let rows = LEVERS
+            .iter()
+            .map(|row| (row, value(before, row), value(&self.state.settings, row)));
+        rows.filter(|(_, was, is)| was != is)
+            .map(|(row, was, is)| format!("{} was {was} and is {is}", row.name))
+            .collect()
+    }
+
+    /// What the caches of live sessions have counted since the size of one last changed.
+    fn counted(&self) -> Counted {
+        let mut counted = Counted::default();
+        for session in self.sessions.values().filter(|session| session.is_alive()) {
+            counted.add(&session.counted());
+        }
+        counted
+    }
+
+    /// What live sessions have measured since the baseline was taken; all they have before the first one.
+    fn costs_since(&self, baseline: Option<&targets::Targets>) -> Costs {
+        let Some(baseline) = baseline else {
+            return self.costs();
+        };
+        let mut costs = Costs::default();
+        for session in self.sessions.values() {
+            let taken_ns = baseline.wall_ns.max(0).cast_unsigned();
+            let is_younger = session.created_wall_ns().is_some_and(|at| at >= taken_ns);
+            let life = life(session.window());
+            let since = match baseline.marks.get(&format!("{:016x}", session.id())) {
+                Some(mark) => mark.since(&life),
+                None if is_younger => life,
+                // What it measured before the baseline cannot be told from what it measured since.
+                None => continue,
+            };
+            for cost in Cost::ALL {
+                costs.of_mut(*cost).merge(since.of(*cost));
+            }
+        }
+        costs
+    }
+
+    /// What live sessions have measured by now, for the next baseline to count from.
+    fn marks(&self) -> BTreeMap<String, Mark> {
+        let live = self.sessions.values().filter(|session| session.is_alive());
+        let of = |session: &SessionState| {
+            (
+                format!("{:016x}", session.id()),
+                Mark::of(&life(session.window())),
+            )
+        };
+        live.map(of).take(SESSIONS_MAX).collect()
     }
 
     /// What live sessions have measured since they began, all together.
@@ -120,7 +199,10 @@ impl Engine {
         add: impl Fn(&Window, Timer, &mut Histogram),
         count: impl Fn(&Window, Counter) -> u64,
     ) -> Costs {
-        let mut costs = Costs::default();
+        let mut costs = Costs {
+            caches: self.counted().caches,
+            ..Costs::default()
+        };
         for session in self.sessions.values() {
             let window = session.window();
             add(window, Timer::KeyToPaint, &mut costs.key_to_paint);
@@ -133,7 +215,8 @@ impl Engine {
         costs
     }
 
-    /// A setting has changed: if it is the size of a cache, what was counted so far says nothing of the new one.
+    /// A setting has changed, or a trial of it has begun or ended: if it is the size of a cache, what was counted so far says
+    /// nothing of what follows.
     pub(super) fn note_size(&mut self, setting: &str) {
         if CACHES.iter().any(|row| row.capacity.row().name == setting) {
             self.sessions.values_mut().for_each(SessionState::mark_caches);
@@ -153,7 +236,8 @@ impl Engine {
         let row = lever.row();
         if self.levers().value(lever) == candidate {
             let message = format!("{} is {} already", row.name, row.show(candidate));
-            return Err(Fault::new(Code::InvalidState, message));
+            return Err(Fault::new(Code::InvalidState, message)
+                .with_hint(format!("another value than the one in force: {}", row.range())));
         }
         if let Some(other) = self.lever_on_trial() {
             return Err(Fault::new(Code::Busy, format!("{other} is on trial"))
@@ -164,8 +248,12 @@ impl Engine {
             let message = "the policy lets the optimiser change nothing";
             return Err(Fault::new(Code::PolicyViolation, message));
         }
-        let within = within_ms.map(|ms| ms.clamp(*WITHIN_MS.start(), *WITHIN_MS.end()));
-        let active_ns_max = within.map_or(paired::ACTIVE_NS_MAX, |ms| ms.saturating_mul(1_000_000));
+        if within_ms.is_some_and(|ms| !WITHIN_MS.contains(&ms)) {
+            let message = "a trial has from one second to thirty days of typing";
+            return Err(Fault::new(Code::InvalidParameters, message)
+                .with_hint("`--within SECONDS`, 1 to 2592000; without it a trial has four hours"));
+        }
+        let active_ns_max = within_ms.map_or(paired::ACTIVE_NS_MAX, |ms| ms.saturating_mul(1_000_000));
         let number = self.state.next_id();
         let found = Opportunity {
             lever,
@@ -180,7 +268,10 @@ impl Engine {
         };
         self.begin(world, now, who, plan)?;
         match self.state.trials.contains_key(&number) {
-            true => Ok(json!({ "trial": number })),
+            true => Ok(json!({
+                "trial": number,
+                "tries": self.lever_trial().map(|(_, change)| change),
+            })),
             false => Err(Fault::new(Code::Undone, "the trial could not be published")
                 .with_hint("`lusush doctor` says more about folders")),
         }
@@ -213,12 +304,25 @@ impl Engine {
     ) -> Result<Value, Fault> {
         let of = |(id, trial): (&u64, &Trial)| trial.paired.as_ref().map(|_| *id);
         let Some(id) = self.state.trials.iter().find_map(of) else {
-            return Err(Fault::new(Code::NotFound, "no lever is on trial"));
+            return Err(Fault::new(Code::NotFound, "no lever is on trial").with_hint(
+                "`lusush maint optimize --history` shows what was, and `--force LEVER=VALUE` tries one",
+            ));
         };
         let why = format!("withdrawn by {}", name_of(who));
         self.withdraw_trial(world, now, id, &why)
             .map_err(|error| Fault::new(Code::Unavailable, error))?;
         Ok(json!({ "withdrawn": id }))
+    }
+}
+
+/// What a session has measured since it began.
+fn life(window: &Window) -> Costs {
+    Costs {
+        key_to_paint: window.life(Timer::KeyToPaint),
+        highlight: window.life(Timer::Highlight),
+        suggestion: window.life(Timer::Suggestion),
+        completion: window.life(Timer::Completion),
+        ..Costs::default()
     }
 }
 
@@ -230,8 +334,11 @@ fn named(asked: &str) -> Result<(Lever, u64), Fault> {
     let lever = Lever::named(name).ok_or_else(|| no_lever(name))?;
     let row = lever.row();
     let value = row.parse(value).ok_or_else(|| {
-        let message = format!("{name} takes no {}", sanitise(value, 64));
-        Fault::new(Code::InvalidParameters, message).with_hint(row.range())
+        let message = match value {
+            "" => format!("{name} needs a value"),
+            _ => format!("{name} takes no {}", sanitise(value, 64)),
+        };
+        Fault::new(Code::InvalidParameters, message).with_hint(format!("it takes {}", row.range()))
     })?;
     Ok((lever, value))
 }

@@ -176,9 +176,16 @@ impl Engine {
             return Err(Fault::new(Code::Busy, format!("{name} is running already")));
         }
         let why = format!("asked for by {}", name_of(who));
-        // Who asks for it wants it done: the mode is about what is done unasked. The policy's word stands.
-        let mode = self.config.policy.mode_max(name);
+        // Who asks for it wants it done: the mode is about what is done unasked. The policy's word stands; and what the
+        // optimiser would turn it says and does not do, since observing and advising change nothing at all.
+        let kind = self.known(name)?.task.kind;
+        let mode = match kind {
+            Some(TaskKind::Performance | TaskKind::CacheCleanup) => self.mode_of(name),
+            _ => self.config.policy.mode_max(name),
+        };
+        let before = self.state.settings.clone();
         let plan = self.plan_and_begin(world, now, who, name, &why, mode)?;
+        let trial = plan.and_then(|_| self.lever_trial());
         let last = self
             .state
             .tasks
@@ -190,6 +197,9 @@ impl Engine {
             "running": running,
             "outcome": last.as_ref().filter(|_| !running).map(|last| last.outcome.name()),
             "note": last.as_ref().filter(|_| !running).map(|last| last.note.clone()),
+            "trial": trial.as_ref().map(|(id, _)| id),
+            "tries": trial.map(|(_, change)| change),
+            "turned": self.turned(&before),
         }))
     }
 

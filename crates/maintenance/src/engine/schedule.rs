@@ -157,6 +157,15 @@ impl Engine {
         // A person's trial goes on whatever the mode is.
         let asked = who.kind != Kind::System;
         let planned = catch_unwind(AssertUnwindSafe(|| self.plan(world, &known, why, now, asked)));
+        if let Ok(Planned::Do(plan)) = &planned
+            && asked
+            && mode < Mode::Automatic
+            && turns(&known.task)
+            && !plan.steps.iter().all(|step| step.action.measures())
+        {
+            // Nothing was done, so the schedule stays what it was.
+            return Err(self.only_says(name, mode, plan));
+        }
         if let Some(known) = self.state.tasks.get_mut(name) {
             schedule::ran(&known.task.schedule, &mut known.timing, now.wall_ns);
         }
@@ -182,6 +191,29 @@ impl Engine {
         };
         self.finish_unplanned(world, now, name, ended, note);
         Ok(None)
+    }
+
+    /// Why what a person asks for is not done: the mode says that nothing is turned.
+    fn only_says(&self, name: &str, mode: Mode, plan: &Plan) -> Fault {
+        let would: Vec<String> = plan.steps.iter().map(|step| step.action.about()).collect();
+        let message = format!(
+            "{name} would {}, but its mode is {}",
+            would.join(", "),
+            mode.name()
+        );
+        let by_hand = plan.steps.iter().find_map(|step| match &step.action {
+            Action::OpenTrial { lever, value, .. } => Some(format!("{lever}={value}")),
+            _ => None,
+        });
+        let by_hand = by_hand.unwrap_or_else(|| "LEVER=VALUE".into());
+        let allowed = self.config.policy.mode_max(name).min(self.configured_mode(name));
+        let fault = Fault::new(Code::InvalidState, message);
+        match allowed {
+            Mode::Automatic => fault.with_hint(format!(
+                "`lusush maint optimize --force {by_hand}` tries it all the same; `lusush maint mode {name} automatic` lets it act"
+            )),
+            _ => fault.with_hint("the policy or the configuration allows no more: `lusush maint config show` says which"),
+        }
     }
 
     /// What a run of a task would do now.
@@ -220,7 +252,7 @@ impl Engine {
                 why,
             ),
             TaskKind::Backup => task::backup::plan(why),
-            TaskKind::CacheCleanup => self.plan_cache_cleanup(why),
+            TaskKind::CacheCleanup => self.plan_cache_cleanup(why, now, asked),
             TaskKind::ConfigSync => Planned::Do(task::config_sync::plan(why, world.has_own_jobs())),
             TaskKind::Performance => match self.plan_performance(why, now, asked) {
                 Planned::Nothing(nothing) => self
@@ -300,6 +332,12 @@ impl Engine {
             idle: u32::try_from(idle).unwrap_or(u32::MAX),
         }
     }
+}
+
+/// Whether a task turns what sessions use: in a mode that changes nothing it does not at a person's word either, unless that
+/// word names what is to be turned.
+fn turns(task: &Task) -> bool {
+    matches!(task.kind, Some(TaskKind::Performance | TaskKind::CacheCleanup))
 }
 
 /// A registered task's plan: its command.

@@ -85,6 +85,7 @@ impl Engine {
             self.log
                 .commit(world, now, &mut self.state, Change::Trial { trial })
                 .map_err(|error| format!("the trial cannot be recorded: {error}"))?;
+            self.note_size(row.name);
             self.trials = Hearing {
                 heard_ns: now.mono_ns,
                 kept_ns: now.mono_ns,
@@ -296,10 +297,14 @@ impl Engine {
         self.record(world, now, &Entry::noticed(&what, &why));
         let ended = Some(Box::new(ended));
         self.keep(world, now, Change::TrialEnded { id, ended });
+        if let Some(paired) = paired {
+            // What was counted with the candidate says nothing of the size that stays.
+            self.note_size(&paired.lever);
+        }
     }
 
     /// Whether the optimiser may act by itself.
-    fn optimises(&self) -> bool {
+    pub(super) fn optimises(&self) -> bool {
         let name = TaskKind::Performance.name();
         let enabled = self.state.tasks.get(name).is_some_and(|known| known.task.enabled);
         enabled && self.mode_of(name) == Mode::Automatic

@@ -25,7 +25,8 @@ use super::{Armed, Durable, Incident, OpenTrial, Running, TaskState};
 const INCIDENTS_MAX: usize = 64;
 /// Plans remembered because they could not be taken back; older ones are in the audit log.
 const STUCK_MAX: usize = 64;
-/// Trials that are over and remembered: more than half a year of them; older ones are in the audit log.
+/// Trials of levers that are over and remembered, and as many of configurations: more than half a year of either; older ones
+/// are in the audit log. Each kind has its own, or a week of edits would make the optimiser try again what it had rejected.
 const TRIALS_ENDED_MAX: usize = 128;
 
 /// One change, absolute.
@@ -204,9 +205,10 @@ impl Durable {
                 self.trials.remove(&id);
                 // Replayed twice, it ended once.
                 self.trials_ended.retain(|known| known.id != id);
-                self.trials_ended.extend(ended.map(|ended| *ended));
-                while self.trials_ended.len() > TRIALS_ENDED_MAX {
-                    self.trials_ended.pop_front();
+                if let Some(ended) = ended {
+                    let is_config = ended.config.is_some();
+                    self.trials_ended.push_back(*ended);
+                    self.forget_trials(is_config);
                 }
             }
             Change::Setting {
@@ -239,6 +241,17 @@ impl Durable {
             }
             Change::SignedOff { item, sign_off } => drop(self.sign_offs.insert(item, sign_off)),
         }
+    }
+
+    /// Forgets the oldest trials of a kind, beyond those that are remembered.
+    fn forget_trials(&mut self, of_config: bool) {
+        let is_one = |ended: &Ended| ended.config.is_some() == of_config;
+        let mut beyond = self.trials_ended.iter().filter(|ended| is_one(ended)).count();
+        self.trials_ended.retain(|ended| {
+            let goes = beyond > TRIALS_ENDED_MAX && is_one(ended);
+            beyond -= usize::from(goes);
+            !goes
+        });
     }
 
     fn put(&mut self, task: Option<Box<TaskState>>) {
@@ -294,5 +307,56 @@ mod tests {
         let mut again = Durable::default();
         again.apply(serde_json::from_slice(&bytes).unwrap());
         assert_eq!(format!("{again:?}"), format!("{state:?}"));
+    }
+
+    #[test]
+    fn many_edits_do_not_push_trials_of_levers_out() {
+        let ended = |id, config| Ended {
+            id,
+            wall_ns: 0,
+            change: String::new(),
+            lever: None,
+            metric: String::new(),
+            estimate: None,
+            active_ns: 0,
+            verdict: lle_core::trial::Verdict::Revert,
+            why: String::new(),
+            kept: false,
+            config,
+        };
+        let of_config = lle_core::trial::ConfigEnded {
+            version: 2,
+            earlier: 1,
+            keys: Vec::new(),
+            taken_back: false,
+            slower: None,
+        };
+        let mut state = Durable::default();
+        let mut end = |id, config| {
+            let ended = Some(Box::new(ended(id, config)));
+            state.apply(Change::TrialEnded { id, ended });
+            let of = |wanted: bool| {
+                let kind = state
+                    .trials_ended
+                    .iter()
+                    .filter(|ended| ended.config.is_some() == wanted);
+                (kind.clone().count(), kind.map(|ended| ended.id).next())
+            };
+            (of(false), of(true))
+        };
+        end(1, None);
+        for id in 2..1_000 {
+            end(id, Some(of_config.clone()));
+        }
+        let most = TRIALS_ENDED_MAX;
+        let oldest = 1_000 - most as u64;
+        assert_eq!(end(1_000, None), ((2, Some(1)), (most, Some(oldest))));
+        for id in 1_001..2_000 {
+            end(id, None);
+        }
+        assert_eq!(
+            end(2_000, None),
+            ((most, Some(2_001 - most as u64)), (most, Some(oldest)))
+        );
     }
 }

@@ -4,6 +4,7 @@ use lle_maintenance::api::Request;
 use serde_json::Value;
 
 use super::{in_words, in_words_of, now_wall_ns};
+use crate::maint::optimise;
 use crate::text::{COLUMNS, printable, wrapped};
 
 pub(super) fn done(request: &Request, value: &Value) -> String {
@@ -42,7 +43,7 @@ pub(super) fn done(request: &Request, value: &Value) -> String {
 pub(super) fn ran(task: &str, value: &Value) -> String {
     let note = value["note"].as_str().unwrap_or_default();
     let note = printable(note, COLUMNS * 3);
-    match (value["running"].as_bool(), value["outcome"].as_str()) {
+    let mut out = match (value["running"].as_bool(), value["outcome"].as_str()) {
         (Some(true), _) => format!("{task} is running: `lusush maint tasks` shows how it ends.\n"),
         (_, Some(outcome)) if note.is_empty() => format!("{task}: {}.\n", in_words_of(outcome)),
         (_, Some(outcome)) => {
@@ -50,5 +51,7 @@ pub(super) fn ran(task: &str, value: &Value) -> String {
             format!("{}\n", wrapped(&said, COLUMNS, 2))
         }
         (_, None) => format!("{task} ran.\n"),
-    }
+    };
+    out.push_str(&optimise::turned(value));
+    out
 }

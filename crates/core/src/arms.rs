@@ -13,11 +13,13 @@
 //! A value with which less is done ([`Lever::leaves_work`]) would win by leaving work undone. A line for which something
 //! was given up weighs [`GIVEN_UP_NS`] with the candidate; with the value in force it makes no pair.
 //!
+//! It decides in the session, and stands here so that what judges the judge (`lle-sim`) goes by the same code.
+//!
 //! Invariants: an arm is chosen when a line begins and holds until it ends; a line that is given up, or that too little
 //! was typed into, counts for nothing and its arm is used again; what was typed is not looked at.
 
-use lle_core::desired;
-use lle_core::lever::{Cost, Lever, Levers};
+use crate::desired;
+use crate::lever::{Cost, Lever, Levers};
 
 /// Paints of a line below which its mean says nothing: a pasted or recalled line is painted once.
 const PAINTS_MIN: u64 = 3;
@@ -37,13 +39,19 @@ struct On {
 
 /// What the pairs of a trial have come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    pub(crate) id: u64,
-    pub(crate) pairs: u64,
-    pub(crate) log_sum: i64,
-    pub(crate) log_squares: i64,
-    pub(crate) current_ns: u64,
-    pub(crate) candidate_ns: u64,
+pub struct Tally {
+    /// The trial's number; 0 without one.
+    pub id: u64,
+    /// Pairs of lines, one with either value.
+    pub pairs: u64,
+    /// The sum of ln(candidate / current), in millionths.
+    pub log_sum: i64,
+    /// The sum of its squares, in millionths.
+    pub log_squares: i64,
+    /// The sum of the costs with the current value, in nanoseconds.
+    pub current_ns: u64,
+    /// The sum of the costs with the candidate, in nanoseconds.
+    pub candidate_ns: u64,
 }
 
 /// What the line being typed has cost.
@@ -60,7 +68,7 @@ struct Line {
 }
 
 /// What an accepted line has cost.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Spent {
     cost_ns: f64,
     gave_up: bool,
@@ -74,8 +82,8 @@ impl Spent {
 }
 
 /// The levers, and the trial of one.
-#[derive(Default)]
-pub(crate) struct Arms {
+#[derive(Debug, Default)]
+pub struct Arms {
     agreed: Levers,
     on: Option<On>,
     tally: Tally,
@@ -86,7 +94,7 @@ pub(crate) struct Arms {
 
 impl Arms {
     /// Takes over what the worker wants; gives how many of its settings this version does not have.
-    pub(crate) fn take(&mut self, settings: &[desired::Setting], trial: Option<&desired::Trial>) -> u64 {
+    pub fn take(&mut self, settings: &[desired::Setting], trial: Option<&desired::Trial>) -> u64 {
         let mut refused = 0;
         let mut agreed = Levers::default();
         for setting in settings {
@@ -117,7 +125,7 @@ impl Arms {
     }
 
     /// A line begins; gives what is in force while it is typed.
-    pub(crate) fn begin_line(&mut self) -> Levers {
+    pub fn begin_line(&mut self) -> Levers {
         let mut levers = self.agreed;
         let mut candidate = false;
         if let Some(on) = self.on {
@@ -136,12 +144,12 @@ impl Arms {
     }
 
     /// True while values of this lever are compared.
-    pub(crate) fn tries(&self, lever: Lever) -> bool {
+    pub fn tries(&self, lever: Lever) -> bool {
         self.on.is_some_and(|on| on.lever == lever)
     }
 
     /// Something was spent on the line.
-    pub(crate) fn spent(&mut self, cost: Cost, ns: u64) {
+    pub fn spent(&mut self, cost: Cost, ns: u64) {
         if self.on.is_some_and(|on| on.lever.row().cost == cost) {
             self.line.cost_ns += ns;
             self.line.completions += u64::from(cost == Cost::Completion);
@@ -149,7 +157,7 @@ impl Arms {
     }
 
     /// Something of the line was not done to its end.
-    pub(crate) fn gave_up(&mut self, cost: Cost) {
+    pub fn gave_up(&mut self, cost: Cost) {
         let decides = |on: On| {
             let value = if self.line.candidate {
                 on.value
@@ -162,17 +170,17 @@ impl Arms {
     }
 
     /// What the trial has come to; of number 0 without one.
-    pub(crate) fn tally(&self) -> Tally {
+    pub fn tally(&self) -> Tally {
         self.tally
     }
 
     /// A key's change of the line was painted.
-    pub(crate) fn painted(&mut self) {
+    pub fn painted(&mut self) {
         self.line.paints += 1;
     }
 
     /// The line was accepted; gives the tally if it closed a pair.
-    pub(crate) fn end_line(&mut self) -> Option<Tally> {
+    pub fn end_line(&mut self) -> Option<Tally> {
         let line = std::mem::take(&mut self.line);
         let on = self.on.filter(|_| line.open)?;
         let (n, least) = match on.lever.row().cost {
@@ -293,7 +301,7 @@ mod tests {
     fn giving_up_is_never_faster() {
         let most = Lever::CompletionDeadlineMs.row().values;
         assert!(
-            matches!(most, lle_core::lever::Values::Number { most, .. } if most as f64 * 1e6 == GIVEN_UP_NS)
+            matches!(most, crate::lever::Values::Number { most, .. } if most as f64 * 1e6 == GIVEN_UP_NS)
         );
         let mut arms = Arms::default();
         arms.take(&[], Some(&trial(5, "completion.deadline_ms", "2500")));
@@ -336,7 +344,7 @@ mod tests {
         let mut arms = Arms::default();
         arms.take(&[], Some(&trial(7, "history.search", "scan")));
         for _ in 0..16 {
-            let scans = arms.begin_line().value(Lever::HistorySearch) == lle_core::lever::HISTORY_SCAN;
+            let scans = arms.begin_line().value(Lever::HistorySearch) == crate::lever::HISTORY_SCAN;
             (0..PAINTS_MIN).for_each(|_| arms.painted());
             arms.spent(Cost::Suggestion, if scans { 1_000 } else { 2_000 });
             // Both stop at some time: of the index that is told, of the walk it counts.

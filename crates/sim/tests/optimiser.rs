@@ -1,0 +1,161 @@
+//! The optimiser between trials: what a trial leaves behind asks for nothing, and a week is counted by itself.
+#![allow(clippy::unwrap_used, reason = "a panic here is the report")]
+
+use jiff::tz::TimeZone;
+use lle_core::health::assess::Thresholds;
+use lle_core::optimise::targets::WEEK_NS;
+use lle_core::policy::{Policy, Who};
+use lle_maintenance::api::Request;
+use lle_maintenance::engine::{Config, Engine, Event};
+use lle_maintenance::world::Now;
+use lle_metrics::{Gauge, Timer};
+use lle_sim::random::Random;
+use lle_sim::session::{Nature, SimSession};
+use lle_sim::world::World;
+use serde_json::Value;
+
+const SECOND: u64 = 1_000_000_000;
+const UID: u32 = 1000;
+
+struct Desk {
+    world: World,
+    engine: Engine,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let now = Now {
+            wall_ns: 1_800_000_000 * SECOND.cast_signed(),
+            mono_ns: SECOND,
+        };
+        let mut world = World::new(Random::new(1), now);
+        world.sessions.push(SimSession::new(7, Nature::Good, now.wall_ns));
+        let config = Config {
+            policy: Policy::default(),
+            problems: Vec::new(),
+            thresholds: Thresholds::default(),
+            zone: TimeZone::UTC,
+            uid: UID,
+        };
+        let mut hands = world.hands(true);
+        let mut engine = Engine::load(&mut hands, config, now).unwrap();
+        engine.start(&mut hands, now);
+        Self { world, engine }
+    }
+
+    fn ask(&mut self, request: &Request) -> Value {
+        let (now, who) = (self.world.now, Who::peer(UID, Some(7), UID));
+        let hands = &mut self.world.hands(true);
+        self.engine.request(hands, now, &who, request).unwrap()
+    }
+
+    /// Opens a trial; gives its number.
+    fn force(&mut self, asked: &str) -> i64 {
+        let given = self.ask(&Request::Optimize {
+            force: Some(asked.to_owned()),
+            within_ms: None,
+            reset: None,
+            withdraw: None,
+        });
+        given["trial"].as_i64().unwrap()
+    }
+
+    /// Says what 32 pairs of a trial came to, each so much, in millionths of a logarithm.
+    fn compare(&mut self, trial: i64, log: i64) {
+        let square = log * log / 1_000_000;
+        self.set(&[
+            (Gauge::TrialId, trial),
+            (Gauge::TrialPairs, 32),
+            (Gauge::TrialLogSum, 32 * log),
+            (Gauge::TrialLogSquares, 32 * (square + 10)),
+            (Gauge::TrialCurrentNs, 32_000),
+            (Gauge::TrialCandidateNs, 32_000),
+        ]);
+    }
+
+    fn set(&mut self, gauges: &[(Gauge, i64)]) {
+        let session = self.world.sessions.first_mut().unwrap();
+        session.record(|recorder| {
+            gauges
+                .iter()
+                .for_each(|(gauge, value)| recorder.set(*gauge, *value))
+        });
+    }
+
+    fn colour(&mut self, times: u32, ns: u64) {
+        let session = self.world.sessions.first_mut().unwrap();
+        session.record(|recorder| (0..times).for_each(|_| recorder.time(Timer::Highlight, ns)));
+    }
+
+    /// So much later the worker looks.
+    fn look(&mut self, ns: u64) {
+        self.world.pass(ns, true);
+        for end in self.world.ended_jobs() {
+            let now = self.world.now;
+            let hands = &mut self.world.hands(true);
+            self.engine.handle(hands, now, Event::JobDone(end));
+        }
+        let now = self.world.now;
+        let hands = &mut self.world.hands(true);
+        self.engine.handle(hands, now, Event::Tick);
+    }
+
+    fn usual_ns(&self) -> u64 {
+        let targets = self.engine.durable().targets.as_ref().unwrap();
+        targets.costs["highlight"].usual_ns
+    }
+}
+
+#[test]
+fn a_rejected_trial_of_a_size_gives_the_cache_no_more_room() {
+    let mut desk = Desk::new();
+    let names = |hits, misses, evictions, ghost_hits| {
+        [
+            (Gauge::NamesCacheHits, hits),
+            (Gauge::NamesCacheMisses, misses),
+            (Gauge::NamesCacheEvictions, evictions),
+            (Gauge::NamesCacheGhostHits, ghost_hits),
+            (Gauge::NamesCacheEntries, 7),
+            (Gauge::NamesCacheBytes, 855),
+        ]
+    };
+    desk.set(&names(600, 100, 0, 0));
+    desk.look(10 * SECOND);
+    let trial = desk.force("names.cache_entries=0");
+    // With no room everything is missed, and missed again.
+    desk.set(&names(900, 800, 30, 300));
+    desk.compare(trial, 900_000);
+    desk.look(10 * SECOND);
+    let ended = desk.engine.durable().trials_ended.back().unwrap();
+    assert_eq!((ended.verdict.name(), ended.kept), ("worse", false));
+    // As it goes on with the size in force: all is found.
+    desk.set(&names(1_500, 810, 30, 300));
+    desk.look(10 * SECOND);
+    let task = "cache-cleanup".to_owned();
+    let ran = desk.ask(&Request::Run { task });
+    assert_eq!(ran["outcome"], "nothing-to-do", "{ran}");
+    let state = desk.engine.durable();
+    assert!(state.settings.is_empty() && state.trials.is_empty(), "{ran}");
+}
+
+#[test]
+fn the_weekly_baseline_is_of_the_week() {
+    let mut desk = Desk::new();
+    desk.colour(100_000, 20_000);
+    desk.look(10 * SECOND);
+    let first = desk.usual_ns();
+    assert!((19_000..23_000).contains(&first), "{first}");
+    let trial = desk.force("names.keep=path");
+    desk.compare(trial, -700_000);
+    desk.look(10 * SECOND);
+    assert_eq!(desk.engine.durable().settings["names.keep"], "path");
+    // A week of somebody who has typed for months.
+    desk.colour(1_000, 9_000);
+    desk.look(WEEK_NS.cast_unsigned() + 60 * SECOND);
+    let moved = desk.usual_ns();
+    assert!(moved < 11_000, "{moved}");
+    // What was proven once moves it once.
+    desk.colour(1_000, 5_000);
+    desk.look(WEEK_NS.cast_unsigned() + 60 * SECOND);
+    assert_eq!(desk.usual_ns(), moved);
+}
