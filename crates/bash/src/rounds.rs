@@ -237,15 +237,13 @@ impl Lle {
                 ));
             }
         }
-        let kept = self
-            .session
-            .places
-            .drafts()
-            .map_or(0, |d| as_error(|| drafts::take_news(&d)));
+        self.session.take_drafts_over();
+        let drafts = self.session.places.drafts();
+        let kept = drafts.map_or(0, |dir| as_error(|| drafts::take_news(&dir)));
         if kept > 0 {
             let lines = if kept == 1 { "a line was" } else { "lines were" };
             self.session.notice(format!(
-                "lusush: {lines} being typed when a terminal closed: `lle draft` shows it"
+                "lusush: {lines} being typed when a terminal closed or a shell died: `lle draft` shows it"
             ));
         }
     }
@@ -415,6 +413,8 @@ impl Lle {
 
     /// A further line of the same command, at PS2.
     fn continued(&mut self, line: &[u8]) {
+        // It is typed no more: a shell that is killed while the command runs leaves no half of it behind.
+        self.session.line_dropped();
         if self.round.unlogged || self.settings.private {
             if self.round.unseen != Unseen::Speaks {
                 self.round.unseen = Unseen::of(line);

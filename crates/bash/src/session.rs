@@ -308,6 +308,13 @@ impl Session {
         }
     }
 
+    /// Keeps what sessions that were killed left in their flights of the line being typed.
+    pub(crate) fn take_drafts_over(&self) {
+        if let (Ok(drafts), Ok(sessions)) = (self.places.drafts(), self.places.sessions()) {
+            as_error(|| crate::drafts::take_over(&drafts, &sessions, self.flight.path()));
+        }
+    }
+
     /// The shell ends by itself: nothing is left behind.
     pub(crate) fn end(&mut self) {
         if let Some(history) = self.history.as_mut() {

@@ -182,6 +182,17 @@ fn what_is_scrubbed_is_nowhere_of_ours() {
     let drafts = house.state().join("drafts");
     fs::create_dir_all(&drafts).unwrap();
     fs::write(drafts.join("0000000000000001.draft"), "login hunter2").unwrap();
+    let mut died = house.session();
+    died.press("login hunter2").unwrap();
+    died.signal(Signal::KILL).unwrap();
+    died.wait_exit(lle_pty::deadline()).unwrap();
+    let has_flight = |house: &Household| {
+        let flights = fs::read_dir(house.runtime().join("sessions")).unwrap().flatten();
+        flights
+            .filter_map(|entry| fs::read(entry.path()).ok())
+            .any(|bytes| bytes.windows(7).any(|window| window == b"hunter2"))
+    };
+    assert!(has_flight(&house));
     wait("the mirror", || {
         lle_maintenance::real::history::mirrored(&log).is_some_and(|(log, mirror)| log == mirror)
     });
@@ -190,6 +201,7 @@ fn what_is_scrubbed_is_nowhere_of_ours() {
     assert!(planned.contains("--histfile"), "{planned}");
     let done = house.said(&["history", "scrub", "hunter2", "--histfile"]);
     assert!(done.starts_with("4 commands taken out"), "{done}");
+    assert!(!has_flight(&house), "{done}");
     assert_eq!(commands(&log).len(), 17);
     assert_eq!(fs::read_to_string(house.home.history()).unwrap(), "ls\nls -l\n");
     let mut folders = vec![house.state(), house.home.lusush().join("cache")];
