@@ -1,6 +1,6 @@
 //! The round from prompt to prompt: what is told, logged and shared when a line begins and when one is accepted.
 //!
-//! Invariant: an accepted command is in the log before bash sees the line.
+//! Invariant: an accepted command is in the log before bash sees the line, or waits in memory for there to be room.
 
 use crate::attribution;
 use crate::attribution::table::Name;
@@ -404,9 +404,9 @@ impl Lle {
         if let Some(history) = self.session.history.as_mut() {
             let cwd = bash.variable(c"PWD").unwrap_or_default();
             let result = as_error(|| history.started(clock::wall(), cwd, runs));
-            if let Ok(seq) = &result {
-                self.round.running = Some((*seq, now));
-            }
+            // One that waits in memory has its number, too.
+            let seq = result.as_ref().ok().copied().or_else(|| history.newest_waits());
+            self.round.running = seq.map(|seq| (seq, now));
             self.session.appended(now, result.map(drop));
         }
     }
