@@ -20,7 +20,7 @@ use crate::places::Places;
 use lle_core::lever::Levers;
 use lle_log::history::History;
 use lle_log::search::PrefixSearch;
-use lle_metrics::{Counter, EventKind, Flight, Gauge, Identity, Recorder, Timer};
+use lle_metrics::{Counter, EventKind, Flight, Gauge, Identity, Recorder};
 use std::path::{Path, PathBuf};
 
 /// Flight files in the folder before the dead among the oldest are removed: last words of more are read by nobody.
