@@ -61,6 +61,7 @@ fn a_log_that_was_written_anew_meanwhile_gets_the_record() {
     let entry = Entry {
         time_ns: 5,
         command: b"imported".to_vec(),
+        ..Entry::default()
     };
     import(&place.log, &lock, 7, &[entry]).unwrap();
     session.write().unwrap();

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use lle_core::error::Code;
 use lle_core::quantity::several;
 use lle_log::mirror::Lock;
 use lle_log::scrub;
@@ -41,7 +42,6 @@ const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 #[derive(Debug, Args)]
 pub(crate) struct Scrub {
     /// Every command that contains this text
-    #[arg(required_unless_present = "id")]
     text: Option<String>,
     /// This command, as `maint history stats` names it
     #[arg(long, value_name = "SESSION:NUMBER", conflicts_with = "text")]
@@ -72,6 +72,12 @@ struct Answer {
 
 /// Runs it.
 pub(super) fn run(asked: &Scrub) -> Result<ExitCode, Failure> {
+    if asked.text.is_none() && asked.id.is_none() {
+        return Err(Failure::new("nothing is named to be taken out")
+            .hint("`lusush maint history scrub TEXT` takes out every command with a text in it")
+            .hint("`lusush maint history scrub --id SESSION:NUMBER` takes out one; `stats` names those that seem to hold a secret")
+            .code(Code::InvalidParameters.exit()));
+    }
     let own = logs::own()?;
     let wanted = Wanted::new(asked, &own)?;
     let mut answer = Answer {
