@@ -116,7 +116,7 @@ fn how_a_command_ran_comes_in_with_it() {
         .commands()
         .map(|c| (c.command, c.cwd, c.status, c.duration_ns, c.imported))
         .collect();
-    let expect = |text: &str, cwd: &str, status, duration_ns, imported| {
+    let expect = |text: &str, cwd: &str, status: Option<i32>, duration_ns: Option<u64>, imported: bool| {
         (
             text.as_bytes().to_vec(),
             cwd.as_bytes().to_vec(),
