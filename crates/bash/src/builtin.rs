@@ -309,6 +309,8 @@ fn draft(lle: &mut Lle, args: &[String], out: &mut String) -> c_int {
         out.push_str("lle: there is no folder for drafts\n");
         return FAILED;
     };
+    // What died since this session began, too; and what is cleared is not offered by the next start.
+    lle.session.take_drafts_over();
     let found = drafts::list(&dir);
     if args.first().is_some_and(|a| a == "clear") {
         let failed = found

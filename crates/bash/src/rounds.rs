@@ -1,6 +1,6 @@
 //! The round from prompt to prompt: what is told, logged and shared when a line begins and when one is accepted.
 //!
-//! Invariant: an accepted command is in the log before bash sees the line.
+//! Invariant: an accepted command is in the log before bash sees the line, or waits in memory for there to be room.
 
 use crate::attribution;
 use crate::attribution::table::Name;
@@ -241,15 +241,13 @@ impl Lle {
                 ));
             }
         }
-        let kept = self
-            .session
-            .places
-            .drafts()
-            .map_or(0, |d| as_error(|| drafts::take_news(&d)));
+        self.session.take_drafts_over();
+        let drafts = self.session.places.drafts();
+        let kept = drafts.map_or(0, |dir| as_error(|| drafts::take_news(&dir)));
         if kept > 0 {
             let lines = if kept == 1 { "a line was" } else { "lines were" };
             self.session.notice(format!(
-                "lusush: {lines} being typed when a terminal closed: `lle draft` shows it"
+                "lusush: {lines} being typed when a terminal closed or a shell died: `lle draft` shows it"
             ));
         }
     }
@@ -410,15 +408,17 @@ impl Lle {
         if let Some(history) = self.session.history.as_mut() {
             let cwd = bash.variable(c"PWD").unwrap_or_default();
             let result = as_error(|| history.started(clock::wall(), cwd, runs));
-            if let Ok(seq) = &result {
-                self.round.running = Some((*seq, now));
-            }
+            // One that waits in memory has its number, too.
+            let seq = result.as_ref().ok().copied().or_else(|| history.newest_waits());
+            self.round.running = seq.map(|seq| (seq, now));
             self.session.appended(now, result.map(drop));
         }
     }
 
     /// A further line of the same command, at PS2.
     fn continued(&mut self, line: &[u8]) {
+        // It is typed no more: a shell that is killed while the command runs leaves no half of it behind.
+        self.session.line_dropped();
         if self.round.unlogged || self.settings.private {
             if self.round.unseen != Unseen::Speaks {
                 self.round.unseen = Unseen::of(line);

@@ -1,8 +1,9 @@
 //! One session: its flight file, its place in the history log, and what it has to tell the user.
 //!
 //! Invariant: whatever the disk does, the shell goes on. What cannot be written is counted, said once above the next
-//! prompt, and tried again with the next command.
+//! prompt, and tried again with the next command; records of the history wait for that in memory ([`appends`]).
 
+mod appends;
 mod caches;
 mod keys;
 mod levers;
@@ -19,7 +20,7 @@ use lle_core::arms::Arms;
 use lle_core::lever::Levers;
 use lle_log::history::History;
 use lle_log::search::PrefixSearch;
-use lle_metrics::{Counter, EventKind, Flight, Gauge, Identity, Recorder, Timer};
+use lle_metrics::{Counter, EventKind, Flight, Gauge, Identity, Recorder};
 use std::path::{Path, PathBuf};
 
 /// Flight files in the folder before the dead among the oldest are removed: last words of more are read by nobody.
@@ -274,27 +275,12 @@ impl Session {
         self.loaded_at
     }
 
-    /// Times one record written to the history log.
-    pub(crate) fn appended(&mut self, began: u64, result: Result<(), lle_log::AppendError>) {
-        let spent = clock::now().saturating_sub(began);
-        match result {
-            Ok(()) => self.flight.update(|w| {
-                w.add(Counter::HistoryAppends, 1);
-                w.time(Timer::HistoryAppend, spent);
-            }),
-            Err(e) => {
-                let text = with_causes(&e);
-                self.flight.update(|w| {
-                    w.add(Counter::HistoryAppendFailures, 1);
-                    w.event(EventKind::HistoryFailed, 0, 0, text.as_bytes());
-                });
-                self.memory_only("this command is kept by bash alone", &text);
-            }
-        }
-    }
-
     /// The terminal is gone: what was being typed goes to the state folder.
     pub(crate) fn hung_up(&mut self, line: &[u8], hidden: bool) {
+        if let Some(history) = self.history.as_mut() {
+            // There is no later moment for what waits.
+            let _lost = as_error(|| history.write_waiting());
+        }
         // Bash ends by the signal and calls nobody: without this it would look like a crash.
         self.flight
             .update(|w| w.event(EventKind::Signal, i64::from(libc::SIGHUP), 0, b""));
@@ -305,6 +291,13 @@ impl Session {
             && as_error(|| crate::drafts::keep(&path, line)).is_ok()
         {
             self.draft_file = Some(path);
+        }
+    }
+
+    /// Keeps what sessions that were killed left in their flights of the line being typed.
+    pub(crate) fn take_drafts_over(&self) {
+        if let (Ok(drafts), Ok(sessions)) = (self.places.drafts(), self.places.sessions()) {
+            as_error(|| crate::drafts::take_over(&drafts, &sessions, self.flight.path()));
         }
     }
 

@@ -5,10 +5,12 @@
 //!   several creators exactly one wins. What the creator fills in (the import) is there from the first moment.
 //! - Appended to by one `write(2)` a record, `O_APPEND`, without a lock. What a failed write leaves behind is
 //!   stepped over by readers; the next append is whole again. A file that lost its last name meanwhile is not where the
-//!   record ends.
+//!   record ends. What could not be written waits in memory, within [`waiting::BYTES_MAX`], and goes before the next.
 //! - Folder 0700, file 0600. Nothing is made durable here: the worker does that, once a second.
 
 mod made;
+mod problem;
+mod waiting;
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -16,10 +18,12 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::descriptor::{Descriptor, Identity};
-use crate::header::{Beginning, FILE_HEADER_BYTES, FILE_VERSION, FileHeader, LogKind, header};
+use crate::header::{Beginning, FILE_HEADER_BYTES, FileHeader, LogKind, header};
 use crate::{frame, walk};
 use made::{begin_anew, create, create_folder};
 pub(crate) use made::{give_name, sync_folder_of};
+pub use problem::{AppendError, Disturbance, OpenError};
+use waiting::Waiting;
 
 /// How far to look for a record in a file whose header is damaged: one longest record and some.
 const RECOGNISE_BYTES: u64 = 2 * frame::PAYLOAD_BYTES_MAX as u64;
@@ -32,95 +36,6 @@ const NEWEST_BYTES: u64 = 2 * frame::PAYLOAD_BYTES_MAX as u64;
 const RECORD_BYTES_KEPT: usize = 16 * 1024;
 /// Interrupted writes in a row before giving up; only a network file system interrupts even one.
 const INTERRUPTIONS_MAX: usize = 8;
-
-/// Why a log could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The folder of the log could not be made.
-    #[error("cannot create the folder {path}")]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// There is no log, and none could be made.
-    #[error("cannot create the log {path}")]
-    Create {
-        /// The log.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// There is a log, but it cannot be read and written.
-    #[error("cannot open the log {path}")]
-    Open {
-        /// The log.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The file is something else.
-    #[error("{path} is not a log of this kind")]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The log was written by a later version.
-    #[error("{path} has format {found}; this version reads formats up to {FILE_VERSION}")]
-    Version {
-        /// The log.
-        path: PathBuf,
-        /// Its format version.
-        found: u32,
-    },
-}
-
-/// Why a record was not written. The log stays usable: the next append is a whole record again.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AppendError {
-    /// The payload is longer than [`PAYLOAD_BYTES_MAX`](crate::PAYLOAD_BYTES_MAX).
-    #[error("{bytes} bytes are too long for one record")]
-    TooLong {
-        /// Length of the payload, in bytes.
-        bytes: usize,
-    },
-    /// Only the start of the record reached the file.
-    #[error("only {written} of {bytes} bytes were written: the disk is full, or a quota is used up")]
-    Short {
-        /// Bytes that reached the file.
-        written: usize,
-        /// Bytes of the record.
-        bytes: usize,
-    },
-    /// The file lost its name, and there is none in its place that could be written.
-    #[error("the log is gone, and none can be made in its place")]
-    Lost,
-    /// The system refused.
-    #[error("the log could not be written")]
-    Write(#[from] io::Error),
-}
-
-/// Something that another program did to the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disturbance {
-    /// The file lost its end.
-    Truncated {
-        /// Bytes that are gone.
-        lost_bytes: u64,
-    },
-    /// The name now belongs to another log, which is used from now on.
-    Replaced,
-    /// The name belongs to a log that begins as this one did when it was opened and is no shorter: somebody put back
-    /// what was lost, or wrote it anew with more in it. It is used from now on.
-    Restored,
-    /// The name was gone. A new, empty log has it now: whoever deletes a history means it.
-    Removed,
-    /// The name belongs to something that is no log, or cannot be made again. Nothing is appended until that is over.
-    Lost,
-}
 
 /// A log open for reading and appending.
 pub(crate) struct LogFile {
@@ -144,6 +59,7 @@ pub(crate) struct LogFile {
     /// The name is nobody's, or leads to no log: what is written would be read by nobody.
     is_lost: bool,
     record: Vec<u8>,
+    waiting: Waiting,
 }
 
 /// A log that was opened, and what `fill` returned if this call created it.
@@ -233,6 +149,7 @@ impl LogFile {
             disturbance: None,
             is_lost: false,
             record: Vec::new(),
+            waiting: Waiting::default(),
         }
     }
 
@@ -268,7 +185,8 @@ impl LogFile {
         self.disturbance.take()
     }
 
-    /// Appends one record with one write, and returns its sequence number.
+    /// Appends one record with one write, behind those that wait, and returns its sequence number. What cannot be written
+    /// waits, if there is room for it.
     pub(crate) fn append(
         &mut self,
         kind: u8,
@@ -277,13 +195,78 @@ impl LogFile {
         fill: impl FnOnce(&mut Vec<u8>),
     ) -> Result<u64, AppendError> {
         if payload_bytes > frame::PAYLOAD_BYTES_MAX {
+            // So that no record that waits is taken for it.
+            self.sequence += 1;
             return Err(AppendError::TooLong { bytes: payload_bytes });
         }
         self.prepare(kind, now_ns, fill);
-        self.look()?;
-        let written = self.write();
+        let written = self
+            .write_waiting()
+            .and_then(|()| self.look())
+            .and_then(|()| self.write());
+        if let Err(error) = &written {
+            self.waiting.keep(self.sequence, &self.record, error);
+        }
         self.record.shrink_to(RECORD_BYTES_KEPT);
         written.map(|()| self.sequence)
+    }
+
+    /// Writes what waits, oldest first, until something of it cannot be written.
+    pub(crate) fn write_waiting(&mut self) -> Result<(), AppendError> {
+        while let Some(mut record) = self.waiting.take() {
+            let written = self.look().and_then(|()| self.write_late(&record));
+            if let Err(error) = written {
+                record.failed(&error);
+                self.waiting.put_back(record);
+                return Err(error);
+            }
+            self.waiting.wrote(&record);
+        }
+        Ok(())
+    }
+
+    /// Writes a record that waited, or what is missing of one that the disk had room for a part of.
+    ///
+    /// If the part is still the end of the file, the rest goes behind it, and no damage is left. Somebody else may slip in
+    /// between the look and the write: then the whole record follows, and the part is damage to be stepped over.
+    fn write_late(&mut self, late: &waiting::Late) -> Result<(), AppendError> {
+        let (part, rest) = late.bytes.split_at(late.written);
+        if !part.is_empty() && self.ends_with(part)? {
+            let file = self.descriptor.file()?;
+            let written = write_once(&file, rest)?;
+            drop(file);
+            if written < rest.len() {
+                return Err(AppendError::Short {
+                    written: late.written + written,
+                    bytes: late.bytes.len(),
+                });
+            }
+            if self.ends_with(&late.bytes)? {
+                self.end = self.descriptor.length()?;
+                return Ok(());
+            }
+        }
+        if late.is_whole() || (late.may_be_there && self.has(late.sequence)) {
+            return Ok(());
+        }
+        self.write_record(&late.bytes, late.sequence)
+    }
+
+    fn ends_with(&self, bytes: &[u8]) -> io::Result<bool> {
+        let Some(from) = self.descriptor.length()?.checked_sub(bytes.len() as u64) else {
+            return Ok(false);
+        };
+        let mut end = vec![0; bytes.len()];
+        Ok(self.descriptor.read_at(&mut end, from)? == bytes.len() && end == bytes)
+    }
+
+    /// The number of the record that was to be appended last, if it waits.
+    pub(crate) fn newest_waits(&self) -> Option<u64> {
+        self.waiting.newest().filter(|newest| *newest == self.sequence)
+    }
+
+    pub(crate) fn waiting(&mut self) -> &mut Waiting {
+        &mut self.waiting
     }
 
     /// Makes the next record, in the buffer.
@@ -310,10 +293,17 @@ impl LogFile {
     /// Whoever replaces the log carries over what was written into the former file until that has no name any more
     /// ([`crate::leftovers`]). Where there is none, it may have been too late for that.
     fn write(&mut self) -> Result<(), AppendError> {
-        let bytes = self.record.len();
+        let record = std::mem::take(&mut self.record);
+        let written = self.write_record(&record, self.sequence);
+        self.record = record;
+        written
+    }
+
+    fn write_record(&mut self, record: &[u8], sequence: u64) -> Result<(), AppendError> {
+        let bytes = record.len();
         for _ in 0..REPLACEMENTS_MAX {
             let file = self.descriptor.file()?;
-            let written = write_once(&file, &self.record)?;
+            let written = write_once(&file, record)?;
             drop(file);
             if written < bytes {
                 return Err(AppendError::Short { written, bytes });
@@ -330,19 +320,19 @@ impl LogFile {
             if self.descriptor.identity() == before {
                 break;
             }
-            if self.has_newest() {
+            if self.has(sequence) {
                 return Ok(());
             }
         }
         Err(AppendError::Lost)
     }
 
-    /// Whether the newest record of this session is at the end of the file: carried over by whoever replaced it.
-    fn has_newest(&self) -> bool {
+    /// Whether a record of this session is at the end of the file: carried over by whoever replaced it.
+    fn has(&self, sequence: u64) -> bool {
         let from = self.end.saturating_sub(NEWEST_BYTES).max(self.floor);
         let mut walk = walk::Forward::new(&self.descriptor, from, self.end);
         while let Some(record) = walk.next() {
-            if (record.header.session, record.header.sequence) == (self.session, self.sequence) {
+            if (record.header.session, record.header.sequence) == (self.session, sequence) {
                 return true;
             }
         }

@@ -3,14 +3,16 @@
 //! | shell | an entry |
 //! | --- | --- |
 //! | bash | a line, or all lines up to the next `#<seconds>`: see [`crate::history`] |
-//! | zsh | `: <seconds>:<duration>;<command>`, or the command alone; a line that ends in `\` goes on; bytes that zsh uses itself are written as 0x83 and the byte with bit 5 turned (zsh, `Src/utils.c`, `metafy`) |
+//! | zsh | `: <seconds>:<duration>;<command>`, or the command alone; a line that ends in `\` goes on, whatever stands before that; of blanks behind a `\` one is zsh's own (zsh, `Src/hist.c`, `readhistline`); bytes that zsh uses itself are written as 0x83 and the byte with bit 5 turned (zsh, `Src/utils.c`, `metafy`) |
 //! | fish | `- cmd: <command>`, `when: <seconds>`; `\n` and `\\` are escaped (fish, `history/yaml_backend`) |
 //!
-//! Invariant: any bytes are read; what is no entry is passed over and counted.
+//! Invariant: any bytes are read; what is no entry is passed over. Whether a file is a history at all is asked before
+//! ([`refusal`]): any bytes read as something, and nobody takes a thousand lines of noise out again.
 
 use std::io::{self, BufRead};
 
 use crate::frame::PAYLOAD_BYTES_MAX;
+use crate::header::MAGIC;
 use crate::import;
 
 /// Whose file it is.
@@ -29,13 +31,70 @@ const META: u8 = 0x83;
 const META_FLIP: u8 = 0x20;
 const SECOND_NS: i64 = 1_000_000_000;
 
+/// Of so many bytes one that no text has makes a file binary: a program has one of three, what is compressed one of nine.
+const BINARY_ONE_OF: usize = 50;
+/// So many are none too many in any file.
+const BINARY_LEAST: usize = 4;
+/// NULs in a row that a crash may have left count as one.
+const NULS_OF_CRASH: usize = 16;
+
+/// Why a file is no history of another shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is one of our own logs.
+    Log,
+    /// It is no text.
+    Binary,
+}
+
+/// Says by its beginning, some kilobytes of it, why a file is no history of another shell; none if it may be one.
+pub fn refusal(beginning: &[u8]) -> Option<Refusal> {
+    if beginning.starts_with(&MAGIC) {
+        return Some(Refusal::Log);
+    }
+    let mut odd = 0;
+    for stretch in beginning.chunk_by(|a, b| (*a == 0) == (*b == 0)) {
+        odd += match stretch {
+            [0, ..] if stretch.len() >= NULS_OF_CRASH => 1,
+            stretch => stretch.iter().filter(|byte| is_odd(**byte)).count(),
+        };
+    }
+    (odd >= BINARY_LEAST && odd * BINARY_ONE_OF > beginning.len()).then_some(Refusal::Binary)
+}
+
+/// A byte that a line of a shell has only by accident.
+fn is_odd(byte: u8) -> bool {
+    byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x1b)
+}
+
 /// An entry of a history file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
     /// Nanoseconds since 1970; 0 if the file does not say.
     pub time_ns: i64,
     /// The command, lines joined by newlines.
     pub command: Vec<u8>,
+    /// Where it ran and how it ended, if the file says so: none of another shell does.
+    pub ran: Option<Ran>,
+}
+
+/// Where a command ran, and how it ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ran {
+    /// The folder.
+    pub cwd: Vec<u8>,
+    /// Exit status and run time in nanoseconds, if that is known.
+    pub end: Option<(i32, u64)>,
+}
+
+impl Entry {
+    fn new(time_ns: i64, command: Vec<u8>) -> Self {
+        Self {
+            time_ns,
+            command,
+            ran: None,
+        }
+    }
 }
 
 impl Format {
@@ -70,8 +129,7 @@ impl Format {
         match self {
             Format::Bash => {
                 let read = import::entries(file, PAYLOAD_BYTES_MAX, |time_ns, command| {
-                    let command = command.to_vec();
-                    entries.push(Entry { time_ns, command });
+                    entries.push(Entry::new(time_ns, command.to_vec()));
                     Ok(())
                 })?;
                 if let Some(error) = read.failed {
@@ -102,10 +160,10 @@ fn zsh(file: impl BufRead, entries: &mut Vec<Entry>) -> io::Result<()> {
     let mut open: Option<Entry> = None;
     for line in file.split(b'\n') {
         let line = unmetafied(&line?);
+        // Zsh looks at the last one alone: an entry that ends in one is padded.
         let (goes_on, text) = match line.strip_suffix(b"\\") {
-            // An even number of them is text.
-            Some(text) if backslashes_at_end(&line) % 2 == 1 => (true, text.to_vec()),
-            _ => (false, line),
+            Some(text) => (true, text.to_vec()),
+            None => (false, without_padding(line)),
         };
         let mut entry = match open.take() {
             Some(mut entry) => {
@@ -114,9 +172,10 @@ fn zsh(file: impl BufRead, entries: &mut Vec<Entry>) -> io::Result<()> {
                 entry
             }
             None => {
-                let (time_ns, from) = zsh_head(&text).unwrap_or((0, 0));
-                let command = text[from..].to_vec();
-                Entry { time_ns, command }
+                // Where no head stands, a colon that looks like one is escaped.
+                let plain = (0, usize::from(text.starts_with(b"\\:")));
+                let (time_ns, from) = zsh_head(&text).unwrap_or(plain);
+                Entry::new(time_ns, text[from..].to_vec())
             }
         };
         if goes_on && entry.command.len() <= PAYLOAD_BYTES_MAX {
@@ -130,8 +189,15 @@ fn zsh(file: impl BufRead, entries: &mut Vec<Entry>) -> io::Result<()> {
     Ok(())
 }
 
-fn backslashes_at_end(line: &[u8]) -> usize {
-    line.iter().rev().take_while(|byte| **byte == b'\\').count()
+/// Without the blank that zsh puts behind a `\` at the end of an entry, and any blanks after it.
+fn without_padding(mut line: Vec<u8>) -> Vec<u8> {
+    let text = line.trim_ascii_end();
+    let is_padded =
+        text.ends_with(b"\\") && line.ends_with(b" ") && line[text.len()..].iter().all(|byte| *byte == b' ');
+    if is_padded {
+        line.pop();
+    }
+    line
 }
 
 fn unmetafied(line: &[u8]) -> Vec<u8> {
@@ -150,10 +216,7 @@ fn fish(file: impl BufRead, entries: &mut Vec<Entry>) -> io::Result<()> {
     for line in file.split(b'\n') {
         let line = line?;
         if let Some(command) = line.strip_prefix(b"- cmd: ") {
-            entries.push(Entry {
-                time_ns: 0,
-                command: unescaped(command),
-            });
+            entries.push(Entry::new(0, unescaped(command)));
         } else if let Some(when) = line.strip_prefix(b"  when: ")
             && let (Some(entry), Some(seconds)) = (entries.last_mut(), number(when.trim_ascii()))
         {
@@ -233,9 +296,16 @@ mod tests {
             &[(1, "echo ü ß")],
         );
         check(
-            b": 1:0;echo \\\\\n: 2:0;ls\n",
+            b": 1:0;a\\\\\nb\n: 2:0;echo back\\\\ \n: 3:0;c\\ \\\nd\n: 4:0;e\\  \n: 5:0;ls \n\\: x\n",
             Format::Zsh,
-            &[(1, "echo \\\\"), (2, "ls")],
+            &[
+                (1, "a\\\nb"),
+                (2, "echo back\\\\"),
+                (3, "c\\ \nd"),
+                (4, "e\\ "),
+                (5, "ls "),
+                (0, ": x"),
+            ],
         );
         check(
             b"- cmd: git log\n  when: 1700000000\n  paths:\n    - README\n- cmd: a\\nb \\\\n\n  when: 7\n- cmd: last\n",
@@ -243,6 +313,83 @@ mod tests {
             &[(1_700_000_000, "git log"), (7, "a\nb \\n"), (0, "last")],
         );
         check(b"", Format::Bash, &[]);
+    }
+
+    /// What zsh itself makes of a file, where there is one; entries divided by NULs.
+    fn zsh_reads(file: &[u8]) -> Option<Vec<u8>> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("histfile");
+        // The entry that was read last is the one that zsh takes for its own command line, and does not list.
+        std::fs::write(&path, [file, b"not listed\n"].concat()).unwrap();
+        let script = "HISTSIZE=1000; fc -R $1; for k in ${(kn)history}; do printf '%s\\0' $history[$k]; done";
+        let output = std::process::Command::new("zsh")
+            .args(["-f", "-c", script, "zsh"])
+            .arg(&path)
+            .env("LC_ALL", "C")
+            .output();
+        let Ok(output) = output else {
+            eprintln!("skipped: there is no zsh to compare with");
+            return None;
+        };
+        assert!(output.status.success(), "{output:?}");
+        Some(output.stdout)
+    }
+
+    #[test]
+    fn a_file_is_read_as_zsh_reads_it() {
+        // Every line of four of these behind a first letter, plain and with times; an entry of its own closes each.
+        let pieces: [&[u8]; 4] = [b"\\", b" ", b"x", b"\n"];
+        let mut file = Vec::new();
+        for n in 0..256usize {
+            if n % 2 == 0 {
+                file.extend_from_slice(b": 5:0;");
+            }
+            file.extend_from_slice(format!("e{n}").as_bytes());
+            for place in 0..4 {
+                file.extend_from_slice(pieces[n >> (2 * place) & 3]);
+            }
+            file.extend_from_slice(format!("\nend {n}\n").as_bytes());
+        }
+        let Some(expect) = zsh_reads(&file) else { return };
+        let read: Vec<u8> = Format::Zsh
+            .read(&file[..])
+            .unwrap()
+            .into_iter()
+            .flat_map(|entry| [entry.command, vec![0]].concat())
+            .collect();
+        let shown = |bytes: &[u8]| -> Vec<String> {
+            // Of an entry without a text nothing is to be kept.
+            let entries = bytes.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
+            entries
+                .map(|entry| String::from_utf8_lossy(entry).into_owned())
+                .collect()
+        };
+        assert_eq!(shown(&read), shown(&expect));
+    }
+
+    #[test]
+    fn what_is_no_history_is_refused() {
+        let check =
+            |bytes: &[u8], expect| assert_eq!(refusal(bytes), expect, "{:?}", &bytes[..bytes.len().min(40)]);
+        let log = crate::header::header(crate::header::LogKind::History, 1, 1);
+        check(&log, Some(Refusal::Log));
+        let mut random = 7u64;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 56) as u8
+        })
+        .take(64 * 1024)
+        .collect();
+        check(&noise, Some(Refusal::Binary));
+        let program = std::fs::read("/proc/self/exe").unwrap();
+        check(&program[..64 * 1024], Some(Refusal::Binary));
+        // What a crash left, other encodings, a key binding, zsh's own bytes.
+        check(&[&b"ls\ncd\n"[..], &[0; 4096]].concat(), None);
+        check("ls\u{e4}\n".repeat(20).as_bytes(), None);
+        check(&[0xe4, b'\n'].repeat(200), None);
+        check(b"bind '\x18\x05'\n", None);
+        check(b": 1:0;echo \xc3\x83\xbf\n", None);
+        check(b"", None);
     }
 
     proptest! {

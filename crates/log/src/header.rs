@@ -12,7 +12,7 @@ pub(crate) const FILE_HEADER_BYTES: usize = 64;
 /// Log format written and read.
 pub(crate) const FILE_VERSION: u32 = 1;
 /// A byte above ASCII first, as in PNG, so that no text tool takes the file for text.
-const MAGIC: [u8; 8] = *b"\x89LLELOG\n";
+pub(crate) const MAGIC: [u8; 8] = *b"\x89LLELOG\n";
 const CRC_AT: usize = 60;
 
 pub(crate) type FileHeader = [u8; FILE_HEADER_BYTES];

@@ -8,6 +8,8 @@
 //! The log is created with bash's own history file imported into it, or not at all: there is no moment
 //! at which it exists without what the user already had. That file is only ever read.
 
+mod late;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
@@ -23,6 +25,7 @@ use crate::join::{LooseEnds, join};
 use crate::walk::{Back, Forward, Place, step_back};
 use crate::window::Window;
 use crate::{AppendError, Disturbance, OpenError};
+pub use late::Late;
 
 /// Bytes of log looked at for commands that no file of bash's has, from its end: some 10,000 commands with their ends,
 /// 1.4 ms where this was measured (`cargo bench -p lle-log`), once a session.
@@ -137,7 +140,8 @@ impl History {
     /// Records that `command` is about to run in `cwd`, and returns its sequence number.
     ///
     /// # Errors
-    /// Nothing, or only a part that readers skip, was written.
+    /// Nothing, or only a part that readers skip, was written. Unless it is too long it waits in memory, as far as there is
+    /// room ([`History::newest_waits`]), and is written before the next.
     pub fn started(&mut self, now_ns: i64, cwd: &[u8], command: &[u8]) -> Result<u64, AppendError> {
         self.append(now_ns, Event::Started { cwd, command })
     }

@@ -58,7 +58,8 @@ pub enum RewriteError {
 }
 
 /// Puts the entries before everything that the log has, but for those that it has already: as many of the same second and
-/// text as it has are passed over. Importing twice is importing once.
+/// text as it has are passed over, and of those without a time all whose text it has at any time. Importing twice is importing
+/// once.
 ///
 /// `importer` is a random number, not 0, by which these records are known.
 ///
@@ -72,7 +73,12 @@ pub fn import(log: &Path, _lock: &Lock, importer: u64, entries: &[Entry]) -> Res
     }
     let history = History::open(log, importer, 0, None)?.history;
     let mut there: HashMap<u64, u64> = HashMap::new();
+    let is_any_untimed = entries.iter().any(|entry| entry.time_ns == 0);
+    let mut texts: HashSet<u64> = HashSet::new();
     for command in history.commands() {
+        if is_any_untimed {
+            texts.insert(said(0, &command.command));
+        }
         *there.entry(said(command.time_ns, &command.command)).or_default() += 1;
     }
     let mut added = Added::default();
@@ -80,7 +86,9 @@ pub fn import(log: &Path, _lock: &Lock, importer: u64, entries: &[Entry]) -> Res
         .iter()
         .filter(|entry| {
             let left = there.entry(said(entry.time_ns, &entry.command)).or_default();
-            let is_known = *left > 0;
+            // What bash wrote of a session that the log has, too, has no time in bash's file.
+            let is_typed = entry.time_ns == 0 && texts.contains(&said(0, &entry.command));
+            let is_known = *left > 0 || is_typed;
             *left = left.saturating_sub(1);
             added.known += u64::from(is_known);
             !is_known
@@ -91,29 +99,51 @@ pub fn import(log: &Path, _lock: &Lock, importer: u64, entries: &[Entry]) -> Res
     if new.is_empty() {
         return Ok(added);
     }
-    write_anew(log, |out| {
-        let mut record = Vec::new();
-        for (at, entry) in new.iter().enumerate() {
-            let event = Event::Imported {
-                command: &entry.command,
-            };
-            record.clear();
-            let sequence = at as u64 + 1;
-            frame::encode(
-                &mut record,
-                event.kind(),
-                sequence,
-                importer,
-                entry.time_ns,
-                |out| {
-                    event.write(out);
-                },
-            );
-            out.write_all(&record)?;
-        }
-        Ok(())
-    })?;
+    write_anew(log, |out| write_entries(out, importer, &new))?;
     Ok(added)
+}
+
+/// Writes entries as records. Of those that say how they ran, all of it, as a session's that has ended.
+fn write_entries(out: &mut dyn Write, importer: u64, entries: &[&Entry]) -> io::Result<()> {
+    let (mut record, mut sequence) = (Vec::new(), 0);
+    let mut write = |time_ns: i64, event: Event<'_>| {
+        record.clear();
+        sequence += 1;
+        frame::encode(&mut record, event.kind(), sequence, importer, time_ns, |out| {
+            event.write(out);
+        });
+        out.write_all(&record).map(|()| sequence)
+    };
+    for entry in entries {
+        let command = &entry.command[..];
+        let Some(ran) = &entry.ran else {
+            write(entry.time_ns, Event::Imported { command })?;
+            continue;
+        };
+        let of = write(
+            entry.time_ns,
+            Event::Started {
+                cwd: &ran.cwd,
+                command,
+            },
+        )?;
+        if let Some((status, duration_ns)) = ran.end {
+            let ended_ns = entry.time_ns.saturating_add_unsigned(duration_ns);
+            write(
+                ended_ns,
+                Event::Finished {
+                    of,
+                    status,
+                    duration_ns,
+                },
+            )?;
+        }
+    }
+    if let Some(last) = entries.iter().rev().find(|entry| entry.ran.is_some()) {
+        // No session takes them for what one that was killed had not written to bash's file.
+        write(last.time_ns, Event::Ended)?;
+    }
+    Ok(())
 }
 
 /// Brings the records of another log in, behind those of `log`, which is made if there is none. Merging twice is merging

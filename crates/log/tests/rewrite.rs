@@ -31,6 +31,7 @@ fn entry(second: i64, command: &str) -> Entry {
     Entry {
         time_ns: second * SECOND_NS,
         command: command.into(),
+        ..Entry::default()
     }
 }
 
@@ -67,6 +68,76 @@ fn what_is_imported_comes_first_and_once() {
     assert_eq!(commands(&log), ["old", "ls", "ls", "typed", "since"]);
     assert!(!folder.path().join("m.log.before").exists());
     assert_eq!(mirror.compare_whole().unwrap(), None);
+}
+
+#[test]
+fn what_bash_wrote_of_a_session_is_no_news() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("m.log");
+    let mut session = open(&log, 1);
+    run(&mut session, 10, "echo typed");
+    run(&mut session, 11, "exit");
+    let file = [
+        entry(0, "ls"),
+        entry(0, "echo typed"),
+        entry(0, "ls"),
+        entry(0, "exit"),
+    ];
+    let lock = Lock::take(&log).unwrap();
+    let added = import(&log, &lock, 7, &file).unwrap();
+    assert_eq!((added.added, added.known), (2, 2));
+    assert_eq!(commands(&log), ["ls", "ls", "echo typed", "exit"]);
+    // With another time it is another run.
+    assert_eq!(import(&log, &lock, 8, &[entry(5, "exit")]).unwrap().added, 1);
+}
+
+#[test]
+fn how_a_command_ran_comes_in_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("m.log");
+    run(&mut open(&log, 1), 10, "typed");
+    let ran = |second, command: &str, end| Entry {
+        ran: Some(lle_log::formats::Ran {
+            cwd: b"/srv".to_vec(),
+            end,
+        }),
+        ..entry(second, command)
+    };
+    let entries = [
+        ran(5, "one", Some((3, 9))),
+        entry(6, "two"),
+        ran(7, "three", None),
+    ];
+    let lock = Lock::take(&log).unwrap();
+    assert_eq!(import(&log, &lock, 7, &entries).unwrap().added, 3);
+    assert_eq!(import(&log, &lock, 8, &entries).unwrap().known, 3);
+    let history = open(&log, 99);
+    let there: Vec<_> = history
+        .commands()
+        .map(|c| (c.command, c.cwd, c.status, c.duration_ns, c.imported))
+        .collect();
+    let expect = |text: &str, cwd: &str, status: Option<i32>, duration_ns: Option<u64>, imported: bool| {
+        (
+            text.as_bytes().to_vec(),
+            cwd.as_bytes().to_vec(),
+            status,
+            duration_ns,
+            imported,
+        )
+    };
+    assert_eq!(
+        there,
+        [
+            expect("one", "/srv", Some(3), Some(9), false),
+            expect("two", "", None, None, true),
+            expect("three", "/srv", None, None, false),
+            expect("typed", "/", Some(0), Some(3), false),
+        ]
+    );
+    // None of them is what a killed session had not written.
+    let unsaved: Vec<_> = history.unsaved(9).into_iter().map(|c| c.command).collect();
+    assert_eq!(unsaved, [b"typed"]);
+    assert_eq!(history.check().damaged_runs, 0);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use support::log_of;
 /// Bytes written at once to fill the disk: the last page, too.
 const PIECES: [usize; 3] = [64 * 1024, 4 * 1024, 64];
 /// What a session says above its prompt.
-const SAID: &str = "memory only, this command is kept by bash alone";
+const SAID: &str = "memory only, commands wait in this shell";
 
 /// A file system of 4 MiB, unmounted at the end of the test, however it ends.
 struct Small(PathBuf);
@@ -186,6 +186,23 @@ fn a_state_file_system_fills_up_and_has_room_again() {
         type_line(terminal, id);
         assert!(is_logged(&house, id), "{}", terminal.text());
     }
+    // What was typed meanwhile waited, and went before that.
+    let log = logged(&house);
+    for id in witnesses(&house) {
+        let line = format!("echo {id} >>~/witness");
+        assert_eq!(
+            log.iter().filter(|command| **command == line).count(),
+            1,
+            "{id} in {log:?}"
+        );
+    }
+    let place = |id: &str| {
+        log.iter()
+            .position(|command| command.contains(&format!("echo {id} ")))
+    };
+    assert!(place("fuller-0") < place("fuller-4") && place("fuller-4") < place("room-first"));
+    first.press("\r").unwrap();
+    assert!(first.text().contains("that waited"), "{}", first.text());
     assert_eq!(first.text().matches(SAID).count(), 1, "{}", first.text());
     acknowledged.push("early".into());
     schedule(&house, "after").unwrap();
@@ -231,6 +248,9 @@ fn a_home_of_its_own_fills_up_and_sessions_start_and_go_on() {
     type_line(&mut first, "room-first");
     type_line(&mut second, "room-second");
     assert!(is_logged(&house, "before") && is_logged(&house, "room-first"));
+    for n in 0..3 {
+        assert!(is_logged(&house, &format!("first-{n}")), "{:?}", logged(&house));
+    }
     let mut third = house.session();
     type_line(&mut third, "third");
     assert!(is_logged(&house, "third"), "{}", third.text());

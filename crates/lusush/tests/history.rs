@@ -190,10 +190,63 @@ fn a_line_being_typed_survives_its_terminal() {
     let mut next = start(&home);
     assert!(next.text().contains("was being typed"), "{}", next.text());
     run(&mut next, "lle draft");
-    assert!(next.text().contains("\necho half a li"), "{}", next.text());
+    // Its flight file has it, too.
+    assert_eq!(
+        next.text().matches("\necho half a li").count(),
+        1,
+        "{}",
+        next.text()
+    );
     run(&mut next, "lle draft clear; clear");
     run(&mut next, "lle draft");
     assert!(next.text().contains("no unfinished lines"), "{}", next.text());
+}
+
+#[test]
+fn a_line_being_typed_survives_its_shell() {
+    let home = home("");
+    let killed = |before: &str, line: &str| {
+        let mut t = start(&home);
+        run(&mut t, before);
+        press(&mut t, line, line.trim());
+        t.signal(rustix::process::Signal::KILL).unwrap();
+        t.wait_exit(deadline()).unwrap();
+    };
+    killed("lle private on", "echo nobody's");
+    killed("true", " echo hidden");
+    // What was accepted is typed no more, whichever prompt its last line was read at.
+    let mut t = start(&home);
+    run(&mut t, "lle set multiline off");
+    t.type_bytes(b"if true; then\rkill -9 $$\rfi\r").unwrap();
+    t.wait_exit(deadline()).unwrap();
+    let next = start(&home);
+    assert!(!next.text().contains("being typed"), "{}", next.text());
+    killed("true", "second half");
+    let mut live = start(&home);
+    assert!(live.text().contains("was being typed"), "{}", live.text());
+    press(&mut live, "echo still typed", "echo still typed");
+    let mut next = start(&home);
+    assert!(
+        !next.text().contains("being typed"),
+        "told once:\n{}",
+        next.text()
+    );
+    run(&mut next, "clear; lle draft");
+    assert_eq!(
+        next.text().matches("\nsecond half\n").count(),
+        1,
+        "{}",
+        next.text()
+    );
+    for not in ["nobody's", "hidden", "fi\n", "still typed"] {
+        assert!(!next.text().contains(not), "{not:?} in {}", next.text());
+    }
+    // Cleared is cleared: the flight file still has it.
+    run(&mut next, "lle draft clear; clear");
+    let mut last = start(&home);
+    assert!(!last.text().contains("being typed"), "{}", last.text());
+    run(&mut last, "lle draft");
+    assert!(last.text().contains("no unfinished lines"), "{}", last.text());
 }
 
 #[test]

@@ -141,6 +141,90 @@ fn histories_of_other_shells_come_in_once() {
     assert!(!alerts.contains("another program"), "{alerts}");
 }
 
+/// Runs it in vain, and gives what it said.
+fn refused(house: &Household, words: &[&str]) -> String {
+    let output = house.maint(words);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "{words:?}: {said}");
+    said
+}
+
+#[test]
+fn what_is_no_history_of_a_shell_is_refused_and_what_was_exported_comes_back() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    fill(&log, 4);
+    let before = commands(&log);
+    let path = |path: &Path| path.display().to_string();
+    let import = |file: &str| refused(&house, &["history", "import", file]);
+    assert!(import(&path(support::lusush())).contains("no text"));
+    let random = house.home.path().join("random");
+    let mut noise = Random::new(31);
+    let bytes: Vec<u8> = std::iter::repeat_with(|| noise.bits() as u8)
+        .take(300_000)
+        .collect();
+    fs::write(&random, bytes).unwrap();
+    let words = ["history", "import", &path(&random), "--format", "zsh"];
+    assert!(refused(&house, &words).contains("no text"));
+    let other = house.home.path().join("laptop.log");
+    fill(&other, 2);
+    let said = import(&path(&other));
+    assert!(said.contains("history merge"), "{said}");
+    assert_eq!(commands(&log), before);
+
+    let all = house.said(&["history", "export", "--format", "json"]);
+    let out = house.home.path().join("out");
+    fs::write(&out, &all).unwrap();
+    assert_eq!(house.json(&["history", "import", &path(&out)])["added"], 0);
+    let elsewhere = Household::with_worker("", &["--look-every", "50"]);
+    drop(open(&log_of(&elsewhere.home), 3));
+    assert_eq!(elsewhere.json(&["history", "import", &path(&out)])["added"], 4);
+    assert_eq!(elsewhere.said(&["history", "export", "--format", "json"]), all);
+    fs::write(&out, format!("{all}{{ echo; }}\n")).unwrap();
+    let said = refused(&elsewhere, &["history", "import", &path(&out)]);
+    assert!(said.contains("line 5 "), "{said}");
+}
+
+#[test]
+fn a_secret_is_counted_and_never_shown() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let key = "lbk1-mpjtb9-d5mpjt-b9d5mp-jtb9d5-mpjtb9-d5v3z3";
+    let mut history = open(&log_of(&house.home), 1);
+    for line in [
+        format!("RESTIC_PASSWORD={key} restic check"),
+        format!("maint key {key}"),
+    ] {
+        history.started(1, b"/", line.as_bytes()).unwrap();
+    }
+    history.started(1, b"/", b"PASSWORD=hunter2").unwrap();
+    let stats = house.json(&["history", "stats"]);
+    assert_eq!(stats["secrets"].as_array().unwrap().len(), 3, "{stats}");
+    let shown = stats.to_string() + &house.said(&["history", "stats"]);
+    assert!(shown.contains("restic") && shown.contains("maint"), "{shown}");
+    assert!(!shown.contains("lbk1") && !shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn what_cannot_be_done_says_what_can() {
+    let house = Household::new("");
+    for verb in ["export", "search"] {
+        let words = ["history", verb, "x"];
+        let said = refused(&house, &words[..if verb == "search" { 3 } else { 2 }]);
+        assert!(said.contains("there is no history log yet"), "{verb}: {said}");
+        let said = refused(&house, &["history", verb, "--host", "laptop"]);
+        assert!(said.contains("no history of a machine laptop"), "{verb}: {said}");
+    }
+    let said = refused(&house, &["history", "scrub"]);
+    assert!(said.contains("TEXT") && said.contains("--id"), "{said}");
+    let said = refused(&house, &["history", "restore"]);
+    assert!(said.contains("recover history-cut"), "{said}");
+    let foreign = house.home.path().join("laptop.log");
+    fs::write(&foreign, "no log\n").unwrap();
+    let house = Household::with_worker("", &[]);
+    let said = refused(&house, &["history", "merge", foreign.to_str().unwrap()]);
+    assert!(said.contains("nothing was merged"), "{said}");
+}
+
 #[test]
 fn an_import_into_a_lost_history_waits_until_it_is_put_back() {
     let house = Household::with_worker("", &["--look-every", "50"]);
@@ -182,6 +266,17 @@ fn what_is_scrubbed_is_nowhere_of_ours() {
     let drafts = house.state().join("drafts");
     fs::create_dir_all(&drafts).unwrap();
     fs::write(drafts.join("0000000000000001.draft"), "login hunter2").unwrap();
+    let mut died = house.session();
+    died.press("login hunter2").unwrap();
+    died.signal(Signal::KILL).unwrap();
+    died.wait_exit(lle_pty::deadline()).unwrap();
+    let has_flight = |house: &Household| {
+        let flights = fs::read_dir(house.runtime().join("sessions")).unwrap().flatten();
+        flights
+            .filter_map(|entry| fs::read(entry.path()).ok())
+            .any(|bytes| bytes.windows(7).any(|window| window == b"hunter2"))
+    };
+    assert!(has_flight(&house));
     wait("the mirror", || {
         lle_maintenance::real::history::mirrored(&log).is_some_and(|(log, mirror)| log == mirror)
     });
@@ -190,6 +285,7 @@ fn what_is_scrubbed_is_nowhere_of_ours() {
     assert!(planned.contains("--histfile"), "{planned}");
     let done = house.said(&["history", "scrub", "hunter2", "--histfile"]);
     assert!(done.starts_with("4 commands taken out"), "{done}");
+    assert!(!has_flight(&house), "{done}");
     assert_eq!(commands(&log).len(), 17);
     assert_eq!(fs::read_to_string(house.home.history()).unwrap(), "ls\nls -l\n");
     let mut folders = vec![house.state(), house.home.lusush().join("cache")];

@@ -61,6 +61,7 @@ fn a_log_that_was_written_anew_meanwhile_gets_the_record() {
     let entry = Entry {
         time_ns: 5,
         command: b"imported".to_vec(),
+        ..Entry::default()
     };
     import(&place.log, &lock, 7, &[entry]).unwrap();
     session.write().unwrap();
@@ -157,5 +158,111 @@ fn a_removed_folder_is_made_again_or_said_to_be_gone_once() {
     std::fs::remove_file(place.folder.path().join("state")).unwrap();
     session.started(4, b"/", b"again").unwrap();
     let there: Vec<_> = session.commands().map(|command| command.command).collect();
-    assert_eq!(there, [b"again"]);
+    // What found no place waited for one.
+    assert_eq!(there, [&b"nowhere"[..], b"again"]);
+}
+
+/// A session for whose log there is no place, until it is given back.
+fn nowhere(place: &Place) -> (History, PathBuf) {
+    let history = History::open(&place.log, 5, 0, None).unwrap().history;
+    let away = place.folder.path().join("away");
+    std::fs::rename(&place.log, &away).unwrap();
+    std::fs::create_dir(&place.log).unwrap();
+    (history, away)
+}
+
+fn give_back(place: &Place, away: &Path) {
+    std::fs::remove_dir(&place.log).unwrap();
+    std::fs::rename(away, &place.log).unwrap();
+}
+
+#[test]
+fn what_could_not_be_written_goes_before_the_next_with_its_own_time_and_end() {
+    let place = Place::new();
+    let (mut history, away) = nowhere(&place);
+    for (time_ns, command) in [(7, &b"one"[..]), (9, b"two")] {
+        assert!(history.started(time_ns, b"/there", command).is_err());
+        let seq = history.newest_waits().unwrap();
+        assert!(history.finished(seq, time_ns + 1, 3, 1).is_err());
+    }
+    give_back(&place, &away);
+    assert_eq!(place.commands(), ["before"]);
+    history.started(11, b"/", b"three").unwrap();
+    assert_eq!(history.newest_waits(), None);
+    let late = history.take_late();
+    assert_eq!((late.written, late.dropped, late.still_waits), (2, 0, false));
+    assert_eq!(history.take_late(), crate::history::Late::default());
+    assert_eq!(place.commands(), ["before", "one", "two", "three"]);
+    let ends: Vec<_> = history
+        .commands()
+        .skip(1)
+        .map(|command| (command.time_ns, command.cwd, command.status))
+        .collect();
+    let there = || b"/there".to_vec();
+    assert_eq!(
+        ends,
+        [
+            (7, there(), Some(3)),
+            (9, there(), Some(3)),
+            (11, b"/".to_vec(), None)
+        ]
+    );
+    assert_eq!(history.check().damaged_runs, 0);
+}
+
+#[test]
+fn what_waits_is_bounded_and_what_finds_no_room_is_counted() {
+    let place = Place::new();
+    let (mut history, away) = nowhere(&place);
+    let long = vec![b'x'; waiting::BYTES_MAX / 4];
+    for _ in 0..5 {
+        assert!(history.started(7, b"/", &long).is_err());
+    }
+    // Its end is not taken for that of one that waits.
+    assert_eq!(history.newest_waits(), None);
+    assert!(history.started(8, b"/", b"short").is_err());
+    give_back(&place, &away);
+    history.write_waiting().unwrap();
+    let late = history.take_late();
+    assert_eq!((late.written, late.dropped), (4, 2));
+    assert_eq!(place.commands().len(), 1 + 4);
+}
+
+#[test]
+fn a_record_that_a_full_disk_cut_short_is_completed_or_written_anew() {
+    for (part, is_followed) in [
+        (1, false),
+        (60, false),
+        (60, true),
+        (usize::MAX, false),
+        (usize::MAX, true),
+    ] {
+        let place = Place::new();
+        let mut session = place.looked();
+        let bytes = session.record.len();
+        let part = part.min(bytes - 2);
+        let mut file = OpenOptions::new().append(true).open(&place.log).unwrap();
+        file.write_all(&session.record[..part]).unwrap();
+        let error = AppendError::Short { written: part, bytes };
+        let (sequence, record) = (session.sequence, session.record.clone());
+        session.waiting.keep(sequence, &record, &error);
+        if is_followed {
+            let mut other = History::open(&place.log, 6, 0, None).unwrap().history;
+            other.started(3, b"/", b"other").unwrap();
+        }
+        let event = Event::Started {
+            cwd: b"/",
+            command: b"next",
+        };
+        let next = session.append(event.kind(), 4, event.payload_bytes(), |out| event.write(out));
+        next.unwrap();
+        let mut expect = vec!["before", "mine", "next"];
+        if is_followed {
+            // Cut within its closing length it was whole before the other came.
+            expect.insert(if part == bytes - 2 { 2 } else { 1 }, "other");
+        }
+        assert_eq!(place.commands(), expect, "{part} of {bytes}");
+        let report = History::read(&place.log).unwrap().check();
+        assert_eq!(report.damaged_runs > 0, is_followed, "{part} {report:?}");
+    }
 }

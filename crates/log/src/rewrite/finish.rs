@@ -5,7 +5,7 @@
 //!  mirror │ header │ imported │ what was there │
 //! ```
 //!
-//! Left to the guard, it would look as if another program had taken the imported commands out.
+//! Records of an import have its random number for a session's. Left to the guard, it would look as if another program had taken the imported commands out.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
@@ -13,7 +13,6 @@ use std::path::Path;
 
 use super::new_file;
 use crate::descriptor::Descriptor;
-use crate::event::IMPORTED;
 use crate::file::sync_folder_of;
 use crate::header::FILE_HEADER_BYTES;
 use crate::leftovers::draft_of;
@@ -78,8 +77,7 @@ fn first_import(log: &Descriptor, end: u64) -> Option<u64> {
     let mut importer = None;
     let mut imported_to = None;
     while let Some(record) = walk.next() {
-        let is_of_it = record.header.kind == IMPORTED
-            && *importer.get_or_insert(record.header.session) == record.header.session;
+        let is_of_it = *importer.get_or_insert(record.header.session) == record.header.session;
         if !is_of_it {
             break;
         }
@@ -132,6 +130,7 @@ mod tests {
         Entry {
             time_ns: 1,
             command: command.into(),
+            ..Entry::default()
         }
     }
 

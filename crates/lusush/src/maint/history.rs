@@ -1,6 +1,7 @@
 //! `lusush maint history`: the history log, and what can be done with it. `check` reads all of it and says what is in it.
 
 pub(crate) mod beside;
+mod exported;
 mod logs;
 mod scrub;
 mod search;

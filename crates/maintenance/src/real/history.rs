@@ -14,6 +14,7 @@ mod culprit;
 pub mod list_edit;
 mod lists;
 mod secrets;
+mod writers;
 
 use std::fs;
 use std::io;
@@ -26,6 +27,7 @@ use rustix::fs::inotify;
 
 use crate::world::{HistoryNews, Now};
 use lists::Lists;
+use writers::Writers;
 
 /// Time after a look for which the kernel is not listened to, in nanoseconds: the loss window.
 pub(crate) const LOOK_NS: u64 = 1_000_000_000;
@@ -57,6 +59,7 @@ pub(crate) struct Histories {
     /// Something was left for the next look.
     unfinished: bool,
     kernel: Option<OwnedFd>,
+    writers: Writers,
     /// When it was looked last, on the monotonic clock.
     looked_ns: Option<u64>,
     /// What is wrong with the log and was told.
@@ -78,6 +81,7 @@ impl Histories {
             is_heard: false,
             unfinished: false,
             kernel: inotify::init(flags).ok(),
+            writers: Writers::new(),
             looked_ns: None,
             told: None,
             failures: 0,
@@ -117,7 +121,9 @@ impl Histories {
         let since_ns = self.looked_ns.map(|looked| now.mono_ns.saturating_sub(looked));
         self.looked_ns = Some(now.mono_ns);
         self.listen();
-        let mut news = self.lists.look();
+        let log = std::iter::once(self.log.as_path());
+        self.writers.look(log.chain(self.lists.files()));
+        let mut news = self.lists.look(&self.writers);
         self.unfinished = false;
         let followed = self.mirror.follow();
         // What cannot be followed now is tried again in a second, whether or not anything is written by then.
@@ -260,7 +266,7 @@ impl Histories {
             which: LOG.into(),
             file: name_of(&self.log),
             title: title.into(),
-            evidence: format!("{sizes}; {lost}; {}", culprit::of(&self.log)),
+            evidence: format!("{sizes}; {lost}; {}", culprit::of(&self.log, &self.writers)),
             remedy: remedy.into(),
             undo,
             is_loss: true,

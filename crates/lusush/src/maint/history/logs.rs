@@ -126,6 +126,18 @@ pub(super) fn open(path: &Path) -> Result<Reading, Failure> {
     History::read(path).map_err(|error| unopened(path, error))
 }
 
+/// There is no log that could be read, of the machine that was named or of any.
+pub(super) fn none_of(host: Option<&str>) -> Failure {
+    match host {
+        Some(host) => Failure::new(format!(
+            "there is no history of a machine {}",
+            printable(host, 64)
+        ))
+        .hint("`lusush maint history stats` lists the machines"),
+        None => Failure::new("there is no history log yet").hint("the first session makes it: run `lusush`"),
+    }
+}
+
 /// A log that cannot be read.
 pub(super) fn unopened(path: &Path, error: lle_log::OpenError) -> Failure {
     Failure::new(format!("cannot open {}", path.display()))

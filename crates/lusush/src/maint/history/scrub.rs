@@ -1,6 +1,7 @@
 //! `lusush maint history scrub`: takes commands out for good, wherever we keep them, and says where they may still be.
 //!
-//! Order: mirrors, then logs, the index, copies of bash's file, drafts, the backup's journal; each is killed at any moment
+//! Order: mirrors, then logs, the index, copies of bash's file, drafts, last words of dead
+//! sessions, the backup's journal; each is killed at any moment
 //! without harm, and whoever begins again finds what is left. What is not ours to change is named, never changed: bash's
 //! own file unless asked for, memory of shells that run, what the worker has noted, snapshots ([`beyond`]).
 
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use lle_core::error::Code;
 use lle_core::quantity::several;
 use lle_log::mirror::Lock;
 use lle_log::scrub;
@@ -40,7 +42,6 @@ const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 #[derive(Debug, Args)]
 pub(crate) struct Scrub {
     /// Every command that contains this text
-    #[arg(required_unless_present = "id")]
     text: Option<String>,
     /// This command, as `maint history stats` names it
     #[arg(long, value_name = "SESSION:NUMBER", conflicts_with = "text")]
@@ -71,6 +72,12 @@ struct Answer {
 
 /// Runs it.
 pub(super) fn run(asked: &Scrub) -> Result<ExitCode, Failure> {
+    if asked.text.is_none() && asked.id.is_none() {
+        return Err(Failure::new("nothing is named to be taken out")
+            .hint("`lusush maint history scrub TEXT` takes out every command with a text in it")
+            .hint("`lusush maint history scrub --id SESSION:NUMBER` takes out one; `stats` names those that seem to hold a secret")
+            .code(Code::InvalidParameters.exit()));
+    }
     let own = logs::own()?;
     let wanted = Wanted::new(asked, &own)?;
     let mut answer = Answer {
@@ -158,7 +165,24 @@ fn take_out(
             answer.reached.push(format!("{}: removed", path.display()));
         }
     }
+    for path in flights_of_the_dead(own) {
+        // Only the beginning of a line is there, and of a last command.
+        if wanted.as_told().iter().any(|told| told.is_in_file(&path)) {
+            overwrite(&path)?;
+            answer.reached.push(format!("{}: removed", path.display()));
+        }
+    }
     Ok(())
+}
+
+/// What sessions that died left of themselves: nobody writes it any more.
+fn flights_of_the_dead(own: &Own) -> Vec<PathBuf> {
+    let sessions = own.runtime.as_deref().map(|runtime| runtime.join("sessions"));
+    let mut flights = sessions
+        .map(|sessions| files_of(&sessions, lle_metrics::EXTENSION))
+        .unwrap_or_default();
+    flights.retain(|path| lle_metrics::liveness(path) == lle_metrics::Liveness::Dead);
+    flights
 }
 
 /// The history files of bash that sessions have named, and the default one.

@@ -88,13 +88,7 @@ pub(super) fn run(asked: &Search) -> Result<ExitCode, Failure> {
     opened.tell();
     let chosen = &opened.logs;
     if chosen.is_empty() {
-        return Err(match &asked.host {
-            Some(host) => Failure::new(format!("there is no history of a machine {host}"))
-                .hint("`lusush maint history stats` lists the machines"),
-            None => {
-                Failure::new("there is no history log yet").hint("the first session makes it: run `lusush`")
-            }
-        });
+        return Err(logs::none_of(asked.host.as_deref()));
     }
     let text = asked.text.as_deref().unwrap_or_default();
     let mut uses = Vec::new();

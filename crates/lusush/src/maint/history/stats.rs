@@ -112,11 +112,9 @@ pub(super) fn run(json: bool) -> Result<ExitCode, Failure> {
             stats.imported += u64::from(command.imported);
             stats.worked += u64::from(command.status == Some(0));
             stats.ended += u64::from(command.status.is_some());
-            let program = command
-                .command
-                .split(u8::is_ascii_whitespace)
-                .find(|word| !word.is_empty());
-            tally(&mut programs, program.unwrap_or_default());
+            if let Some(program) = secret::program(&command.command) {
+                tally(&mut programs, &program);
+            }
             if !command.cwd.is_empty() {
                 tally(&mut folders, &command.cwd);
             }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use lle_core::quantity::several;
-use lle_log::formats::Format;
+use lle_log::formats::{self, Format, Refusal};
 use lle_log::history::Command;
 use lle_log::mirror::Lock;
 use lle_log::rewrite::{self, Added, RewriteError};
@@ -15,20 +15,22 @@ use serde::Serialize;
 
 use super::super::Json;
 use super::logs::{self, Own};
-use super::note;
+use super::{exported, note};
 use crate::answer;
 use crate::failure::Failure;
 
 const SCHEMA_VERSION: u32 = 1;
 const SECOND_NS: i64 = 1_000_000_000;
+/// Bytes of a file by which it is told what it is.
+const BEGINNING_BYTES: usize = 64 * 1024;
 
-/// A history file of bash, zsh or fish
+/// A history file of bash, zsh or fish, or what `export --format json` wrote
 #[derive(Debug, Args)]
 pub(crate) struct Import {
     /// The file
     file: String,
     /// Whose it is; told by its first line without
-    #[arg(long, value_parser = ["bash", "zsh", "fish"])]
+    #[arg(long, value_parser = ["bash", "zsh", "fish", "json"])]
     format: Option<String>,
     #[command(flatten)]
     json: Json,
@@ -72,15 +74,23 @@ pub(super) fn import(asked: &Import) -> Result<ExitCode, Failure> {
             .because(error)
             .hint("name a history file of bash, zsh or fish")
     };
-    let mut file = BufReader::new(File::open(&asked.file).map_err(unread)?);
+    let file = File::open(&asked.file).map_err(unread)?;
+    let mut file = BufReader::with_capacity(BEGINNING_BYTES, file);
+    let beginning = file.fill_buf().map_err(unread)?;
+    if let Some(refusal) = formats::refusal(beginning) {
+        return Err(refused(&asked.file, refusal));
+    }
     let named = asked.format.as_deref();
-    let format = match named.and_then(|name| Format::ALL.iter().find(|known| known.0 == name)) {
-        Some((_, format)) => *format,
-        None => Format::of(file.fill_buf().map_err(unread)?),
+    let is_json = named.map_or_else(|| exported::is_it(beginning), |name| name == "json");
+    let known = named.and_then(|name| Format::ALL.iter().find(|known| known.0 == name));
+    let format = known.map_or_else(|| Format::of(beginning), |(_, format)| *format);
+    let (entries, format) = match is_json {
+        true => (exported::read(file), "Json".to_owned()),
+        false => (format.read(file), format!("{format:?}")),
     };
-    let entries = format.read(file).map_err(unread)?;
+    let entries = entries.map_err(unread)?;
     logs::open(&own.log)?;
-    let detail = format!("{} as {format:?}, {} entries", asked.file, entries.len());
+    let detail = format!("{} as {format}, {} entries", asked.file, entries.len());
     let added = changing(&own, "import", &detail, |lock| {
         // Made again by the worker, of what is then in the log; who extends it holds the lock.
         forget_index(&own)?;
@@ -90,6 +100,21 @@ pub(super) fn import(asked: &Import) -> Result<ExitCode, Failure> {
         Ok(added)
     })?;
     told(&added, asked.json.json, "entry", "entries")
+}
+
+/// Any bytes would be read as commands, and nobody could take them out again.
+fn refused(file: &str, refusal: Refusal) -> Failure {
+    match refusal {
+        Refusal::Log => Failure::new(format!(
+            "{file} is a log of Lusush's, no history file of another shell"
+        ))
+        .hint(format!(
+            "`lusush maint history merge {file}` brings another machine's history in"
+        ))
+        .hint("`lusush maint history restore` puts back what this machine's own has lost"),
+        Refusal::Binary => Failure::new(format!("{file} is no history file: it is no text"))
+            .hint("name a history file of bash, zsh or fish, or what `lusush maint history export` wrote"),
+    }
 }
 
 /// Brings another machine's log in.
@@ -166,7 +191,8 @@ fn changing(
         }
         Err(error) => {
             note(what, &format!("failed: {error}"))?;
-            let failure = Failure::new(format!("nothing was {what}ed"));
+            let done = if what == "merge" { "merged" } else { "imported" };
+            let failure = Failure::new(format!("nothing was {done}"));
             Err(match error {
                 RewriteError::Lost => failure
                     .because(error)
@@ -195,17 +221,6 @@ fn told(added: &Added, json: bool, one: &str, more: &str) -> Result<ExitCode, Fa
     ))
 }
 
-#[derive(Serialize)]
-struct Exported<'a> {
-    host: &'a str,
-    time_ns: Option<i64>,
-    cwd: Option<String>,
-    command: String,
-    status: Option<i32>,
-    duration_ns: Option<u64>,
-    imported: bool,
-}
-
 /// Writes every command out.
 pub(super) fn export(asked: &Export) -> Result<ExitCode, Failure> {
     let own = logs::own()?;
@@ -218,7 +233,7 @@ pub(super) fn export(asked: &Export) -> Result<ExitCode, Failure> {
     for (log, history) in &opened.logs {
         for command in history.commands() {
             let written = match asked.format.as_str() {
-                "json" => json_line(&mut out, &log.host, &command),
+                "json" => exported::write(&mut out, &log.host, &command),
                 _ => text_lines(&mut out, &command),
             };
             match written {
@@ -233,8 +248,7 @@ pub(super) fn export(asked: &Export) -> Result<ExitCode, Failure> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::new("cannot write the history").because(error))
         }
-        _ if opened.logs.is_empty() => Err(Failure::new("there is no history of that machine")
-            .hint("`lusush maint history stats` lists the machines")),
+        _ if opened.logs.is_empty() => Err(logs::none_of(asked.host.as_deref())),
         _ => Ok(ExitCode::SUCCESS),
     }
 }
@@ -243,20 +257,5 @@ pub(super) fn export(asked: &Export) -> Result<ExitCode, Failure> {
 fn text_lines(out: &mut impl Write, command: &Command) -> std::io::Result<()> {
     writeln!(out, "#{}", command.time_ns.div_euclid(SECOND_NS).max(0))?;
     out.write_all(&command.command)?;
-    out.write_all(b"\n")
-}
-
-fn json_line(out: &mut impl Write, host: &str, command: &Command) -> std::io::Result<()> {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let exported = Exported {
-        host,
-        time_ns: (command.time_ns != 0).then_some(command.time_ns),
-        cwd: (!command.cwd.is_empty()).then(|| text(&command.cwd)),
-        command: text(&command.command),
-        status: command.status,
-        duration_ns: command.duration_ns,
-        imported: command.imported,
-    };
-    serde_json::to_writer(&mut *out, &exported)?;
     out.write_all(b"\n")
 }

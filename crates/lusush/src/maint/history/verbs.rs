@@ -71,7 +71,11 @@ fn restore(what: &str, which: Option<String>, json: bool) -> Result<ExitCode, Fa
         which,
         detail: None,
     };
-    let given = ask::ask(&request)?;
+    let given = ask::ask(&request).map_err(|failure| match failure.status() == Code::NoWorker.exit() {
+        // Where no worker may run, or can.
+        true if what == "restore" => failure.hint("`lusush maint recover history-cut` does it without one"),
+        _ => failure,
+    })?;
     if json {
         return answer::json(&given.value);
     }

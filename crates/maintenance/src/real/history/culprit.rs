@@ -1,6 +1,6 @@
-//! Who changed a file: what can be told without being root.
+//! Who changed a file: what the kernel tells root, and what can be told without being root.
 //!
-//! The kernel names the process that writes to a file to root only (fanotify(7)). What anybody can see is who of their
+//! The kernel names the process that writes to a file to root only ([`Writers`]). What anybody can see is who of their
 //! own processes has it open at this moment, and what for: a hint, and told as one.
 
 use std::fs;
@@ -8,6 +8,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use lle_core::shown::harmless;
+
+use super::writers::Writers;
 
 /// Processes looked at, and descriptors of all of them: a few milliseconds.
 const PROCESSES_MAX: usize = 4_096;
@@ -18,8 +20,14 @@ const NAMED_MAX: usize = 3;
 const NAME_CHARS_MAX: usize = 32;
 
 /// Says who may have changed the file.
-pub(super) fn of(path: &Path) -> String {
-    let unknown = "who did it is unknown: the kernel tells that to root only";
+pub(super) fn of(path: &Path, writers: &Writers) -> String {
+    if let Some(named) = writers.of(path) {
+        return named;
+    }
+    let unknown = match writers.are_told() {
+        true => "who did it is unknown: the kernel told of nobody who wrote to it since this worker looked",
+        false => "who did it is unknown: the kernel tells that to root only",
+    };
     let holders = fs::metadata(path)
         .map(|found| holders((found.dev(), found.ino())))
         .unwrap_or_default();
@@ -86,7 +94,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history");
         fs::write(&path, "a\n").unwrap();
-        assert!(of(&path).contains("no other program"));
+        assert!(of(&path, &Writers::new()).contains("no other program"));
         // It opens the file and says so, then waits until its input is closed.
         let mut child = std::process::Command::new("sh")
             .args(["-c", "exec 3<>\"$0\"; echo open; read line"])
@@ -97,7 +105,7 @@ mod tests {
             .unwrap();
         let mut said = [0; 5];
         std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut said).unwrap();
-        let told = of(&path);
+        let told = of(&path, &Writers::new());
         drop(child.stdin.take());
         child.wait().unwrap();
         assert!(told.contains(&format!("(process {})", child.id())), "{told}");

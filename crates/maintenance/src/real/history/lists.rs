@@ -16,6 +16,7 @@ use lle_core::quantity::several;
 
 use super::culprit;
 use super::list_edit::{self, Edited};
+use super::writers::Writers;
 use crate::real::draft;
 use crate::world::HistoryNews;
 
@@ -60,7 +61,12 @@ impl Lists {
     }
 
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
-        std::iter::once(self.names.as_path()).chain(self.files.iter().map(|list| list.path.as_path()))
+        std::iter::once(self.names.as_path()).chain(self.files())
+    }
+
+    /// The history files of bash.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|list| list.path.as_path())
     }
 
     fn guard(&mut self, path: PathBuf) {
@@ -78,13 +84,14 @@ impl Lists {
     }
 
     /// Looks at each file that changed.
-    pub(super) fn look(&mut self) -> Vec<HistoryNews> {
+    pub(super) fn look(&mut self, writers: &Writers) -> Vec<HistoryNews> {
         self.read_names();
         // Without its folder there is no session yet, and nowhere to keep a copy.
         if !self.log.parent().is_some_and(Path::is_dir) {
             return Vec::new();
         }
-        self.files.iter_mut().filter_map(List::look).collect()
+        let files = self.files.iter_mut();
+        files.filter_map(|list| list.look(writers)).collect()
     }
 
     fn read_names(&mut self) {
@@ -119,7 +126,7 @@ impl Lists {
 }
 
 impl List {
-    fn look(&mut self) -> Option<HistoryNews> {
+    fn look(&mut self, writers: &Writers) -> Option<HistoryNews> {
         let found = fs::metadata(&self.path).ok().map(|found| stamp(&found));
         if self.seen.is_some() && self.seen == found {
             return None;
@@ -155,7 +162,7 @@ impl List {
                         "{} of {name} gone",
                         several(missing as u64, "line is", "lines are")
                     ),
-                    evidence: culprit::of(&self.path),
+                    evidence: culprit::of(&self.path, writers),
                     remedy: format!("`lusush maint history restore {name}` puts them back"),
                     undo: false,
                     is_loss: false,
@@ -178,7 +185,7 @@ impl List {
                     evidence: format!(
                         "{} gone; {}",
                         several(missing as u64, "line is", "lines are"),
-                        culprit::of(&self.path)
+                        culprit::of(&self.path, writers)
                     ),
                     remedy,
                     undo: found.is_some(),
@@ -307,7 +314,7 @@ mod tests {
         let file = home.join(DEFAULT);
         let text = |range: std::ops::Range<u32>| -> String { range.map(|n| format!("line {n}\n")).collect() };
         let mut lists = Lists::new(&state.join("m.log"), Some(&home));
-        let mut look = || lists.look();
+        let mut look = || lists.look(&Writers::new());
         fs::write(&file, text(0..300)).unwrap();
         assert_eq!(look(), [], "it is copied");
         fs::write(&file, text(10..310)).unwrap();
@@ -319,7 +326,7 @@ mod tests {
         assert_eq!(look(), [], "it was told");
         assert_eq!(lists.restore(&file).unwrap(), "300 lines put back");
         assert_eq!(fs::read_to_string(&file).unwrap(), text(10..310) + "since\n");
-        let mut look = || lists.look();
+        let mut look = || lists.look(&Writers::new());
         assert_eq!(look(), []);
         fs::write(&file, text(12..310) + "since\n").unwrap();
         assert_eq!(look(), [], "two of the oldest");
@@ -338,15 +345,15 @@ mod tests {
         let file = folder.path().join("elsewhere");
         fs::write(&file, "a\nb\n").unwrap();
         let mut lists = Lists::new(&log, None);
-        assert_eq!(lists.look(), []);
+        assert_eq!(lists.look(&Writers::new()), []);
         fs::write(
             log.with_extension("lists"),
             format!("{}\nrelative\n", file.display()),
         )
         .unwrap();
-        assert_eq!(lists.look(), []);
+        assert_eq!(lists.look(&Writers::new()), []);
         fs::remove_file(&file).unwrap();
-        let news = lists.look();
+        let news = lists.look(&Writers::new());
         assert!(news[0].title.contains("removed") && !news[0].undo, "{news:?}");
     }
 }
