@@ -106,7 +106,10 @@ fn rows_it_lacks_are_unknown() {
 #[test]
 fn a_flight_that_does_not_tell_in_which_folders_prompts_were_is_read() {
     let old = read("flight-1-2026-11-rings.bin");
-    assert_eq!((old.prompts_timed(), old.stage(Stage::PromptOwn).count), (Some(100), 1));
+    assert_eq!(
+        (old.prompts_timed(), old.stage(Stage::PromptOwn).count),
+        (Some(100), 1)
+    );
     let prompts: Vec<_> = old.prompts_since(0).collect();
     assert_eq!(prompts.len(), 64);
     for prompt in &prompts {
