@@ -274,11 +274,11 @@ impl Watched {
         let clearest = differ.max_by(|(.., a), (.., b)| a.total_cmp(b));
         let by =
             clearest.and_then(|(suspect, shift, _)| located::by(values, &self.suspects, *suspect, shift));
+        let is_over = since >= OPEN_MAX
+            || since >= CLEARED_AFTER && compared(values, first).after_count() >= CLEARED_AFTER;
         if let Some(found) = by.and_then(|(from, until)| self.found(from, until, matters)) {
             return Some(found);
         }
-        let is_over = since >= OPEN_MAX
-            || since >= CLEARED_AFTER && compared(values, first).after_count() >= CLEARED_AFTER;
         if is_over {
             self.suspects.remove(0);
         }
