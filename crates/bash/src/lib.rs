@@ -40,6 +40,7 @@ mod counted;
 mod detached;
 mod drafts;
 mod file_size;
+mod folders;
 mod frame;
 mod histfile;
 mod hooks;

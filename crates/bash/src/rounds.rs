@@ -8,6 +8,7 @@ use crate::cache::Account;
 use crate::clock;
 use crate::drafts;
 use crate::file_size::as_error;
+use crate::folders::Folders;
 use crate::lle::{Lle, state};
 use crate::prompt_clock::{self, PromptClock};
 use crate::prompt_command;
@@ -57,6 +58,8 @@ pub(crate) struct Round {
     previous: Vec<u8>,
     /// What makes the prompt, as it was at the last one.
     prompt_text: PromptText,
+    /// Those that prompts were shown in.
+    folders: Folders,
     /// What is known of the line that ran, if nobody may see it.
     unseen: Unseen,
     /// The line went to an editor, and what came of it ran.
@@ -107,7 +110,9 @@ impl Lle {
         }
         let first = self.session.prompt(spent, status, &blame);
         if !first && (PromptClock::has_command() || !self.has_prompt_command()) {
-            self.session.prompt_timed(spent);
+            let folder = attribution::quietly(|| bash.variable(c"PWD")).unwrap_or_default();
+            self.session
+                .prompt_timed(spent, self.round.folders.number(folder));
         }
         if first {
             self.first_prompt();

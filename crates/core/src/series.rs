@@ -25,7 +25,6 @@ mod period;
 mod predict;
 mod profile;
 pub mod prompts;
-pub mod ranks;
 pub mod reach;
 mod ring;
 mod scale;

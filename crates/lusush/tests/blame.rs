@@ -133,6 +133,27 @@ fn of_lines_that_nothing_tells_apart_none_is_picked() {
 }
 
 #[test]
+fn a_slower_folder_is_blamed_on_nobody_and_a_slow_line_in_it_is_named() {
+    let house = Household::with_worker("PROMPT_COMMAND='[[ $PWD == */slow ]] && sleep 0.06'\n", SELDOM);
+    fs::create_dir(house.home.path().join("slow")).unwrap();
+    let mut terminal = house.session();
+    use_a_while(&house, &mut terminal);
+    // What it types does nothing; where it goes, prompts are slower from this line on.
+    press(&mut terminal, "PS1='decoy $ '; cd ~/slow\r", "decoy $");
+    use_a_while(&house, &mut terminal);
+    assert_eq!(blamed(&house), None);
+    // There a line is compared with what prompts took there.
+    press(&mut terminal, "PROMPT_COMMAND='sleep 0.3'\r", "decoy $");
+    use_until(&mut terminal, "the blame", || blamed(&house).is_some());
+    let blamed = blamed(&house).unwrap();
+    let title = blamed["title"].as_str().unwrap();
+    assert!(
+        title.ends_with("slower since `PROMPT_COMMAND='sleep 0.3'` was typed"),
+        "{blamed}"
+    );
+}
+
+#[test]
 fn what_another_session_typed_is_not_blamed() {
     let house = Household::with_worker("PS1='one$ '\n", SELDOM);
     let (mut quiet, mut slow) = (house.session(), house.session());

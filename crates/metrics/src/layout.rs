@@ -11,6 +11,7 @@
 //! stages     count, sum, last, max
 //! prompts    a ring of 16-byte slots: the last prompts, one by one
 //! changes    a ring: what was typed that may have changed the prompt
+//! folders    u64 each: in which folder each of the prompts was, by a number of the session's own
 //! ```
 //!
 //! Everything is in the machine's byte order (a flight file never leaves its machine) and aligned to 8.
@@ -78,10 +79,11 @@ pub(crate) enum SectionName {
     Stages,
     Prompts,
     Changes,
+    PromptFolders,
 }
 
 /// Sections listed in the head.
-pub(crate) const SECTIONS: usize = 13;
+pub(crate) const SECTIONS: usize = 14;
 
 /// Sections that every file has: those of the first release.
 pub(crate) const SECTIONS_OLDEST: usize = 8;
@@ -327,6 +329,8 @@ pub(crate) struct Layout {
     pub(crate) stages: [StageCells; Stage::ALL.len()],
     pub(crate) prompts: PromptRing,
     pub(crate) changes: ChangeRing,
+    /// Where the prompt of the same slot was; 0 is not told. Of its own, since a prompt's slot is full.
+    pub(crate) prompt_folders: [AtomicU64; PROMPTS_KEPT],
 }
 
 const _: () = assert!(
@@ -356,6 +360,7 @@ impl Layout {
             (offset_of!(Layout, stages), self.stages.len()),
             (offset_of!(Layout, prompts), PROMPTS_KEPT),
             (offset_of!(Layout, changes), CHANGES_KEPT),
+            (offset_of!(Layout, prompt_folders), PROMPTS_KEPT),
         ];
         for (section, (offset, rows)) in self.head.sections.iter().zip(sections) {
             section.offset.store(offset as u32, Relaxed);

@@ -1,15 +1,18 @@
-//! The last prompts one by one, and what was typed that may have changed them: two rings.
+//! The last prompts one by one, where each was shown, and what was typed that may have changed them: rings.
 //!
 //! A distribution tells how long prompts take, and a gauge what the last one took; a reader that looks seldom sees none of
 //! those between. Here each stands with its own time, and with how many candidates for a change had been typed before
 //! it: so the reader knows of each prompt on which side of which change it is, and needs no clock for that.
+//!
+//! In some folders a prompt takes longer than in others, whatever was typed. So beside each stands in which it was shown: a
+//! number that the session gives, and that says of a folder nothing but which prompts were in the same one.
 //!
 //! Invariant: rows are numbered from 0 over the session's life. What was overwritten before somebody read it is missing
 //! by its number, never taken for something else.
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::layout::{CHANGE_WORDS, ChangeCell, ChangeRing, PromptCell, PromptRing, SectionName};
+use super::layout::{CHANGE_WORDS, ChangeCell, ChangeRing, Layout, PromptCell, SectionName};
 use super::snapshot::Snapshot;
 use super::sys;
 
@@ -34,6 +37,8 @@ pub struct TimedPrompt {
     pub took_ns: u64,
     /// Candidates for a change that were typed before it.
     pub changes: u64,
+    /// The folder in which it was shown, by a number of the session's own; 0 if that is not told.
+    pub folder: u64,
 }
 
 /// A command that may have changed what makes the prompt.
@@ -49,15 +54,19 @@ pub struct PromptChange<'a> {
 }
 
 /// Appends a prompt over the oldest one.
-pub(crate) fn record(ring: &PromptRing, took_ns: u64, changes: u64) {
+pub(crate) fn record(layout: &Layout, took_ns: u64, folder: u64) {
+    let ring = &layout.prompts;
     let number = ring.written.load(Relaxed);
-    let Some(slot) = ring.slots.get(number as usize % PROMPTS_KEPT) else {
+    let at = number as usize % PROMPTS_KEPT;
+    let (Some(slot), Some(shown_in)) = (ring.slots.get(at), layout.prompt_folders.get(at)) else {
         return;
     };
+    let changes = layout.changes.written.load(Relaxed);
     let took = took_ns.min(u64::MAX >> CHANGES_BITS) << CHANGES_BITS;
     slot.wall_ns.store(sys::coarse_wall_ns(), Relaxed);
     slot.took_and_changes
         .store(took | changes & CHANGES_MASK, Relaxed);
+    shown_in.store(folder, Relaxed);
     ring.written.store(number.wrapping_add(1), Relaxed);
 }
 
@@ -81,14 +90,19 @@ impl Snapshot {
     /// The prompts from a number on that are still there, oldest first, at most [`PROMPTS_KEPT`].
     pub fn prompts_since(&self, from: u64) -> impl Iterator<Item = TimedPrompt> {
         let ring = self.ring(SectionName::Prompts).unwrap_or_default();
+        let folders = self.sections().of(SectionName::PromptFolders);
+        // A writer that does not tell, or has another number of rows, has told of no folder.
+        let folders_at = (folders.rows as u64 == ring.rows).then_some(folders.offset);
         ring.since(from).filter_map(move |number| {
             let slot = ring.slot(number, size_of::<PromptCell>());
+            let folder = folders_at.and_then(|at| self.word(at + ring.row(number) * 8));
             let took_and_changes = self.word(slot + 8)?;
             Some(TimedPrompt {
                 number,
                 wall_ns: self.word(slot)?,
                 took_ns: took_and_changes >> CHANGES_BITS,
                 changes: took_and_changes & CHANGES_MASK,
+                folder: folder.unwrap_or(0),
             })
         })
     }
@@ -134,8 +148,11 @@ impl Ring {
 
     /// Where a row begins.
     fn slot(self, number: u64, bytes: usize) -> usize {
-        // What is left after a division by a number of rows is one of them.
-        let row = number.checked_rem(self.rows).unwrap_or(0) as usize;
-        self.rows_at + row * bytes
+        self.rows_at + self.row(number) * bytes
+    }
+
+    /// Which row has a number: what is left after a division by the number of rows is one of them.
+    fn row(self, number: u64) -> usize {
+        number.checked_rem(self.rows).unwrap_or(0) as usize
     }
 }

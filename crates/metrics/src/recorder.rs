@@ -121,10 +121,16 @@ impl Recorder<'_> {
         }
     }
 
-    /// Keeps what one prompt took beside those before it, and which candidates for a change came before it.
+    /// Keeps what one prompt took beside those before it, and which candidates for a change came before it; where it was
+    /// shown is not told.
     pub fn prompt(&mut self, took_ns: u64) {
-        let changes = self.layout.changes.written.load(Relaxed);
-        prompts::record(&self.layout.prompts, took_ns, changes);
+        self.prompt_in(0, took_ns);
+    }
+
+    /// The same of a prompt that was shown in a folder: `folder` is a number that the writer gives to it and to no other, 0
+    /// if it does not know.
+    pub fn prompt_in(&mut self, folder: u64, took_ns: u64) {
+        prompts::record(self.layout, took_ns, folder);
     }
 
     /// Keeps that a command may have changed what makes the prompt, and 128 bytes of what may be told of it: they stay as

@@ -14,8 +14,12 @@ const GAUGES: usize = 19;
 const TIMERS: usize = 13;
 
 fn fixture() -> Snapshot {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/flight-1-2026-11.bin");
-    Snapshot::read(&path).unwrap()
+    read("flight-1-2026-11.bin")
+}
+
+fn read(name: &str) -> Snapshot {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    Snapshot::read(&fixtures.join(name)).unwrap()
 }
 
 #[test]
@@ -95,4 +99,24 @@ fn rows_it_lacks_are_unknown() {
     for timer in &Timer::ALL[TIMERS..] {
         assert_eq!(old.histogram(*timer).count, 0, "{}", timer.name());
     }
+}
+
+/// One with rings of prompts and of changes, and without the folders of the prompts: of a hundred prompts the one of number `n`
+/// took `n + 1` ms, and before those of the numbers 10, 30, … stands a change.
+#[test]
+fn a_flight_that_does_not_tell_in_which_folders_prompts_were_is_read() {
+    let old = read("flight-1-2026-11-rings.bin");
+    assert_eq!(
+        (old.prompts_timed(), old.stage(Stage::PromptOwn).count),
+        (Some(100), 1)
+    );
+    let prompts: Vec<_> = old.prompts_since(0).collect();
+    assert_eq!(prompts.len(), 64);
+    for prompt in &prompts {
+        assert_eq!(prompt.took_ns, (prompt.number + 1) * 1_000_000);
+        assert_eq!(prompt.changes, (prompt.number + 10) / 20);
+        assert_eq!(prompt.folder, 0);
+    }
+    let changes: Vec<_> = old.prompt_changes_since(0).map(|change| change.text).collect();
+    assert_eq!(changes.last(), Some(&&b"PS1='90$ '"[..]));
 }

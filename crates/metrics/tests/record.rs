@@ -172,7 +172,7 @@ fn each_prompt_is_on_its_side_of_each_change() {
         if number.is_multiple_of(20) {
             flight.update(|w| w.prompt_change(&line));
         }
-        flight.update(|w| w.prompt(number));
+        flight.update(|w| w.prompt_in(number / 3, number));
     }
     let snapshot = flight.snapshot().unwrap();
     assert_eq!(snapshot.prompts_timed(), Some(200));
@@ -181,8 +181,8 @@ fn each_prompt_is_on_its_side_of_each_change() {
     assert_eq!(numbers, (200 - PROMPTS_KEPT as u64..200).collect::<Vec<_>>());
     for prompt in prompts {
         assert_eq!(
-            (prompt.took_ns, prompt.changes),
-            (prompt.number, prompt.number / 20 + 1)
+            (prompt.took_ns, prompt.changes, prompt.folder),
+            (prompt.number, prompt.number / 20 + 1, prompt.number / 3)
         );
         assert!(prompt.wall_ns > 0);
     }
@@ -207,6 +207,17 @@ fn a_prompt_that_takes_for_ever_leaves_the_changes_as_they_are() {
     let snapshot = flight.snapshot().unwrap();
     let prompt = snapshot.prompts_since(0).next().unwrap();
     assert_eq!((prompt.took_ns, prompt.changes), ((1 << 40) - 1, 1));
+}
+
+#[test]
+fn a_folder_that_is_not_told_is_not_that_of_the_prompt_before_it_in_the_ring() {
+    let flight = Flight::private(&identity());
+    let rows = PROMPTS_KEPT as u64;
+    flight.update(|w| (0..rows).for_each(|n| w.prompt_in(7 + n, 1)));
+    flight.update(|w| w.prompt(1));
+    let snapshot = flight.snapshot().unwrap();
+    let folders = snapshot.prompts_since(rows - 1).map(|prompt| prompt.folder);
+    assert_eq!(folders.collect::<Vec<_>>(), [6 + rows, 0]);
 }
 
 #[test]

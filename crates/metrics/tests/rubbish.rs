@@ -48,7 +48,7 @@ fn written(dir: &Path) -> (PathBuf, Vec<u8>) {
         // Both rings have gone round.
         for n in 0..20 {
             w.prompt_change(b"PS1='$ '");
-            (0..10).for_each(|prompt| w.prompt(n * 1_000 + prompt));
+            (0..10).for_each(|prompt| w.prompt_in(n, n * 1_000 + prompt));
         }
     });
     let path = flight.path().unwrap().to_owned();

@@ -6,7 +6,7 @@
 //!  seed ─▸ desk { lines, levers, the engine }  ─▸ trial, row by row ─▸ docs/judgement.md
 //! ```
 //!
-//! Seeds 1 to 100 are for development; what is reported comes from seeds that begin at [`HELD_OUT`] and were never looked
+//! Seeds 1 to 800 are for development; what is reported comes from seeds that begin at [`HELD_OUT`] and were never looked
 //! at while anything was set. No published benchmark is used, so that those can be used by others to judge this.
 //!
 //! To write the page: see [`COMMAND`]. A new section is its function in `report.rs` and its line in [`report::SECTIONS`].
@@ -23,11 +23,11 @@ mod signal;
 mod typist;
 
 /// The version of the corpus: another one makes pages written before incomparable.
-pub const CORPUS_VERSION: u32 = 2;
+pub const CORPUS_VERSION: u32 = 3;
 
-/// The first seed that nothing was set by. Those from 10001 on were version 1's: once looked at, they led to changes and are
-/// held out no more.
-pub const HELD_OUT: u64 = 20_001;
+/// The first seed that nothing was set by. Those from 10001 on were version 1's and those from 20001 on version 2's: once looked
+/// at, they led to changes and are held out no more.
+pub const HELD_OUT: u64 = 30_001;
 
 /// What writes the page.
 pub const COMMAND: &str = "cargo run --release -p lle-sim --example judgement -- docs/judgement.md";

@@ -47,10 +47,11 @@ impl Session {
         first
     }
 
-    /// A prompt was timed from its beginning: it is one to compare others with.
-    pub(crate) fn prompt_timed(&self, spent: Spent) {
+    /// A prompt was timed from its beginning: it is one to compare others with. `folder` is the number of the one it is
+    /// shown in.
+    pub(crate) fn prompt_timed(&self, spent: Spent, folder: u64) {
         if let Some(ns) = spent.prompt {
-            self.flight.update(|w| w.prompt(ns));
+            self.flight.update(|w| w.prompt_in(folder, ns));
         }
     }
 

@@ -147,20 +147,32 @@ pub fn blame(
     measured: Measured,
     changes: &[Change],
 ) -> Vec<Suspect> {
+    weigh(changepoint, interval_ns, measured, changes, |_| 1.0)
+}
+
+/// The same where more is known of a change: `share` says, by its number among them, how much less likely it is for that.
+pub(super) fn weigh(
+    changepoint: &Changepoint,
+    interval_ns: i64,
+    measured: Measured,
+    changes: &[Change],
+    share: impl Fn(usize) -> f64,
+) -> Vec<Suspect> {
     let interval = interval_ns.max(1) as f64;
     let near = changes
         .iter()
-        .filter(|change| {
+        .enumerate()
+        .filter(|(_, change)| {
             change.at_ns <= changepoint.latest_ns
                 && changepoint.earliest_ns.saturating_sub(change.at_ns) <= SPAN_NS
         })
         .rev()
         .take(CHANGES_MAX);
     let mut suspects: Vec<Suspect> = near
-        .map(|change| Suspect {
+        .map(|(at, change)| Suspect {
             what: Some(change.what.clone()),
             at_ns: Some(change.at_ns),
-            confidence: change.kind.weight(measured) * fits(changepoint, interval, change.at_ns),
+            confidence: share(at) * change.kind.weight(measured) * fits(changepoint, interval, change.at_ns),
         })
         .collect();
     let span = (SPAN_NS as f64).max(interval * 8.0);

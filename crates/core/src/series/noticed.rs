@@ -17,19 +17,21 @@ use serde::{Deserialize, Serialize};
 
 use super::Changepoint;
 use super::blame::{CHANGES_MAX, Change, ChangeKind, SUSPECTS_MAX, Suspect};
-use super::ranks::Recent;
-use super::suspected::{Found, Lines, Suspected, Verdict};
-use crate::trial::Evidence;
+use super::suspected::{Value, Watched};
 
 /// Changepoints that are remembered.
 pub const MOVED_MAX: usize = 16;
 /// Sessions of which it is remembered how long their prompts take; more live ones are known to the worker alone.
 pub const SESSIONS_MAX: usize = 64;
-/// Bytes of what was changed, in words: with all there is room for, the whole stays below 288 KiB.
+/// Bytes of what was changed, in words: with all there is room for, the whole stays below 448 KiB.
 pub const WHAT_BYTES_MAX: usize = 240;
 /// Two of the same words so close to each other are one change, told twice: a worker that begins anew sees a file's
 /// change again, to the precision of the file system's clock.
 const SAME_NS: i64 = 1_000_000_000;
+/// Prompts that are kept of sessions that began before the start-up files were changed.
+const EARLIER_MAX: usize = 16;
+/// Of these, the last ones that tell whether something reached them; one may be far off.
+const UNMOVED_MIN: usize = 5;
 /// Of the changes, so many may be runs of tasks, and what becomes of the worker.
 const RUNS_MAX: usize = CHANGES_MAX / 2;
 /// So many may be typed lines: within a dozen prompts each is found to have done it, or cleared.
@@ -46,105 +48,6 @@ pub struct Moved {
     pub suspects: Vec<Suspect>,
     /// When it was noticed, in nanoseconds since 1970.
     pub noticed_wall_ns: i64,
-}
-
-/// How long something takes since it was changed last.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Level {
-    /// What was measured.
-    pub evidence: Evidence,
-    /// The first measurement, in nanoseconds since 1970.
-    pub first_ns: i64,
-    /// The last one.
-    pub last_ns: i64,
-    /// The last measurements.
-    pub recent: Recent,
-    /// The first ones.
-    pub first: Recent,
-}
-
-impl Level {
-    /// Adds a measurement, in nanoseconds.
-    pub fn add(&mut self, wall_ns: i64, value: f64) {
-        if self.evidence.count == 0 {
-            self.first_ns = wall_ns;
-        }
-        self.evidence.add(value);
-        self.recent.add(value);
-        self.first.fill(value);
-        self.last_ns = wall_ns;
-    }
-
-    /// Goes on with another, which was measured after it, or beside it in another session: it is as long as both.
-    pub fn append(&mut self, later: &Level) {
-        if later.evidence.count == 0 {
-            return;
-        }
-        if self.evidence.count == 0 {
-            *self = *later;
-            return;
-        }
-        self.evidence.merge(&later.evidence);
-        self.recent.append(&later.recent);
-        self.first.fill_from(&later.first);
-        self.first_ns = self.first_ns.min(later.first_ns);
-        self.last_ns = self.last_ns.max(later.last_ns);
-    }
-}
-
-/// A level, and the change that is suspected of having ended the one before.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Watched {
-    /// How it is since.
-    pub level: Level,
-    /// The change under suspicion, if one is.
-    pub suspect: Option<Suspected>,
-}
-
-impl Watched {
-    /// Something was changed: what is measured from now on is compared with what was before.
-    pub fn changed(&mut self, at_ns: i64) {
-        self.typed(at_ns, Lines::default());
-    }
-
-    /// The same, of lines that were typed.
-    pub fn typed(&mut self, at_ns: i64, lines: Lines) {
-        let level = std::mem::take(&mut self.level);
-        match &mut self.suspect {
-            Some(open) => open.changed(&level, at_ns, lines),
-            None => self.suspect = Some(Suspected::of(&level, at_ns, lines)),
-        }
-    }
-
-    /// Judges what is suspected, and ends the suspicion of what it can say something of; gives what moved. `least` and
-    /// `share` are as in [`Suspected::judge`].
-    pub fn judge(&mut self, least: f64, share: f64) -> Option<Found> {
-        let suspected = self.suspect.as_ref()?;
-        match suspected.judge(&self.level, least, share) {
-            Verdict::Open => None,
-            Verdict::Cleared => {
-                let mut whole = suspected.level_before();
-                self.suspect = self.suspect.take()?.without_first(true);
-                if self.suspect.is_none() {
-                    whole.append(&self.level);
-                    self.level = whole;
-                }
-                None
-            }
-            Verdict::Moved(at, changepoint) => {
-                let lines = suspected.lines_of(at);
-                // Those before it are cleared by it.
-                let mut open = self.suspect.take();
-                for _ in 0..=at {
-                    open = open.and_then(|open| open.without_first(false));
-                }
-                self.suspect = open;
-                Some(Found { changepoint, lines })
-            }
-        }
-    }
 }
 
 /// What is remembered of the prompts of one session.
@@ -169,6 +72,10 @@ pub struct StartFiles {
     /// How long prompts of later sessions take, and what is suspected.
     #[serde(flatten)]
     pub watched: Watched,
+    /// The last prompts of sessions that began before they were changed, oldest first: what is no line of a start-up file
+    /// reaches these, too.
+    #[serde(skip)]
+    earlier: VecDeque<Value>,
 }
 
 impl StartFiles {
@@ -176,14 +83,36 @@ impl StartFiles {
     pub fn changed(&mut self, at_ns: i64) {
         self.since_wall_ns = self.since_wall_ns.max(at_ns);
         self.watched.changed(at_ns);
+        // Some of those that are earlier now have begun later than the ones known so far.
+        self.earlier.clear();
     }
 
     /// Takes prompts in of a session that began at that time, and in which nothing was typed that may have changed them. One
-    /// that began before the files were changed last tells nothing of them.
-    pub fn take(&mut self, began_ns: i64, untouched: &Level) {
+    /// that began before the files were changed last tells nothing of them, but of what reaches every session.
+    pub fn take(&mut self, began_ns: i64, untouched: &[Value]) {
         if began_ns >= self.since_wall_ns {
-            self.watched.level.append(untouched);
+            self.watched.extend(untouched);
+            return;
         }
+        for value in untouched {
+            if self.earlier.len() >= EARLIER_MAX {
+                self.earlier.pop_front();
+            }
+            self.earlier.push_back(*value);
+        }
+    }
+
+    /// By when something would show, by now, in sessions that began before the files were changed: in these, prompts are more
+    /// like those before the changepoint than like those since. None if there are too few to tell, or some are not.
+    pub fn unmoved_ns(&self, at: &Changepoint) -> Option<i64> {
+        let first = self.earlier.len().checked_sub(UNMOVED_MIN)?;
+        let last = self.earlier.range(first..);
+        let unmoved = last
+            .clone()
+            .filter(|value| value.is_like(at.before, at.after))
+            .count();
+        let began_ns = last.map(|value| value.wall_ns()).min()?;
+        (unmoved + 1 >= UNMOVED_MIN).then_some(began_ns)
     }
 }
 
@@ -263,7 +192,7 @@ impl Noticed {
             let oldest = self
                 .prompts
                 .iter()
-                .min_by_key(|(_, known)| known.watched.level.last_ns);
+                .min_by_key(|(_, known)| known.watched.last_ms());
             let goes = oldest.map(|(session, _)| session.clone());
             goes.and_then(|goes| self.prompts.remove(&goes));
         }
@@ -312,10 +241,14 @@ fn fit(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::suspected::LATER_MAX;
+    use super::super::suspected::{self, Lines, Matters};
     use super::*;
 
     const S: i64 = 1_000_000_000;
+    const MATTERS: Matters = Matters {
+        least: 5e6,
+        share: 0.2,
+    };
 
     fn change(at_ns: i64, what: &str, kind: ChangeKind) -> Change {
         Change {
@@ -357,15 +290,20 @@ mod tests {
             noticed.note(change(at * 10 * S, &"\u{8a9e}".repeat(500), ChangeKind::Rc));
             noticed.moved(moved(at));
             let mut watched = Watched::default();
-            for line in 0..=2 * LATER_MAX as u64 {
-                (0..40).for_each(|n| watched.level.add(at * S, 99_999_999.9 + f64::from(n)));
+            // Prompts a minute apart, that take a second each, in a hundred folders.
+            let prompts = |watched: &mut Watched, n: i64| {
+                (0..n).for_each(|n| watched.add((at + n * 60) * S, 1e9 + n as f64 * 1e3, 900 + n as u64));
+            };
+            prompts(&mut watched, 200);
+            for line in 0..=2 * suspected::CHANGES_MAX as u64 {
+                prompts(&mut watched, 1);
                 let lines = Lines {
                     from: 9_999 + line,
                     until: 10_000 + line,
                 };
                 watched.typed(at * S, lines);
             }
-            (0..40).for_each(|n| watched.level.add(at * S, 99_999_999.9 + f64::from(n)));
+            prompts(&mut watched, 20);
             let prompts = Prompts {
                 timed: 80,
                 changes: 1,
@@ -377,7 +315,7 @@ mod tests {
         assert_eq!(noticed.moved.len(), MOVED_MAX);
         assert_eq!(noticed.prompts.len(), SESSIONS_MAX);
         let bytes = serde_json::to_vec(&noticed).unwrap().len();
-        assert!(bytes <= 288 * 1_024, "{bytes}");
+        assert!(bytes <= 448 * 1_024, "{bytes}");
     }
 
     #[test]
@@ -432,48 +370,52 @@ mod tests {
         assert_eq!(noticed.changes[0].what, "a line of a file");
     }
 
-    #[test]
-    fn sessions_side_by_side_make_one_level_in_any_order() {
-        let level = |times: &[i64]| {
-            let mut level = Level::default();
-            times.iter().for_each(|at| level.add(*at, 3e6));
-            level
-        };
-        let (long, within, later) = (level(&[10, 20, 90]), level(&[30, 40]), level(&[80, 95]));
-        let orders = [
-            [long, within, later],
-            [within, long, later],
-            [later, within, long],
-            [within, later, long],
-        ];
-        for order in orders {
-            let mut whole = Level::default();
-            order.iter().for_each(|level| whole.append(level));
-            assert_eq!((whole.first_ns, whole.last_ns), (10, 95), "{order:?}");
-            assert_eq!(whole.evidence.count, 7);
-        }
-        // Nothing moves neither end.
-        let mut whole = long;
-        whole.append(&Level::default());
-        assert_eq!(whole, long);
+    fn values(times: std::ops::Range<i64>, ms: f64) -> Vec<Value> {
+        let value = |at: i64| Value::of(at * S, ms * 1e6 + at as f64 * 1e3, 0);
+        times.filter_map(value).collect()
     }
 
     #[test]
     fn of_a_line_of_a_file_the_moment_is_after_every_prompt_before_it() {
-        let side = |times: std::ops::Range<i64>, ms: f64| {
-            let mut level = Level::default();
-            times.for_each(|at| level.add(at * S, ms * 1e6 + at as f64 * 1e3));
-            level
-        };
         let mut watched = Watched::default();
         // The session that was looked at last had ended first.
-        watched.level.append(&side(100..120, 3.0));
-        watched.level.append(&side(40..60, 3.0));
+        watched.extend(&values(100..120, 3.0));
+        watched.extend(&values(40..60, 3.0));
         watched.changed(130 * S);
-        watched.level.append(&side(140..160, 60.0));
-        let found = watched.judge(5e6, 0.2).unwrap().changepoint;
+        watched.extend(&values(140..160, 60.0));
+        let found = watched.judge(MATTERS).unwrap().changepoint;
         // A line that was added at 80 is none of those that fit.
         assert_eq!((found.earliest_ns, found.at_ns), (119 * S, 140 * S));
+    }
+
+    #[test]
+    fn what_reaches_every_session_would_show_in_those_that_run() {
+        let at = Changepoint {
+            before: 3e6,
+            after: 60e6,
+            ..moved(0).changepoint
+        };
+        let check = |earlier: &[Value], expect: Option<i64>| {
+            let mut files = StartFiles::default();
+            files.changed(100 * S);
+            // Of a session that began since, they tell nothing of this.
+            files.take(101 * S, &values(200..300, 3.0));
+            files.take(99 * S, earlier);
+            assert_eq!(files.unmoved_ns(&at), expect, "{earlier:?}");
+            // The next line has its own.
+            files.changed(1_000 * S);
+            assert_eq!(files.unmoved_ns(&at), None);
+        };
+        check(&[], None);
+        check(&values(110..114, 3.0), None);
+        check(&values(110..115, 3.0), Some(110 * S));
+        check(&values(110..150, 3.0), Some(145 * S));
+        check(&values(110..150, 60.0), None);
+        check(
+            &[values(110..114, 3.0), values(114..115, 60.0)].concat(),
+            Some(110 * S),
+        );
+        check(&[values(110..113, 3.0), values(113..115, 60.0)].concat(), None);
     }
 
     #[test]
@@ -494,8 +436,8 @@ mod tests {
         noticed.moved(moved(100));
         assert_eq!(noticed.moved[0].suspects.len(), SUSPECTS_MAX);
         let mut watched = Watched::default();
-        (0..9).for_each(|at| watched.level.add(at, 3e6));
-        watched.changed(10);
+        (0..9).for_each(|at| watched.add(at * S, 3e6, 7));
+        watched.changed(10 * S);
         let prompts = Prompts {
             timed: 9,
             changes: 1,
@@ -511,12 +453,34 @@ mod tests {
     #[test]
     fn a_suspicion_outlives_whoever_had_it() {
         let mut watched = Watched::default();
-        (-2..9).for_each(|at| watched.level.add(at, 3e6 + at as f64));
-        watched.changed(10);
+        watched.extend(&values(-2..9, 3.0));
+        watched.changed(10 * S);
         let bytes = serde_json::to_vec(&watched).unwrap();
         let mut again: Watched = serde_json::from_slice(&bytes).unwrap();
-        (11..22).for_each(|at| again.level.add(at, 6e7 + at as f64));
-        let found = again.judge(5e6, 0.2).unwrap().changepoint;
-        assert_eq!((found.earliest_ns, found.at_ns, again.suspect), (8, 11, None));
+        assert_eq!(again, watched);
+        again.extend(&values(11..22, 60.0));
+        let found = again.judge(MATTERS).unwrap().changepoint;
+        assert_eq!(
+            (found.earliest_ns, found.at_ns, again.suspects()),
+            (8 * S, 11 * S, 0)
+        );
+    }
+
+    /// As the version before this one wrote it: sums, and no values.
+    #[test]
+    fn what_an_earlier_version_knew_is_read_and_learned_anew() {
+        let text = r#"{"timed": 40, "changes": 2, "level": {"evidence": {"count": 9, "mean": 3e6, "squares": 1.0},
+            "first_ns": 1, "last_ns": 2, "recent": {"values_us": [1, 2], "count": 2}},
+            "suspect": {"at_ns": 7, "last_before_ns": 5, "before": {"count": 1, "mean": 1.0, "squares": 0.0}}}"#;
+        let known: Prompts = serde_json::from_str(text).unwrap();
+        assert_eq!((known.timed, known.changes), (40, 2));
+        assert_eq!(known.watched, Watched::default());
+        // Numbers that make no sense are survived.
+        let text = r#"{"since_ms": [5, 9223372036854775807, 7], "us": [1, 2],
+            "suspects": [{"at_ns": 1, "from_ns": 1, "before": 9, "until": 3}, {"at_ns": 1, "from_ns": 1, "before": 0, "until": 1}]}"#;
+        let mut watched: Watched = serde_json::from_str(text).unwrap();
+        assert_eq!((watched.before(), watched.since(), watched.suspects()), (2, 0, 2));
+        watched.extend(&values(0..200, 3.0));
+        assert_eq!(watched.judge(MATTERS), None);
     }
 }

@@ -17,8 +17,8 @@
 
 use lle_metrics::{Counter, PromptChange, Snapshot, TimedPrompt};
 
-use super::noticed::{self, Level, Watched};
-use super::suspected::{Found, Lines};
+use super::noticed;
+use super::suspected::{Found, Lines, Matters, VALUES_KEPT, Value, Watched};
 use crate::quantity::several;
 use crate::shown::command_line;
 
@@ -52,15 +52,6 @@ impl Rows for Snapshot {
     }
 }
 
-/// What prompts must differ by to matter.
-#[derive(Clone, Copy, Debug)]
-pub struct Matters {
-    /// In nanoseconds.
-    pub least: f64,
-    /// And as a share of what they took before.
-    pub share: f64,
-}
-
 /// A line that was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Typed {
@@ -84,7 +75,7 @@ pub struct Prompts {
     /// What moved, to be blamed.
     pub moved: Vec<Found>,
     /// Prompts before anything was typed that may have changed them, to be taken for those of the start-up files.
-    pub untouched: Level,
+    pub untouched: Vec<Value>,
     /// Prompts that nobody looked at in time.
     pub missed: u64,
     /// A suspicion has begun or ended: it is to be written at once.
@@ -111,6 +102,11 @@ impl Prompts {
         }
     }
 
+    /// Prompts that were timed by the last look.
+    pub fn timed(&self) -> u64 {
+        self.seen.map_or(0, |(timed, _)| timed)
+    }
+
     /// Takes every prompt in that was timed since the last look; `timed` is how many ever were. Of a session that was never
     /// looked at before, those that are still there: whoever typed a line while no worker ran is told as well.
     pub fn fold(&mut self, wall_ns: i64, timed: u64, rows: &impl Rows, matters: Matters) {
@@ -128,7 +124,10 @@ impl Prompts {
                 self.lines(lines, prompt.changes, at_ns, rows);
                 lines = prompt.changes;
             }
-            self.add(at_ns, prompt.took_ns as f64, lines == 0, matters);
+            if lines == 0 {
+                self.untouched(at_ns, prompt.took_ns as f64);
+            }
+            self.add(at_ns, prompt.took_ns as f64, prompt.folder, matters);
         }
         // The prompt after it is still to come, or was not timed as a whole.
         let typed = rows.typed();
@@ -175,17 +174,20 @@ impl Prompts {
         self.turned = true;
     }
 
-    /// Adds a prompt, and judges what is suspected.
-    pub fn add(&mut self, wall_ns: i64, ns: f64, is_untouched: bool, matters: Matters) {
-        self.watched.level.add(wall_ns, ns);
-        if is_untouched {
-            self.untouched.add(wall_ns, ns);
+    /// Adds a prompt, and judges what is suspected. `folder` is 0 if it is not known where it was shown.
+    pub fn add(&mut self, wall_ns: i64, ns: f64, folder: u64, matters: Matters) {
+        self.watched.add(wall_ns, ns, folder);
+        let before = self.watched.suspects();
+        self.moved.extend(self.watched.judge(matters));
+        self.turned |= before != self.watched.suspects();
+    }
+
+    /// Keeps a prompt for one of the start-up files: nothing was typed before it that may have changed it.
+    pub fn untouched(&mut self, wall_ns: i64, ns: f64) {
+        // Sessions number their folders each for itself.
+        if self.untouched.len() < VALUES_KEPT {
+            self.untouched.extend(Value::of(wall_ns, ns, 0));
         }
-        let open = |watched: &Watched| watched.suspect.as_ref().map(|open| open.later.len());
-        let before = open(&self.watched);
-        self.moved
-            .extend(self.watched.judge(matters.least, matters.share));
-        self.turned |= before != open(&self.watched);
     }
 }
 

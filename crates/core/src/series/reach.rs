@@ -8,12 +8,14 @@
 //! Invariant: what cannot have reached the series is no suspect, however well its moment fits.
 
 use super::Changepoint;
-use super::blame::{Change, ChangeKind, Measured, Suspect, blame};
+use super::blame::{Change, ChangeKind, Measured, Suspect, weigh};
 use super::suspected::Lines;
 use super::watch::MEAN_NS;
 
 /// How far apart prompts are taken to be: the next one shows what a change has done.
 const PROMPT_NS: i64 = 1_000_000_000;
+/// How much of what can be changed, and is no line of a start-up file, is for new shells alone.
+const NEW_SHELL_SHARE: f64 = 0.1;
 
 /// What can have moved a series.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +30,11 @@ pub enum Reach<'a> {
         lines: Lines,
     },
     /// A line of a start-up file at that moment, or a change that is no line.
-    StartFiles,
+    StartFiles {
+        /// By when a change would have shown in sessions that began before the line was added, which go on as they were; none
+        /// if there is no such session.
+        unmoved_ns: Option<i64>,
+    },
 }
 
 impl Reach<'_> {
@@ -36,7 +42,7 @@ impl Reach<'_> {
     fn interval_ns(self) -> i64 {
         match self {
             Self::Any => MEAN_NS,
-            Self::Session { .. } | Self::StartFiles => PROMPT_NS,
+            Self::Session { .. } | Self::StartFiles { .. } => PROMPT_NS,
         }
     }
 
@@ -54,8 +60,19 @@ impl Reach<'_> {
                 typed_in == id && number.map_or(is_then && is_later, |number| lines.has(number))
             }
             (Self::Session { .. }, None) => !is_line,
-            (Self::StartFiles, Some(_)) => false,
-            (Self::StartFiles, None) => !is_line || is_then,
+            (Self::StartFiles { .. }, Some(_)) => false,
+            (Self::StartFiles { .. }, None) => !is_line || is_then,
+        }
+    }
+
+    /// How much less likely a change did it for what other sessions show: what is no line of a start-up file reaches all that
+    /// run, but for the little that waits for a new shell.
+    fn share(self, change: &Change) -> f64 {
+        match self {
+            Self::StartFiles {
+                unmoved_ns: Some(unmoved_ns),
+            } if change.kind != ChangeKind::Rc && change.at_ns <= unmoved_ns => NEW_SHELL_SHARE,
+            _ => 1.0,
         }
     }
 }
@@ -82,7 +99,8 @@ pub fn suspects<'a>(
             ..(*change).clone()
         })
         .collect();
-    let mut suspects = blame(changepoint, reach.interval_ns(), measured, &weighed);
+    let share = |at: usize| changes.get(at).map_or(1.0, |change| reach.share(change));
+    let mut suspects = weigh(changepoint, reach.interval_ns(), measured, &weighed, share);
     for suspect in &mut suspects {
         let change = changes
             .iter()
@@ -127,7 +145,7 @@ mod tests {
         let check = |change: Change, expect: [bool; 3]| {
             let told = [
                 Reach::Session { id: OWN, lines }.includes(&change, &at()),
-                Reach::StartFiles.includes(&change, &at()),
+                Reach::StartFiles { unmoved_ns: None }.includes(&change, &at()),
                 Reach::Any.includes(&change, &at()),
             ];
             assert_eq!(told, expect, "{change:?}");
@@ -174,6 +192,32 @@ mod tests {
         };
         assert!(reach.includes(&change(99, ChangeKind::Rc, Some(OWN), Some(7)), &at()));
         assert!(!reach.includes(&change(97, ChangeKind::Rc, Some(OWN), Some(7)), &at()));
+    }
+
+    #[test]
+    fn what_would_show_in_earlier_sessions_and_does_not_is_suspected_less() {
+        let changes = [
+            change(99, ChangeKind::Rc, None, None),
+            change(99, ChangeKind::Config, None, None),
+        ];
+        let check = |unmoved_s: Option<i64>, least: f64, most: f64| {
+            let unmoved_ns = unmoved_s.map(|s| s * S);
+            let told = suspects(
+                &at(),
+                Reach::StartFiles { unmoved_ns },
+                Measured::Session,
+                &changes,
+            );
+            assert_eq!(told[0].what.as_deref(), Some("Rc at 99"), "{told:?}");
+            assert!(
+                (least..most).contains(&told[0].confidence),
+                "{unmoved_s:?}: {told:?}"
+            );
+        };
+        check(None, 0.5, 0.6);
+        // They may have been measured before it.
+        check(Some(98), 0.5, 0.6);
+        check(Some(99), 0.9, 0.95);
     }
 
     #[test]

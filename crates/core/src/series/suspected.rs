@@ -1,46 +1,53 @@
-//! A change that is known to have been made, and whether it moved a series: a comparison of before and after.
+//! Changes that are known to have been made, and whether one of them moved a series: a comparison of before and after.
 //!
 //! ```text
 //!            first change     second      third
-//!  before ───────┼──── between ──┼─ between ─┼──── level since
+//!  before ───────┼──── between ──┼─ between ─┼──── since
 //!                └ each may be the one: the series is divided there, and the sides are compared
 //! ```
 //!
 //! Where the moment is known, nothing has to be searched for: the values before it are compared with those since. So a
-//! dozen values tells what a detector, which does not know where to look, needs many times more for. Where some values are
-//! far off, as on a busy machine, their ranks tell ([`super::ranks`]).
+//! dozen values tells what a detector, which does not know where to look, needs many times more for. Values that are far
+//! off, as on a busy machine, move no median and few ranks; and values of one folder are compared with those of the same one
+//! alone, since in some of them prompts take longer whatever was typed ([`sides`]).
 //!
-//! What a line does, it does from the next value on: those nearest to the change count. A machine that becomes busy some
-//! time later slows the ones far from it, and by the last values lines that did nothing were blamed ten times as often; the
-//! tests count how often they are.
-//!
-//! Who tries a prompt out makes several changes within moments. Until one of them is found to have moved the series, or
-//! all are cleared, what was measured between them is kept apart: one value is enough to say on which side it lies.
+//! What a line does, it does from the next value on. A machine that becomes busy some time later, and lines that were typed
+//! one after another, are told apart by where the values turn from one level to the other ([`located`]). One value between
+//! two lines may be enough to say which; where it is not, neither is named alone.
 //!
 //! On which side of a typed line a value lies is told by the order in which they were taken in; which lines a change consists
 //! of, by their numbers ([`Lines`]). Times are for people, for how far values are spread, and for start-up files.
 //!
-//! Invariant: a verdict on the first change is given after [`CLEARED_AFTER`] values at the latest; of changes beyond
-//! [`LATER_MAX`] those with the least between them are taken for one, and never one for another.
+//! Invariant: a verdict on the first change is given after [`OPEN_MAX`] values at the latest; of changes beyond
+//! [`CHANGES_MAX`] those with the least between them are taken for one, and never one for another.
+
+mod kept;
+mod located;
+mod sides;
+
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
 use super::Changepoint;
-use super::noticed::Level;
-use super::ranks::{self, Recent};
-use crate::trial::Evidence;
+use kept::Kept;
+use sides::Sides;
 
 /// Values on either side with which something is said, however quickly they came: ranks tell nothing with fewer, and a
 /// machine that is busy for some seconds slows a handful.
-pub const SAMPLES_MIN: u64 = ranks::VALUES_MIN as u64;
-/// Values that tell if they are spread over [`SPREAD_NS`].
-const SPREAD_MIN: u64 = 5;
-/// See there.
-const SPREAD_NS: i64 = 40_000_000_000;
-/// Values after the change with which one that shows no effect is cleared.
-pub const CLEARED_AFTER: u64 = 60;
-/// Changes after the first that are told apart while it is under suspicion.
-pub const LATER_MAX: usize = 4;
+pub const SAMPLES_MIN: u64 = sides::VALUES_MIN as u64;
+/// Values that are kept: what there is to compare with shrinks while a change is under suspicion, to no less than a third.
+pub const VALUES_KEPT: usize = 192;
+/// Values after the change, of folders that there are values of before it, with which one that shows no effect is cleared.
+pub const CLEARED_AFTER: usize = 60;
+/// The same, of any folders: who stays where nobody was before the change is not waited for.
+pub const OPEN_MAX: usize = VALUES_KEPT / 3 * 2;
+/// Changes that are told apart while they are under suspicion.
+pub const CHANGES_MAX: usize = 16;
+/// So many values next to a change are compared first, then more: what is far from it may have other causes.
+const WIDTHS: [usize; 3] = [16, 32, VALUES_KEPT];
+/// See [`super::blame`]: the change is known, and the values differ beyond doubt.
+const CONFIDENCE: f64 = 0.999;
 
 /// Lines typed in a session, by their numbers: from the first of them up to another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +82,23 @@ impl Lines {
     }
 }
 
+/// What values must differ by to matter.
+#[derive(Clone, Copy, Debug)]
+pub struct Matters {
+    /// In nanoseconds.
+    pub least: f64,
+    /// And as a share of what they were before.
+    pub share: f64,
+}
+
+impl Matters {
+    /// Which way they differ, if it matters.
+    fn way(self, (before, after): (f64, f64)) -> Option<f64> {
+        let matters = (after - before).abs() >= self.least.max(before.abs() * self.share);
+        matters.then(|| (after - before).signum())
+    }
+}
+
 /// What moved, and the lines between the last value before and the first since.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Found {
@@ -84,265 +108,236 @@ pub struct Found {
     pub lines: Lines,
 }
 
-/// A change under suspicion, and those since.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Suspected {
-    /// When it was made, on the clock of the series; of several with nothing between them the last.
-    pub at_ns: i64,
-    /// The last value before it, or before the first of them.
-    pub last_before_ns: i64,
-    /// The first value of what was before; 0 if a version before this one has noted it.
-    #[serde(default)]
-    pub first_before_ns: i64,
-    /// What was measured before.
-    pub before: Evidence,
-    /// The last of it.
-    #[serde(default)]
-    pub recent: Recent,
-    /// The lines that it consists of; none if it was not typed, or a version before this one has noted it.
-    #[serde(default, skip_serializing_if = "Lines::is_empty")]
-    pub lines: Lines,
-    /// Changes that were made since.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub later: Vec<Later>,
+/// One value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Value {
+    /// When, in milliseconds since 1970.
+    at_ms: i64,
+    /// What it was, in microseconds.
+    us: u32,
+    /// Where; 0 if that is not known.
+    folder: u32,
 }
 
-/// A change after one that is under suspicion.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Later {
-    /// When it was made.
-    pub at_ns: i64,
-    /// What was measured from the change before it up to it.
-    pub between: Level,
-    /// The lines that it consists of, as of the first.
-    #[serde(default, skip_serializing_if = "Lines::is_empty")]
-    pub lines: Lines,
-}
-
-/// What a suspicion came to.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Verdict {
-    /// Too little was measured since.
-    Open,
-    /// The first change moved nothing that matters.
-    Cleared,
-    /// The level is another since the change of that number, counted from 0.
-    Moved(usize, Changepoint),
-}
-
-/// The sides of a series that is divided at a change.
-#[derive(Clone, Copy, Default)]
-struct Sides {
-    before: Level,
-    after: Level,
-}
-
-impl Suspected {
-    /// Suspects a change of being the end of a level.
-    pub fn of(level: &Level, at_ns: i64, lines: Lines) -> Self {
-        Self {
-            at_ns,
-            last_before_ns: if level.evidence.count > 0 {
-                level.last_ns
-            } else {
-                at_ns
-            },
-            first_before_ns: level.first_ns,
-            before: level.evidence,
-            recent: level.recent,
-            lines,
-            later: Vec::new(),
-        }
-    }
-
-    /// Another change was made; `level` is what was measured since the last one.
-    pub fn changed(&mut self, level: &Level, at_ns: i64, lines: Lines) {
-        if level.evidence.count == 0 {
-            // Nothing lies between them: whatever moved, it may have been either.
-            match self.later.last_mut() {
-                Some(last) => {
-                    last.between.last_ns = last.between.last_ns.min(last.at_ns);
-                    (last.at_ns, last.lines) = (at_ns, last.lines.with(lines));
-                }
-                None => {
-                    self.last_before_ns = self.last_before_ns.min(self.at_ns);
-                    (self.at_ns, self.lines) = (at_ns, self.lines.with(lines));
-                }
-            }
-            return;
-        }
-        self.later.push(Later {
-            at_ns,
-            between: *level,
-            lines,
-        });
-        if self.later.len() > LATER_MAX {
-            let least = self.later.iter().enumerate();
-            let least = least.min_by_key(|(_, later)| later.between.evidence.count);
-            let at = least.map_or(0, |(at, _)| at);
-            // What lay between it and the one before is nothing that tells them apart any more.
-            let gone = self.later.remove(at);
-            match at.checked_sub(1).and_then(|at| self.later.get_mut(at)) {
-                Some(earlier) => {
-                    (earlier.at_ns, earlier.lines) = (gone.at_ns, earlier.lines.with(gone.lines));
-                }
-                None => (self.at_ns, self.lines) = (gone.at_ns, self.lines.with(gone.lines)),
-            }
-        }
-    }
-
-    /// What was measured before the first change.
-    pub fn level_before(&self) -> Level {
-        Level {
-            evidence: self.before,
-            first_ns: self.first_before_ns,
-            last_ns: self.last_before_ns,
-            recent: self.recent,
-            first: Recent::default(),
-        }
-    }
-
-    /// The first change is not under suspicion any more: what was before the second is what is compared with. None if
-    /// there is no second.
-    pub fn without_first(mut self, cleared: bool) -> Option<Self> {
-        if self.later.is_empty() {
-            return None;
-        }
-        let second = self.later.remove(0);
-        let mut before = if cleared {
-            self.level_before()
-        } else {
-            Level::default()
-        };
-        before.append(&second.between);
-        Some(Self {
-            later: self.later,
-            ..Self::of(&before, second.at_ns, second.lines)
+impl Value {
+    /// One of so many nanoseconds, if that is a number; of a number of a folder the lower half tells it from others.
+    pub fn of(wall_ns: i64, ns: f64, folder: u64) -> Option<Self> {
+        ns.is_finite().then_some(Self {
+            at_ms: wall_ns.div_euclid(NS_PER_MS),
+            us: (ns / 1e3) as u32,
+            folder: folder as u32,
         })
     }
 
-    /// The lines that the change of that number, counted from 0, consists of.
-    pub fn lines_of(&self, at: usize) -> Lines {
-        let later = at.checked_sub(1).and_then(|at| self.later.get(at));
-        later.map_or(self.lines, |later| later.lines)
+    /// When it was measured, in nanoseconds since 1970.
+    pub fn wall_ns(&self) -> i64 {
+        self.at_ms.saturating_mul(NS_PER_MS)
     }
 
-    /// Judges by the level since. `least` and `share` are what it must have moved by to matter, in its unit and as a
-    /// share of before.
-    pub fn judge(&self, since: &Level, least: f64, share: f64) -> Verdict {
-        let count = self.later.iter().map(|later| later.between.evidence.count);
-        let count = since.evidence.count + count.sum::<u64>();
-        if count < SPREAD_MIN {
-            return Verdict::Open;
+    /// Whether it is more like one level than like another; both in nanoseconds.
+    pub fn is_like(&self, own: f64, other: f64) -> bool {
+        let ns = f64::from(self.us) * 1e3;
+        (ns - own).abs() < (ns - other).abs()
+    }
+}
+
+const NS_PER_MS: i64 = 1_000_000;
+
+/// A change under suspicion. Of several with nothing between them it is all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspect {
+    /// When it was made, on the clock of the series; of several the last.
+    pub at_ns: i64,
+    /// When the first of several was made.
+    from_ns: i64,
+    /// Values known before it.
+    before: usize,
+    /// Values known when the last of several was made: those in between are on neither side.
+    until: usize,
+    /// The lines that it consists of; none if it was not typed.
+    #[serde(default, skip_serializing_if = "Lines::is_empty")]
+    lines: Lines,
+}
+
+/// The last values of a series, and the changes that are suspected of having moved it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Kept", into = "Kept")]
+pub struct Watched {
+    /// Oldest first.
+    values: VecDeque<Value>,
+    /// Oldest first.
+    suspects: Vec<Suspect>,
+}
+
+impl Watched {
+    /// Adds a value, in nanoseconds; what is no number is passed over.
+    pub fn add(&mut self, wall_ns: i64, ns: f64, folder: u64) {
+        self.values
+            .reserve_exact(VALUES_KEPT.saturating_sub(self.values.len()));
+        if let Some(value) = Value::of(wall_ns, ns, folder) {
+            self.push(value);
         }
-        let found = (0..=self.later.len()).filter_map(|at| {
-            let sides = self.divided(at, since);
-            let (before, after) = sides.apart()?;
-            let by = |(before, after): (f64, f64)| {
-                let matters = (after - before).abs() >= least.max(before.abs() * share);
-                matters.then(|| (after - before).signum())
-            };
-            // What a few values that are far off do to a mean is nothing that a line did.
-            let is_so = by((before, after)).is_some_and(|way| by(sides.medians()) == Some(way));
-            (is_so && self.borders_fit(at, since, sides.medians()))
-                .then(|| (sides.clearness(), at, sides, before, after))
+    }
+
+    /// Adds values.
+    pub fn extend(&mut self, values: &[Value]) {
+        values.iter().for_each(|value| self.push(*value));
+    }
+
+    fn push(&mut self, value: Value) {
+        if self.values.len() >= VALUES_KEPT {
+            self.forget(1);
+        }
+        self.values.push_back(value);
+    }
+
+    /// Forgets the oldest values.
+    fn forget(&mut self, n: usize) {
+        self.values.drain(..n.min(self.values.len()));
+        for suspect in &mut self.suspects {
+            suspect.before = suspect.before.saturating_sub(n);
+            suspect.until = suspect.until.saturating_sub(n);
+        }
+    }
+
+    /// The change that is under suspicion, the first of several.
+    pub fn suspect(&self) -> Option<&Suspect> {
+        self.suspects.first()
+    }
+
+    /// Changes under suspicion.
+    pub fn suspects(&self) -> usize {
+        self.suspects.len()
+    }
+
+    /// Values that are known from before the first change under suspicion.
+    pub fn before(&self) -> usize {
+        self.suspects.first().map_or(0, |first| first.before)
+    }
+
+    /// Values that are known since the last change under suspicion, or at all if none is.
+    pub fn since(&self) -> usize {
+        self.values.len() - self.suspects.last().map_or(0, |last| last.until)
+    }
+
+    /// When the last value was measured, in milliseconds since 1970.
+    pub fn last_ms(&self) -> i64 {
+        self.values.back().map_or(i64::MIN, |value| value.at_ms)
+    }
+
+    /// Something was changed: what is measured from now on is compared with what was before.
+    pub fn changed(&mut self, at_ns: i64) {
+        self.typed(at_ns, Lines::default());
+    }
+
+    /// The same, of lines that were typed.
+    pub fn typed(&mut self, at_ns: i64, lines: Lines) {
+        let now = self.values.len();
+        self.suspects.push(Suspect {
+            at_ns,
+            from_ns: at_ns,
+            before: now,
+            until: now,
+            lines,
         });
-        let best = found.max_by(|(a, ..), (b, ..)| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
-        match best {
-            Some((_, at, sides, before, after)) => {
-                let made_ns = at.checked_sub(1).map_or(self.at_ns, |at| self.later[at].at_ns);
-                Verdict::Moved(
-                    at,
-                    Changepoint {
-                        at_ns: made_ns.max(sides.after.first_ns),
-                        earliest_ns: sides.before.last_ns.min(made_ns),
-                        latest_ns: made_ns.max(sides.after.first_ns),
-                        before,
-                        after,
-                        confidence: 0.999,
-                    },
-                )
+        let between = |pair: &[Suspect]| match pair {
+            [earlier, later] => later.before - earlier.until,
+            _ => usize::MAX,
+        };
+        let pairs = self.suspects.windows(2).map(between).enumerate();
+        let least = pairs.min_by_key(|(_, values)| *values);
+        // What has nothing between it is nothing that can be told apart.
+        if let Some((at, values)) = least
+            && (values == 0 || self.suspects.len() > CHANGES_MAX)
+        {
+            let later = self.suspects.remove(at + 1);
+            if let Some(earlier) = self.suspects.get_mut(at) {
+                earlier.from_ns = earlier.from_ns.min(later.from_ns);
+                earlier.until = later.until;
+                (earlier.at_ns, earlier.lines) = (later.at_ns, earlier.lines.with(later.lines));
             }
-            None if count >= CLEARED_AFTER => Verdict::Cleared,
-            None => Verdict::Open,
         }
     }
 
-    /// Whether what was measured right before and right after the change of that number is more like its own side than like
-    /// the other: with one value too few for another change, a dozen would else tell of this one.
-    fn borders_fit(&self, at: usize, since: &Level, (before, after): (f64, f64)) -> bool {
-        let is_like = |level: &Level, own: f64, other: f64| {
-            let middle = level.first.median_ns();
-            level.evidence.count == 0 || (middle - own).abs() <= (middle - other).abs()
-        };
-        let earlier = at.checked_sub(1).and_then(|at| self.later.get(at));
-        let later = self.later.get(at).map_or(since, |later| &later.between);
-        earlier.is_none_or(|earlier| is_like(&earlier.between, before, after))
-            && is_like(later, after, before)
-    }
-
-    /// The series, divided at the change of that number.
-    fn divided(&self, at: usize, since: &Level) -> Sides {
-        let mut sides = Sides {
-            before: self.level_before(),
-            after: Level::default(),
-        };
-        for (number, later) in self.later.iter().enumerate() {
-            let side = if number < at {
-                &mut sides.before
-            } else {
-                &mut sides.after
-            };
-            side.append(&later.between);
+    /// Judges what is suspected, and ends the suspicion of what it can say something of; gives what moved.
+    pub fn judge(&mut self, matters: Matters) -> Option<Found> {
+        let first = *self.suspects.first()?;
+        let since = self.values.len() - first.until;
+        if since < sides::SPREAD_MIN {
+            return None;
         }
-        sides.after.append(since);
-        sides
+        let values = &*self.values.make_contiguous();
+        let differ = self.suspects.iter().filter_map(|suspect| {
+            let (shift, clearness) = divided(values, *suspect, matters)?;
+            Some((suspect, shift, clearness))
+        });
+        let clearest = differ.max_by(|(.., a), (.., b)| a.total_cmp(b));
+        let by =
+            clearest.and_then(|(suspect, shift, _)| located::by(values, &self.suspects, *suspect, shift));
+        let is_over = since >= OPEN_MAX
+            || since >= CLEARED_AFTER && compared(values, first).after_count() >= CLEARED_AFTER;
+        if let Some(found) = by.and_then(|(from, until)| self.found(from, until, matters)) {
+            return Some(found);
+        }
+        if is_over {
+            self.suspects.remove(0);
+        }
+        None
+    }
+
+    /// The series moved with one of the changes from a number to another, counted from 0: those are no more under suspicion,
+    /// nor those before, and what was measured before is nothing to compare with.
+    fn found(&mut self, from: usize, until: usize, matters: Matters) -> Option<Found> {
+        let (first, last) = (*self.suspects.get(from)?, *self.suspects.get(until)?);
+        let lines = self.suspects[from..=until].iter();
+        let lines = lines.fold(Lines::default(), |lines, suspect| lines.with(suspect.lines));
+        let values = &*self.values.make_contiguous();
+        let (before, after) = (values.get(..first.before)?, values.get(last.until..)?);
+        let (low, high) = Sides::of(before, after).medians();
+        // Where it fits best there may be nothing to compare.
+        matters.way((low, high))?;
+        let last_before = before.iter().map(|value| value.at_ms).max();
+        let first_after = after.iter().map(|value| value.at_ms).min();
+        let ns = |ms: i64| ms.saturating_mul(NS_PER_MS);
+        let shows_ns = first_after.map_or(last.at_ns, ns).max(last.at_ns);
+        let changepoint = Changepoint {
+            at_ns: shows_ns,
+            earliest_ns: last_before.map_or(first.from_ns, ns).min(first.from_ns),
+            latest_ns: shows_ns,
+            before: low,
+            after: high,
+            confidence: CONFIDENCE,
+        };
+        self.suspects.drain(..=until);
+        self.forget(last.until);
+        Some(Found { changepoint, lines })
     }
 }
 
-impl Sides {
-    /// What either side is like, if they differ beyond doubt.
-    fn apart(&self) -> Option<(f64, f64)> {
-        self.means_apart()
-            .or_else(|| ranks::apart(&self.before.recent, &self.after.first))
-    }
-
-    /// The middle of what is nearest to the change on either side.
-    fn medians(&self) -> (f64, f64) {
-        (self.before.recent.median_ns(), self.after.first.median_ns())
-    }
-
-    /// The means of before and after, if they differ beyond doubt: by more than the quantile of Student's distribution for
-    /// one error in a thousand, here bounded from above by 3.29 + 21 / (n − 1) for the smaller side.
-    fn means_apart(&self) -> Option<(f64, f64)> {
-        let (before, after) = (&self.before.evidence, &self.after.evidence);
-        let n = before.count.min(after.count);
-        let certain =
-            self.before.tells() && self.after.tells() && self.deviations() > 3.29 + 21.0 / (n as f64 - 1.0);
-        certain.then_some((before.mean, after.mean))
-    }
-
-    /// By how many standard errors the means differ.
-    fn deviations(&self) -> f64 {
-        let (before, after) = (&self.before.evidence, &self.after.evidence);
-        let error = before.error_of_difference(after).max(f64::MIN_POSITIVE);
-        (after.mean - before.mean).abs() / error
-    }
-
-    /// How well the sides are told apart: first by how few values lie on the side of the others.
-    fn clearness(&self) -> (f64, f64) {
-        let by_ranks = ranks::clearness(&self.before.recent, &self.after.first);
-        (by_ranks, self.deviations())
-    }
+/// All that is known on both sides of a change.
+fn compared(values: &[Value], suspect: Suspect) -> Sides {
+    Sides::of(
+        values.get(..suspect.before).unwrap_or_default(),
+        values.get(suspect.until..).unwrap_or_default(),
+    )
 }
 
-impl Level {
-    /// Whether there is enough of it to say something.
-    fn tells(&self) -> bool {
-        let count = self.evidence.count;
-        let spread_ns = self.last_ns.saturating_sub(self.first_ns);
-        count >= SAMPLES_MIN || count >= SPREAD_MIN && spread_ns >= SPREAD_NS
-    }
+/// By how much a series that is divided at a change differs, in nanoseconds, and how clearly, if it does beyond doubt and in a
+/// way that matters.
+fn divided(values: &[Value], suspect: Suspect, matters: Matters) -> Option<(f64, f64)> {
+    let (before, after) = (values.get(..suspect.before)?, values.get(suspect.until..)?);
+    let differ = |width: usize| {
+        let nearest = before.get(before.len().saturating_sub(width)..)?;
+        let sides = Sides::of(nearest, after.get(..width.min(after.len()))?);
+        // What a few values that are far off do to a mean is nothing that a line did.
+        let way = matters.way(sides.medians())?;
+        let by_means =
+            width >= VALUES_KEPT && sides.means_apart().and_then(|means| matters.way(means)) == Some(way);
+        (by_means || sides.ranks_apart()).then_some(sides)
+    };
+    let sides = WIDTHS.into_iter().find_map(differ)?;
+    let (before, after) = sides.medians();
+    Some((after - before, sides.clearness()))
 }
 
 #[cfg(test)]

@@ -20,9 +20,8 @@ mod prompts;
 use std::collections::BTreeMap;
 
 use lle_core::series::blame::{self, ChangeKind};
-use lle_core::series::noticed::Watched;
 use lle_core::series::reach::Reach;
-use lle_core::series::suspected::SAMPLES_MIN;
+use lle_core::series::suspected::{SAMPLES_MIN, Watched};
 use lle_core::trial::Evidence;
 use serde_json::{Value, json};
 
@@ -45,8 +44,8 @@ const RC_LOOK_NS: u64 = 60 * SECOND_NS;
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     mono_ns: u64,
-    /// Prompts of the start-up files' level that are written.
-    start_files: u64,
+    /// When the last of the start-up files' prompts that are written was shown.
+    start_files: i64,
 }
 
 /// When start-up files were looked at.
@@ -93,11 +92,13 @@ impl Engine {
             self.moved(world, now, PROMPT, found.changepoint, reach);
         }
         let files = &mut self.state.noticed.start_files;
-        let was_open = files.watched.suspect.is_some();
-        let of_files = files.watched.judge(MATTERS.least, MATTERS.share);
-        let files_turned = was_open && files.watched.suspect.is_none();
+        let were_open = files.watched.suspects();
+        let of_files = files.watched.judge(MATTERS);
+        let files_turned = were_open != files.watched.suspects();
         if let Some(found) = of_files {
-            self.moved(world, now, PROMPT, found.changepoint, Reach::StartFiles);
+            let unmoved_ns = self.state.noticed.start_files.unmoved_ns(&found.changepoint);
+            let reach = Reach::StartFiles { unmoved_ns };
+            self.moved(world, now, PROMPT, found.changepoint, reach);
         }
         let is_time = now.mono_ns.saturating_sub(self.prompts_kept.mono_ns) >= KEEP_NS;
         self.keep_prompts(world, now, is_time, files_turned);
@@ -110,10 +111,11 @@ impl Engine {
         for session in self.sessions.values_mut() {
             let began = session.created_wall_ns().map_or(i64::MIN, u64::cast_signed);
             if began < until_wall_ns {
-                let untouched = std::mem::take(&mut session.prompts.each.untouched);
                 if !session.began_ahead() {
-                    files.take(began, &untouched);
+                    files.take(began, &session.prompts.each.untouched);
                 }
+                // It keeps its room: the next look fills it again.
+                session.prompts.each.untouched.clear();
             }
         }
     }
@@ -125,18 +127,18 @@ impl Engine {
             self.prompts_kept.mono_ns = now.mono_ns;
         }
         let files = &self.state.noticed.start_files;
-        let known = files.watched.level.evidence.count;
-        if files_turned || all && known != self.prompts_kept.start_files {
-            self.prompts_kept.start_files = known;
+        let last = files.watched.last_ms();
+        if files_turned || all && last != self.prompts_kept.start_files {
+            self.prompts_kept.start_files = last;
             let known = Box::new(files.clone());
             self.keep(world, now, Change::StartFiles { known });
         }
         let mut changes = Vec::new();
         for (id, session) in &mut self.sessions {
             let prompts = &mut session.prompts;
-            let known = prompts.each.watched.level.evidence.count;
-            if prompts.each.turned || all && known != prompts.kept {
-                (prompts.each.turned, prompts.kept) = (false, known);
+            let timed = prompts.each.timed();
+            if prompts.each.turned || all && timed != prompts.kept {
+                (prompts.each.turned, prompts.kept) = (false, timed);
                 changes.push(Change::Prompts {
                     session: named(*id),
                     prompts: Some(Box::new(prompts.each.known())),
@@ -205,20 +207,20 @@ impl Engine {
     pub(crate) fn prompts_known(&self) -> BTreeMap<String, u64> {
         let known = self.sessions.iter();
         known
-            .map(|(id, session)| (named(*id), session.prompts.each.watched.level.evidence.count))
+            .map(|(id, session)| (named(*id), session.prompts.each.watched.since() as u64))
             .collect()
     }
 
     /// Changes whose effect on the prompt is still looked for, and how many prompts are known on either side.
     pub(crate) fn suspicions(&self) -> Vec<Value> {
         let open = |session: Option<u64>, watched: &Watched| {
-            let suspect = watched.suspect.as_ref()?;
+            let suspect = watched.suspect()?;
             let missed = session.and_then(|id| Some(self.sessions.get(&id)?.prompts.each.missed));
             Some(json!({
                 "session": session.map(named),
                 "at_ns": suspect.at_ns,
-                "before": suspect.before.count,
-                "since": watched.level.evidence.count,
+                "before": watched.before(),
+                "since": watched.since(),
                 "need": SAMPLES_MIN,
                 "missed": missed.unwrap_or(0),
             }))
@@ -298,7 +300,7 @@ mod tests {
         engine.keep_all_prompts(&mut world, now);
         let before = engine.state.noticed.clone();
         assert!(before.prompts.is_empty(), "nobody asks for them any more");
-        assert_eq!(before.start_files.watched.level.evidence.count, 12);
+        assert_eq!(before.start_files.watched.since(), 12);
         assert_eq!(
             (&before.changes, &before.moved),
             (&noticed.changes, &noticed.moved)
@@ -308,7 +310,7 @@ mod tests {
         next.start(&mut world, now);
         next.look(&mut world, now);
         let after = &next.state.noticed;
-        let known = (after.moved.len(), after.start_files.watched.level.evidence.count);
+        let known = (after.moved.len(), after.start_files.watched.since());
         assert_eq!(known, (1, 12));
         assert_eq!(next.state.incidents.len(), 1);
     }
@@ -321,7 +323,7 @@ mod tests {
             let (mut world, mut engine, now) = started(folder.path());
             died_at_once(folder.path(), now.wall_ns + ahead_ns);
             engine.look(&mut world, now);
-            engine.state.noticed.start_files.watched.level.evidence.count
+            engine.state.noticed.start_files.watched.since()
         };
         assert_eq!((told(-HOUR_NS), told(0), told(HOUR_NS)), (12, 12, 0));
     }

@@ -100,6 +100,7 @@ const SHAPES: [(&str, usize, usize); layout::SECTIONS] = [
     ("stages", size_of::<layout::StageCells>(), 0),
     ("prompts", size_of::<layout::PromptCell>(), 8),
     ("changes of the prompt", size_of::<layout::ChangeCell>(), 8),
+    ("folders of the prompts", 8, 0),
 ];
 
 pub(super) fn word_at(bytes: &[u8], offset: usize) -> Option<u64> {

@@ -10,8 +10,9 @@
 use lle_core::series::Changepoint;
 use lle_core::series::blame::{Change, ChangeKind, Measured};
 use lle_core::series::noticed::Noticed;
-use lle_core::series::prompts::{Matters, Prompts};
+use lle_core::series::prompts::Prompts;
 use lle_core::series::reach::{Reach, suspects};
+use lle_core::series::suspected::Matters;
 
 use super::signal::{DAY, HOUR, S, START, between};
 use super::typist::{Machine, Session};
@@ -43,6 +44,8 @@ pub enum Kind {
     QuietBusy,
     /// The same, of somebody who goes to folders in which prompts take longer.
     QuietFolders,
+    /// The same, where many a folder is one that nobody was in before.
+    QuietNewFolders,
     /// A slow line.
     Typed,
     /// A slow line right between others.
@@ -57,18 +60,31 @@ pub enum Kind {
     TypedSeldom,
     /// A slow line, and a clock that is set around it.
     TypedClock,
+    /// A slow line of somebody who goes to folders in which prompts take longer.
+    TypedFolders,
+    /// The same, where many a folder is one that nobody was in before.
+    TypedNewFolders,
+    /// The same, twice as often.
+    TypedNewFoldersOften,
     /// A slow line in a start-up file.
     File,
     /// The same, with heavy tails.
     FileHeavy,
 }
 
-/// Every kind, and what it is called.
+/// A kind beside those that have a target: a folder that somebody is in for twenty prompts, and seldom again, tells nothing.
+pub const BEYOND: (Kind, &str) = (
+    Kind::TypedNewFoldersOften,
+    "a slow line, ever new folders, twice as often",
+);
+
+/// Every kind that has a target, and what it is called.
 pub const KINDS: &[(Kind, &str)] = &[
     (Kind::Quiet, "quiet: lines that do nothing"),
     (Kind::QuietHeavy, "quiet: heavy tails"),
     (Kind::QuietBusy, "quiet: a machine that is busy now and then"),
     (Kind::QuietFolders, "quiet: folders with slower prompts"),
+    (Kind::QuietNewFolders, "quiet: ever new folders"),
     (Kind::Typed, "a slow line"),
     (Kind::TypedAmong, "a slow line right between others"),
     (Kind::TypedHeavy, "a slow line, heavy tails"),
@@ -76,6 +92,8 @@ pub const KINDS: &[(Kind, &str)] = &[
     (Kind::TypedHalf, "a slow line, prompts timed in part"),
     (Kind::TypedSeldom, "a slow line, looked at every ten minutes"),
     (Kind::TypedClock, "a slow line, a clock that is set"),
+    (Kind::TypedFolders, "a slow line, folders with slower prompts"),
+    (Kind::TypedNewFolders, "a slow line, ever new folders"),
     (Kind::File, "a slow line of a start-up file"),
     (Kind::FileHeavy, "the same, heavy tails"),
 ];
@@ -83,7 +101,7 @@ pub const KINDS: &[(Kind, &str)] = &[
 impl Kind {
     /// Whether nothing makes prompts slower in it.
     pub fn is_quiet(self) -> bool {
-        self <= Kind::QuietFolders
+        self <= Kind::QuietNewFolders
     }
 
     /// Whether one prompt in twenty takes many times the usual.
@@ -238,15 +256,11 @@ impl Tally {
         let mut worker = Worker::new(kind, random);
         let mut typed: Vec<u64> = (0..DAY_LINES).map(|_| random.below(DAY_PROMPTS)).collect();
         typed.sort_unstable();
-        let mut folder = 0;
         for prompt in 0..DAY_PROMPTS {
             for line in typed.iter().filter(|at| **at == prompt) {
                 session.types(format!("decoy {line}"));
             }
-            if kind == Kind::QuietFolders && random.once_in(40) {
-                folder = random.index(3);
-            }
-            session.factor = [1.0, 1.4, 2.5][folder];
+            session.wander(kind, random);
             session.prompt(random, true);
             self.others += worker.look(&session).len() as u64;
         }
@@ -277,6 +291,7 @@ impl Tally {
             for n in 0..prompts {
                 // What a variable is made by is not timed as a whole, and neither is what was interrupted.
                 let is_half = kind == Kind::TypedHalf && (n == 0 || random.once_in(5));
+                session.wander(kind, random);
                 session.prompt(random, !is_half);
                 if let Some(since) = &mut since {
                     *since += 1;
@@ -360,18 +375,24 @@ impl Tally {
             let mut here = (session, Prompts::default());
             for _ in 0..10 + random.below(30) {
                 for (session, prompts) in [Some(&mut here), earlier.as_mut()].into_iter().flatten() {
+                    session.wait_until(now_ns);
                     session.prompt(random, true);
                     now_ns = now_ns.max(session.true_ns());
                     since += u64::from(session.slower_ms > 0.0);
                     prompts.fold(session.clock_ns(), session.count(), session, MATTERS);
-                    let untouched = std::mem::take(&mut prompts.untouched);
-                    noticed.start_files.take(session.began_ns, &untouched);
+                    noticed.start_files.take(session.began_ns, &prompts.untouched);
+                    prompts.untouched.clear();
                 }
-                let found = noticed.start_files.watched.judge(MATTERS.least, MATTERS.share);
+                let found = noticed.start_files.watched.judge(MATTERS);
                 let Some(found) = found.filter(|found| is_slower(&found.changepoint)) else {
                     continue;
                 };
-                let named = named(&found.changepoint, Reach::StartFiles, &noticed.changes);
+                let unmoved_ns = noticed.start_files.unmoved_ns(&found.changepoint);
+                let named = named(
+                    &found.changepoint,
+                    Reach::StartFiles { unmoved_ns },
+                    &noticed.changes,
+                );
                 let is_right = named == Some(format!("culprit {slow_before}"));
                 if since == 0 || told.is_some() && !is_right {
                     self.others += 1;

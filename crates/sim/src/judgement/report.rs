@@ -39,10 +39,11 @@ pub fn page(size: Size) -> String {
     let last = |n: u64| size.first + n.max(1) - 1;
     let _ = writeln!(
         out,
-        "Every series is made from a seed, with a truth that is known (`crates/sim/src/judgement`). Seeds 1 to 100 were for\n\
+        "Every series is made from a seed, with a truth that is known (`crates/sim/src/judgement`). Seeds 1 to 800 were for\n\
          development; what is here comes from seeds {} to {} (detection), to {} (single prompts) and to {} (forecasts), which\n\
          nothing was set by.\n\
-         Version 1 of this page was of seeds from 10001 on; what it showed led to changes, so version 2 has fresh ones.\n\
+         Versions 1 and 2 of this page were of seeds from 10001 and from 20001 on; what they showed led to changes, so version 3\n\
+         has fresh ones. Its sessions that are used by turns have one clock; before, the one that waited stayed in the past.\n\
          The same seeds give this page again, byte by byte. No published benchmark was used. Fingerprint of a smaller run,\n\
          which a test makes again: {:016x}.\n",
         size.first,
@@ -160,13 +161,17 @@ fn prompts_section(size: Size, out: &mut String) {
          none of which does anything; seven of them are a week. A slow line makes prompts slower by 2 to 10 times the least that\n\
          matters (5 ms and a fifth), beside up to six others and changes that are no lines. It is told if that is within a hundred\n\
          prompts of it, and either it is named, alone, or nobody is, since several fit; told wrongly is another that is named, or\n\
-         a slower prompt where none was. Shares are of all. Prompts count from the slow line on, to the look that tells.\n",
+         a slower prompt where none was. Shares are of all. Prompts count from the slow line on, to the look that tells.\n\
+         In other folders prompts take up to three times as long; there somebody goes once in forty prompts: to one of three, beside\n\
+         a slow line twice as often; or home, or as often to one that they were never in. The flight file says which prompts were in\n\
+         the same one.\n",
         size.prompts
     );
     out.push_str("| scenario | told | half within | nine in ten within | named, alone | one of several | told wrongly | a week |\n");
     out.push_str("| --- | --- | --- | --- | --- | --- | --- | --- |\n");
     let (mut quiet, mut weeks, mut worst_quiet) = (0, 0.0, (0.0, ""));
     let (mut n, mut right, mut worst_right) = (0, 0, (f64::INFINITY, ""));
+    let (mut took, mut worst_told) = (Vec::new(), (f64::INFINITY, ""));
     for (kind, name) in prompts::KINDS {
         let tally = prompts::run(*kind, size.first..size.first + size.prompts);
         if kind.is_quiet() {
@@ -195,11 +200,29 @@ fn prompts_section(size: Size, out: &mut String) {
             tally.decoys,
         );
         (n, right) = (n + tally.n, right + tally.right);
+        let told = tally.noticed as f64 / tally.n.max(1) as f64;
+        if told < worst_told.0 {
+            worst_told = (told, name);
+        }
+        took.extend(tally.took);
         let share = tally.right as f64 / tally.n.max(1) as f64;
         if share < worst_right.0 {
             worst_right = (share, name);
         }
     }
+    took.sort_by(f64::total_cmp);
+    let told = took.len() as u64;
+    let at = |share: f64| quantile(&took, share).map_or("unknown".to_owned(), |n| format!("{n:.0}"));
+    let (beyond, name) = prompts::BEYOND;
+    let tally = prompts::run(beyond, size.first..size.first + size.prompts);
+    let _ = writeln!(
+        out,
+        "\nBeside the targets, {name}: {} told, {} named, alone, {} told wrongly. Who types a slow line and is in no\n\
+         folder again that they were in before it cannot be told more than that it may have been the folder.",
+        percent(tally.noticed, tally.n),
+        percent(tally.right, tally.n),
+        tally.others,
+    );
     let _ = writeln!(
         out,
         "\nFalse alarms on quiet scenarios: {:.2} a week over {weeks:.0} weeks, at worst {:.2} ({}). Target: below\n\
@@ -208,6 +231,15 @@ fn prompts_section(size: Size, out: &mut String) {
         worst_quiet.0,
         worst_quiet.1,
         met(worst_quiet.0 < FALSE_ALARMS_MAX)
+    );
+    let _ = writeln!(
+        out,
+        "Told: {} of {n} slow lines, half of them within {} prompts, nine in ten within {}; at worst {:.1} % ({}).\n",
+        percent(told, n),
+        at(0.5),
+        at(0.9),
+        worst_told.0 * 100.0,
+        worst_told.1,
     );
     let _ = writeln!(
         out,

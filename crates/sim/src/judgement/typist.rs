@@ -84,6 +84,9 @@ pub(super) struct Session {
     /// When it began, by the true time.
     pub(super) began_ns: i64,
     true_ns: i64,
+    /// The folder that it is in, counted from 1, and how many there were.
+    folder: u64,
+    folders: u64,
     clock_off_ns: i64,
     timed: u64,
     prompts: Vec<TimedPrompt>,
@@ -98,6 +101,8 @@ impl Session {
             slower_ms: 0.0,
             began_ns: now_ns,
             true_ns: now_ns,
+            folder: 1,
+            folders: 3,
             clock_off_ns: 0,
             timed: 0,
             prompts: Vec::new(),
@@ -113,6 +118,11 @@ impl Session {
         self.true_ns + self.clock_off_ns
     }
 
+    /// Nothing is done in it until then.
+    pub(super) fn wait_until(&mut self, true_ns: i64) {
+        self.true_ns = self.true_ns.max(true_ns);
+    }
+
     /// Prompts that were timed so far.
     pub(super) fn count(&self) -> u64 {
         self.timed
@@ -126,6 +136,30 @@ impl Session {
     pub(super) fn types(&mut self, line: String) {
         self.true_ns += S;
         self.lines.push((self.clock_ns(), line));
+    }
+
+    /// Goes to another folder, once in some prompts, if that is what is done in scenarios of that kind.
+    pub(super) fn wander(&mut self, kind: Kind, random: &mut Random) {
+        const FACTORS: [f64; 3] = [1.0, 1.4, 2.5];
+        let is_often = matches!(kind, Kind::TypedFolders | Kind::TypedNewFoldersOften);
+        let once_in = if is_often { 20 } else { 40 };
+        match kind {
+            Kind::QuietFolders | Kind::TypedFolders if random.once_in(once_in) => {
+                let folder = random.index(FACTORS.len());
+                (self.folder, self.factor) = (1 + folder as u64, FACTORS[folder]);
+            }
+            Kind::QuietNewFolders | Kind::TypedNewFolders | Kind::TypedNewFoldersOften
+                if random.once_in(once_in) =>
+            {
+                // Half of the time it is back home.
+                self.folders += 1;
+                (self.folder, self.factor) = match random.once_in(2) {
+                    true => (1, 1.0),
+                    false => (self.folders, between(random, 1.0, 3.0)),
+                };
+            }
+            _ => {}
+        }
     }
 
     /// A command runs, and the next prompt is shown.
@@ -144,6 +178,7 @@ impl Session {
             wall_ns: self.clock_ns().cast_unsigned(),
             took_ns: (ms * 1e6) as u64,
             changes: self.lines.len() as u64,
+            folder: self.folder,
         });
         self.timed += 1;
         if self.prompts.len() > PROMPTS_KEPT {

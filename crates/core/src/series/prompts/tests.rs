@@ -50,6 +50,7 @@ impl Session {
             wall_ns: self.wall_ns.cast_unsigned(),
             took_ns: ms * 1_000_000 + number * 7 % 5 * 100_000,
             changes: self.lines.len() as u64,
+            folder: 1,
         });
     }
 
@@ -201,6 +202,7 @@ fn numbers_that_make_no_sense_are_survived() {
             wall_ns: number.rotate_right(at as u32),
             took_ns: *number,
             changes: number.rotate_left(3 * at as u32),
+            folder: number.rotate_left(at as u32 / 7),
         });
     let rows = Liar(prompts.collect());
     let mut prompts = Prompts::default();

@@ -3,8 +3,8 @@
 //! Invariant: a look at which nothing was typed that may have changed the prompt allocates nothing.
 
 use lle_core::series::noticed;
-use lle_core::series::prompts::{self as each, Matters, Typed, named};
-use lle_core::series::suspected::Lines;
+use lle_core::series::prompts::{self as each, Typed, named};
+use lle_core::series::suspected::{Lines, Matters};
 use lle_metrics::{EventKind, Gauge, Snapshot, Timer};
 
 use super::super::predict::{PROMPT, SHARE_MIN};
@@ -18,7 +18,7 @@ pub(crate) struct Prompts {
     pub(super) start: Start,
     /// Start-up files were looked at since it came.
     pub(super) is_known: bool,
-    /// How much of it is in the state: prompts of the level.
+    /// How much of it is in the state: prompts that were timed by then.
     pub(super) kept: u64,
 }
 
@@ -48,7 +48,7 @@ impl Prompts {
         };
         Self {
             each: each::Prompts::of(known),
-            kept: known.watched.level.evidence.count,
+            kept: known.timed,
             ..Self::default()
         }
     }
@@ -91,13 +91,17 @@ impl Prompts {
         }
         let last = snapshot.gauge(Gauge::PromptLastNs).filter(|ns| *ns > 0);
         if let Some(ns) = last.filter(|_| timed > timed_before) {
-            self.each.add(now.wall_ns, ns as f64, typed == 0, MATTERS);
+            if typed == 0 {
+                self.each.untouched(now.wall_ns, ns as f64);
+            }
+            self.each.add(now.wall_ns, ns as f64, 0, MATTERS);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use lle_metrics::prompts::PROMPTS_KEPT;
     use lle_metrics::{Counter, Flight, Identity};
 
     use super::*;
@@ -112,6 +116,7 @@ mod tests {
         flight: Flight,
         prompts: Prompts,
         timed: u64,
+        folder: u64,
     }
 
     impl Session {
@@ -122,6 +127,7 @@ mod tests {
                 flight,
                 prompts,
                 timed,
+                folder: 1,
             };
             session.look();
             session
@@ -135,7 +141,8 @@ mod tests {
             for _ in 0..n {
                 self.timed += 1;
                 let scatter_ns = self.timed * 7 % 5 * 100_000;
-                self.flight.update(|w| w.prompt(ms * 1_000_000 + scatter_ns));
+                self.flight
+                    .update(|w| w.prompt_in(self.folder, ms * 1_000_000 + scatter_ns));
             }
         }
 
@@ -182,7 +189,7 @@ mod tests {
                 .map(|found| (found.changepoint.before, found.changepoint.after, found.lines))
                 .collect();
             let typed: Vec<String> = session.typed().into_iter().map(str::to_owned).collect();
-            (typed, moved, session.prompts.each.watched.level.evidence.count)
+            (typed, moved, session.prompts.each.watched.since())
         };
         let each: Vec<u64> = (0..48).collect();
         let expect = found(&each);
@@ -191,6 +198,44 @@ mod tests {
         for looks in [&[][..], &[5], &[11, 12, 13], &[30], &[7, 29, 41]] {
             assert_eq!(found(looks), expect, "{looks:?}");
         }
+    }
+
+    #[test]
+    fn a_folder_with_slower_prompts_is_blamed_on_no_line() {
+        let found = |folder: u64| {
+            let mut session = Session::new();
+            session.prompts(20, 20);
+            session.types("PS1='> '");
+            session.prompts(4, 20);
+            session.look();
+            session.folder = folder;
+            session.prompts(20, 90);
+            session.look();
+            session.prompts.each.moved.len()
+        };
+        assert_eq!(
+            (found(2), found(1)),
+            (0, 0),
+            "what began four prompts later is none of it, either"
+        );
+        let mut session = Session::new();
+        session.prompts(20, 20);
+        session.types("PS1='> '");
+        session.folder = 2;
+        session.prompts(20, 90);
+        session.look();
+        assert!(session.prompts.each.moved.is_empty(), "nobody was there before");
+        session.types("PROMPT_COMMAND=slow");
+        session.prompts(12, 130);
+        session.look();
+        let lines: Vec<_> = session
+            .prompts
+            .each
+            .moved
+            .iter()
+            .map(|found| found.lines)
+            .collect();
+        assert_eq!(lines, [Lines { from: 1, until: 2 }]);
     }
 
     impl Session {
@@ -211,7 +256,7 @@ mod tests {
         session.types("PROMPT_COMMAND=slow");
         session.prompts(100, 60);
         session.look();
-        assert_eq!(session.prompts.each.missed, 60 + 100 - 64);
+        assert_eq!(session.prompts.each.missed, 60 + 100 - PROMPTS_KEPT as u64);
         assert_eq!(session.typed(), ["`PROMPT_COMMAND=slow` was typed"]);
         assert_eq!(session.prompts.each.moved.len(), 1);
         assert_eq!(session.prompts.each.known().timed, 180);
