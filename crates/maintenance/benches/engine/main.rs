@@ -281,6 +281,7 @@ fn slow_costs() -> Costs {
         suggestion,
         completion,
         path_searches: 4_000,
+        ..Costs::default()
     }
 }
 

@@ -284,6 +284,13 @@ impl Histories {
             Ok(Followed::Unchanged | Followed::Copied { .. } | Followed::Redacted { .. }) => {
                 self.mirror.has_more().map_err(|error| error.to_string())?
             }
+            Ok(Followed::Lost { .. }) => {
+                return Err(
+                    "the log and its mirror are both gone; `lusush maint recover history-lost` has the newest \
+                     snapshot's"
+                        .into(),
+                );
+            }
             Ok(Followed::Busy) => return Err(BUSY.into()),
             Err(error) => return Err(error.to_string()),
         };
