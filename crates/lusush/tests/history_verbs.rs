@@ -379,9 +379,13 @@ fn what_was_noted_beside_the_history_is_named() {
             said.lines()
                 .any(|line| line.contains(store) && line.contains("it or its beginning"))
         };
-        for store in ["state.log", "audit-", ".flight"] {
+        for store in ["state.log", "audit-"] {
             assert!(is_named(store), "{store}: {said}");
         }
+        // What a session that died left of itself goes.
+        let is_plan = !words.is_empty();
+        assert_eq!(is_named(".flight"), is_plan, "{said}");
+        assert_eq!(said.contains(".flight: removed"), !is_plan, "{said}");
     }
     // What has nothing of it is not.
     let said = house.said(&["history", "scrub", "hunter3"]);

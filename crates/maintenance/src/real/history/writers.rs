@@ -94,7 +94,8 @@ impl Writers {
             // By its descriptor: the file that was looked at, whatever has the name by now.
             let marked = kernel.mark(MarkFlags::FAN_MARK_ADD, mask, &file, None::<&Path>);
             if marked.is_ok() {
-                self.files.retain(|(known, _)| known != path);
+                // A file that was renamed over it has this name now, and no other.
+                self.files.retain(|(known, of)| known != path && *of != inode);
                 self.files.push((path.to_owned(), inode));
             }
         }
