@@ -17,6 +17,7 @@ use crate::failure::RepositoryError;
 use crate::failures::Failures;
 use crate::key::{Key, KeyError, Line};
 use crate::lock::{Lock, LockError};
+use crate::noted::{self, Sealed};
 use crate::opening;
 use crate::progress::{self, Watch};
 use crate::remote::{Remote, RemoteError};
@@ -56,6 +57,12 @@ pub enum OpenError {
     /// There is a repository, and no key here.
     #[error("the backup at {0} cannot be read without its key")]
     NoKey(Address),
+    /// What was saved before needs a key, and there is none here.
+    #[error("{} is sealed by a key that is not here any more", .0.what)]
+    Sealed(Sealed),
+    /// Snapshots went there, and nothing is there now.
+    #[error("snapshots went to {0}, and nothing is there now")]
+    Vanished(Address),
     /// The key is of another repository.
     #[error("the key is not the one of the backup at {0}")]
     WrongKey(Address),
@@ -121,6 +128,25 @@ impl OpenError {
     }
 }
 
+/// The key that is kept, or a first one, kept from now on. One that is gone is not replaced: by another one nothing of
+/// what was saved would be opened, and the next thing that is sealed by it would take the place of what was.
+///
+/// # Errors
+/// It cannot be read or made, or is gone.
+pub fn key_or_first(places: &Places) -> Result<Key, OpenError> {
+    if let Some(key) = Key::read(&places.state)? {
+        return Ok(key);
+    }
+    if let Some(what) = noted::sealed(places) {
+        return Err(OpenError::Sealed(what));
+    }
+    let made = Key::random().map_err(|source| OpenError::Io {
+        path: Key::path(&places.state),
+        source,
+    })?;
+    Ok(made.keep_first(&places.state)?)
+}
+
 /// Gets ready to look at a repository.
 pub(crate) fn shelf(address: &Address, places: &Places) -> Result<Shelf, OpenError> {
     Shelf::at(address, &places.credentials).map_err(|source| OpenError::Server {
@@ -162,7 +188,10 @@ impl Store {
         let shelf = shelf(&address, places)?;
         let state = look(&shelf)?;
         if state == State::Nothing && !make {
-            return Err(OpenError::None(address));
+            return Err(match own && noted::has_vanished(places, &address) {
+                true => OpenError::Vanished(address),
+                false => OpenError::None(address),
+            });
         }
         let lock = Lock::take(&places.backup(), PATIENCE)?;
         restore::finish(places)?;
@@ -171,7 +200,15 @@ impl Store {
         // Looked at again: whoever held the lock may have made it.
         let state = look(&shelf)?;
         let (repository, key) = match (state, key) {
-            (State::Nothing, key) => opening::make(places, &shelf, key, &watch, own)?,
+            (State::Nothing, _) if own && noted::has_vanished(places, &address) => {
+                return Err(OpenError::Vanished(address));
+            }
+            (State::Nothing, key) => {
+                if let (None, Some(journal)) = (&key, noted::sealed_journal(places)) {
+                    return Err(OpenError::Sealed(journal));
+                }
+                opening::make(places, &shelf, key, &watch, own)?
+            }
             (State::Something, None) => return Err(OpenError::NoKey(address)),
             (State::Something, Some(key)) => {
                 let opened = opening::open(places, &shelf, key, &watch, own)?;

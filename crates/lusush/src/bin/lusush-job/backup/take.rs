@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use lle_archive::{CreateError, Created, KEEP, Key, LeftOut, PruneError, Pruned};
+use lle_archive::{CreateError, Created, KEEP, LeftOut, PruneError, Pruned};
 use lle_core::error::Code;
 use lle_core::quantity::{bytes, duration, several};
 use lle_core::recovery::backed_up::{BackedUp, Before};
@@ -45,6 +45,8 @@ struct Journalled {
     acknowledged_us: u64,
     durable_us: u64,
     left_out: Vec<Left>,
+    /// Former segments that another key seals.
+    foreign: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -140,13 +142,7 @@ fn said(created: &Created) -> String {
 pub(super) fn journal(anew: bool, at: &At) -> Result<ExitCode, Failure> {
     let places = open::places()?;
     let _lock = open::lock(&places)?;
-    let key = match Key::read(&places.state).map_err(open::key_failure)? {
-        Some(key) => key,
-        None => Key::random()
-            .map_err(|error| open::other("cannot make a key", error))?
-            .keep_first(&places.state)
-            .map_err(open::key_failure)?,
-    };
+    let key = lle_archive::key_or_first(&places).map_err(open::failure)?;
     let record = match anew {
         true => lle_archive::record_anew,
         false => lle_archive::record,
@@ -161,6 +157,11 @@ pub(super) fn journal(anew: bool, at: &At) -> Result<ExitCode, Failure> {
             acknowledged_us: u64::try_from(recorded.acknowledged.as_micros()).unwrap_or(u64::MAX),
             durable_us: u64::try_from(recorded.durable.as_micros()).unwrap_or(u64::MAX),
             left_out: recorded.left_out.iter().map(left).collect(),
+            foreign: recorded
+                .foreign
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
         });
     }
     let said = format!(
@@ -171,7 +172,12 @@ pub(super) fn journal(anew: bool, at: &At) -> Result<ExitCode, Failure> {
         duration(recorded.acknowledged.as_nanos() as f64),
         duration(recorded.durable.as_nanos() as f64),
     );
-    answer::text(&(text::wrapped(&said, text::COLUMNS, 2) + "\n"))
+    let mut out = text::wrapped(&said, text::COLUMNS, 2) + "\n";
+    for path in &recorded.foreign {
+        let line = format!("  kept, sealed by another key: {}", path.display());
+        out.push_str(&(printable(&line, usize::MAX) + "\n"));
+    }
+    answer::text(&out)
 }
 
 /// Lets old snapshots go.
