@@ -22,6 +22,7 @@ mod durable;
 mod failure;
 mod failures;
 mod hex;
+mod history;
 mod journal;
 mod key;
 mod list;

@@ -68,6 +68,11 @@ fn moved(value: &serde_json::Value) -> String {
     if left > 0 {
         said += &format!(", {} as they should be", several(left, "file", "files"));
     }
+    let filled = number("filled");
+    if filled > 0 {
+        let histories = several(filled, "history", "histories");
+        said += &format!(", {histories} filled with what was missing");
+    }
     if let Some(aside) = value["aside"].as_str() {
         said += &format!("; what they replaced is in {aside}");
     }
