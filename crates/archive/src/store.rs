@@ -4,9 +4,10 @@
 //! key was kept; one that is damaged is never made anew. "The key is wrong" is said only when a key file that is whole
 //! refused it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lle_core::repository::Address;
@@ -39,6 +40,8 @@ pub struct Store {
     pub(crate) watch: Watch,
     /// Whether it was made just now.
     pub(crate) is_new: bool,
+    /// Snapshots that were met and cannot be read, by name, and why.
+    unread: Mutex<BTreeMap<String, String>>,
     _lock: Lock,
 }
 
@@ -75,6 +78,14 @@ pub enum OpenError {
         /// The repository.
         address: Address,
         /// What is wrong with it.
+        what: String,
+    },
+    /// Key files of the repository have changed or are gone; the line that was tried may be right.
+    #[error("the backup at {address} is damaged: {what}")]
+    KeyFiles {
+        /// The repository.
+        address: Address,
+        /// What is wrong with them.
         what: String,
     },
     /// The key that is kept cannot be used.
@@ -225,6 +236,7 @@ impl Store {
             key,
             watch,
             is_new: state == State::Nothing,
+            unread: Mutex::default(),
             _lock: lock,
         };
         if own {
@@ -235,20 +247,25 @@ impl Store {
         Ok(store)
     }
 
-    /// Finishes what a rotation or the making of the repository had begun: the line has a key file, and the one that it
-    /// replaced is gone. Gives why that one is there still, if it is.
+    /// Finishes what a rotation or the making of the repository had begun, and mends what was lost since: the line has a key
+    /// file that is whole, and the one that it replaced is gone. Gives why that one is there still, if it is.
     pub(crate) fn settle_keys(&mut self) -> Result<Option<OpenError>, OpenError> {
         let mut key = self.key.clone();
         let files = self.shelf.keys()?;
         let has = |id: &str| files.iter().any(|name| name == id);
-        let known = key.file.as_deref().is_some_and(has);
-        if !known {
+        let present = key.file.clone().filter(|id| has(id));
+        let damaged = present.clone().filter(|id| !self.shelf.is_whole_key(id));
+        if present.is_none() || damaged.is_some() {
             let id = self
                 .repository
                 .add_key(key.line.as_str(), &key_options())
                 .map_err(RepositoryError::from)?;
             key.file = Some(id.to_hex().to_string());
             key.keep(&self.places.state)?;
+        }
+        if let Some(damaged) = damaged {
+            // It opens nothing, and would be taken for damage for ever. Failing that, it is only untidy.
+            let _stays = self.shelf.remove_key(&damaged);
         }
         if let Some(retired) = key.retired.take() {
             // Those of rotations that were killed before their line was kept, too: nobody has it.
@@ -278,6 +295,19 @@ impl Store {
         let master = Credentials::Masterkey(self.repository.key());
         let (closed, failures) = opening::closed_noting(&self.shelf, &self.watch)?;
         Ok((closed.open(&master)?, failures))
+    }
+
+    /// Notes that a snapshot cannot be read.
+    pub(crate) fn note_unread(&self, id: &str, why: &RepositoryError) {
+        let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        unread.insert(id.to_owned(), why.to_string());
+    }
+
+    /// The snapshots that what was done so far has met, and could not read: where each lies, and why not.
+    pub fn unread(&self) -> Vec<(String, String)> {
+        let unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = |(id, why): (&String, &String)| (format!("{}/snapshots/{id}", self.address), why.clone());
+        unread.iter().map(place).collect()
     }
 
     /// Where the repository is.

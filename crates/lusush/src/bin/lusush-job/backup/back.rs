@@ -77,8 +77,9 @@ pub(super) fn restore(
     };
     let restored = restored.map_err(|error| failure(error, sections))?;
     drop(bar);
+    open::tell_unread(&store);
     if at.json.json {
-        return answer::json(&Came {
+        return super::json(&Came {
             snapshot: listed(&restored.snapshot),
             moved: restored.moved,
             bytes: restored.bytes,
@@ -116,7 +117,7 @@ fn from_journal(sections: &[Section], to: Option<&Path>, at: &At) -> Result<Exit
             .hint("`lusush maint backup list` names the snapshots in the archive")
     })?;
     if at.json.json {
-        return answer::json(&FromJournal { files });
+        return super::json(&FromJournal { files });
     }
     let files = several(files, "file", "files");
     answer::text(&format!(

@@ -36,7 +36,7 @@ pub(super) fn export(json: bool) -> Result<ExitCode, Failure> {
 
 fn print(line: &Line, json: bool) -> Result<ExitCode, Failure> {
     match json {
-        true => answer::json(&Exported { key: line.as_str() }),
+        true => super::json(&Exported { key: line.as_str() }),
         false => answer::text(&format!("{}\n", line.as_str())),
     }
 }
@@ -82,7 +82,7 @@ pub(super) fn import(line: Option<&str>, at: &At) -> Result<ExitCode, Failure> {
         Imported::Same => ("same", "The key is kept here already; asked for"),
     };
     match at.json.json {
-        true => answer::json(&Taken {
+        true => super::json(&Taken {
             imported: name,
             repository: &repository,
         }),

@@ -1,6 +1,7 @@
 //! The archive of this home, and what its errors mean to a person.
 
 use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use lle_archive::{
@@ -152,9 +153,19 @@ pub(super) fn failure(error: OpenError) -> Failure {
         OpenError::Damaged { ref address, .. } => failed()
             .code(Code::BackupUnhealthy.exit())
             .hint(match address.is_remote() {
-                false => format!("move {address} away, and `create` begins a new one"),
+                false => format!(
+                    "`lusush maint recover repository-damaged` keeps {address} aside, and begins a new one"
+                ),
                 true => "let `backup.repository` name another place, and `create` begins a new one".into(),
             })
+            .because(error),
+        OpenError::KeyFiles { ref address, .. } => failed()
+            .code(Code::BackupUnhealthy.exit())
+            .hint(format!(
+                "where the backup was made its key is kept: there any `lusush maint backup list` writes a key file anew \
+                 into {address}"
+            ))
+            .hint("a copy of the repository's folder keys does, too: what was saved is not touched by this")
             .because(error),
         OpenError::LeftBehind(ref path) => Failure::new("the key was not replaced")
             .code(Code::InvalidState.exit())
@@ -172,6 +183,16 @@ pub(super) fn failure(error: OpenError) -> Failure {
         OpenError::Io { .. } | OpenError::Server { .. } | OpenError::Repository(_) => {
             other("cannot open the backup", error)
         }
+    }
+}
+
+/// Tells of snapshots that were met and could not be read: what was answered is of the others.
+pub(super) fn tell_unread(store: &Store) {
+    for (place, why) in store.unread() {
+        eprintln!(
+            "lusush: a snapshot cannot be read and is passed over, though it may be the newest: {place}: {why}; \
+             bring that file back from a copy, or move it away to give it up"
+        );
     }
 }
 
@@ -236,6 +257,22 @@ fn server_in<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e RemoteError> {
     None
 }
 
+/// Whether a full disk is among the causes.
+fn is_full(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let of_library = error.downcast_ref::<RepositoryError>();
+        let of_system = error.downcast_ref::<io::Error>();
+        if of_library.is_some_and(RepositoryError::is_full)
+            || of_system.is_some_and(|error| error.kind() == io::ErrorKind::StorageFull)
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// What a key that is not there means.
 pub(super) fn key_failure(error: KeyError) -> Failure {
     // The repository may be whole: its code is for that.
@@ -268,6 +305,13 @@ fn lock_failure(error: LockError) -> Failure {
 pub(super) fn other(what: &str, error: impl Error + 'static) -> Failure {
     if let Some(server) = server_in(&error) {
         return remote(Failure::new(what), server).because(error);
+    }
+    if is_full(&error) {
+        return Failure::new(what)
+            .code(Code::Unavailable.exit())
+            .because(error)
+            .hint("there is no room: `lusush maint recover disk-full` lets caches go")
+            .hint("`lusush maint backup prune --keep-last 1` lets older snapshots go");
     }
     Failure::new(what)
         .code(Code::Unavailable.exit())

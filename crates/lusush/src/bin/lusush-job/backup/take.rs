@@ -25,6 +25,8 @@ struct Taken {
     changed_files: u64,
     took_ms: u64,
     left_out: Vec<Left>,
+    /// Packs of the repository that were gone or cut.
+    gone_packs: u64,
     /// Where those before it went, if this is the first one elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<Before>,
@@ -68,6 +70,11 @@ pub(super) fn create(why: &str, at: &At) -> Result<ExitCode, Failure> {
             .because(error)
             .hint("the first session makes what there is to back up: run `lusush`"),
         CreateError::Beaten(_) => open::beaten("no snapshot was taken", error),
+        CreateError::GonePacks { .. } => Failure::new("no snapshot was taken")
+            .code(Code::BackupUnhealthy.exit())
+            .because(error)
+            .hint("`lusush maint backup verify` names them; `restic repair index` lets go of them, while nobody else writes")
+            .hint("or let `backup.repository` name another place, and `create` begins a new one"),
         CreateError::Repository(_) => open::other("no snapshot was taken", error),
     })?;
     drop(bar);
@@ -79,9 +86,17 @@ pub(super) fn create(why: &str, at: &At) -> Result<ExitCode, Failure> {
     if let Some(moved) = went.as_ref().and_then(BackedUp::moved) {
         eprintln!("lusush: {moved}; `lusush maint config show backup` says why");
     }
+    if created.gone_packs > 0 {
+        let packs = several(created.gone_packs, "file", "files");
+        eprintln!(
+            "lusush: {packs} with data had gone from the repository; what is here was saved anew, and what only older \
+             snapshots had of it is lost: `lusush maint backup verify` names them"
+        );
+    }
+    open::tell_unread(&store);
     let unread = created.left_out.iter().any(|file| file.unread);
     if at.json.json {
-        answer::json(&taken(&created, went))?;
+        super::json(&taken(&created, went))?;
     } else {
         answer::text(&said(&created))?;
     }
@@ -107,6 +122,7 @@ fn taken(created: &Created, went: Option<BackedUp>) -> Taken {
         changed_files: created.changed_files,
         took_ms: u64::try_from(created.took.as_millis()).unwrap_or(u64::MAX),
         left_out: created.left_out.iter().map(left).collect(),
+        gone_packs: created.gone_packs,
         before: went
             .filter(|went| went.moved().is_some())
             .and_then(|went| went.before),
@@ -150,7 +166,7 @@ pub(super) fn journal(anew: bool, at: &At) -> Result<ExitCode, Failure> {
     let recorded =
         record(&places, &key.line).map_err(|error| open::other("the journal was not written", error))?;
     if at.json.json {
-        return answer::json(&Journalled {
+        return super::json(&Journalled {
             files: recorded.files,
             changed: recorded.changed,
             written_bytes: recorded.written_bytes,
@@ -196,11 +212,15 @@ pub(super) fn prune(keep: Keep, dry_run: bool, at: &At) -> Result<ExitCode, Fail
             .code(Code::InvalidParameters.exit())
             .because(error)
             .hint("keep at least one: `--keep-last 1`"),
+        PruneError::Unread(ref place) => Failure::new("nothing was pruned")
+            .code(Code::BackupUnhealthy.exit())
+            .hint(format!("bring {place} back from a copy, or move it away to give it up, and prune again"))
+            .because(error),
         error => open::other("not all was pruned", error),
     })?;
     drop(bar);
     if at.json.json {
-        return answer::json(&gone(&pruned, dry_run));
+        return super::json(&gone(&pruned, dry_run));
     }
     answer::text(&pruned_said(&pruned, dry_run))
 }
