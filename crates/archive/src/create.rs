@@ -116,7 +116,9 @@ fn forget_gone_packs(store: &Store) -> Result<u64, CreateError> {
     }
     match store.shelf {
         Shelf::Folder(_) => {
-            let mended = store.repository.repair_index(&RepairIndexOptions::default(), false);
+            let mended = store
+                .repository
+                .repair_index(&RepairIndexOptions::default(), false);
             mended.map_err(RepositoryError::from)?;
             Ok(gone)
         }
@@ -139,9 +141,8 @@ fn gone_packs(store: &Store) -> Result<u64, RepositoryError> {
         named.extend(file?.1.packs);
     }
     let there = store.shelf.packs()?;
-    let is_gone = |pack: &&IndexPack| {
-        there.get(pack.id.to_hex().as_str()) != Some(&u64::from(pack.pack_size()))
-    };
+    let is_gone =
+        |pack: &&IndexPack| there.get(pack.id.to_hex().as_str()) != Some(&u64::from(pack.pack_size()));
     Ok(named.iter().filter(is_gone).count() as u64)
 }
 

@@ -23,7 +23,9 @@ pub fn note_path(places: &Places) -> PathBuf {
 
 /// The repositories that snapshots went to, as they are shown: the present one first, then the one before it.
 fn noted(places: &Places) -> Vec<String> {
-    let bytes = disk::read_small(&note_path(places), NOTE_BYTES_MAX).ok().flatten();
+    let bytes = disk::read_small(&note_path(places), NOTE_BYTES_MAX)
+        .ok()
+        .flatten();
     let note: Option<Value> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let Some(note) = note else { return Vec::new() };
     [&note["repository"], &note["before"]["repository"]]
@@ -54,7 +56,9 @@ pub fn sealed(places: &Places) -> Option<Sealed> {
         return Some(journal);
     }
     let there = |address: &Address| {
-        let Address::Folder(path) = address else { return None };
+        let Address::Folder(path) = address else {
+            return None;
+        };
         let shelf = Shelf::Folder(path.clone());
         // What cannot be looked at may be one.
         let is_there = shelf.has_config().unwrap_or(true) || shelf.has_rest().unwrap_or(true);
@@ -65,13 +69,17 @@ pub fn sealed(places: &Places) -> Option<Sealed> {
     };
     let built_in = Address::Folder(places.archive());
     let elsewhere = || {
-        let shown = noted(places).into_iter().find(|shown| *shown != built_in.to_string())?;
+        let shown = noted(places)
+            .into_iter()
+            .find(|shown| *shown != built_in.to_string())?;
         Some(Sealed {
             what: shown,
             away: note_path(places),
         })
     };
-    there(&places.own()).or_else(|| there(&built_in)).or_else(elsewhere)
+    there(&places.own())
+        .or_else(|| there(&built_in))
+        .or_else(elsewhere)
 }
 
 /// The journal, if there is one.

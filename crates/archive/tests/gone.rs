@@ -67,7 +67,10 @@ fn one_snapshot_that_cannot_be_read_hides_no_other() {
     assert_eq!(snapshots(&store).unwrap(), [newer.clone()]);
     let unread = store.unread();
     assert_eq!(unread.len(), 1);
-    assert!(unread[0].0.ends_with(&older.id) && unread[0].1.contains("bytes have changed"), "{unread:?}");
+    assert!(
+        unread[0].0.ends_with(&older.id) && unread[0].1.contains("bytes have changed"),
+        "{unread:?}"
+    );
     assert_eq!(contents(&store, "latest").unwrap().0, newer);
     assert_eq!(restored(&house, &store, "latest").len(), 11);
     assert!(contents(&store, older.short()).is_err());
@@ -141,7 +144,10 @@ fn what_is_found_is_said_in_words_and_without_a_trace() {
             for finding in verify(&store, depth).unwrap().findings {
                 let what = finding.what;
                 let foreign = ["aead", "rustic", "BACKTRACE", "backtrace", "https://"];
-                assert!(!foreign.iter().any(|word| what.contains(word)), "{folder}: {what}");
+                assert!(
+                    !foreign.iter().any(|word| what.contains(word)),
+                    "{folder}: {what}"
+                );
                 assert!(what.len() < 400, "{folder}: {what}");
             }
         }
@@ -149,8 +155,16 @@ fn what_is_found_is_said_in_words_and_without_a_trace() {
     }
     fs::remove_dir_all(root.join("data")).unwrap();
     let findings = verify(&store, Verification::Metadata).unwrap().findings;
-    assert!(findings.iter().any(|one| one.serious && one.what.contains("not present")), "{findings:?}");
-    assert!(!findings.iter().any(|one| one.what.contains("rustic")), "{findings:?}");
+    assert!(
+        findings
+            .iter()
+            .any(|one| one.serious && one.what.contains("not present")),
+        "{findings:?}"
+    );
+    assert!(
+        !findings.iter().any(|one| one.what.contains("rustic")),
+        "{findings:?}"
+    );
 }
 
 #[test]
@@ -161,7 +175,11 @@ fn a_configured_repository_that_is_gone_is_not_begun_anew() {
     house.places.repository = Some(address.clone());
     create(&house.store(), "by hand").unwrap();
     let note = note_path(&house.places);
-    fs::write(&note, format!(r#"{{"version":1,"repository":"{address}","at_wall_ns":1}}"#)).unwrap();
+    fs::write(
+        &note,
+        format!(r#"{{"version":1,"repository":"{address}","at_wall_ns":1}}"#),
+    )
+    .unwrap();
     drop(house.store());
     fs::rename(&disk, house.path("away")).unwrap();
     let open: [fn(&House) -> Result<Store, OpenError>; 2] = [

@@ -9,8 +9,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use lle_archive::{
-    JournalError, Key, Line, OpenError, Section, Store, has_journal, journal, key_or_first, note_path, record,
-    record_anew, record_under, restore_journal_to,
+    JournalError, Key, Line, OpenError, Section, Store, has_journal, journal, key_or_first, note_path,
+    record, record_anew, record_under, restore_journal_to,
 };
 use support::{House, files};
 
@@ -82,7 +82,10 @@ fn what_another_key_sealed_stays_until_that_key_lets_it_go() {
     house.put("lusush/config/config.toml", b"version = 3\n");
     assert_eq!(record(&house.places, &line).unwrap().foreign, [] as [PathBuf; 0]);
     let third = restored(&house, &line).unwrap();
-    assert_eq!(third[Path::new("configuration/lusush/config.toml")], b"version = 3\n");
+    assert_eq!(
+        third[Path::new("configuration/lusush/config.toml")],
+        b"version = 3\n"
+    );
     assert_eq!(record_anew(&house.places, &line).unwrap().foreign.len(), 1);
     assert!(restored(&house, &other).is_ok());
     // A rotation has both lines: what the former one sealed goes.
@@ -93,7 +96,9 @@ fn what_another_key_sealed_stays_until_that_key_lets_it_go() {
     for _ in 0..4 {
         record(&house.places, &Line::random().unwrap()).unwrap();
     }
-    let left = fs::read_dir(house.places.backup().join("journal")).unwrap().count();
+    let left = fs::read_dir(house.places.backup().join("journal"))
+        .unwrap()
+        .count();
     assert_eq!(left, 3);
 }
 
@@ -121,7 +126,11 @@ fn no_key_is_made_where_something_is_sealed_by_one_that_is_gone() {
     refused(house.places.archive());
     fs::rename(house.places.archive(), house.path("archive")).unwrap();
     let note = note_path(&house.places);
-    fs::write(&note, r#"{"version":1,"repository":"/mnt/usb/repo","at_wall_ns":1}"#).unwrap();
+    fs::write(
+        &note,
+        r#"{"version":1,"repository":"/mnt/usb/repo","at_wall_ns":1}"#,
+    )
+    .unwrap();
     refused(note.clone());
     fs::remove_file(&note).unwrap();
     assert_ne!(key_or_first(&house.places).unwrap().line, line);

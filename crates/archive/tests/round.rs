@@ -196,7 +196,9 @@ fn an_unchanged_home_adds_nothing_but_the_snapshot() {
 
 fn damaged(error: OpenError, expect: &str) {
     match error {
-        OpenError::Damaged { what, .. } | OpenError::KeyFiles { what, .. } => assert!(what.contains(expect), "{what}"),
+        OpenError::Damaged { what, .. } | OpenError::KeyFiles { what, .. } => {
+            assert!(what.contains(expect), "{what}")
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -285,7 +287,9 @@ fn nothing_is_restored_from_a_damaged_snapshot() {
 
 fn run(log: &Path, session: u64, second: i64, command: &str) {
     let mut history = History::open(log, session, 1, None).unwrap().history;
-    history.started(second * 1_000_000_000, b"/", command.as_bytes()).unwrap();
+    history
+        .started(second * 1_000_000_000, b"/", command.as_bytes())
+        .unwrap();
 }
 
 fn commands(log: &Path) -> Vec<String> {

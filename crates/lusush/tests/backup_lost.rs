@@ -18,7 +18,11 @@ fn said(house: &Household, words: &[&str]) -> String {
 fn refused(house: &Household, words: &[&str], code: Code) -> String {
     let output = house.maint(&[&["backup"], words].concat());
     let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(i32::from(code.exit())), "{words:?}: {error}");
+    assert_eq!(
+        output.status.code(),
+        Some(i32::from(code.exit())),
+        "{words:?}: {error}"
+    );
     error
 }
 
@@ -35,7 +39,11 @@ fn a_key_that_was_lost_is_waited_for_and_brings_the_journal_back() {
     fs::remove_file(house.state().join("keys/backup.key")).unwrap();
     let segments = || {
         let journal = backup(&house).join("journal");
-        fs::read_dir(journal).unwrap().flatten().map(|entry| fs::read(entry.path()).unwrap()).collect::<Vec<_>>()
+        fs::read_dir(journal)
+            .unwrap()
+            .flatten()
+            .map(|entry| fs::read(entry.path()).unwrap())
+            .collect::<Vec<_>>()
     };
     let before = segments();
     for words in [&["create", "--journal"][..], &["key", "export"], &["create"]] {
@@ -64,7 +72,10 @@ fn a_restore_takes_nothing_out_of_the_history_and_brings_nothing_back_that_was_t
     house.said(&["history", "import", imported.to_str().unwrap()]);
     press(&mut terminal, "echo after2\r", "\nafter2\n");
     let restored = said(&house, &["restore", "--section", "data"]);
-    assert!(restored.contains("left as it is") && restored.contains("stay out"), "{restored}");
+    assert!(
+        restored.contains("left as it is") && restored.contains("stay out"),
+        "{restored}"
+    );
     press(&mut terminal, "echo after3\r", "\nafter3\n");
     let exported = house.said(&["history", "export"]);
     for text in ["before", "imported", "after1", "after2", "after3"] {
@@ -87,7 +98,10 @@ fn a_folder_that_is_not_mounted_is_not_begun_anew() {
     fs::create_dir(&disk).unwrap();
     for words in [&["create"][..], &["list"]] {
         let error = refused(&house, words, Code::Unavailable);
-        assert!(error.contains("mounted") && error.contains("last.json"), "{error}");
+        assert!(
+            error.contains("mounted") && error.contains("last.json"),
+            "{error}"
+        );
     }
     assert_eq!(fs::read_dir(&disk).unwrap().count(), 0);
     fs::remove_dir(&disk).unwrap();

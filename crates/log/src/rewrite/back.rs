@@ -117,7 +117,8 @@ pub fn bring_back(log: &Path, lock: &Lock, earlier: &Path) -> Result<Lacks, Rewr
         Err(error) if is_absent(&error) => None,
         Err(error) => return Err(error.into()),
     };
-    let Some(own) = own.filter(|own| own.floor() == FILE_HEADER_BYTES as u64 && own.version().1 > own.floor())
+    let Some(own) =
+        own.filter(|own| own.floor() == FILE_HEADER_BYTES as u64 && own.version().1 > own.floor())
     else {
         // It has no beginning behind which something could be put.
         merge(log, lock, earlier)?;

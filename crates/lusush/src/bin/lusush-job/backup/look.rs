@@ -327,11 +327,13 @@ fn verdict_said(verdict: &Verdict, took: std::time::Duration, ink: Ink) -> Strin
     let said = text::wrapped(&format!("{good}: {of}; {how}."), COLUMNS, 2);
     let next = match verdict.is_good() {
         true => String::new(),
-        false => text::wrapped(
-            "Next: `lusush maint recover repository-damaged` saves what is here anew, and keeps this one aside.",
-            COLUMNS,
-            2,
-        ) + "\n",
+        false => {
+            text::wrapped(
+                "Next: `lusush maint recover repository-damaged` saves what is here anew, and keeps this one aside.",
+                COLUMNS,
+                2,
+            ) + "\n"
+        }
     };
     format!("{said}\n{out}{next}")
 }

@@ -83,12 +83,13 @@ fn credentials_failure(error: CredentialsError) -> Failure {
 /// The line that is kept here.
 pub(super) fn line(places: &Places) -> Result<Line, Failure> {
     let kept = Key::read(&places.state).map_err(key_failure)?;
-    kept.map(|key| key.line).ok_or_else(|| match lle_archive::sealed(places) {
-        Some(what) => failure(OpenError::Sealed(what)),
-        None => Failure::new("there is no key yet")
-            .code(Code::NotFound.exit())
-            .hint("`lusush maint backup create` makes it with the first snapshot"),
-    })
+    kept.map(|key| key.line)
+        .ok_or_else(|| match lle_archive::sealed(places) {
+            Some(what) => failure(OpenError::Sealed(what)),
+            None => Failure::new("there is no key yet")
+                .code(Code::NotFound.exit())
+                .hint("`lusush maint backup create` makes it with the first snapshot"),
+        })
 }
 
 /// The lock, for what is done without the repository.

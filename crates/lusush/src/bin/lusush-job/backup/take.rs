@@ -214,7 +214,9 @@ pub(super) fn prune(keep: Keep, dry_run: bool, at: &At) -> Result<ExitCode, Fail
             .hint("keep at least one: `--keep-last 1`"),
         PruneError::Unread(ref place) => Failure::new("nothing was pruned")
             .code(Code::BackupUnhealthy.exit())
-            .hint(format!("bring {place} back from a copy, or move it away to give it up, and prune again"))
+            .hint(format!(
+                "bring {place} back from a copy, or move it away to give it up, and prune again"
+            ))
             .because(error),
         error => open::other("not all was pruned", error),
     })?;

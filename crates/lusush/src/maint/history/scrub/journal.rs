@@ -29,7 +29,9 @@ pub(super) fn begin_anew(own: &Own, answer: &mut Answer) -> Result<(), Box<dyn s
     let foreign = said["foreign"].as_array().into_iter().flatten();
     let foreign = foreign.filter_map(serde_json::Value::as_str);
     answer.sealed.extend(foreign.map(|path| {
-        format!("{path}: sealed by a key that is not here; it may be removed, and only that key brings it back")
+        format!(
+            "{path}: sealed by a key that is not here; it may be removed, and only that key brings it back"
+        )
     }));
     Ok(())
 }
