@@ -33,7 +33,7 @@ pub struct Created {
     pub changed_files: u64,
     /// Files that could not be read.
     pub left_out: Vec<LeftOut>,
-    /// Packs of the repository that were gone or cut: what of them is still here was saved anew.
+    /// Packs of the repository that were gone: what of them is still here was saved anew.
     pub gone_packs: u64,
     /// How long it took.
     pub took: Duration,
@@ -48,8 +48,8 @@ pub enum CreateError {
     /// Another machine's repository is in the place of the one that was made.
     #[error("another machine made the backup at {0} at the same moment, by a key of its own")]
     Beaten(Address),
-    /// Packs of a repository on a server are gone, and a snapshot would stand on them.
-    #[error("{gone} files with data are gone from {address}")]
+    /// Packs are cut, or gone from a server: a snapshot would stand on them.
+    #[error("{gone} files with data are gone or cut in {address}")]
     GonePacks {
         /// The repository.
         address: Address,
@@ -107,14 +107,20 @@ pub fn create(store: &Store, why: &str) -> Result<Created, CreateError> {
     })
 }
 
-/// Has the index forget packs that are not there, or not in their length, so that what they held is stored again; gives
-/// how many there were. By the list of what is there alone: no pack is read.
+/// Has the index forget packs that are not there, so that what they held is stored again; gives how many there were. By
+/// the list of what is there alone: no pack is read.
 fn forget_gone_packs(store: &Store) -> Result<u64, CreateError> {
-    let gone = gone_packs(store)?;
-    if gone == 0 {
-        return Ok(0);
-    }
+    let (gone, cut) = gone_packs(store)?;
+    let fails = |gone| {
+        Err(CreateError::GonePacks {
+            address: store.address().clone(),
+            gone,
+        })
+    };
     match store.shelf {
+        _ if gone + cut == 0 => Ok(0),
+        // What is in one that was cut nobody can say, and the library reads it.
+        Shelf::Folder(_) if cut > 0 => fails(gone + cut),
         Shelf::Folder(_) => {
             let mended = store
                 .repository
@@ -125,25 +131,28 @@ fn forget_gone_packs(store: &Store) -> Result<u64, CreateError> {
         // Another machine may have pruned meanwhile. If not, the index is not written anew under those who use it: what
         // they have just added would be taken out of it.
         Shelf::Server(_) => match gone_packs(store)? {
-            0 => Ok(0),
-            gone => Err(CreateError::GonePacks {
-                address: store.address().clone(),
-                gone,
-            }),
+            (0, 0) => Ok(0),
+            (gone, cut) => fails(gone + cut),
         },
     }
 }
 
-fn gone_packs(store: &Store) -> Result<u64, RepositoryError> {
+/// How many packs that the index names are not there, and how many have another length.
+fn gone_packs(store: &Store) -> Result<(u64, u64), RepositoryError> {
     // First the index: a pack is there before it is named.
-    let mut named = Vec::new();
+    let mut named: Vec<IndexPack> = Vec::new();
     for file in store.repository.stream_files::<IndexFile>()? {
         named.extend(file?.1.packs);
     }
     let there = store.shelf.packs()?;
-    let is_gone =
-        |pack: &&IndexPack| there.get(pack.id.to_hex().as_str()) != Some(&u64::from(pack.pack_size()));
-    Ok(named.iter().filter(is_gone).count() as u64)
+    let (mut gone, mut cut) = (0, 0);
+    for pack in &named {
+        match there.get(pack.id.to_hex().as_str()) {
+            None => gone += 1,
+            Some(bytes) => cut += u64::from(*bytes != u64::from(pack.pack_size())),
+        }
+    }
+    Ok((gone, cut))
 }
 
 /// Saves the snapshot once more, with the tag; the one without goes last.

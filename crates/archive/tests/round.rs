@@ -305,13 +305,12 @@ fn a_history_keeps_what_was_typed_since_and_what_was_taken_out_stays_out() {
     let house = House::furnished();
     let log = house.path("lusush/state/history/m.log");
     fs::remove_file(&log).unwrap();
-    for (at, command) in [(10, "before"), (20, "hunter2")] {
-        run(&log, 1, at, command);
-    }
+    run(&log, 1, 10, "before");
+    run(&log, 2, 20, "hunter2");
     Mirror::new(&log).follow().unwrap();
     let store = house.store();
     create(&store, "by hand").unwrap();
-    run(&log, 1, 30, "after");
+    run(&log, 3, 30, "after");
     for path in [&log, &log.with_extension("mirror")] {
         scrub(path, |command| command.command == b"hunter2").unwrap();
     }
@@ -320,7 +319,7 @@ fn a_history_keeps_what_was_typed_since_and_what_was_taken_out_stays_out() {
         command: "imported".into(),
     };
     import_entries(&log, &Lock::take(&log).unwrap(), 7, &[old]).unwrap();
-    run(&log, 2, 40, "after the import");
+    run(&log, 4, 40, "after the import");
     let expect = ["imported", "before", "after", "after the import"];
     assert_eq!(commands(&log), expect);
     let restored = restore(&store, "latest", Section::ALL).unwrap();
@@ -331,7 +330,7 @@ fn a_history_keeps_what_was_typed_since_and_what_was_taken_out_stays_out() {
     // The same after all but what is typed now was lost.
     fs::remove_file(&log).unwrap();
     fs::remove_file(log.with_extension("mirror")).unwrap();
-    run(&log, 3, 50, "begun anew");
+    run(&log, 5, 50, "begun anew");
     let restored = restore(&store, "latest", &[Section::Data]).unwrap();
     assert_eq!((restored.moved, restored.filled), (0, 1));
     assert_eq!(commands(&log), ["before", "hunter2", "begun anew"]);

@@ -113,6 +113,8 @@ fn a_folder_that_is_not_mounted_is_not_begun_anew() {
 #[test]
 fn names_are_whole_documents_say_their_version_and_the_schedule_is_the_backup_s() {
     let house = Household::with_worker("", &[]);
+    let mut terminal = house.session();
+    press(&mut terminal, "echo typed\r", "\ntyped\n");
     let name = format!("{}.toml", "a-long-name".repeat(12));
     let themes = house.home.lusush().join("config/themes");
     fs::create_dir_all(&themes).unwrap();

@@ -25,7 +25,7 @@ struct Taken {
     changed_files: u64,
     took_ms: u64,
     left_out: Vec<Left>,
-    /// Packs of the repository that were gone or cut.
+    /// Packs of the repository that were gone.
     gone_packs: u64,
     /// Where those before it went, if this is the first one elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,8 +73,8 @@ pub(super) fn create(why: &str, at: &At) -> Result<ExitCode, Failure> {
         CreateError::GonePacks { .. } => Failure::new("no snapshot was taken")
             .code(Code::BackupUnhealthy.exit())
             .because(error)
-            .hint("`lusush maint backup verify` names them; `restic repair index` lets go of them, while nobody else writes")
-            .hint("or let `backup.repository` name another place, and `create` begins a new one"),
+            .hint("`lusush maint recover repository-damaged` keeps a folder aside, and begins a new one")
+            .hint("or let `backup.repository` name another place"),
         CreateError::Repository(_) => open::other("no snapshot was taken", error),
     })?;
     drop(bar);
