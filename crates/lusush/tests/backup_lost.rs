@@ -113,8 +113,6 @@ fn a_folder_that_is_not_mounted_is_not_begun_anew() {
 #[test]
 fn names_are_whole_documents_say_their_version_and_the_schedule_is_the_backup_s() {
     let house = Household::with_worker("", &[]);
-    let mut terminal = house.session();
-    press(&mut terminal, "echo typed\r", "\ntyped\n");
     let name = format!("{}.toml", "a-long-name".repeat(12));
     let themes = house.home.lusush().join("config/themes");
     fs::create_dir_all(&themes).unwrap();
@@ -136,7 +134,6 @@ fn names_are_whole_documents_say_their_version_and_the_schedule_is_the_backup_s(
         let json = house.json(&[&["backup"], words].concat());
         assert_eq!(json["version"], 1, "{words:?}: {json}");
     }
-    assert_eq!(house.json(&["history", "restore"])["version"], 1);
     let scheduled = house.json(&["backup", "schedule"]);
     let rows = scheduled["tasks"].as_array().unwrap();
     assert_eq!(rows.len(), 1, "{scheduled}");
