@@ -1,17 +1,19 @@
 //! A snapshot is taken.
 //!
-//! Invariant: a snapshot that is told of is in the repository, durable, and says which files it lacks.
+//! Invariants: a snapshot that is told of is in the repository, durable, and says which files it lacks. It stands on no
+//! pack that is gone: the index is held to what is there before it is believed.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use lle_core::repository::Address;
-use rustic_core::repofile::SnapshotFile;
-use rustic_core::{BackupOptions, SnapshotOptions};
+use rustic_core::repofile::{IndexFile, IndexPack, SnapshotFile};
+use rustic_core::{BackupOptions, RepairIndexOptions, SnapshotOptions};
 
 use crate::failure::RepositoryError;
-use crate::list::Snapshot;
+use crate::list::{self, Snapshot};
 use crate::sections::Section;
+use crate::shelf::Shelf;
 use crate::source::{LeftOut, Source};
 use crate::store::Store;
 
@@ -31,6 +33,8 @@ pub struct Created {
     pub changed_files: u64,
     /// Files that could not be read.
     pub left_out: Vec<LeftOut>,
+    /// Packs of the repository that were gone: what of them is still here was saved anew.
+    pub gone_packs: u64,
     /// How long it took.
     pub took: Duration,
 }
@@ -44,6 +48,14 @@ pub enum CreateError {
     /// Another machine's repository is in the place of the one that was made.
     #[error("another machine made the backup at {0} at the same moment, by a key of its own")]
     Beaten(Address),
+    /// Packs are cut, or gone from a server: a snapshot would stand on them.
+    #[error("{gone} files with data are gone or cut in {address}")]
+    GonePacks {
+        /// The repository.
+        address: Address,
+        /// How many.
+        gone: u64,
+    },
     /// The library refused.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
@@ -59,6 +71,7 @@ pub fn create(store: &Store, why: &str) -> Result<Created, CreateError> {
     if source.is_empty() {
         return Err(CreateError::Nothing);
     }
+    let gone_packs = forget_gone_packs(store)?;
     // Opened anew each time: the library does not learn from its own backup, and the next one would store all again.
     let (repository, failures) = store.again_noting()?;
     let repository = repository.to_indexed_ids().map_err(RepositoryError::from)?;
@@ -89,8 +102,57 @@ pub fn create(store: &Store, why: &str) -> Result<Created, CreateError> {
         added_bytes: summary.data_added_packed,
         changed_files: summary.files_new + summary.files_changed,
         left_out,
+        gone_packs,
         took: began.elapsed(),
     })
+}
+
+/// Has the index forget packs that are not there, so that what they held is stored again; gives how many there were. By
+/// the list of what is there alone: no pack is read.
+fn forget_gone_packs(store: &Store) -> Result<u64, CreateError> {
+    let (gone, cut) = gone_packs(store)?;
+    let fails = |gone| {
+        Err(CreateError::GonePacks {
+            address: store.address().clone(),
+            gone,
+        })
+    };
+    match store.shelf {
+        _ if gone + cut == 0 => Ok(0),
+        // What is in one that was cut nobody can say, and the library reads it.
+        Shelf::Folder(_) if cut > 0 => fails(gone + cut),
+        Shelf::Folder(_) => {
+            let mended = store
+                .repository
+                .repair_index(&RepairIndexOptions::default(), false);
+            mended.map_err(RepositoryError::from)?;
+            Ok(gone)
+        }
+        // Another machine may have pruned meanwhile. If not, the index is not written anew under those who use it: what
+        // they have just added would be taken out of it.
+        Shelf::Server(_) => match gone_packs(store)? {
+            (0, 0) => Ok(0),
+            (gone, cut) => fails(gone + cut),
+        },
+    }
+}
+
+/// How many packs that the index names are not there, and how many have another length.
+fn gone_packs(store: &Store) -> Result<(u64, u64), RepositoryError> {
+    // First the index: a pack is there before it is named.
+    let mut named: Vec<IndexPack> = Vec::new();
+    for file in store.repository.stream_files::<IndexFile>()? {
+        named.extend(file?.1.packs);
+    }
+    let there = store.shelf.packs()?;
+    let (mut gone, mut cut) = (0, 0);
+    for pack in &named {
+        match there.get(pack.id.to_hex().as_str()) {
+            None => gone += 1,
+            Some(bytes) => cut += u64::from(*bytes != u64::from(pack.pack_size())),
+        }
+    }
+    Ok((gone, cut))
 }
 
 /// Saves the snapshot once more, with the tag; the one without goes last.
@@ -99,7 +161,7 @@ fn mark_incomplete(store: &Store, mut file: SnapshotFile) -> Result<SnapshotFile
     file.tags.add(INCOMPLETE.to_owned());
     store.repository.save_snapshots(vec![file.clone()])?;
     store.repository.delete_snapshots(&[former])?;
-    let mut all = store.repository.get_all_snapshots()?;
+    let mut all = list::readable(store)?;
     all.retain(|one| one.time == file.time && one.tags.contains(INCOMPLETE));
     Ok(all.pop().unwrap_or(file))
 }

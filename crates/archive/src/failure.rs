@@ -64,6 +64,12 @@ impl RepositoryError {
         self.remote.as_ref()
     }
 
+    /// Whether there was no room to write. The library keeps some causes as text alone, in which the system's words are.
+    pub fn is_full(&self) -> bool {
+        let number = rustix::io::Errno::NOSPC.raw_os_error();
+        self.what.contains(&format!("(os error {number})"))
+    }
+
     /// Whether no key file is opened by the line.
     pub(crate) fn is_password(&self) -> bool {
         self.code == Code::Password
@@ -131,7 +137,12 @@ pub(crate) fn sentence(error: &RusticError) -> String {
         cause = Some(inner);
     }
     if let Some(cause) = cause {
-        let cause: String = cause.to_string().chars().take(CAUSE_BYTES_MAX).collect();
+        let cause = match cause.to_string() {
+            // All that the cipher says.
+            text if text == "aead::Error" => "its bytes have changed, or the key is another one".to_owned(),
+            text => text,
+        };
+        let cause: String = cause.chars().take(CAUSE_BYTES_MAX).collect();
         out.push_str(": ");
         out.push_str(cause.replace('\n', " ").trim());
     }

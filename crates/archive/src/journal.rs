@@ -10,7 +10,9 @@
 //!
 //! Invariants: what is acknowledged survives `kill -9`; it is durable once [`Recorded::durable`] has passed, which is
 //! measured apart. A torn or damaged record costs what only it said: an earlier listing then counts. A segment begins anew,
-//! under another name, when it has grown to four times what it holds or a log is in too many pieces, and the former ones go after it is durable.
+//! under another name, when it has grown to four times what it holds or a log is in too many pieces, and the former ones go after
+//! it is durable: those of which the key opens something, or nobody could. One that is sealed by another key is the last
+//! that some other line brings back: it stays, the newest [`FOREIGN_KEPT`] of them.
 
 mod listing;
 mod seal;
@@ -35,6 +37,9 @@ use crate::source::{LeftOut, Source, grows};
 /// A segment begins anew at so many times what its last listing holds, packed; at less than a few MiB it never does.
 const SURPLUS: u64 = 4;
 const SEGMENT_BYTES_MIN: u64 = 8 * 1024 * 1024;
+/// Segments of other keys that are kept: a key that was lost and another that was made instead leave one each, and
+/// each is as long as a segment may be.
+const FOREIGN_KEPT: usize = 2;
 /// How often a file that changes is read.
 const READS_MAX: usize = 3;
 /// Threads that compress.
@@ -73,6 +78,8 @@ pub struct Recorded {
     pub written_bytes: u64,
     /// Files that could not be read.
     pub left_out: Vec<LeftOut>,
+    /// Former segments that another key seals: they are kept.
+    pub foreign: Vec<PathBuf>,
     /// Until it survives `kill -9`.
     pub acknowledged: Duration,
     /// Until it survives a loss of power, from the beginning.
@@ -120,19 +127,29 @@ fn newest(places: &Places, seal: &Seal) -> Option<(Segment, Listing)> {
 /// # Errors
 /// Nothing more than before is recorded.
 pub fn record(places: &Places, line: &Line) -> Result<Recorded, JournalError> {
-    write(places, line, false)
+    write(places, line, false, &[])
+}
+
+/// Records everything in a journal that begins anew under the line that took the place of another: what that one sealed
+/// goes, since all of it is in the new one. The caller holds the lock.
+///
+/// # Errors
+/// Some of the former journal may still be there, kept as another key's.
+pub fn record_under(places: &Places, line: &Line, former: &Line) -> Result<Recorded, JournalError> {
+    write(places, line, true, &[Seal::of(former)])
 }
 
 /// Records everything as it is now in a journal that begins anew, and removes what there was: nothing that a file held
-/// earlier stays in it. The caller holds the lock.
+/// earlier stays in it, but in what [`Recorded::foreign`] names. The caller holds the lock.
 ///
 /// # Errors
 /// Some of the former journal may still be there; whoever calls again goes on.
 pub fn record_anew(places: &Places, line: &Line) -> Result<Recorded, JournalError> {
-    write(places, line, true)
+    write(places, line, true, &[])
 }
 
-fn write(places: &Places, line: &Line, anew: bool) -> Result<Recorded, JournalError> {
+/// Writes the journal, and removes former segments that this key or one of the `formers` opens if it begins anew.
+fn write(places: &Places, line: &Line, anew: bool, formers: &[Seal]) -> Result<Recorded, JournalError> {
     let began = Instant::now();
     let seal = Seal::of(line);
     let folder = folder(places);
@@ -183,19 +200,47 @@ fn write(places: &Places, line: &Line, anew: bool) -> Result<Recorded, JournalEr
     let acknowledged = began.elapsed();
     segment.sync().map_err(failed(&folder))?;
     disk::sync_folder(&folder).map_err(failed(&folder))?;
-    if anew {
-        for (_, path) in segments(places).iter().filter(|(number, _)| *number <= last) {
-            fs::remove_file(path).map_err(failed(path))?;
-        }
-    }
+    let foreign = match anew {
+        true => remove_former(places, last, formers, &seal)?,
+        false => Vec::new(),
+    };
     Ok(Recorded {
         files: count,
         changed,
         written_bytes: segment.length().saturating_sub(before),
         left_out: source.missing(),
+        foreign,
         acknowledged,
         durable: began.elapsed(),
     })
+}
+
+/// Removes the segments up to number `last` that a key at hand opens, and those in which there is no record that any
+/// could; gives the others, of which the newest few stay.
+fn remove_former(
+    places: &Places,
+    last: u64,
+    formers: &[Seal],
+    seal: &Seal,
+) -> Result<Vec<PathBuf>, JournalError> {
+    let mut foreign = Vec::new();
+    for (number, path) in segments(places) {
+        if number > last {
+            continue;
+        }
+        let seals = || formers.iter().chain([seal]);
+        // What cannot be read now may be read later.
+        let is_ours = Segment::open(number, &path).is_ok_and(|segment| !segment.is_of_others(seals()));
+        match is_ours {
+            true => fs::remove_file(&path).map_err(failed(&path))?,
+            false => foreign.push(path),
+        }
+    }
+    let surplus = foreign.len().saturating_sub(FOREIGN_KEPT);
+    for path in foreign.drain(..surplus) {
+        fs::remove_file(&path).map_err(failed(&path))?;
+    }
+    Ok(foreign)
 }
 
 /// Keeps one file: by what is known of it if it did not change, its new end if it is a log that grew, else all of it.

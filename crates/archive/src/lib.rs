@@ -22,10 +22,12 @@ mod durable;
 mod failure;
 mod failures;
 mod hex;
+mod history;
 mod journal;
 mod key;
 mod list;
 mod lock;
+mod noted;
 mod opening;
 mod progress;
 mod prune;
@@ -45,11 +47,12 @@ pub use diff::{Change, DiffError, Difference, between, since};
 pub use failure::RepositoryError;
 pub use journal::{
     JournalError, JournalFile, Recorded, forget_journal, has_journal, journal, record, record_anew,
-    restore_journal_to,
+    record_under, restore_journal_to,
 };
 pub use key::{Key, KeyError, Line, LineError};
 pub use list::{Entry, Part, Snapshot, contents, parts, snapshots};
 pub use lock::{Lock, LockError};
+pub use noted::{Sealed, note_path, sealed};
 pub use progress::{Step, Watch};
 pub use prune::{KEEP, Keep, PruneError, Pruned, prune};
 pub use remote::{Credentials, CredentialsError, RemoteError};
@@ -58,5 +61,5 @@ pub use rotate::{ImportError, Imported, Rotated, import, rotate};
 pub use sections::{Places, Section};
 pub use source::LeftOut;
 pub use stage::StageError;
-pub use store::{OpenError, PATIENCE, Store};
+pub use store::{OpenError, PATIENCE, Store, key_or_first};
 pub use verify::{Finding, Verdict, Verification, verify};

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use rustic_core::LsOptions;
-use rustic_core::repofile::{Node, SnapshotFile};
+use rustic_core::repofile::{Node, SnapshotFile, SnapshotId};
 
 use crate::create::INCOMPLETE;
 use crate::failure::RepositoryError;
+use crate::remote::RemoteError;
 use crate::sections::Section;
 use crate::store::Store;
 
@@ -53,14 +54,44 @@ impl Snapshot {
     }
 }
 
-/// The snapshots, oldest first.
+/// The snapshots that can be read, oldest first; [`Store::unread`] names the others.
 ///
 /// # Errors
-/// One of them cannot be read.
+/// They cannot be listed, or their server went away.
 pub fn snapshots(store: &Store) -> Result<Vec<Snapshot>, RepositoryError> {
-    let mut files = store.repository.get_all_snapshots()?;
+    let mut files = readable(store)?;
     files.sort();
     Ok(files.iter().map(Snapshot::of).collect())
+}
+
+/// The same in no order, as they are in the repository.
+pub(crate) fn readable(store: &Store) -> Result<Vec<SnapshotFile>, RepositoryError> {
+    let first = match store.repository.get_all_snapshots() {
+        Ok(files) => return Ok(files),
+        Err(error) => RepositoryError::from(error),
+    };
+    // A server that does not answer says nothing of what it has.
+    let is_damage = |error: &RepositoryError| error.remote().is_none_or(RemoteError::is_damage);
+    if !is_damage(&first) {
+        return Err(first);
+    }
+    let mut files = Vec::new();
+    for id in store.repository.list::<SnapshotId>()? {
+        match store.repository.get_file::<SnapshotFile>(&id) {
+            Ok(mut file) => {
+                file.id = id;
+                files.push(file);
+            }
+            Err(error) => {
+                let error = RepositoryError::from(error);
+                if !is_damage(&error) {
+                    return Err(error);
+                }
+                store.note_unread(id.to_hex().as_str(), &error);
+            }
+        }
+    }
+    Ok(files)
 }
 
 /// Finds a snapshot by the beginning of its name, or the last one by `latest`, or the one so many before it by
@@ -70,8 +101,8 @@ pub fn snapshots(store: &Store) -> Result<Vec<Snapshot>, RepositoryError> {
 /// There is none, or more than one.
 pub(crate) fn find(store: &Store, name: &str) -> Result<SnapshotFile, RepositoryError> {
     if let Some(back) = back(name) {
-        // The library passes over one that it cannot read, and would take an older one for the last.
-        let mut files = store.repository.get_all_snapshots()?;
+        // One that cannot be read may be newer: who asks is told of it beside what comes of this.
+        let mut files = readable(store)?;
         files.sort();
         if let Some(at) = files.len().checked_sub(back.saturating_add(1)) {
             return Ok(files.swap_remove(at));

@@ -161,9 +161,14 @@ pub(crate) fn open_by_line(
         Err(error) => {
             let error = RepositoryError::from(error);
             match broken {
-                Some(file) => Err(OpenError::Damaged {
+                Some(file) => Err(OpenError::KeyFiles {
                     address: shelf.address(),
                     what: format!("its key file {file} has changed"),
+                }),
+                // No line could open it: that says nothing about this one.
+                None if shelf.keys()?.is_empty() => Err(OpenError::KeyFiles {
+                    address: shelf.address(),
+                    what: "its key files are gone".into(),
                 }),
                 None if error.is_password() => Err(OpenError::WrongKey(shelf.address())),
                 None if error.is_seal() => Err(OpenError::Damaged {

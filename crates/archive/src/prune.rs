@@ -1,5 +1,8 @@
 //! What is kept, and what goes.
 //!
+//! What makes room goes first, and what needs some last: on a full disk, where packs that hold other data, too, cannot be
+//! written anew, those that hold nothing else go all the same.
+//!
 //! Invariants: the last snapshots stay whatever the clock says. Data goes only after no snapshot names it, index before
 //! packs; killed in between, files are left over that nobody names, and the next prune takes them.
 
@@ -9,9 +12,10 @@ use std::path::Path;
 
 use jiff::{Span, Zoned};
 use rustic_core::repofile::{SnapshotFile, SnapshotId};
-use rustic_core::{KeepOptions, PruneOptions};
+use rustic_core::{KeepOptions, LimitOption, PruneOptions};
 
 use crate::failure::RepositoryError;
+use crate::list;
 use crate::shelf::{Shelf, names};
 use crate::store::Store;
 
@@ -64,6 +68,9 @@ pub enum PruneError {
     /// The rules keep nothing.
     #[error("these rules keep no snapshot at all")]
     KeepsNothing,
+    /// A snapshot cannot be read, so nobody knows what it names.
+    #[error("a snapshot cannot be read, and what only it has would go: {0}")]
+    Unread(String),
     /// The system refused.
     #[error("cannot remove {path}")]
     Io {
@@ -101,10 +108,11 @@ pub fn prune(store: &Store, keep: Keep, dry: bool) -> Result<Pruned, PruneError>
     if keep.keeps_nothing() {
         return Err(PruneError::KeepsNothing);
     }
-    let all = store
-        .repository
-        .get_all_snapshots()
-        .map_err(RepositoryError::from)?;
+    let all = list::readable(store)?;
+    if let Some((place, _)) = store.unread().into_iter().next() {
+        // What only it names would go with the next pack.
+        return Err(PruneError::Unread(place));
+    }
     let total = all.len() as u64;
     let forget = to_forget(all, keep)?;
     let mut pruned = Pruned {
@@ -140,15 +148,29 @@ pub fn prune(store: &Store, keep: Keep, dry: bool) -> Result<Pruned, PruneError>
         .map_err(RepositoryError::from)?;
     // Planned after they are gone: a plan that counts on it must not be carried out if they are not.
     let options = options.ignore_snaps(Vec::new());
-    let (repository, failures) = store.again_noting()?;
-    let plan = repository.prune_plan(&options).map_err(RepositoryError::from)?;
-    repository
-        .prune(&options, plan)
-        .map_err(|error| failures.behind(error.into()))?;
     store.shelf.remove_strays();
     pruned.asides = remove_asides(&store.places.backup().join("aside"))?;
+    match give_back(store, &options) {
+        Err(error) if error.is_full() => {
+            // What was begun to be written has left its beginning.
+            store.shelf.remove_strays();
+            let nothing_anew = options.max_repack(LimitOption::Percentage(0));
+            give_back(store, &nothing_anew)?;
+        }
+        other => other?,
+    }
+    store.shelf.remove_strays();
     pruned.freed_bytes = before.saturating_sub(store.shelf.size()?);
     Ok(pruned)
+}
+
+/// Gives back the room of what no snapshot names.
+fn give_back(store: &Store, options: &PruneOptions) -> Result<(), RepositoryError> {
+    let (repository, failures) = store.again_noting()?;
+    let plan = repository.prune_plan(options)?;
+    repository
+        .prune(options, plan)
+        .map_err(|error| failures.behind(error.into()))
 }
 
 /// Which snapshots go; only ours are counted and none of another program's goes.

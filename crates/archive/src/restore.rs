@@ -3,12 +3,14 @@
 //! ```text
 //!  plan noted: staging ─▸ each file written beside its place, proven ─▸ plan noted: moving ─▸
 //!     each: what is there linked into aside/ ─▸ staged file renamed over it ─▸ plan removed
+//!           a history: what only the staged one has is brought back into it
 //! ```
 //!
 //! Killed while it stages, it has not happened, and the staged files are removed by the next command; killed while it
 //! moves, it has happened, and the next command moves the rest. At no instant is a file missing that was there.
 //!
-//! Invariants: what was there is kept, in `aside`. Nothing is moved before all of it is proven. A worker's files are
+//! Invariants: what was there is kept, in `aside`. No history loses a command by it, and what was taken out of one stays
+//! out. Nothing is moved before all of it is proven. A worker's files are
 //! moved only while no worker runs.
 
 use std::fs::{self, File, OpenOptions};
@@ -23,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::disk;
 use crate::failure::RepositoryError;
 use crate::hex;
+use crate::history::{self, Way};
 use crate::list::{self, Snapshot};
 use crate::progress::Step;
 use crate::sections::{Places, Section};
@@ -31,8 +34,8 @@ use crate::store::Store;
 
 /// Bytes of a plan that is read: a hundred thousand files with long names.
 const PLAN_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// The version of the plan's form.
-const VERSION: u32 = 1;
+/// The version of the plan's form: since the second one, histories are filled and not replaced.
+const VERSION: u32 = 2;
 
 /// Why a restore was not done.
 #[derive(Debug, thiserror::Error)]
@@ -76,8 +79,12 @@ pub struct Restored {
     pub bytes: u64,
     /// Files that were the same.
     pub same: u64,
-    /// Logs that have only grown since, and were left.
+    /// Logs that have all that the snapshot has, and what lies beside a history; they were left.
     pub grown: u64,
+    /// Histories that lacked something, which was brought back into them; they are among none of the others.
+    pub filled: u64,
+    /// Records of histories that the snapshot has, and that stay taken out.
+    pub taken_out: u64,
     /// Files of the snapshot that have no place here.
     pub homeless: Vec<PathBuf>,
     /// Where what was in their places is; none if nothing was.
@@ -116,12 +123,16 @@ struct Move {
     staged: String,
     target: String,
     aside: String,
+    /// Whether the target is a history, into which what it lacks is brought.
+    #[serde(default)]
+    fill: bool,
 }
 
 struct Wanted {
     name: PathBuf,
     node: Node,
     target: PathBuf,
+    fill: bool,
 }
 
 fn plan_path(places: &Places) -> PathBuf {
@@ -141,6 +152,8 @@ pub fn restore(store: &Store, name: &str, sections: &[Section]) -> Result<Restor
         bytes: 0,
         same: 0,
         grown: 0,
+        filled: 0,
+        taken_out: 0,
         homeless: Vec::new(),
         aside: None,
     };
@@ -159,7 +172,13 @@ pub fn restore(store: &Store, name: &str, sections: &[Section]) -> Result<Restor
         match stage::standing(&repository, &node, &name, &target)? {
             Standing::Same => restored.same += 1,
             Standing::Grown => restored.grown += 1,
-            Standing::Absent | Standing::Differs => wanted.push(Wanted { name, node, target }),
+            Standing::Absent | Standing::Differs if history::stays(&name, &target) => restored.grown += 1,
+            Standing::Absent | Standing::Differs => wanted.push(Wanted {
+                name,
+                node,
+                target,
+                fill: false,
+            }),
         }
     }
     if !any {
@@ -193,9 +212,13 @@ pub fn restore(store: &Store, name: &str, sections: &[Section]) -> Result<Restor
             return Err(error.into());
         }
     }
+    wanted.retain_mut(|file| restored.is_to_come(file));
     plan.phase = Phase::Moving;
+    plan.moves = wanted.iter().map(|file| file.to_move(&aside)).collect();
     note(&store.places, &plan)?;
-    restored.moved = wanted.len() as u64;
+    restored.filled = wanted.iter().filter(|file| file.fill).count() as u64;
+    restored.moved = wanted.len() as u64 - restored.filled;
+    restored.bytes = wanted.iter().map(|file| file.node.meta.size).sum();
     finish(&store.places)?;
     restored.aside = aside.exists().then_some(aside);
     Ok(restored)
@@ -251,6 +274,8 @@ pub fn restore_to(
         bytes,
         same: 0,
         grown: 0,
+        filled: 0,
+        taken_out: 0,
         homeless: Vec::new(),
         aside: None,
     })
@@ -275,6 +300,28 @@ fn through_links(target: PathBuf) -> PathBuf {
     }
 }
 
+impl Restored {
+    /// Whether a file that is staged comes to its place, and how; a history that has all of it stays as it is.
+    fn is_to_come(&mut self, file: &mut Wanted) -> bool {
+        let staged = stage::staged(&file.target);
+        match history::way(&file.name, &file.target, &staged) {
+            Way::Replace => true,
+            Way::Fill(lacks) => {
+                file.fill = true;
+                self.taken_out += lacks.taken_out;
+                true
+            }
+            Way::Stay(lacks) => {
+                // Left there, it would be taken for one of a restore that was killed.
+                let _stray = fs::remove_file(&staged);
+                self.grown += 1;
+                self.taken_out += lacks.taken_out;
+                false
+            }
+        }
+    }
+}
+
 impl Wanted {
     fn to_move(&self, aside: &Path) -> Move {
         let aside = aside.join(self.name.strip_prefix("/").unwrap_or(&self.name));
@@ -282,6 +329,7 @@ impl Wanted {
             staged: hex::of_path(&stage::staged(&self.target)),
             target: hex::of_path(&self.target),
             aside: hex::of_path(&aside),
+            fill: self.fill,
         }
     }
 }
@@ -341,7 +389,7 @@ fn noted(places: &Places) -> Result<Option<Plan>, RestoreError> {
         let sum = crc32fast::hash(json.as_bytes());
         (check == format!("check {sum:08x}\n")).then_some(())?;
         let plan: Plan = serde_json::from_str(json).ok()?;
-        (plan.version == VERSION).then_some(plan)
+        (1..=VERSION).contains(&plan.version).then_some(plan)
     };
     plan().map(Some).ok_or(RestoreError::Plan(path))
 }
@@ -361,7 +409,7 @@ pub fn finish(places: &Places) -> Result<Finished, RestoreError> {
         let (staged, target, aside) = (path(&one.staged)?, path(&one.target)?, path(&one.aside)?);
         let result = match plan.phase {
             Phase::Staging => remove(&staged),
-            Phase::Moving => put(&staged, &target, &aside).map(|moved| done += u64::from(moved)),
+            Phase::Moving => put(&staged, &target, &aside, one.fill).map(|moved| done += u64::from(moved)),
         };
         result.map_err(|source| RestoreError::Io { path: target, source })?;
     }
@@ -382,8 +430,8 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Puts a staged file in its place, unless that was done before; what is there is kept first.
-fn put(staged: &Path, target: &Path, aside: &Path) -> io::Result<bool> {
+/// Puts a staged file in its place, or what a history lacks into it, unless that was done before; what is there is kept first.
+fn put(staged: &Path, target: &Path, aside: &Path, fill: bool) -> io::Result<bool> {
     if fs::symlink_metadata(staged).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
         return Ok(false);
     }
@@ -402,7 +450,10 @@ fn put(staged: &Path, target: &Path, aside: &Path) -> io::Result<bool> {
         }
         disk::sync_folder(folder)?;
     }
-    fs::rename(staged, target)?;
+    match fill {
+        true => history::fill(target, staged)?,
+        false => fs::rename(staged, target)?,
+    }
     disk::sync_folder(disk::folder_of(target))?;
     Ok(true)
 }

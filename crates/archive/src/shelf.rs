@@ -3,6 +3,7 @@
 //! Invariant: "there is none" is said of a server's file only when the server says so; what cannot be listed is an error
 //! there. In a folder what cannot be listed is empty, as everywhere here: opening the repository says why.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,10 +13,12 @@ use std::time::SystemTime;
 use lle_core::repository::Address;
 use rustic_backend::BackendOptions;
 use rustic_core::WriteBackend;
+use sha2::{Digest, Sha256};
 
 use crate::disk;
 use crate::durable::Durable;
 use crate::failure::RepositoryError;
+use crate::hex;
 use crate::remote::{Credentials, Remote, RemoteError};
 use crate::restic;
 use crate::store::OpenError;
@@ -141,6 +144,15 @@ impl Shelf {
         }
     }
 
+    /// Whether a key file is what its name says. One on a server is not fetched each time for that.
+    pub(crate) fn is_whole_key(&self, name: &str) -> bool {
+        let is_whole = |bytes: Vec<u8>| hex::encode(&<[u8; 32]>::from(Sha256::digest(&bytes))) == name;
+        match self {
+            Shelf::Folder(_) => self.key(name).is_some_and(is_whole),
+            Shelf::Server(_) => true,
+        }
+    }
+
     /// Removes a key file; one that is gone is removed already.
     pub(crate) fn remove_key(&self, name: &str) -> Result<(), OpenError> {
         match self {
@@ -174,7 +186,7 @@ impl Shelf {
     /// Every file of the repository, in order.
     pub(crate) fn files(&self) -> Result<Vec<Held>, RepositoryError> {
         match self {
-            Shelf::Folder(path) => Ok(files_in(path)),
+            Shelf::Folder(path) => Ok(files_in(path, FOLDERS)),
             Shelf::Server(remote) => {
                 let root = remote.address().to_string();
                 let held = |folder: Option<&'static str>, name: String, bytes| Held {
@@ -201,6 +213,17 @@ impl Shelf {
                 }
                 Ok(files)
             }
+        }
+    }
+
+    /// The packs that are there, with their bytes.
+    pub(crate) fn packs(&self) -> Result<HashMap<String, u64>, RepositoryError> {
+        match self {
+            Shelf::Folder(path) => Ok(files_in(path, &["data"])
+                .into_iter()
+                .map(|held| (held.name, held.bytes))
+                .collect()),
+            Shelf::Server(remote) => Ok(remote.list("data")?.into_iter().collect()),
         }
     }
 
@@ -268,9 +291,10 @@ fn locks_on(remote: &Remote) -> Result<Vec<restic::Found>, RemoteError> {
     Ok(locks)
 }
 
-fn files_in(path: &Path) -> Vec<Held> {
+/// The file `config`, and those in these folders.
+fn files_in(path: &Path, folders: &[&'static str]) -> Vec<Held> {
     let mut files: Vec<(Option<&'static str>, PathBuf)> = vec![(None, path.join("config"))];
-    for of in FOLDERS {
+    for of in folders {
         let folder = path.join(of);
         for name in names(&folder) {
             let entry = folder.join(&name);

@@ -2,7 +2,7 @@
 //!
 //! Invariants: a file is staged only if every piece of it is, by its SHA-256, the one that was backed up, and it is
 //! durable. What is in its place is not touched. A log that has only grown since is left as it is: it holds all that the
-//! snapshot has.
+//! snapshot has. Whether another one does, [`crate::history`] tells.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};

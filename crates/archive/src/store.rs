@@ -4,9 +4,10 @@
 //! key was kept; one that is damaged is never made anew. "The key is wrong" is said only when a key file that is whole
 //! refused it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lle_core::repository::Address;
@@ -17,6 +18,7 @@ use crate::failure::RepositoryError;
 use crate::failures::Failures;
 use crate::key::{Key, KeyError, Line};
 use crate::lock::{Lock, LockError};
+use crate::noted::{self, Sealed};
 use crate::opening;
 use crate::progress::{self, Watch};
 use crate::remote::{Remote, RemoteError};
@@ -38,6 +40,8 @@ pub struct Store {
     pub(crate) watch: Watch,
     /// Whether it was made just now.
     pub(crate) is_new: bool,
+    /// Snapshots that were met and cannot be read, by name, and why.
+    unread: Mutex<BTreeMap<String, String>>,
     _lock: Lock,
 }
 
@@ -56,6 +60,12 @@ pub enum OpenError {
     /// There is a repository, and no key here.
     #[error("the backup at {0} cannot be read without its key")]
     NoKey(Address),
+    /// What was saved before needs a key, and there is none here.
+    #[error("{} is sealed by a key that is not here any more", .0.what)]
+    Sealed(Sealed),
+    /// Snapshots went there, and nothing is there now.
+    #[error("snapshots went to {0}, and nothing is there now")]
+    Vanished(Address),
     /// The key is of another repository.
     #[error("the key is not the one of the backup at {0}")]
     WrongKey(Address),
@@ -68,6 +78,14 @@ pub enum OpenError {
         /// The repository.
         address: Address,
         /// What is wrong with it.
+        what: String,
+    },
+    /// Key files of the repository have changed or are gone; the line that was tried may be right.
+    #[error("the backup at {address} is damaged: {what}")]
+    KeyFiles {
+        /// The repository.
+        address: Address,
+        /// What is wrong with them.
         what: String,
     },
     /// The key that is kept cannot be used.
@@ -121,6 +139,25 @@ impl OpenError {
     }
 }
 
+/// The key that is kept, or a first one, kept from now on. One that is gone is not replaced: by another one nothing of
+/// what was saved would be opened, and the next thing that is sealed by it would take the place of what was.
+///
+/// # Errors
+/// It cannot be read or made, or is gone.
+pub fn key_or_first(places: &Places) -> Result<Key, OpenError> {
+    if let Some(key) = Key::read(&places.state)? {
+        return Ok(key);
+    }
+    if let Some(what) = noted::sealed(places) {
+        return Err(OpenError::Sealed(what));
+    }
+    let made = Key::random().map_err(|source| OpenError::Io {
+        path: Key::path(&places.state),
+        source,
+    })?;
+    Ok(made.keep_first(&places.state)?)
+}
+
 /// Gets ready to look at a repository.
 pub(crate) fn shelf(address: &Address, places: &Places) -> Result<Shelf, OpenError> {
     Shelf::at(address, &places.credentials).map_err(|source| OpenError::Server {
@@ -162,7 +199,10 @@ impl Store {
         let shelf = shelf(&address, places)?;
         let state = look(&shelf)?;
         if state == State::Nothing && !make {
-            return Err(OpenError::None(address));
+            return Err(match own && noted::has_vanished(places, &address) {
+                true => OpenError::Vanished(address),
+                false => OpenError::None(address),
+            });
         }
         let lock = Lock::take(&places.backup(), PATIENCE)?;
         restore::finish(places)?;
@@ -171,7 +211,15 @@ impl Store {
         // Looked at again: whoever held the lock may have made it.
         let state = look(&shelf)?;
         let (repository, key) = match (state, key) {
-            (State::Nothing, key) => opening::make(places, &shelf, key, &watch, own)?,
+            (State::Nothing, _) if own && noted::has_vanished(places, &address) => {
+                return Err(OpenError::Vanished(address));
+            }
+            (State::Nothing, key) => {
+                if let (None, Some(journal)) = (&key, noted::sealed_journal(places)) {
+                    return Err(OpenError::Sealed(journal));
+                }
+                opening::make(places, &shelf, key, &watch, own)?
+            }
             (State::Something, None) => return Err(OpenError::NoKey(address)),
             (State::Something, Some(key)) => {
                 let opened = opening::open(places, &shelf, key, &watch, own)?;
@@ -188,6 +236,7 @@ impl Store {
             key,
             watch,
             is_new: state == State::Nothing,
+            unread: Mutex::default(),
             _lock: lock,
         };
         if own {
@@ -198,20 +247,25 @@ impl Store {
         Ok(store)
     }
 
-    /// Finishes what a rotation or the making of the repository had begun: the line has a key file, and the one that it
-    /// replaced is gone. Gives why that one is there still, if it is.
+    /// Finishes what a rotation or the making of the repository had begun, and mends what was lost since: the line has a key
+    /// file that is whole, and the one that it replaced is gone. Gives why that one is there still, if it is.
     pub(crate) fn settle_keys(&mut self) -> Result<Option<OpenError>, OpenError> {
         let mut key = self.key.clone();
         let files = self.shelf.keys()?;
         let has = |id: &str| files.iter().any(|name| name == id);
-        let known = key.file.as_deref().is_some_and(has);
-        if !known {
+        let present = key.file.clone().filter(|id| has(id));
+        let damaged = present.clone().filter(|id| !self.shelf.is_whole_key(id));
+        if present.is_none() || damaged.is_some() {
             let id = self
                 .repository
                 .add_key(key.line.as_str(), &key_options())
                 .map_err(RepositoryError::from)?;
             key.file = Some(id.to_hex().to_string());
             key.keep(&self.places.state)?;
+        }
+        if let Some(damaged) = damaged {
+            // It opens nothing, and would be taken for damage for ever. Failing that, it is only untidy.
+            let _stays = self.shelf.remove_key(&damaged);
         }
         if let Some(retired) = key.retired.take() {
             // Those of rotations that were killed before their line was kept, too: nobody has it.
@@ -241,6 +295,19 @@ impl Store {
         let master = Credentials::Masterkey(self.repository.key());
         let (closed, failures) = opening::closed_noting(&self.shelf, &self.watch)?;
         Ok((closed.open(&master)?, failures))
+    }
+
+    /// Notes that a snapshot cannot be read.
+    pub(crate) fn note_unread(&self, id: &str, why: &RepositoryError) {
+        let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        unread.insert(id.to_owned(), why.to_string());
+    }
+
+    /// The snapshots that what was done so far has met, and could not read: where each lies, and why not.
+    pub fn unread(&self) -> Vec<(String, String)> {
+        let unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = |(id, why): (&String, &String)| (format!("{}/snapshots/{id}", self.address), why.clone());
+        unread.iter().map(place).collect()
     }
 
     /// Where the repository is.

@@ -11,10 +11,10 @@ use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use rustic_core::CheckOptions;
+use rustic_core::{CheckOptions, RusticError};
 use sha2::{Digest, Sha256};
 
-use crate::failure::{RepositoryError, remote};
+use crate::failure::{RepositoryError, remote, sentence};
 use crate::hex;
 use crate::progress::Step;
 use crate::shelf::{Held, Shelf};
@@ -116,7 +116,7 @@ pub fn verify(store: &Store, verification: Verification) -> Result<Verdict, Repo
                     return Err(error.clone().into());
                 }
                 findings.push(Finding {
-                    what: one_line(&error.to_string()),
+                    what: said(&error),
                     serious: format!("{level:?}") == "Error",
                 });
             }
@@ -146,8 +146,22 @@ pub fn verify(store: &Store, verification: Verification) -> Result<Verdict, Repo
     })
 }
 
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// What the library found, in a sentence: its causes are pages with traces, and what it says to do is for another program.
+fn said(found: &impl std::error::Error) -> String {
+    let text = found.to_string();
+    let cause = found.source().and_then(|cause| {
+        let boxed = cause.downcast_ref::<Box<RusticError>>().map(|error| &**error);
+        boxed.or_else(|| cause.downcast_ref::<RusticError>())
+    });
+    let text = match cause {
+        Some(cause) => {
+            let what = text.split(" : ").next().unwrap_or(&text);
+            format!("{what}: {}", sentence(cause))
+        }
+        None => text.split(" To repair: ").next().unwrap_or(&text).to_owned(),
+    };
+    let words: Vec<_> = text.split_whitespace().collect();
+    words.join(" ").trim_end_matches(['.', '!']).to_owned()
 }
 
 /// Whether a file is read here. What comes over a line is read once: packs by the library, which compares each with its

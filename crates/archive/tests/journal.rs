@@ -8,7 +8,10 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use lle_archive::{JournalError, Line, Section, has_journal, journal, record, restore_journal_to};
+use lle_archive::{
+    JournalError, Key, Line, OpenError, Section, Store, has_journal, journal, key_or_first, note_path,
+    record, record_anew, record_under, restore_journal_to,
+};
 use support::{House, files};
 
 /// The journal's files, restored; none if nothing is.
@@ -59,11 +62,78 @@ fn what_changed_is_added_and_the_last_state_comes_back() {
     assert_eq!(same("configuration/lusush/config.toml"), b"version = 2\n");
     assert_eq!(same("configuration/lusush/empty"), b"");
     assert_eq!(journal(&house.places, &line).unwrap().1.len(), 10);
-    // Another key finds nothing, and begins its own.
+}
+
+#[test]
+fn what_another_key_sealed_stays_until_that_key_lets_it_go() {
+    let house = House::furnished();
+    let line = Line::random().unwrap();
+    record(&house.places, &line).unwrap();
+    let first = restored(&house, &line).unwrap();
+    // Another key finds nothing, and begins its own beside it.
     let other = Line::random().unwrap();
     assert!(matches!(restored(&house, &other), Err(JournalError::None)));
-    assert_eq!(record(&house.places, &other).unwrap().changed, 10);
+    house.put("lusush/config/config.toml", b"version = 2\n");
+    let begun = record(&house.places, &other).unwrap();
+    assert_eq!((begun.changed, begun.foreign.len()), (11, 1));
+    assert_eq!(record_anew(&house.places, &other).unwrap().foreign.len(), 1);
+    assert_eq!(restored(&house, &line).unwrap(), first);
+    // The first one is back, goes on in its own, and keeps the other's in turn.
+    house.put("lusush/config/config.toml", b"version = 3\n");
+    assert_eq!(record(&house.places, &line).unwrap().foreign, [] as [PathBuf; 0]);
+    let third = restored(&house, &line).unwrap();
+    assert_eq!(
+        third[Path::new("configuration/lusush/config.toml")],
+        b"version = 3\n"
+    );
+    assert_eq!(record_anew(&house.places, &line).unwrap().foreign.len(), 1);
+    assert!(restored(&house, &other).is_ok());
+    // A rotation has both lines: what the former one sealed goes.
+    record_under(&house.places, &other, &line).unwrap();
     assert!(matches!(restored(&house, &line), Err(JournalError::None)));
+    assert!(restored(&house, &other).is_ok());
+    // Of keys that come and go, a few leave something.
+    for _ in 0..4 {
+        record(&house.places, &Line::random().unwrap()).unwrap();
+    }
+    let left = fs::read_dir(house.places.backup().join("journal"))
+        .unwrap()
+        .count();
+    assert_eq!(left, 3);
+}
+
+#[test]
+fn no_key_is_made_where_something_is_sealed_by_one_that_is_gone() {
+    let house = House::furnished();
+    let kept = Key::path(&house.places.state);
+    let line = key_or_first(&house.places).unwrap().line;
+    let refused = |away: PathBuf| {
+        match key_or_first(&house.places) {
+            Err(OpenError::Sealed(sealed)) => assert_eq!(sealed.away, away),
+            other => panic!("{other:?}"),
+        }
+        assert!(!kept.exists());
+    };
+    record(&house.places, &line).unwrap();
+    let journal = house.places.backup().join("journal");
+    fs::remove_file(&kept).unwrap();
+    refused(journal.clone());
+    let opened = Store::open_or_make(&house.places, None, None);
+    assert!(matches!(opened, Err(OpenError::Sealed(_))), "{opened:?}");
+    fs::rename(&journal, house.path("journal")).unwrap();
+    drop(house.store());
+    fs::remove_file(&kept).unwrap();
+    refused(house.places.archive());
+    fs::rename(house.places.archive(), house.path("archive")).unwrap();
+    let note = note_path(&house.places);
+    fs::write(
+        &note,
+        r#"{"version":1,"repository":"/mnt/usb/repo","at_wall_ns":1}"#,
+    )
+    .unwrap();
+    refused(note.clone());
+    fs::remove_file(&note).unwrap();
+    assert_ne!(key_or_first(&house.places).unwrap().line, line);
 }
 
 #[test]

@@ -11,6 +11,11 @@ use lle_archive::{
     import, restore, restore_to, since, snapshots, verify,
 };
 use lle_core::repository::Address;
+use lle_log::formats::Entry;
+use lle_log::history::History;
+use lle_log::mirror::{Lock, Mirror};
+use lle_log::rewrite::import as import_entries;
+use lle_log::scrub::scrub;
 use support::{House, files};
 
 #[test]
@@ -191,7 +196,9 @@ fn an_unchanged_home_adds_nothing_but_the_snapshot() {
 
 fn damaged(error: OpenError, expect: &str) {
     match error {
-        OpenError::Damaged { what, .. } => assert!(what.contains(expect), "{what}"),
+        OpenError::Damaged { what, .. } | OpenError::KeyFiles { what, .. } => {
+            assert!(what.contains(expect), "{what}")
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -276,4 +283,59 @@ fn nothing_is_restored_from_a_damaged_snapshot() {
     fs::write(store.folder().unwrap().join("data").join(name), bad).unwrap();
     assert!(restore(&store, "latest", Section::ALL).is_err());
     assert_eq!(house.files(), before);
+}
+
+fn run(log: &Path, session: u64, second: i64, command: &str) {
+    let mut history = History::open(log, session, 1, None).unwrap().history;
+    history
+        .started(second * 1_000_000_000, b"/", command.as_bytes())
+        .unwrap();
+}
+
+fn commands(log: &Path) -> Vec<String> {
+    let history = History::read(log).unwrap();
+    history
+        .commands()
+        .map(|command| String::from_utf8(command.command).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_history_keeps_what_was_typed_since_and_what_was_taken_out_stays_out() {
+    let house = House::furnished();
+    let log = house.path("lusush/state/history/m.log");
+    fs::remove_file(&log).unwrap();
+    run(&log, 1, 10, "before");
+    run(&log, 2, 20, "hunter2");
+    Mirror::new(&log).follow().unwrap();
+    let store = house.store();
+    create(&store, "by hand").unwrap();
+    run(&log, 3, 30, "after");
+    for path in [&log, &log.with_extension("mirror")] {
+        scrub(path, |command| command.command == b"hunter2").unwrap();
+    }
+    let old = Entry {
+        time_ns: 1,
+        command: "imported".into(),
+    };
+    import_entries(&log, &Lock::take(&log).unwrap(), 7, &[old]).unwrap();
+    run(&log, 4, 40, "after the import");
+    let expect = ["imported", "before", "after", "after the import"];
+    assert_eq!(commands(&log), expect);
+    let restored = restore(&store, "latest", Section::ALL).unwrap();
+    assert_eq!((restored.moved, restored.grown, restored.filled), (0, 2, 0));
+    assert_eq!((restored.taken_out, restored.aside), (1, None));
+    assert_eq!(commands(&log), expect);
+
+    // The same after all but what is typed now was lost.
+    fs::remove_file(&log).unwrap();
+    fs::remove_file(log.with_extension("mirror")).unwrap();
+    run(&log, 5, 50, "begun anew");
+    let restored = restore(&store, "latest", &[Section::Data]).unwrap();
+    assert_eq!((restored.moved, restored.filled), (0, 1));
+    assert_eq!(commands(&log), ["before", "hunter2", "begun anew"]);
+    let aside = restored.aside.unwrap().join("data/history/m.log");
+    assert_eq!(commands(&aside), ["begun anew"]);
+    let again = restore(&store, "latest", &[Section::Data]).unwrap();
+    assert_eq!((again.moved, again.filled, again.aside), (0, 0, None));
 }

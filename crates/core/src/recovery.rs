@@ -135,7 +135,9 @@ impl Step {
             Step::ConfigVersion(number) => format!("let config.toml say again what version #{number} said"),
             Step::ConfigFile => "take config.toml of the newest snapshot".into(),
             Step::StateAway => "move the worker's state away, so that it begins anew".into(),
-            Step::RepositoryAway => "move the damaged repository away".into(),
+            Step::RepositoryAway => {
+                "move the damaged repository away, and with it all snapshots up to now".into()
+            }
             Step::Snapshot => "take a snapshot".into(),
             Step::MakeRoom => "remove caches and the remains of drills".into(),
             Step::FeaturesOn => "switch on what crashes had switched off".into(),

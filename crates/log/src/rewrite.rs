@@ -1,4 +1,5 @@
-//! Writes a log anew with more in it: what was imported comes before everything, what another log has comes behind.
+//! Writes a log anew with more in it: what was imported comes before everything, what another log has comes behind, and
+//! what an earlier state of the same log has comes where it was by its time ([`back`]).
 //!
 //! ```text
 //!  log ▸ draft │ header │ imported │ all else │        mirror ▸ the same, first; then the log, by rename
@@ -9,6 +10,7 @@
 //! What sessions wrote meanwhile is carried over; until that is done the former file has the name `….log.before`, and
 //! [`crate::leftovers`] finishes what was killed in between.
 
+pub mod back;
 mod finish;
 
 use std::collections::{HashMap, HashSet};
@@ -26,7 +28,7 @@ use crate::frame;
 use crate::header::FILE_HEADER_BYTES;
 use crate::history::History;
 use crate::leftovers;
-use crate::mirror::{Lock, Mirror, number, path_of, write_record};
+use crate::mirror::{Lock, Mirror, RestoreError, number, path_of, write_record};
 use crate::walk::Forward;
 use finish::begins_as_its_mirror;
 pub(crate) use finish::finish_import;
@@ -52,6 +54,9 @@ pub enum RewriteError {
     /// Written anew, the mirror would lose what only it has.
     #[error("the mirror has commands that the log has lost")]
     Lost,
+    /// The mirror has what the log has lost, and it could not be put back.
+    #[error(transparent)]
+    Mirror(#[from] RestoreError),
     /// It cannot be written.
     #[error("the log cannot be written anew")]
     Io(#[from] io::Error),
@@ -99,7 +104,10 @@ pub fn import(log: &Path, _lock: &Lock, importer: u64, entries: &[Entry]) -> Res
     if new.is_empty() {
         return Ok(added);
     }
-    write_anew(log, |out| write_entries(out, importer, &new))?;
+    write_anew(log, |source, out| {
+        write_entries(out, importer, &new)?;
+        io::copy(source, out)
+    })?;
     Ok(added)
 }
 
@@ -230,8 +238,12 @@ fn said(time_ns: i64, command: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Writes the log anew with what `first` writes behind the header, its mirror too.
-fn write_anew(log: &Path, first: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), RewriteError> {
+/// Writes the log anew, its mirror too: behind the header what `fill` writes, which copies all the rest of the former one
+/// into it and says how many bytes that was.
+fn write_anew(
+    log: &Path,
+    fill: impl FnOnce(&mut File, &mut dyn Write) -> io::Result<u64>,
+) -> Result<(), RewriteError> {
     let draft = leftovers::draft_of(log);
     let mirror = path_of(log);
     let mirror_draft = leftovers::draft_of(&mirror);
@@ -244,8 +256,7 @@ fn write_anew(log: &Path, first: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
             &mut io::Read::take(&mut source, FILE_HEADER_BYTES as u64),
             &mut out,
         )?;
-        first(&mut out)?;
-        let copied = io::copy(&mut source, &mut out)?;
+        let copied = fill(&mut source, &mut out)?;
         // Whoever cut it since it was compared has cut what was copied, too.
         if FILE_HEADER_BYTES as u64 + copied < fs::metadata(&mirror).map_or(0, |mirror| mirror.len()) {
             return Err(RewriteError::Lost);

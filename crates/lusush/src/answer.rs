@@ -41,6 +41,19 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<ExitCode, Failure> {
     }
 }
 
+/// An answer with the version of its form first.
+#[derive(Serialize)]
+struct Versioned<T> {
+    version: u32,
+    #[serde(flatten)]
+    answer: T,
+}
+
+/// Answers with one JSON document that says the version of its form.
+pub(crate) fn versioned(version: u32, answer: &impl Serialize) -> Result<ExitCode, Failure> {
+    json(&Versioned { version, answer })
+}
+
 /// Answers with one JSON document.
 pub(crate) fn json(value: &impl Serialize) -> Result<ExitCode, Failure> {
     match serde_json::to_string_pretty(value) {

@@ -255,3 +255,59 @@ fn a_home_of_its_own_fills_up_and_sessions_start_and_go_on() {
     type_line(&mut third, "third");
     assert!(is_logged(&house, "third"), "{}", third.text());
 }
+
+/// Bytes that no compression makes fewer.
+fn random_bytes(seed: u64, bytes: usize) -> Vec<u8> {
+    let mut state = seed;
+    let next = |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) as u8
+    };
+    (0..bytes).map(next).collect()
+}
+
+#[test]
+fn a_prune_makes_room_where_there_is_none() {
+    let house = Household::new("");
+    let Some(small) = Small::mount(&house.home.lusush().join("data")) else {
+        return;
+    };
+    let theme = house.home.lusush().join("config/themes/a.toml");
+    fs::create_dir_all(theme.parent().unwrap()).unwrap();
+    // What the theme was at first is in a pack with nothing else.
+    house.said(&["backup", "create"]);
+    for seed in [1, 2] {
+        fs::write(&theme, random_bytes(seed, 600_000)).unwrap();
+        house.said(&["backup", "create"]);
+    }
+    small.fill();
+    let keeps = ["daily", "weekly", "monthly", "yearly"].map(|each| format!("--keep-{each}=0"));
+    let mut words = vec!["backup", "prune", "--keep-last=1"];
+    words.extend(keeps.iter().map(String::as_str));
+    let pruned = house.json(&words);
+    assert_eq!(pruned["kept"], 1, "{pruned}");
+    assert!(pruned["freed_bytes"].as_u64().unwrap() > 500_000, "{pruned}");
+    house.said(&["backup", "create"]);
+    house.said(&["backup", "verify", "--data"]);
+}
+
+#[test]
+fn a_backup_beside_a_full_disk_says_once_that_it_is_not_in_the_audit_log() {
+    let mut house = Household::new("");
+    let Some(small) = Small::mount(&house.state()) else {
+        return;
+    };
+    house.start_worker(&[]);
+    house.said(&["backup", "create"]);
+    let mut error = String::new();
+    wait("a backup that is not in the audit log", || {
+        small.fill();
+        let output = house.maint(&["backup", "create"]);
+        error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{error}");
+        error.contains("audit log")
+    });
+    assert_eq!(error.matches("audit log").count(), 1, "{error}");
+    assert!(!error.contains("nothing is changed"), "{error}");
+    small.make_room();
+}

@@ -116,6 +116,31 @@ impl Segment {
         }
     }
 
+    /// Whether there are records, and none of them is opened by any of these keys. What cannot be read is somebody's.
+    pub(super) fn is_of_others<'s>(&self, mut seals: impl Iterator<Item = &'s Seal>) -> bool {
+        let Ok(length) = usize::try_from(self.written) else {
+            return true;
+        };
+        let mut bytes = vec![0; length];
+        if self.file.read_exact_at(&mut bytes, 0).is_err() {
+            return true;
+        }
+        let Ok(read) = records::read(&bytes, LogKind::Journal) else {
+            return true;
+        };
+        let opens = |seal: &Seal, entry: &Entry<'_>| {
+            let bytes_max = match entry.kind {
+                LISTING => LISTING_BYTES_MAX,
+                _ => PIECE_BYTES,
+            };
+            let place = self.place(entry.sequence, entry.kind);
+            seal.open(place, entry.payload, bytes_max).is_some()
+        };
+        // A listing is at the end, and one that opens says all; of a damaged segment some piece does.
+        !read.entries.is_empty()
+            && !seals.any(|seal| read.entries.iter().rev().any(|entry| opens(seal, entry)))
+    }
+
     fn place(&self, sequence: u64, kind: u8) -> Place {
         Place {
             segment: self.number,

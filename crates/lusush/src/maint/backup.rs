@@ -35,11 +35,10 @@ const SIGNAL: i32 = 128;
 /// Answers one of the verbs; `words` are those behind `backup`.
 pub(crate) fn run(verb: BackupVerb, words: &[OsString]) -> Result<ExitCode, Failure> {
     if let BackupVerb::Schedule { when, json } = &verb {
-        let request = match when {
-            None => Request::Tasks,
-            Some(when) => Request::Schedule(Box::new(schedule(when.clone()))),
+        return match when {
+            None => show::task(lle_core::task::TaskKind::Backup.name(), json.json),
+            Some(when) => show::answer(&Request::Schedule(Box::new(schedule(when.clone()))), json.json),
         };
-        return show::answer(&request, json.json);
     }
     let job = program().map_err(not_found)?;
     let mut command = Command::new(&job);
@@ -54,7 +53,7 @@ pub(crate) fn run(verb: BackupVerb, words: &[OsString]) -> Result<ExitCode, Fail
     let Some((what, detail)) = change(&verb)?.filter(|_| !is_of_a_plan) else {
         return Err(failed(command.exec()));
     };
-    note(what, &format!("begins{detail}"))?;
+    let is_told = !note(what, &format!("begins{detail}"), false)?;
     let ended = run_and_pass_signals_on(&mut command).map_err(failed);
     let outcome = match &ended {
         Ok(status) if status.success() => "done".to_owned(),
@@ -62,7 +61,7 @@ pub(crate) fn run(verb: BackupVerb, words: &[OsString]) -> Result<ExitCode, Fail
         Err(failure) => format!("failed: {failure}"),
     };
     // It has happened, and says so itself.
-    let _refused_by_now = note(what, &outcome);
+    let _refused_by_now = note(what, &outcome, is_told);
     Ok(ExitCode::from(code(ended?)))
 }
 
@@ -133,21 +132,26 @@ fn change(verb: &BackupVerb) -> Result<Option<(&'static str, String)>, Failure> 
 }
 
 /// Has it written in the audit log, if a worker runs. A log that cannot be written keeps nobody from it: on a full disk
-/// letting old backups go is what makes room.
+/// letting old backups go is what makes room. That it could not is said, unless it `is_told` already; gives whether all is
+/// in the log that should be.
 ///
 /// # Errors
 /// The policy forbids it.
-fn note(what: &str, detail: &str) -> Result<(), Failure> {
+fn note(what: &str, detail: &str, is_told: bool) -> Result<bool, Failure> {
     let request = Request::Backup {
         what: what.into(),
         detail: Some(detail.into()),
     };
     let written = ask::ask_worker(&request);
     ask::allow(Operation::Backup)?;
-    if let Some(Err(failure)) = written {
-        eprint!("lusush: not in the audit log: {failure}");
+    let Some(Err(_)) = written else {
+        return Ok(true);
+    };
+    if !is_told {
+        // What the worker says is of what it would do itself.
+        eprintln!("lusush: backup {what} goes on, and is not in the audit log, which cannot be written now");
     }
-    Ok(())
+    Ok(false)
 }
 
 /// The exit status, as shells have it.

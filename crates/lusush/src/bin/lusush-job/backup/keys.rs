@@ -36,7 +36,7 @@ pub(super) fn export(json: bool) -> Result<ExitCode, Failure> {
 
 fn print(line: &Line, json: bool) -> Result<ExitCode, Failure> {
     match json {
-        true => answer::json(&Exported { key: line.as_str() }),
+        true => super::json(&Exported { key: line.as_str() }),
         false => answer::text(&format!("{}\n", line.as_str())),
     }
 }
@@ -82,7 +82,7 @@ pub(super) fn import(line: Option<&str>, at: &At) -> Result<ExitCode, Failure> {
         Imported::Same => ("same", "The key is kept here already; asked for"),
     };
     match at.json.json {
-        true => answer::json(&Taken {
+        true => super::json(&Taken {
             imported: name,
             repository: &repository,
         }),
@@ -104,6 +104,7 @@ fn asked_for() -> io::Result<String> {
 /// Replaces the line.
 pub(super) fn rotate(at: &At) -> Result<ExitCode, Failure> {
     let mut store = open::open(at, &Bar::new())?;
+    let former = store.line().clone();
     let Rotated { line, left } = lle_archive::rotate(&mut store).map_err(open::failure)?;
     // Before anything else: from here on it is the only one.
     let printed = print(&line, at.json.json)?;
@@ -115,7 +116,7 @@ pub(super) fn rotate(at: &At) -> Result<ExitCode, Failure> {
     let places = open::places()?;
     if lle_archive::has_journal(&places) {
         // The former line opens it no more: it begins anew under the new one. What it held is in the home still.
-        lle_archive::record(&places, &line)
+        lle_archive::record_under(&places, &line, &former)
             .map_err(|error| open::other("the journal did not follow", error))?;
     }
     Ok(printed)

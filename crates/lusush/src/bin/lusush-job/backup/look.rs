@@ -123,9 +123,10 @@ pub(super) fn list(at: &At) -> Result<ExitCode, Failure> {
     let store = open::open(at, &Bar::new())?;
     let all =
         lle_archive::snapshots(&store).map_err(|error| open::other("cannot list the snapshots", error))?;
+    open::tell_unread(&store);
     let repository = store.address().to_string();
     if at.json.json {
-        return answer::json(&List {
+        return super::json(&List {
             repository,
             snapshots: all.iter().map(listed).collect(),
         });
@@ -146,6 +147,7 @@ pub(super) fn list(at: &At) -> Result<ExitCode, Failure> {
 pub(super) fn show(name: &str, files: bool, at: &At) -> Result<ExitCode, Failure> {
     let store = open::open(at, &Bar::new())?;
     let (one, entries) = lle_archive::contents(&store, name).map_err(|error| no_snapshot(name, error))?;
+    open::tell_unread(&store);
     let parts = lle_archive::parts(&entries);
     let named = || entries.iter().filter(|entry| files && !entry.folder);
     if at.json.json {
@@ -154,7 +156,7 @@ pub(super) fn show(name: &str, files: bool, at: &At) -> Result<ExitCode, Failure
             bytes: entry.bytes,
             changed_wall_ns: entry.changed_ns,
         };
-        return answer::json(&Shown {
+        return super::json(&Shown {
             snapshot: listed(&one),
             sections: parts
                 .iter()
@@ -177,8 +179,9 @@ pub(super) fn show(name: &str, files: bool, at: &At) -> Result<ExitCode, Failure
         ));
     }
     for entry in named() {
+        // Names are whole: they are what people restore and search by.
         let row = format!("  {:>10}  {}", bytes(entry.bytes as f64), entry.path.display());
-        out.push_str(&(printable(&row, COLUMNS) + "\n"));
+        out.push_str(&(printable(&row, usize::MAX) + "\n"));
     }
     answer::text(&out)
 }
@@ -204,8 +207,9 @@ pub(super) fn diff(a: &str, b: Option<&str>, at: &At) -> Result<ExitCode, Failur
             (a, None, differences)
         }
     };
+    open::tell_unread(&store);
     if at.json.json {
-        return answer::json(&Differences {
+        return super::json(&Differences {
             a: listed(&a),
             b: b.as_ref().map(listed),
             differences: differences.iter().map(difference_row).collect(),
@@ -250,7 +254,7 @@ fn difference_line(one: &Difference) -> String {
         (None, None) => String::new(),
     };
     let row = format!("{:<8} {} ({sizes})", name_of(one.change), one.path.display());
-    printable(&row, COLUMNS) + "\n"
+    printable(&row, usize::MAX) + "\n"
 }
 
 /// Says whether all is what was written.
@@ -268,7 +272,7 @@ pub(super) fn verify(data: bool, at: &At) -> Result<ExitCode, Failure> {
     let took = began.elapsed();
     drop(bar);
     if at.json.json {
-        answer::json(&Verified {
+        super::json(&Verified {
             good: verdict.is_good(),
             verification: if data { "data" } else { "metadata" },
             snapshots: verdict.snapshots,
@@ -321,7 +325,17 @@ fn verdict_said(verdict: &Verdict, took: std::time::Duration, ink: Ink) -> Strin
         false => ink.bad("DAMAGED"),
     };
     let said = text::wrapped(&format!("{good}: {of}; {how}."), COLUMNS, 2);
-    format!("{said}\n{out}")
+    let next = match verdict.is_good() {
+        true => String::new(),
+        false => {
+            text::wrapped(
+                "Next: `lusush maint recover repository-damaged` saves what is here anew, and keeps this one aside.",
+                COLUMNS,
+                2,
+            ) + "\n"
+        }
+    };
+    format!("{said}\n{out}{next}")
 }
 
 /// The names of sections, for those that say what was asked for.

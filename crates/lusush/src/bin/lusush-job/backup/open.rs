@@ -1,6 +1,7 @@
 //! The archive of this home, and what its errors mean to a person.
 
 use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use lle_archive::{
@@ -81,12 +82,14 @@ fn credentials_failure(error: CredentialsError) -> Failure {
 
 /// The line that is kept here.
 pub(super) fn line(places: &Places) -> Result<Line, Failure> {
-    let key = Key::read(&places.state).map_err(key_failure)?.ok_or_else(|| {
-        Failure::new("there is no key yet")
-            .code(Code::NotFound.exit())
-            .hint("`lusush maint backup create` makes it with the first snapshot")
-    })?;
-    Ok(key.line)
+    let kept = Key::read(&places.state).map_err(key_failure)?;
+    kept.map(|key| key.line)
+        .ok_or_else(|| match lle_archive::sealed(places) {
+            Some(what) => failure(OpenError::Sealed(what)),
+            None => Failure::new("there is no key yet")
+                .code(Code::NotFound.exit())
+                .hint("`lusush maint backup create` makes it with the first snapshot"),
+        })
 }
 
 /// The lock, for what is done without the repository.
@@ -127,6 +130,22 @@ pub(super) fn failure(error: OpenError) -> Failure {
             .code(Code::InvalidState.exit())
             .hint("`lusush maint backup key import` takes in the line that was written down")
             .because(error),
+        OpenError::Sealed(ref sealed) => failed()
+            .code(Code::InvalidState.exit())
+            .hint("`lusush maint backup key import` takes in the line that was written down")
+            .hint(format!(
+                "without that line nobody reads it any more: move {} away, and a new key is made",
+                sealed.away.display()
+            ))
+            .because(error),
+        OpenError::Vanished(ref address) => failed()
+            .code(Code::Unavailable.exit())
+            .hint(match address.is_remote() {
+                false => format!("bring {address} back: is its disk mounted?"),
+                true => format!("look for what was at {address}"),
+            })
+            .hint(begin_anew())
+            .because(error),
         OpenError::WrongKey(_) => failed()
             .code(Code::InvalidParameters.exit())
             .hint("`lusush maint backup key import` takes in the line that was written down")
@@ -135,9 +154,19 @@ pub(super) fn failure(error: OpenError) -> Failure {
         OpenError::Damaged { ref address, .. } => failed()
             .code(Code::BackupUnhealthy.exit())
             .hint(match address.is_remote() {
-                false => format!("move {address} away, and `create` begins a new one"),
+                false => format!(
+                    "`lusush maint recover repository-damaged` keeps {address} aside, and begins a new one"
+                ),
                 true => "let `backup.repository` name another place, and `create` begins a new one".into(),
             })
+            .because(error),
+        OpenError::KeyFiles { ref address, .. } => failed()
+            .code(Code::BackupUnhealthy.exit())
+            .hint(format!(
+                "where the backup was made its key is kept: there any `lusush maint backup list` writes a key file anew \
+                 into {address}"
+            ))
+            .hint("a copy of the repository's folder keys does, too: what was saved is not touched by this")
             .because(error),
         OpenError::LeftBehind(ref path) => Failure::new("the key was not replaced")
             .code(Code::InvalidState.exit())
@@ -156,6 +185,25 @@ pub(super) fn failure(error: OpenError) -> Failure {
             other("cannot open the backup", error)
         }
     }
+}
+
+/// Tells of snapshots that were met and could not be read: what was answered is of the others.
+pub(super) fn tell_unread(store: &Store) {
+    for (place, why) in store.unread() {
+        eprintln!(
+            "lusush: a snapshot cannot be read and is passed over, though it may be the newest: {place}: {why}; \
+             bring that file back from a copy, or move it away to give it up"
+        );
+    }
+}
+
+/// How to begin anew where snapshots were.
+fn begin_anew() -> String {
+    let note = places().map_or_else(
+        |_| "data/backup/last.json".to_owned(),
+        |places| lle_archive::note_path(&places).display().to_string(),
+    );
+    format!("if it is gone for good, remove {note}, and `lusush maint backup create` begins a new one")
 }
 
 /// That another machine was faster, and what to do.
@@ -210,6 +258,22 @@ fn server_in<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e RemoteError> {
     None
 }
 
+/// Whether a full disk is among the causes.
+fn is_full(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let of_library = error.downcast_ref::<RepositoryError>();
+        let of_system = error.downcast_ref::<io::Error>();
+        if of_library.is_some_and(RepositoryError::is_full)
+            || of_system.is_some_and(|error| error.kind() == io::ErrorKind::StorageFull)
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// What a key that is not there means.
 pub(super) fn key_failure(error: KeyError) -> Failure {
     // The repository may be whole: its code is for that.
@@ -242,6 +306,13 @@ fn lock_failure(error: LockError) -> Failure {
 pub(super) fn other(what: &str, error: impl Error + 'static) -> Failure {
     if let Some(server) = server_in(&error) {
         return remote(Failure::new(what), server).because(error);
+    }
+    if is_full(&error) {
+        return Failure::new(what)
+            .code(Code::Unavailable.exit())
+            .because(error)
+            .hint("there is no room: `lusush maint recover disk-full` lets caches go")
+            .hint("`lusush maint backup prune --keep-last 1` lets older snapshots go");
     }
     Failure::new(what)
         .code(Code::Unavailable.exit())

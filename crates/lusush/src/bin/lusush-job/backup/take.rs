@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use lle_archive::{CreateError, Created, KEEP, Key, LeftOut, PruneError, Pruned};
+use lle_archive::{CreateError, Created, KEEP, LeftOut, PruneError, Pruned};
 use lle_core::error::Code;
 use lle_core::quantity::{bytes, duration, several};
 use lle_core::recovery::backed_up::{BackedUp, Before};
@@ -25,6 +25,8 @@ struct Taken {
     changed_files: u64,
     took_ms: u64,
     left_out: Vec<Left>,
+    /// Packs of the repository that were gone.
+    gone_packs: u64,
     /// Where those before it went, if this is the first one elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<Before>,
@@ -45,6 +47,8 @@ struct Journalled {
     acknowledged_us: u64,
     durable_us: u64,
     left_out: Vec<Left>,
+    /// Former segments that another key seals.
+    foreign: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,6 +70,11 @@ pub(super) fn create(why: &str, at: &At) -> Result<ExitCode, Failure> {
             .because(error)
             .hint("the first session makes what there is to back up: run `lusush`"),
         CreateError::Beaten(_) => open::beaten("no snapshot was taken", error),
+        CreateError::GonePacks { .. } => Failure::new("no snapshot was taken")
+            .code(Code::BackupUnhealthy.exit())
+            .because(error)
+            .hint("`lusush maint recover repository-damaged` keeps a folder aside, and begins a new one")
+            .hint("or let `backup.repository` name another place"),
         CreateError::Repository(_) => open::other("no snapshot was taken", error),
     })?;
     drop(bar);
@@ -77,9 +86,17 @@ pub(super) fn create(why: &str, at: &At) -> Result<ExitCode, Failure> {
     if let Some(moved) = went.as_ref().and_then(BackedUp::moved) {
         eprintln!("lusush: {moved}; `lusush maint config show backup` says why");
     }
+    if created.gone_packs > 0 {
+        let packs = several(created.gone_packs, "file", "files");
+        eprintln!(
+            "lusush: {packs} with data had gone from the repository; what is here was saved anew, and what only older \
+             snapshots had of it is lost: `lusush maint backup verify` names them"
+        );
+    }
+    open::tell_unread(&store);
     let unread = created.left_out.iter().any(|file| file.unread);
     if at.json.json {
-        answer::json(&taken(&created, went))?;
+        super::json(&taken(&created, went))?;
     } else {
         answer::text(&said(&created))?;
     }
@@ -105,6 +122,7 @@ fn taken(created: &Created, went: Option<BackedUp>) -> Taken {
         changed_files: created.changed_files,
         took_ms: u64::try_from(created.took.as_millis()).unwrap_or(u64::MAX),
         left_out: created.left_out.iter().map(left).collect(),
+        gone_packs: created.gone_packs,
         before: went
             .filter(|went| went.moved().is_some())
             .and_then(|went| went.before),
@@ -140,13 +158,7 @@ fn said(created: &Created) -> String {
 pub(super) fn journal(anew: bool, at: &At) -> Result<ExitCode, Failure> {
     let places = open::places()?;
     let _lock = open::lock(&places)?;
-    let key = match Key::read(&places.state).map_err(open::key_failure)? {
-        Some(key) => key,
-        None => Key::random()
-            .map_err(|error| open::other("cannot make a key", error))?
-            .keep_first(&places.state)
-            .map_err(open::key_failure)?,
-    };
+    let key = lle_archive::key_or_first(&places).map_err(open::failure)?;
     let record = match anew {
         true => lle_archive::record_anew,
         false => lle_archive::record,
@@ -154,13 +166,18 @@ pub(super) fn journal(anew: bool, at: &At) -> Result<ExitCode, Failure> {
     let recorded =
         record(&places, &key.line).map_err(|error| open::other("the journal was not written", error))?;
     if at.json.json {
-        return answer::json(&Journalled {
+        return super::json(&Journalled {
             files: recorded.files,
             changed: recorded.changed,
             written_bytes: recorded.written_bytes,
             acknowledged_us: u64::try_from(recorded.acknowledged.as_micros()).unwrap_or(u64::MAX),
             durable_us: u64::try_from(recorded.durable.as_micros()).unwrap_or(u64::MAX),
             left_out: recorded.left_out.iter().map(left).collect(),
+            foreign: recorded
+                .foreign
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
         });
     }
     let said = format!(
@@ -171,7 +188,12 @@ pub(super) fn journal(anew: bool, at: &At) -> Result<ExitCode, Failure> {
         duration(recorded.acknowledged.as_nanos() as f64),
         duration(recorded.durable.as_nanos() as f64),
     );
-    answer::text(&(text::wrapped(&said, text::COLUMNS, 2) + "\n"))
+    let mut out = text::wrapped(&said, text::COLUMNS, 2) + "\n";
+    for path in &recorded.foreign {
+        let line = format!("  kept, sealed by another key: {}", path.display());
+        out.push_str(&(printable(&line, usize::MAX) + "\n"));
+    }
+    answer::text(&out)
 }
 
 /// Lets old snapshots go.
@@ -190,11 +212,17 @@ pub(super) fn prune(keep: Keep, dry_run: bool, at: &At) -> Result<ExitCode, Fail
             .code(Code::InvalidParameters.exit())
             .because(error)
             .hint("keep at least one: `--keep-last 1`"),
+        PruneError::Unread(ref place) => Failure::new("nothing was pruned")
+            .code(Code::BackupUnhealthy.exit())
+            .hint(format!(
+                "bring {place} back from a copy, or move it away to give it up, and prune again"
+            ))
+            .because(error),
         error => open::other("not all was pruned", error),
     })?;
     drop(bar);
     if at.json.json {
-        return answer::json(&gone(&pruned, dry_run));
+        return super::json(&gone(&pruned, dry_run));
     }
     answer::text(&pruned_said(&pruned, dry_run))
 }

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use lle_archive::{Places, Store};
 use lle_core::recovery::backed_up::BackedUp;
@@ -16,17 +16,12 @@ const BYTES_MAX: u64 = 16 * 1024;
 
 /// Notes where a snapshot went, and gives the document. The store holds the lock.
 pub(super) fn note(places: &Places, store: &Store, at_wall_ns: i64) -> BackedUp {
-    let path = path(places);
+    let path = lle_archive::note_path(places);
     let noted = BackedUp::then(read(&path), &store.address().to_string(), at_wall_ns);
     if let Err(error) = write(&path, &noted) {
         eprintln!("lusush: where the snapshot went could not be noted: {error}");
     }
     noted
-}
-
-/// Where the document is.
-fn path(places: &Places) -> PathBuf {
-    places.backup().join("last.json")
 }
 
 fn read(path: &Path) -> Option<BackedUp> {

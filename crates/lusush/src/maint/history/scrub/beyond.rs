@@ -14,6 +14,9 @@ use super::wanted::Wanted;
 use super::{files_of, history_files, is_copy, is_edited, is_log};
 use crate::paths;
 
+/// What leaves only a snapshot of now.
+const REMEDY: &str = "`lusush maint backup create`, and then `lusush maint backup prune --keep-last 1 --keep-daily 0 \
+                      --keep-weekly 0 --keep-monthly 0 --keep-yearly 0`, leave only a new one";
 /// Files below one folder that are looked into: sixteen restores of some hundred files.
 const FILES_BELOW_MAX: usize = 16 * 1024;
 
@@ -97,12 +100,12 @@ fn in_backups(own: &Own, wanted: &Wanted) -> Vec<String> {
     let mut left = Vec::new();
     let backup = own.data.as_deref().map(|data| data.join("backup"));
     if let Some(archive) = backup.as_deref().map(|backup| backup.join("archive"))
-        && archive.exists()
+        && has_snapshots(&archive)
     {
-        left.push(format!("{}: snapshots made before", archive.display()));
+        left.push(format!("{}: snapshots made before; {REMEDY}", archive.display()));
     }
     if let Some(own) = crate::maint::backup::own::address() {
-        left.push(format!("{own}: snapshots made before"));
+        left.push(format!("{own}: snapshots made before; {REMEDY}"));
     }
     let damaged = backup.as_deref().and_then(|backup| fs::read_dir(backup).ok());
     for entry in damaged.into_iter().flatten().flatten() {
@@ -111,7 +114,10 @@ fn in_backups(own: &Own, wanted: &Wanted) -> Vec<String> {
             .to_string_lossy()
             .starts_with("archive.damaged-")
         {
-            left.push(format!("{}: snapshots made before", entry.path().display()));
+            left.push(format!(
+                "{}: snapshots made before; it may be removed",
+                entry.path().display()
+            ));
         }
     }
     let cache = paths::folders().cache.ok();
@@ -130,6 +136,11 @@ fn in_backups(own: &Own, wanted: &Wanted) -> Vec<String> {
         left.push(format!("{}: kept when a backup was restored", path.display()));
     }
     left
+}
+
+/// Whether a repository has a snapshot: what is in one is sealed, and not looked into here.
+fn has_snapshots(archive: &Path) -> bool {
+    fs::read_dir(archive.join("snapshots")).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// Files in which what was typed is noted beside the history, and why that stays: the last command of a session that

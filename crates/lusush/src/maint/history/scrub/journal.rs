@@ -25,5 +25,13 @@ pub(super) fn begin_anew(own: &Own, answer: &mut Answer) -> Result<(), Box<dyn s
         return Err(format!("{}: {}", journal.display(), said.trim()).into());
     }
     answer.reached.push(format!("{}: begun anew", journal.display()));
+    let said: serde_json::Value = serde_json::from_slice(&written.stdout).unwrap_or_default();
+    let foreign = said["foreign"].as_array().into_iter().flatten();
+    let foreign = foreign.filter_map(serde_json::Value::as_str);
+    answer.sealed.extend(foreign.map(|path| {
+        format!(
+            "{path}: sealed by a key that is not here; it may be removed, and only that key brings it back"
+        )
+    }));
     Ok(())
 }
