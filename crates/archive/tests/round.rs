@@ -317,6 +317,7 @@ fn a_history_keeps_what_was_typed_since_and_what_was_taken_out_stays_out() {
     let old = Entry {
         time_ns: 1,
         command: "imported".into(),
+        ran: None,
     };
     import_entries(&log, &Lock::take(&log).unwrap(), 7, &[old]).unwrap();
     run(&log, 4, 40, "after the import");

@@ -28,6 +28,7 @@ fn entry(second: i64, command: &str) -> Entry {
     Entry {
         time_ns: second * SECOND_NS,
         command: command.into(),
+        ran: None,
     }
 }
 
