@@ -35,7 +35,7 @@ fn a_snapshot_stands_on_no_pack_that_is_gone() {
         data.join(name)
     };
     let lose: [&dyn Fn(); 2] = [&|| fs::remove_file(largest()).unwrap(), &|| {
-        fs::remove_dir_all(&data).unwrap()
+        fs::remove_dir_all(&data).unwrap();
     }];
     for lose in lose {
         lose();
@@ -66,7 +66,7 @@ fn one_snapshot_that_cannot_be_read_hides_no_other() {
     let mut bad = good.clone();
     bad[40] ^= 1;
     fs::write(&path, bad).unwrap();
-    assert_eq!(snapshots(&store).unwrap(), [newer.clone()]);
+    assert_eq!(snapshots(&store).unwrap(), std::slice::from_ref(&newer));
     let unread = store.unread();
     assert_eq!(unread.len(), 1);
     assert!(
@@ -103,7 +103,8 @@ fn key_files_that_are_gone_are_no_wrong_key_and_are_written_anew_where_the_key_i
     drop(store);
     let elsewhere = House::empty();
     let archive = Address::Folder(house.places.archive());
-    let lose: [(&str, &dyn Fn(&Path)); 2] = [
+    type Lose = dyn Fn(&Path);
+    let lose: [(&str, &Lose); 2] = [
         ("are gone", &|file| fs::remove_file(file).unwrap()),
         ("has changed", &|file| {
             let mut bytes = fs::read(file).unwrap();
@@ -184,7 +185,8 @@ fn a_configured_repository_that_is_gone_is_not_begun_anew() {
     .unwrap();
     drop(house.store());
     fs::rename(&disk, house.path("away")).unwrap();
-    let open: [fn(&House) -> Result<Store, OpenError>; 2] = [
+    type Open = fn(&House) -> Result<Store, OpenError>;
+    let open: [Open; 2] = [
         |house| Store::open(&house.places, None, None),
         |house| Store::open_or_make(&house.places, None, None),
     ];

@@ -197,7 +197,7 @@ fn an_unchanged_home_adds_nothing_but_the_snapshot() {
 fn damaged(error: OpenError, expect: &str) {
     match error {
         OpenError::Damaged { what, .. } | OpenError::KeyFiles { what, .. } => {
-            assert!(what.contains(expect), "{what}")
+            assert!(what.contains(expect), "{what}");
         }
         other => panic!("{other:?}"),
     }

@@ -78,7 +78,7 @@ impl Desk {
         session.record(|recorder| {
             gauges
                 .iter()
-                .for_each(|(gauge, value)| recorder.set(*gauge, *value))
+                .for_each(|(gauge, value)| recorder.set(*gauge, *value));
         });
     }
 

@@ -111,7 +111,7 @@ mod tests {
             duration_ns: None,
             imported: true,
             command: b"ls".to_vec(),
-            ..ran.clone()
+            ..ran
         };
         let mut out = Vec::new();
         for command in [&ran, &brought] {
