@@ -192,10 +192,10 @@ fn a_descriptor_taken_and_a_log_replaced_or_removed_at_once() {
     assert_eq!(scene.history.take_disturbance(), Some(Disturbance::Lost));
     assert_eq!(std::fs::read_to_string(&scene.path).unwrap(), text);
     scene.precious_is_untouched(descriptor);
-    // And once there is a log again, so it goes on.
+    // And once there is a log again, so it goes on, with what had to wait.
     std::fs::remove_file(&scene.path).unwrap();
     scene.history.started(3, b"/", b"at last").unwrap();
-    assert_eq!(texts(scene.history.tail(9)), ["at last"]);
+    assert_eq!(texts(scene.history.tail(9)), ["after", "at last"]);
 }
 
 /// Not a test of its own: what [`a_low_limit_of_descriptors_costs_no_log`] runs under one.

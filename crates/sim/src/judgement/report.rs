@@ -243,11 +243,13 @@ fn prompts_section(size: Size, out: &mut String) {
     );
     let _ = writeln!(
         out,
-        "Blame: of {n} slow lines {} were named, and alone; at worst {:.1} % ({}). Target: {:.0} % of all, each kind. {}.",
+        "Blame: of {n} slow lines {} were named, and alone. Target: {:.0} % of all. {}.\n\
+         At worst {:.1} % ({}). As much of each kind: {}.",
         percent(right, n),
+        BLAME_RIGHT_MIN * 100.0,
+        met(right as f64 >= BLAME_RIGHT_MIN * n as f64),
         worst_right.0 * 100.0,
         worst_right.1,
-        BLAME_RIGHT_MIN * 100.0,
         met(worst_right.0 >= BLAME_RIGHT_MIN)
     );
 }
