@@ -344,6 +344,39 @@ fn a_home_that_is_gone_comes_back_on_a_new_machine() {
 }
 
 #[test]
+fn what_is_typed_before_a_home_comes_back_stays() {
+    let house = lived_in();
+    house.said(&["backup", "create"]);
+    let line = house.said(&["backup", "key", "export"]);
+    for gone in ["config", "state"] {
+        fs::remove_dir_all(house.home.lusush().join(gone)).unwrap();
+    }
+    // Bash's own list would be imported into a log that begins anew.
+    let _none_either = fs::remove_file(house.home.path().join(".bash_history"));
+    // With the home its key is gone.
+    let plan = house.said(&["recover", "--plan"]);
+    assert!(
+        plan.contains("home-gone") && plan.contains("key import"),
+        "{plan}"
+    );
+    let mut terminal = house.session();
+    press(&mut terminal, "echo meanwhile\r", "\nmeanwhile\n");
+    terminal.type_bytes(b"exit\r").unwrap();
+    terminal.wait_exit(lle_pty::deadline()).unwrap();
+    house.said(&["stop"]);
+    wait("the worker to end", || house.worker().is_none());
+    let imported = with_input(&house, &["backup", "key", "import"], &line);
+    assert!(imported.status.success(), "{imported:?}");
+    assert!(found(&house).contains(&"history-lost".to_owned()));
+    recovered(&recover(&house, &["home-gone"]), "home-gone");
+    let exported = house.said(&["history", "export"]);
+    for typed in ["echo remembered", "echo for ever", "echo meanwhile"] {
+        assert!(exported.contains(typed), "{typed}: {exported}");
+    }
+    assert!(found(&house).is_empty());
+}
+
+#[test]
 fn a_state_that_cannot_be_read_comes_back_and_a_worker_works_with_it() {
     let mut house = lived_in();
     house.start_worker(&[]);

@@ -92,7 +92,7 @@ impl Looked {
 
     fn text(&self) -> String {
         match &self.unseen {
-            Some(why) => wrapped(&format!("The backup was not looked at: {why}."), COLUMNS, 0),
+            Some(why) => wrapped(&format!("The backup was not looked at: {why}."), COLUMNS, 0) + "\n",
             None => String::new(),
         }
     }

@@ -9,11 +9,17 @@ use super::percent;
 use crate::engine::Engine;
 use crate::world::{Cost, Now};
 
+/// Its share of a processor is told of no shorter time, in nanoseconds: whoever cuts a history is answered at once, and of
+/// the few milliseconds between two such looks a busy worker has all.
+const SHARE_NS_MIN: u64 = 5_000_000_000;
+
 /// What the worker knows of itself.
 #[derive(Debug, Default)]
 pub(crate) struct WorkerState {
     cpu_percent: Option<f64>,
     cost: Option<Cost>,
+    /// What it had cost when its share was last told, and when that was.
+    shared: Option<(Cost, u64)>,
     /// What it had cost when it began, and when that was.
     began: Option<(u64, u64)>,
     looked_at: u64,
@@ -32,8 +38,12 @@ impl WorkerState {
 
     /// Takes in what it costs by now.
     pub(super) fn take_cost(&mut self, now: Now, cost: Option<Cost>) {
-        let elapsed = now.mono_ns.saturating_sub(self.looked_at);
-        self.cpu_percent = percent(self.cost, cost, elapsed).or(self.cpu_percent);
+        let (before, at) = self.shared.unzip();
+        let elapsed = now.mono_ns.saturating_sub(at.unwrap_or(0));
+        if elapsed >= SHARE_NS_MIN || before.is_none() {
+            self.cpu_percent = percent(before, cost, elapsed).or(self.cpu_percent);
+            self.shared = cost.map(|cost| (cost, now.mono_ns)).or(self.shared);
+        }
         (self.cost, self.looked_at) = (cost, now.mono_ns);
         if self.began.is_none() {
             self.began = cost.map(|cost| (cost.cpu_ns, now.mono_ns));
@@ -93,5 +103,33 @@ impl Engine {
                 self.worker.shed.push(name.clone());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn its_share_is_told_of_seconds_and_not_of_the_moment_in_which_it_works() {
+        const MS: u64 = 1_000_000;
+        let mut state = WorkerState::default();
+        let mut look = |at_ms: u64, cpu_ms: u64| {
+            let now = Now {
+                mono_ns: at_ms * MS,
+                ..Now::default()
+            };
+            let cost = Cost {
+                cpu_ns: cpu_ms * MS,
+                ..Cost::default()
+            };
+            state.take_cost(now, Some(cost));
+            state.cpu_percent
+        };
+        assert_eq!(look(1_000, 20), None);
+        assert_eq!(look(1_050, 40), None, "of 50 ms it would be 40 %");
+        assert_eq!(look(6_000, 70), Some(1.0));
+        assert_eq!(look(6_010, 80), Some(1.0));
+        assert_eq!(look(16_000, 170), Some(1.0));
     }
 }
