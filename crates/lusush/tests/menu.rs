@@ -111,7 +111,9 @@ fn names_with_blanks_and_quotes_are_quoted_as_bash_does() {
     std::fs::create_dir(home.path().join("a folder")).unwrap();
     press(&mut t, "ls my\t", "my file   my other");
     press(&mut t, "\t\r", "$ ls my\\ file");
-    press(&mut t, "\x15ls \"my\t\t\r", "$ ls \"my file\"");
+    // What is typed behind a Tab meets the completed line only if that took no longer than 40 ms.
+    press(&mut t, "\x15ls \"my\t", "my file   my other");
+    press(&mut t, "\t\r", "$ ls \"my file\"");
     press(&mut t, "\x15ls it\t", "$ ls it\\'s");
     press(&mut t, "\x15ls a\\ f\t", "$ ls a\\ folder/");
 }
