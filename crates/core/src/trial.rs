@@ -73,7 +73,7 @@ impl Evidence {
 
     /// The standard error of the difference of two means. (Welch 1947.)
     pub fn error_of_difference(&self, other: &Evidence) -> f64 {
-        self.error().hypot(other.error())
+        libm::hypot(self.error(), other.error())
     }
 
     fn error(&self) -> f64 {

@@ -209,14 +209,14 @@ fn fits(changepoint: &Changepoint, interval: f64, at_ns: i64) -> f64 {
     let sharp = match best {
         ..0.0 => 0.0,
         _ if best <= interval => 1.0 / (interval + delay),
-        _ => (-(best - interval) / delay).exp() / (interval + delay),
+        _ => libm::exp(-(best - interval) / delay) / (interval + delay),
     };
     let width = (changepoint.latest_ns as f64 - changepoint.earliest_ns as f64).max(interval);
     let before = distance(changepoint.earliest_ns);
     let wide = if before <= 0.0 {
         1.0
     } else {
-        (-before / delay).exp()
+        libm::exp(-before / delay)
     } / (width + delay);
     0.6 * sharp + 0.4 * wide
 }

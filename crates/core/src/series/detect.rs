@@ -244,9 +244,9 @@ impl Detector {
 
 /// The posterior of a tail probability; see [`Reading::score`].
 fn posterior(share: f64) -> f64 {
-    if share >= (-1.0f64).exp() {
+    if share >= libm::exp(-1.0) {
         return PRIOR;
     }
-    let evidence = -std::f64::consts::E * share * share.ln();
+    let evidence = -std::f64::consts::E * share * libm::log(share);
     PRIOR / (PRIOR + (1.0 - PRIOR) * evidence)
 }

@@ -132,12 +132,12 @@ fn look(times: &[i64], values: &[f64], rounding: f64) -> (f64, Option<(usize, Fo
     let count = n as f64;
     let degrees = (count - 3.0) / 2.0 * alone;
     let ratio = if rest > 0.0 {
-        degrees * (whole / rest).ln()
+        degrees * libm::log(whole / rest)
     } else {
         0.0
     };
-    let log_odds = ratio - 1.5 * count.ln() - PRIOR_LOG_ODDS;
-    let confidence = 1.0 / (1.0 + (-log_odds).exp());
+    let log_odds = ratio - 1.5 * libm::log(count) - PRIOR_LOG_ODDS;
+    let confidence = 1.0 / (1.0 + libm::exp(-log_odds));
     // At the very edge the change may be later than can be seen yet.
     if change + AFTER_MIN >= n
         || rest > BETTER_THAN_LINE * beside_a_line(held, whole)
@@ -164,7 +164,7 @@ fn look(times: &[i64], values: &[f64], rounding: f64) -> (f64, Option<(usize, Fo
     } = profile(held);
     let weight = |at: usize| {
         if rests[at] > 0.0 {
-            (degrees * (rest / rests[at]).ln()).exp()
+            libm::exp(degrees * libm::log(rest / rests[at]))
         } else {
             0.0
         }

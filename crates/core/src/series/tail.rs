@@ -76,12 +76,12 @@ impl Tail {
             return ABOVE + (1.0 - ABOVE) * (1.0 - size.max(0.0) / self.threshold).clamp(0.0, 1.0);
         }
         let far = 1.0 + self.shape * (size - self.threshold) / self.width;
-        (self.rate * far.powf(-1.0 / self.shape)).clamp(f64::MIN_POSITIVE, 1.0)
+        (self.rate * libm::pow(far, -1.0 / self.shape)).clamp(f64::MIN_POSITIVE, 1.0)
     }
 
     /// The size that just raises an alarm.
     pub(super) fn alarming(&self) -> f64 {
-        let far = (ALARM / self.rate).min(1.0).powf(-self.shape);
+        let far = libm::pow((ALARM / self.rate).min(1.0), -self.shape);
         self.threshold + self.width / self.shape * (far - 1.0)
     }
 

@@ -359,14 +359,14 @@ fn fit(steps: &[f64], window: usize, taken_back: f64) -> (f64, f64) {
         squares += step_left * step_left / variance;
         product += step_left * mean_left / variance;
         weight += mean_left * mean_left / variance;
-        logs += variance.ln();
+        logs += libm::log(variance);
     }
     let count = steps.len() as f64;
     let noise = (squares - product * product / weight).max(squares * 1e-9) / (count - 1.0);
     if noise <= 0.0 {
         return (f64::NEG_INFINITY, 0.0);
     }
-    let likelihood = -0.5 * (count * noise.ln() + logs);
+    let likelihood = -0.5 * (count * libm::log(noise) + logs);
     (likelihood, product.abs() / (weight * noise).sqrt())
 }
 

@@ -28,7 +28,7 @@ fn luminance(colour: Colour) -> f64 {
         if share <= 0.04045 {
             share / 12.92
         } else {
-            ((share + 0.055) / 1.055).powf(2.4)
+            libm::pow((share + 0.055) / 1.055, 2.4)
         }
     };
     let [red, green, blue] = colour.map(linear);

@@ -151,9 +151,9 @@ impl Paired {
         let margin = QUANTILES.get(at).copied().unwrap_or(f64::INFINITY) * (variance / n).sqrt();
         Some(Estimate {
             pairs,
-            ratio: mean.exp(),
-            low: (mean - margin).exp(),
-            high: (mean + margin).exp(),
+            ratio: libm::exp(mean),
+            low: libm::exp(mean - margin),
+            high: libm::exp(mean + margin),
             current_ns: (of(|tally| tally.current_ns as f64) / n) as u64,
             candidate_ns: (of(|tally| tally.candidate_ns as f64) / n) as u64,
         })

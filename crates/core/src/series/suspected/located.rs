@@ -37,7 +37,7 @@ pub(super) fn by(
 ) -> Option<(usize, usize)> {
     let sums = turns(values, clearest, shift_ns / 1e3);
     let best = sums.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let at = |place: usize| sums.get(place).map_or(0.0, |sum| (sum - best).exp());
+    let at = |place: usize| sums.get(place).map_or(0.0, |sum| libm::exp(sum - best));
     let mut elsewhere: f64 = (0..sums.len()).map(at).sum();
     let mut fits = Vec::with_capacity(suspects.len());
     for suspect in suspects {
@@ -71,7 +71,7 @@ fn turns(values: &[Value], at: Suspect, shift_us: f64) -> Vec<f64> {
         levels.get(at).map(|(_, level)| *level)
     };
     let is_before = |number: usize| number < at.before;
-    let off = |us: u32, level: f64| (f64::from(us.max(1)) / level.max(1.0)).ln();
+    let off = |us: u32, level: f64| libm::log(f64::from(us.max(1)) / level.max(1.0));
     let mut distances: Vec<f64> = values
         .iter()
         .enumerate()
@@ -93,7 +93,7 @@ fn turns(values: &[Value], at: Suspect, shift_us: f64) -> Vec<f64> {
         .collect();
     let scatter = (1.4826 * middle(&mut distances)).max(SCATTER_MIN);
     let improbable =
-        |off: f64| (FREEDOM + 1.0) / 2.0 * (off / scatter).powi(2).mul_add(1.0 / FREEDOM, 1.0).ln();
+        |off: f64| (FREEDOM + 1.0) / 2.0 * libm::log((off / scatter).powi(2).mul_add(1.0 / FREEDOM, 1.0));
     let mut sum = 0.0;
     let mut sums = vec![0.0];
     for value in values {

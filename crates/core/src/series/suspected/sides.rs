@@ -135,7 +135,7 @@ impl Sides {
         let ways = |one: &Stratum| {
             let (n, m) = (one.before.count as u32, one.after.count as u32);
             (1..=n)
-                .map(|k| (f64::from(m + k) / f64::from(k)).ln())
+                .map(|k| libm::log(f64::from(m + k) / f64::from(k)))
                 .sum::<f64>()
         };
         (is_higher || is_lower) && self.strata.iter().map(ways).sum::<f64>() >= SELDOM
