@@ -321,7 +321,7 @@ impl Lle {
         // One that an append came upon is told here, too.
         let disturbed = history.take_disturbance().and_then(told);
         match refreshed {
-            Ok(false) if disturbed.is_none() => return,
+            // Whether it grew says nothing: an own append takes in what others wrote before it.
             Ok(_) => {}
             Err(e) => {
                 self.session

@@ -191,7 +191,8 @@ impl History {
             })
     }
 
-    /// Notices what others did to the log since; true if there is something else to read than before.
+    /// Notices what others did to the log since; true if it has another length than when it was last looked at, by an
+    /// append of this session's, too: for what is new since then ask [`History::since`].
     ///
     /// # Errors
     /// The open file cannot be looked at any more.

@@ -35,7 +35,7 @@ pub(crate) fn run(name: &OsStr, arguments: Vec<OsString>) -> Result<ExitCode, Fa
     let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     let bash = Bash::find()?;
     let ended = match launch_args::read(arguments, login, terminal) {
-        Request::Plain(arguments) => bash.exec(login, &arguments, None),
+        Request::Plain(arguments) => bash.exec(login, &arguments, Vec::new()),
         Request::Interactive(asked) => bash.interactive(&asked, login, terminal),
     };
     ended.map(|never| match never {})
@@ -120,11 +120,11 @@ impl Bash {
                     .map(|place| place.display().to_string())
                     .unwrap_or_default();
                 eprintln!("lusush: LLE is not installed ({place} is missing); this is plain bash.");
-                return self.exec(login, &plain(asked), None);
+                return self.exec(login, &plain(asked), unshortened(asked));
             }
         };
         if asked.noediting {
-            return self.exec(login, &plain(asked), None);
+            return self.exec(login, &plain(asked), unshortened(asked));
         }
         let crashed = if terminal {
             start_crashes::begin(asked.retry)
@@ -135,14 +135,15 @@ impl Bash {
             eprint!("{}", start_crashes::message(crashed.level));
         }
         if crashed.level >= LEVEL_MAX {
-            return self.exec(login, &plain(asked), None);
+            return self.exec(login, &plain(asked), unshortened(asked));
         }
         let posix = asked.posix || std::env::var_os("POSIXLY_CORRECT").is_some();
         if posix || (asked.norc && !asked.login && !asked.safe) {
             // Such a bash reads no --rcfile.
             let former = std::env::var_os("PROMPT_COMMAND");
             let command = launch_script::prompt_command(&library, former.as_deref());
-            return self.exec(login, &asked.all, Some(OsString::from_vec(command)));
+            let environment = vec![("PROMPT_COMMAND", OsString::from_vec(command))];
+            return self.exec(login, &asked.all, environment);
         }
         launch_config::catch_up();
         let files = files(asked, terminal, self);
@@ -155,35 +156,34 @@ impl Bash {
                 start_dir: files.start_dir.as_deref(),
                 inputrc: files.inputrc.as_deref(),
                 instead: &files.instead,
+                keeps_history_whole: files.keeps_history_whole,
                 sources: &files.sources,
             }
             .text()
         };
         let Some(descriptor) = in_memory(script) else {
             eprintln!("lusush: this system has no memfd or no /proc; this is plain bash.");
-            return self.exec(login, &asked.all, None);
+            return self.exec(login, &asked.all, unshortened(asked));
         };
         let mut arguments = vec!["--rcfile".into(), format!("/proc/self/fd/{descriptor}").into()];
         arguments.extend_from_slice(&asked.rest);
         if let Some(message) = &files.message {
             eprint!("{message}");
         }
-        self.exec(false, &arguments, None)
+        self.exec(false, &arguments, Vec::new())
     }
 
     fn exec(
         &self,
         login: bool,
         arguments: &[OsString],
-        prompt_command: Option<OsString>,
+        environment: Vec<(&str, OsString)>,
     ) -> Result<Infallible, Failure> {
         let mut command = Command::new(&self.program);
         command
             .arg0(if login { OsStr::new("-bash") } else { &self.name })
             .args(arguments);
-        if let Some(text) = prompt_command {
-            command.env("PROMPT_COMMAND", text);
-        }
+        command.envs(environment);
         let error = command.exec();
         Err(Failure::new(format!("cannot start {}", self.program.display()))
             .because(error)
@@ -206,12 +206,23 @@ fn plain(asked: &Interactive) -> Vec<OsString> {
         .collect()
 }
 
+/// What keeps a bash without LLE and without the user's files from cutting their history down to 500 lines.
+fn unshortened(asked: &Interactive) -> Vec<(&'static str, OsString)> {
+    let names = if asked.safe {
+        &["HISTSIZE", "HISTFILESIZE"][..]
+    } else {
+        &[]
+    };
+    names.iter().map(|name| (*name, "-1".into())).collect()
+}
+
 /// Decides which start-up files are read.
 fn files(asked: &Interactive, terminal: bool, bash: &Bash) -> start::Files {
     let profile = || Source::At("/etc/profile".into());
     let unguarded = |sources| start::Files {
         sources,
         inputrc: asked.safe.then(|| start_file::NOTHING.into()),
+        keeps_history_whole: asked.safe,
         ..start::Files::default()
     };
     match (asked.login, &asked.rcfile) {

@@ -33,6 +33,8 @@ pub(crate) struct Script<'a> {
     pub(crate) inputrc: Option<&'a Path>,
     /// Files that other start-up files read, and what is read instead.
     pub(crate) instead: &'a [(PathBuf, PathBuf)],
+    /// Let bash cut nothing off the user's history file: what says how long it may get is not read.
+    pub(crate) keeps_history_whole: bool,
     /// What to read, in order.
     pub(crate) sources: &'a [Source],
 }
@@ -100,6 +102,9 @@ impl Script<'_> {
             quote(&mut out, inputrc.as_os_str());
             out.extend_from_slice(b" bind -l >/dev/null 2>&1\n");
         }
+        if self.keeps_history_whole {
+            out.extend_from_slice(KEEP_HISTORY);
+        }
         for source in self.sources {
             let mut file = Vec::new();
             match source {
@@ -112,6 +117,9 @@ impl Script<'_> {
         out
     }
 }
+
+/// Without these bash would cut the file down to 500 lines before it reads it, and write over it what is left.
+const KEEP_HISTORY: &[u8] = b"HISTSIZE=-1 HISTFILESIZE=-1; shopt -s histappend\n";
 
 const NOT_LOADED: &str = "lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.";
 
@@ -183,6 +191,7 @@ mod tests {
             start_dir,
             inputrc: None,
             instead: &[],
+            keeps_history_whole: false,
             sources,
         };
         String::from_utf8(script.text()).unwrap()
@@ -229,6 +238,7 @@ mod tests {
             start_dir: None,
             inputrc: Some(Path::new("/s/good/inputrc")),
             instead: &[("/h/it's".into(), "/s/good/sourced-1".into())],
+            keeps_history_whole: false,
             sources: &[Source::At("/s/good/bashrc".into())],
         };
         insta::assert_snapshot!(String::from_utf8(script.text()).unwrap(), @r#"
@@ -284,6 +294,7 @@ mod tests {
                 start_dir: None,
                 inputrc: None,
                 instead: &[],
+                keeps_history_whole: false,
                 sources: &[],
             };
             String::from_utf8(script.text()).unwrap()

@@ -39,6 +39,8 @@ pub(crate) struct Files {
     pub(crate) inputrc: Option<PathBuf>,
     /// What is read in place of files that these read.
     pub(crate) instead: Vec<(PathBuf, PathBuf)>,
+    /// Nothing says how long the user's history may get, since none of their files is read.
+    pub(crate) keeps_history_whole: bool,
     /// Where LLE says that a prompt was reached.
     pub(crate) start_dir: Option<PathBuf>,
     /// What to tell the user first, with its newline.
@@ -180,6 +182,7 @@ impl Guard {
                 Vec::new()
             },
             inputrc: Some(NOTHING.into()),
+            keeps_history_whole: true,
             ..Files::default()
         };
         let files = match (decision.use_, good) {
@@ -192,7 +195,7 @@ impl Guard {
                     inputrc: current.inputrc.clone(),
                     instead: current.instead.clone(),
                     start_dir: Some(dir),
-                    message: None,
+                    ..Files::default()
                 }
             }
             (Use::LastGood, Some(good)) => Files {
@@ -200,7 +203,7 @@ impl Guard {
                 sources: self.good_sources(&good),
                 inputrc: self.good_inputrc(&good).or(current.inputrc.clone()),
                 instead: self.good_instead(&good, &found),
-                message: None,
+                ..Files::default()
             },
             (Use::LastGood | Use::Nothing, _) => rescue,
         };

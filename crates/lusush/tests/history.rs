@@ -72,6 +72,23 @@ fn sessions_see_each_other_s_commands_and_keep_their_own_last() {
 }
 
 #[test]
+fn sessions_that_take_turns_see_each_other_s_commands() {
+    let home = home("");
+    let (mut a, mut b) = (start(&home), start(&home));
+    for turn in 1..=3 {
+        run(&mut a, &format!("echo a{turn}"));
+        run(&mut b, &format!("echo b{turn}"));
+    }
+    // Each ran something after the other: an append of one's own must not hide what came before it.
+    press(&mut b, "clear\rhistory\r", "echo a3");
+    for turn in 1..=3 {
+        assert!(b.text().contains(&format!("echo a{turn}")), "{}", b.text());
+    }
+    press(&mut a, "clear\rhistory\r", "echo b3");
+    assert!(a.text().contains("echo b1"), "{}", a.text());
+}
+
+#[test]
 fn what_a_killed_session_ran_is_there_in_the_next_one() {
     let home = home("");
     let mut killed = start(&home);
