@@ -217,10 +217,11 @@ impl Lle {
         self.keep_parts(Some(began));
     }
 
-    /// True if nobody else may see the line: private mode, a leading blank, or no command at all but an answer to
+    /// True if nobody else may see the line: private mode, bash keeps no history, a leading blank, or no command at all but an answer to
     /// `read -e`.
     pub(crate) fn draft_is_hidden(&self, line: &[u8]) -> bool {
-        self.settings.private || line.first() == Some(&b' ') || !self.bash.reads_commands()
+        let is_private = self.settings.private || self.round.keeps_nothing;
+        is_private || line.first() == Some(&b' ') || !self.bash.reads_commands()
     }
 
     /// Looks up what the last paint left open, names on PATH and the suggestion, and paints again if that changes

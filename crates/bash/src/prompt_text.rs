@@ -90,12 +90,7 @@ fn speaks_of(by: &[u8], name: &[u8]) -> bool {
     by.windows(name.len()).any(|part| part == name)
 }
 
-/// FNV-1a, 64 bits (Fowler, Noll, Vo).
-pub(crate) fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
+pub(crate) use lle_core::sum::of as fnv;
 
 #[cfg(test)]
 mod tests {

@@ -31,6 +31,10 @@ const RECOVERED_MAX: usize = 500;
 /// Commands of other sessions taken over at one prompt.
 const SHARED_MAX: usize = 200;
 
+/// What is told after `history -c` or `-d`, which take nothing out of the log.
+const TAKEN_OUT: &str =
+    "what `history` took out of bash's list is still in the log of LLE, which suggests it";
+
 /// What a prompt was spent on, until it is painted.
 struct Due {
     /// What is divided by its names; none if nothing is.
@@ -53,6 +57,8 @@ struct Due {
 pub(crate) struct Round {
     /// The command that runs: its number in the log, and when it began.
     running: Option<(u64, u64)>,
+    /// Bash was told to keep no history, as [`rules::keeps_nothing`] has it, when the prompt was shown.
+    pub(crate) keeps_nothing: bool,
     /// The first line of this command is private, so its further lines are.
     unlogged: bool,
     previous: Vec<u8>,
@@ -125,6 +131,7 @@ impl Lle {
                 .say_once(crate::load::OTHER_LOCALE, "readline paints");
         }
         self.share();
+        self.round.keeps_nothing = rules::keeps_nothing(&bash);
         let history_ns = clock::now().saturating_sub(history_began);
         self.prompt_for_idle(first);
         self.turn_levers();
@@ -279,6 +286,10 @@ impl Lle {
             return;
         };
         let duration = duration.unwrap_or_else(|| clock::now().saturating_sub(began));
+        if rules::takes_out(&self.round.previous) {
+            self.session
+                .say_once(TAKEN_OUT, "`maint history scrub TEXT` takes it out of both");
+        }
         if let Some(history) = self.session.history.as_mut() {
             let at = clock::now();
             let result = as_error(|| history.finished(seq, clock::wall(), status, duration));
@@ -396,6 +407,7 @@ impl Lle {
             }
         };
         let keeps = !self.settings.private
+            && !self.round.keeps_nothing
             && line.first() != Some(&b' ')
             && rules::keeps(&bash, runs, &self.round.previous);
         self.session.command_begins(runs, keeps);

@@ -1,6 +1,8 @@
 //! Where everything lies: environment values in, folders out.
 //!
-//! `LUSUSH_HOME` moves all of it under one folder; else the XDG base directories hold a `lusush` folder each.
+//! `LUSUSH_HOME` moves all of it under one folder; else the XDG base directories hold a `lusush` folder each. In that of
+//! the runtime folder each state folder has one of its own: one user may have several homes (containers that share `/tmp`,
+//! `HOME=… lusush`), and a worker must neither tell the sessions of another home what to do nor be asked for it there.
 //!
 //! Invariant: no folder is offered that another user owns. Under su and sudo the environment still names the
 //! former user's folders: using them would leave root's files there, or trust files that this user did not
@@ -8,11 +10,17 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+
+use crate::sum;
 
 /// Longest runtime folder, in bytes: a socket path ends at 107, and `/sessions/` with a session's id and
 /// `.wake` takes 31.
 const RUNTIME_BYTES_MAX: usize = 107 - 31;
+
+/// Below the home folder, where nothing else is said.
+const STATE_DEFAULT: &str = ".local/state";
 
 /// What the environment says, unset and empty alike being none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -151,7 +159,7 @@ pub fn state(values: &Values, look: impl Fn(&Path) -> Option<Found>) -> Result<P
         values,
         "state",
         &values.state_home,
-        ".local/state",
+        STATE_DEFAULT,
         variables,
         &look,
     )
@@ -174,13 +182,17 @@ fn below_home(
     variables: &'static str,
     look: &impl Fn(&Path) -> Option<Found>,
 ) -> Result<PathBuf, Refusal> {
-    let path = match (&values.lusush_home, xdg, &values.home) {
-        (Some(lusush_home), ..) => lusush_home.join(own),
-        (None, Some(xdg), _) => xdg.join("lusush"),
-        (None, None, Some(home)) => home.join(default).join("lusush"),
-        (None, None, None) => return Err(Refusal::Unset { variables }),
-    };
+    let path = named(values, own, xdg, default).ok_or(Refusal::Unset { variables })?;
     owned(path, values.euid, look)
+}
+
+/// Where the variables say that a folder is.
+fn named(values: &Values, own: &str, xdg: &Option<PathBuf>, default: &str) -> Option<PathBuf> {
+    match (&values.lusush_home, xdg, &values.home) {
+        (Some(lusush_home), ..) => Some(lusush_home.join(own)),
+        (None, Some(xdg), _) => Some(xdg.join("lusush")),
+        (None, None, home) => Some(home.as_ref()?.join(default).join("lusush")),
+    }
 }
 
 /// The history log of this machine below the state folder: a shared home has one for each, since NFS has no
@@ -219,8 +231,15 @@ pub fn runtime(values: &Values, look: impl Fn(&Path) -> Option<Found>) -> Result
     if let Some(lusush_home) = &values.lusush_home {
         return owned(lusush_home.join("run"), values.euid, &look);
     }
+    // Without a home there is no state folder, and all who have none share one.
+    let own = named(values, "state", &values.state_home, STATE_DEFAULT).map(|state| {
+        // Written otherwise, with a slash too many, it is the same.
+        let state: PathBuf = state.components().collect();
+        format!("{:016x}", sum::of(state.as_os_str().as_bytes()))
+    });
+    let own = own.unwrap_or_else(|| "homeless".to_owned());
     if let Some(given) = &values.runtime_dir {
-        let path = given.join("lusush");
+        let path = given.join("lusush").join(&own);
         let ours = look(given).is_some_and(|found| found.owner == values.euid);
         if ours && path.as_os_str().len() <= RUNTIME_BYTES_MAX {
             return owned(path, values.euid, &look);
@@ -233,7 +252,7 @@ pub fn runtime(values: &Values, look: impl Fn(&Path) -> Option<Found>) -> Result
             owner: found.owner,
         }),
         Some(found) if found.symlink || found.mode & 0o077 != 0 => Err(Refusal::Unsafe { path }),
-        _ => Ok(path),
+        _ => Ok(path.join(own)),
     }
 }
 
@@ -302,28 +321,30 @@ mod tests {
     const HOME: (&str, &str) = ("HOME", "/home/joe");
     const RUN: (&str, &str) = ("XDG_RUNTIME_DIR", "/run/user/1000");
     const STATE: &str = "/home/joe/.local/state/lusush";
+    /// The runtime folder where there is no other, for [`STATE`].
+    const FALLBACK: &str = "/tmp/lusush-1000/43b6a791fd02e00b";
 
     #[test]
     fn folders_follow_the_environment() {
         let run = &[("/run/user/1000", 1000, 0o700)];
-        check(&[HOME, RUN], 1000, run, STATE, "/run/user/1000/lusush");
-        check(&[HOME], 1000, &[], STATE, "/tmp/lusush-1000");
+        check(
+            &[HOME, RUN],
+            1000,
+            run,
+            STATE,
+            "/run/user/1000/lusush/43b6a791fd02e00b",
+        );
+        check(&[HOME], 1000, &[], STATE, FALLBACK);
         let xdg = ("XDG_STATE_HOME", "/home/joe/s");
-        check(&[HOME, xdg], 1000, &[], "/home/joe/s/lusush", "/tmp/lusush-1000");
         check(
-            &[HOME, ("XDG_STATE_HOME", "s")],
+            &[HOME, xdg],
             1000,
             &[],
-            STATE,
-            "/tmp/lusush-1000",
+            "/home/joe/s/lusush",
+            "/tmp/lusush-1000/6112345bacdf554b",
         );
-        check(
-            &[HOME, ("XDG_STATE_HOME", "")],
-            1000,
-            &[],
-            STATE,
-            "/tmp/lusush-1000",
-        );
+        check(&[HOME, ("XDG_STATE_HOME", "s")], 1000, &[], STATE, FALLBACK);
+        check(&[HOME, ("XDG_STATE_HOME", "")], 1000, &[], STATE, FALLBACK);
         let own = ("LUSUSH_HOME", "/tmp/try");
         check(&[HOME, RUN, own], 1000, run, "/tmp/try/state", "/tmp/try/run");
         check(
@@ -331,8 +352,24 @@ mod tests {
             1000,
             &[],
             "! none of XDG_STATE_HOME, HOME is set",
-            "/tmp/lusush-1000",
+            "/tmp/lusush-1000/homeless",
         );
+    }
+
+    #[test]
+    fn each_home_of_a_user_has_a_runtime_folder_of_its_own() {
+        let of = |home: &str| {
+            runtime(
+                &Values {
+                    home: Some(home.into()),
+                    ..Values::default()
+                },
+                |_| None,
+            )
+            .unwrap()
+        };
+        assert_ne!(of("/home/joe"), of("/home/joe/box"));
+        assert_eq!(of("/home/joe"), of("/home//joe/"));
     }
 
     #[test]
@@ -344,7 +381,7 @@ mod tests {
             0,
             run,
             "! /home/joe belongs to user 1000",
-            "/tmp/lusush-0",
+            "/tmp/lusush-0/43b6a791fd02e00b",
         );
         let own = ("LUSUSH_HOME", "/tmp/try");
         let theirs = &[("/tmp/try", 1000, 0o755)];
@@ -357,7 +394,7 @@ mod tests {
             1000,
             roots,
             &format!("! {STATE} belongs to user 0"),
-            "/tmp/lusush-1000",
+            FALLBACK,
         );
     }
 
@@ -366,7 +403,7 @@ mod tests {
         let fallback = |owner, mode, expect: &str| {
             check(&[HOME], 1000, &[("/tmp/lusush-1000", owner, mode)], STATE, expect);
         };
-        fallback(1000, 0o700, "/tmp/lusush-1000");
+        fallback(1000, 0o700, FALLBACK);
         fallback(1001, 0o700, "! /tmp/lusush-1000 belongs to user 1001");
         fallback(1000, 0o755, "! /tmp/lusush-1000 is a link or open to others");
         fallback(1000, LINK, "! /tmp/lusush-1000 is a link or open to others");
@@ -380,7 +417,7 @@ mod tests {
             1000,
             &[(&long, 1000, 0o700)],
             STATE,
-            "/tmp/lusush-1000",
+            FALLBACK,
         );
     }
 

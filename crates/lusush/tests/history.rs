@@ -135,6 +135,43 @@ fn what_bash_would_not_keep_is_not_logged() {
 }
 
 #[test]
+fn who_has_bash_keep_nothing_is_kept_nothing_of() {
+    for nothing in [
+        "unset HISTFILE",
+        "HISTFILE=/dev/null",
+        "HISTSIZE=0",
+        "HISTFILESIZE=0",
+    ] {
+        let home = home("");
+        let mut t = start(&home);
+        run(&mut t, "echo before");
+        run(&mut t, &format!(" {nothing}"));
+        run(&mut t, "echo after");
+        t.type_bytes(b"echo half").unwrap();
+        t.wait_for("the line", |screen| screen.text().contains("echo half"))
+            .unwrap();
+        t.signal(rustix::process::Signal::HUP).unwrap();
+        t.wait_exit(deadline()).unwrap();
+        let logged = logged(&home);
+        assert_eq!(
+            logged.last().map(String::as_str),
+            Some("echo before"),
+            "{nothing}: {logged:?}"
+        );
+        assert!(!home.lusush().join("state/drafts").exists(), "{nothing}");
+    }
+}
+
+#[test]
+fn that_what_is_taken_out_of_the_list_stays_in_the_log_is_told() {
+    let home = home("");
+    let mut t = start(&home);
+    run(&mut t, "echo secret");
+    press(&mut t, "history -d -2\r", "maint history scrub TEXT");
+    assert!(logged(&home).contains(&"echo secret".to_owned()));
+}
+
+#[test]
 fn what_ran_is_logged_and_not_what_referred_to_it() {
     let home = home("");
     let mut t = start(&home);

@@ -127,6 +127,11 @@ fn bash_s_own_file_comes_back_and_bash_may_go_on_cutting_it() {
             .is_ok_and(|text| text.lines().count() == 300 && text.contains("echo own 59\n"))
     });
     wait("a copy of it", copied);
+    // Nor if somebody tells bash to empty it.
+    run(&mut a, "history -c; history -w");
+    wait("a copy of nothing", || {
+        fs::read(&file).is_ok_and(|text| text.is_empty()) && copied()
+    });
     let alerts = house.json(&["alerts"]).to_string();
     assert_eq!(alerts.matches("was emptied").count(), 1, "{alerts}");
     assert!(!alerts.contains("was cut"), "{alerts}");

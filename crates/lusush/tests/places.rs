@@ -302,6 +302,14 @@ fn with_a_read_only_state_folder_sessions_start_and_the_disk_answers() {
     let said = failed(&house.maint(&["start"]), Code::StartFailed);
     assert!(said.contains("lusush maint worker"), "{said}");
     assert_eq!(house.json(&["health"])["sessions"].as_array().unwrap().len(), 1);
+    // What is not there yet, and cannot be made, is as bad.
+    let doctor = house
+        .command(&["doctor"])
+        .env("LUSUSH_HOME", house.state().join("deep"))
+        .output();
+    let said = String::from_utf8_lossy(&doctor.unwrap().stdout).into_owned();
+    let unbroken = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(unbroken.contains("state cannot be made, since"), "{said}");
 }
 
 /// Everything below a folder, with owner and length.

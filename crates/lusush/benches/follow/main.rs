@@ -140,7 +140,20 @@ impl Site {
         terminal
             .press("echo 'half a command' | grep -v half")
             .expect("it is typed");
-        let runtime = runtime.join("lusush");
+        let environment = [("HOME", home.path()), ("XDG_RUNTIME_DIR", runtime)];
+        let euid = rustix::process::geteuid().as_raw();
+        let values = lle_core::paths::Values::read(euid, |name| {
+            let found = environment.iter().find(|(known, _)| *known == name);
+            found.map(|(_, path)| path.as_os_str().to_owned())
+        });
+        let ours = |_: &Path| {
+            Some(lle_core::paths::Found {
+                owner: euid,
+                mode: 0o700,
+                symlink: false,
+            })
+        };
+        let runtime = lle_core::paths::runtime(&values, ours).expect("it may be used");
         let below = |name: &str| home.path().join(name);
         let mut places = Places::below(
             &below("state"),

@@ -42,9 +42,7 @@ fn folder(subject: &'static str, decided: &Result<PathBuf, Refusal>) -> Check {
     let shown = path.display();
     let found = match path.metadata() {
         Ok(found) => found,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Check::fine(subject, format!("{shown}, to be made when needed"));
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return to_be_made(subject, path),
         Err(error) => return Check::found(Severity::Major, subject, format!("{shown}: {error}"), ""),
     };
     let mode = found.mode() & 0o7777;
@@ -58,7 +56,7 @@ fn folder(subject: &'static str, decided: &Result<PathBuf, Refusal>) -> Check {
             remedy,
         );
     }
-    if rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_err() {
+    if !may_write(path) {
         let evidence = format!("{evidence}, cannot be written to: memory only");
         return Check::found(
             Severity::Major,
@@ -71,7 +69,54 @@ fn folder(subject: &'static str, decided: &Result<PathBuf, Refusal>) -> Check {
         let evidence = format!("{evidence}: others may look into it");
         return Check::found(Severity::Warning, subject, evidence, format!("chmod 700 {shown}"));
     }
-    Check::fine(subject, evidence)
+    match is_full(path) {
+        true => full(subject, path),
+        false => Check::fine(subject, evidence),
+    }
+}
+
+/// A folder that is not there: can it be made?
+fn to_be_made(subject: &'static str, path: &Path) -> Check {
+    let shown = path.display();
+    match path.ancestors().skip(1).find(|folder| folder.exists()) {
+        Some(folder) if !may_write(folder) => {
+            let evidence = format!(
+                "{shown} cannot be made, since {} cannot be written to: memory only",
+                folder.display()
+            );
+            let remedy = format!(
+                "give that folder to user {} (chown), or mount it to be written to; or set LUSUSH_HOME",
+                rustix::process::geteuid().as_raw()
+            );
+            Check::found(Severity::Major, subject, evidence, remedy)
+        }
+        Some(folder) if is_full(folder) => full(subject, folder),
+        _ => Check::fine(subject, format!("{shown}, to be made when needed")),
+    }
+}
+
+/// By the rights of the files and by the file system, which may be read-only.
+fn may_write(folder: &Path) -> bool {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    accessat(CWD, folder, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+}
+
+/// Whether there is less room than one file needs.
+fn is_full(folder: &Path) -> bool {
+    rustix::fs::statvfs(folder).is_ok_and(|found| found.f_blocks > 0 && found.f_bavail == 0)
+}
+
+fn full(subject: &'static str, folder: &Path) -> Check {
+    let evidence = format!(
+        "{}: the disk is full; commands wait in their shells until there is room",
+        folder.display()
+    );
+    Check::found(
+        Severity::Major,
+        subject,
+        evidence,
+        "free some room: `df -h`, and `du -xh --max-depth=2` on that disk",
+    )
 }
 
 fn machine_id() -> Check {

@@ -10,6 +10,7 @@
 //!   does not, within five.
 //! - Nothing is restored here by itself: the engine asks, once it has written down what it does.
 
+mod commanded;
 mod culprit;
 pub mod list_edit;
 mod lists;

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use lle_core::list_file::{self, Verdict};
 use lle_core::quantity::several;
 
+use super::commanded;
 use super::culprit;
 use super::list_edit::{self, Edited};
 use super::writers::Writers;
@@ -90,8 +91,9 @@ impl Lists {
         if !self.log.parent().is_some_and(Path::is_dir) {
             return Vec::new();
         }
+        let log = &self.log;
         let files = self.files.iter_mut();
-        files.filter_map(|list| list.look(writers)).collect()
+        files.filter_map(|list| list.look(log, writers)).collect()
     }
 
     fn read_names(&mut self) {
@@ -126,7 +128,7 @@ impl Lists {
 }
 
 impl List {
-    fn look(&mut self, writers: &Writers) -> Option<HistoryNews> {
+    fn look(&mut self, log: &Path, writers: &Writers) -> Option<HistoryNews> {
         let found = fs::metadata(&self.path).ok().map(|found| stamp(&found));
         if self.seen.is_some() && self.seen == found {
             return None;
@@ -147,6 +149,13 @@ impl List {
         match list_file::judge(&former, &now) {
             Verdict::Same => {}
             Verdict::Bash => {
+                self.told = false;
+                let _again = self.keep(&now);
+            }
+            Verdict::Edited { .. } | Verdict::Cut { .. }
+                if found.is_some_and(|(.., s, ns)| commanded::at(log, s * 1_000_000_000 + ns)) =>
+            {
+                // The user's own will, told to bash.
                 self.told = false;
                 let _again = self.keep(&now);
             }
