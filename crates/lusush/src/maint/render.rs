@@ -25,6 +25,8 @@ const TIMERS: &[(Timer, &str)] = &[
 
 /// Events shown of a dead session.
 const LAST_EVENTS: usize = 5;
+/// Dead sessions of which everything is shown, the latest; of the others a line.
+const DEAD_WHOLE: usize = 2;
 
 /// Writes everything there is to say.
 pub(crate) fn status(status: &Status, ink: Ink) -> String {
@@ -39,13 +41,32 @@ pub(crate) fn status(status: &Status, ink: Ink) -> String {
         }
         live(&mut out, session, status.now_wall_ns, ink);
     }
-    if !status.dead.is_empty() {
-        let title = format!("Ended without a word: {}", status.dead.len());
+    let (went_on, mut gone): (Vec<&Session>, Vec<&Session>) = status
+        .dead
+        .iter()
+        .partition(|session| session.replaced == Some(true));
+    gone.sort_by_key(|session| std::cmp::Reverse(session.seen_wall_ns()));
+    if !gone.is_empty() {
+        let title = format!("Ended without a word: {}", gone.len());
         let _ = writeln!(out, "\n{}", ink.strong(&title));
     }
-    for session in &status.dead {
-        out.push('\n');
-        dead(&mut out, session, status.now_wall_ns, ink);
+    for (at, session) in gone.iter().enumerate() {
+        if at < DEAD_WHOLE {
+            out.push('\n');
+            dead(&mut out, session, status.now_wall_ns, ink);
+            continue;
+        }
+        if at == DEAD_WHOLE {
+            out.push_str("\nAnd before them:\n");
+        }
+        one_line(&mut out, session, status.now_wall_ns);
+    }
+    if !went_on.is_empty() {
+        let title = format!("Became another program (exec): {}", went_on.len());
+        let _ = writeln!(out, "\n{}", ink.strong(&title));
+    }
+    for session in went_on {
+        one_line(&mut out, session, status.now_wall_ns);
     }
     if !status.unreadable.is_empty() {
         let title = format!("Not readable as a flight file: {}", status.unreadable.len());
@@ -118,9 +139,8 @@ fn live(out: &mut String, session: &Session, now: u64, ink: Ink) {
 fn dead(out: &mut String, session: &Session, now: u64, ink: Ink) {
     heading(out, session, now, ink);
     let seen = session.seen_wall_ns();
-    let why = match (session.another_boot, session.replaced) {
-        (Some(true), _) => "the machine was started anew",
-        (_, Some(true)) => "it became another program (exec)",
+    let why = match session.another_boot {
+        Some(true) => "the machine was started anew",
         _ => "its process is gone",
     };
     line(out, "last seen", &format!("{} ago; {why}", since(seen, now)));
@@ -161,6 +181,15 @@ fn dead(out: &mut String, session: &Session, now: u64, ink: Ink) {
         line(out, "", "died while recording: sums may be one off");
     }
     troubles(out, session, ink);
+}
+
+/// A dead session, on one row.
+fn one_line(out: &mut String, session: &Session, now: u64) {
+    let seen = since(session.seen_wall_ns(), now);
+    let start = format!("  {}  pid {}, {seen} ago", session.id, session.pid);
+    let command = session.last_command.as_deref().unwrap_or_default();
+    let room = COLUMNS.saturating_sub(start.chars().count() + 2);
+    let _ = writeln!(out, "{start}  {}", printable(command, room));
 }
 
 fn heading(out: &mut String, session: &Session, now: u64, ink: Ink) {

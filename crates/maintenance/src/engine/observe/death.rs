@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! - A death is told of once: this worker knows it until its file is gone, and the next finds the incident.
-//! - That a terminal was closed is no incident.
+//! - That a terminal was closed is no incident, nor that somebody had the shell become another program.
 
 use lle_core::policy::sanitise;
 use lle_metrics::{EventKind, Gauge, Snapshot};
@@ -21,7 +21,7 @@ const LAST_WORDS_MAX: usize = 300;
 #[derive(Debug, Default)]
 pub(super) struct LastWords {
     text: String,
-    /// It ended because its terminal was closed.
+    /// It ended because its terminal was closed, or goes on as another program.
     hung_up: bool,
 }
 
@@ -30,7 +30,7 @@ impl LastWords {
     pub(super) fn of(snapshot: &Snapshot) -> Self {
         Self {
             text: last_words(snapshot),
-            hung_up: hung_up(snapshot),
+            hung_up: hung_up(snapshot) || went_on(snapshot),
         }
     }
 }
@@ -43,7 +43,7 @@ impl Engine {
         };
         self.buried.insert(session, self.looks);
         if state.last_words().hung_up {
-            // A terminal that is closed is no incident, and nobody reads its last words.
+            // That is no incident, and nobody reads its last words.
             world.bury(session);
             return;
         }
@@ -75,6 +75,16 @@ fn hung_up(snapshot: &Snapshot) -> bool {
     let told = |event: &lle_metrics::Event<'_>| event.kind != Some(EventKind::Off);
     let last = snapshot.events().filter(told).last();
     last.is_some_and(|event| event.kind == Some(EventKind::Signal) && event.code == HANG_UP)
+}
+
+/// Whether the last thing the session did was to become another program: `exec bash`.
+fn went_on(snapshot: &Snapshot) -> bool {
+    let mut words = snapshot
+        .last_command()
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty());
+    let is_exec = words.next() == Some(b"exec") && words.next().is_some();
+    is_exec && snapshot.gauge(Gauge::CommandRunning) == Some(1)
 }
 
 /// The line being typed is in the drafts; here is what the session was doing.
