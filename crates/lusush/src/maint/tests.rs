@@ -179,6 +179,29 @@ fn last_words_and_files_that_are_none() {
 }
 
 #[test]
+fn many_that_are_gone_take_little_room_and_exec_is_told_apart() {
+    let gone = |seen_ns: u64, command: &[u8]| {
+        let flight = flight();
+        flight.update(|w| {
+            w.set(Gauge::SeenWallNs, seen_ns.cast_signed());
+            w.last_command(command);
+        });
+        session(&flight, Liveness::Dead, Err("gone".to_owned()))
+    };
+    let mut went_on = gone(NOW - S, b"exec bash");
+    went_on.replaced = Some(true);
+    let old = gone(NOW - 900 * S, b"echo the oldest");
+    let dead = vec![old, gone(NOW - 2 * S, b"make"), went_on, gone(NOW - 3 * S, b"ls")];
+    let text = rendered(&status(Vec::new(), dead));
+    assert!(text.contains("Ended without a word: 3\n"), "{text}");
+    assert!(text.contains("Became another program (exec): 1\n"), "{text}");
+    assert_eq!(text.matches("last seen").count(), 2, "{text}");
+    let before = text.split("And before them:\n").nth(1).unwrap();
+    assert!(before.lines().next().unwrap().contains("15 min ago"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+#[test]
 fn where_the_last_prompt_spent_its_time() {
     fn check(record: impl Fn(&mut lle_metrics::Recorder<'_>), expect: &str) {
         let flight = flight();
