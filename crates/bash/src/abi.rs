@@ -19,6 +19,21 @@ pub(crate) type DisplayMatchesFn = unsafe extern "C-unwind" fn(*mut *mut c_char,
 /// `rl_quote_func_t`.
 pub(crate) type QuoteFn = unsafe extern "C-unwind" fn(*mut c_char, c_int, *mut c_char) -> *mut c_char;
 
+/// `COMPSPEC`, as far as its command, from `pcomplete.h`.
+#[allow(dead_code, reason = "what is not read says where the rest is")]
+#[repr(C)]
+pub(crate) struct CompSpec {
+    references: c_int,
+    actions: libc::c_ulong,
+    options: libc::c_ulong,
+    globpat: *mut c_char,
+    words: *mut c_char,
+    prefix: *mut c_char,
+    suffix: *mut c_char,
+    pub(crate) funcname: *mut c_char,
+    pub(crate) command: *mut c_char,
+}
+
 /// `HIST_ENTRY`.
 #[repr(C)]
 pub(crate) struct HistEntry {

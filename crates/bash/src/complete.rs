@@ -302,7 +302,10 @@ impl Lle {
             at,
             answer: raw.clone(),
         });
-        self.session.completion_stages(job.fork, answer.worked);
+        // A line that may be kept by nobody leaves no trace of its command here either.
+        let is_unseen = self.settings.private || job.line.first().is_some_and(u8::is_ascii_whitespace);
+        let completer = if is_unseen { &[] } else { &answer.completer[..] };
+        self.session.completion_stages(job.fork, answer.worked, completer);
         match typed {
             Some(typed) if typed.is_empty() => self.apply(answer),
             Some(typed) => self.apply_late(answer, &job, &typed),

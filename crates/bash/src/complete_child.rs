@@ -133,7 +133,8 @@ pub(crate) fn complete(bash: &Bash) {
     let mut w = Writer::default();
     w.head(bash.point(), bash.line(), 0);
     w.items(&[]);
-    send(&w.finish(worked_us()));
+    let worked_us = worked_us();
+    send(&w.finish(&completer(bash), worked_us));
 }
 
 /// `rl_completion_display_matches_hook`: readline would show these.
@@ -151,10 +152,16 @@ unsafe extern "C-unwind" fn list(matches: *mut *mut c_char, n: c_int, _longest: 
             .map(|c| (c.start, c.replacement.as_slice(), c.shown.as_slice()))
             .collect();
         w.items(&fields);
-        send(&w.finish(worked_us()));
+        let worked_us = worked_us();
+        send(&w.finish(&completer(&bash), worked_us));
     }
     // SAFETY: the child is done.
     unsafe { libc::_exit(0) }
+}
+
+/// What completed the word, by name.
+fn completer(bash: &Bash) -> Vec<u8> {
+    crate::completer::name(bash, bash.line(), WORD_START.load(Ordering::Relaxed))
 }
 
 /// What bash's completion took until now, in µs.
@@ -300,8 +307,9 @@ impl Writer {
         }
     }
 
-    /// Ends it, with what bash's completion took.
-    pub(crate) fn finish(mut self, worked_us: usize) -> Vec<u8> {
+    /// Ends it, with what completed and what bash's completion took.
+    pub(crate) fn finish(mut self, completer: &[u8], worked_us: usize) -> Vec<u8> {
+        self.bytes(completer);
         self.number(worked_us);
         self.number(MAGIC as usize);
         self.0

@@ -34,6 +34,7 @@ mod cache;
 mod clock;
 mod complete;
 mod complete_child;
+mod completer;
 mod configured;
 #[cfg(test)]
 mod counted;

@@ -202,7 +202,7 @@ impl Lle {
             .filter(|(_, ns)| *ns > 0);
         let before_ns = match of {
             Parted::Start => Some(due.began.saturating_sub(self.session.loaded_at())),
-            Parted::Prompt => due.before_ns,
+            Parted::Prompt | Parted::Completion => due.before_ns,
         };
         let Some(whole) = before_ns.map(|before| before + own_ns) else {
             return;

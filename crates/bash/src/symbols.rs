@@ -6,8 +6,8 @@
 //! Invariant: a [`Bash`] exists only if every required symbol was found; optional ones are `Option`.
 
 use crate::abi::{
-    Builtin, CommandFn, DisplayMatchesFn, Function, GetcFn, HistEntry, HookFn, KeymapEntry, PrepFn, QuoteFn,
-    ShellVar, VoidFn,
+    Builtin, CommandFn, CompSpec, DisplayMatchesFn, Function, GetcFn, HistEntry, HookFn, KeymapEntry, PrepFn,
+    QuoteFn, ShellVar, VoidFn,
 };
 use libc::{FILE, c_char, c_int, c_ulong, c_void};
 
@@ -172,6 +172,7 @@ optional {
     line_number c"executing_line_number": unsafe extern "C-unwind" fn() -> c_int = "what a start spends its time on";
     execute_text c"execute_variable_command": unsafe extern "C-unwind" fn(*const c_char, *const c_char) = "prompt.command";
     executing c"executing": *mut c_int = "prompt.command";
+    progcomp_search c"progcomp_search": unsafe extern "C-unwind" fn(*const c_char) -> *mut CompSpec = "what a completion spends its time on";
     signal_is_trapped c"signal_is_trapped": unsafe extern "C-unwind" fn(c_int) -> c_int = "what is not timed beside a prompt";
     shell_start c"shellstart": *mut libc::timeval = "what ran before LLE was loaded";
     source_level c"sourcelevel": *mut c_int = "how far a start has come";

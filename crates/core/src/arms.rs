@@ -8,7 +8,8 @@
 //! Lines go in pairs, one with either value. Which comes first is drawn anew for every pair, from a hash of the trial and
 //! the number of the pair: nothing that goes on in the background, and no habit of the user, falls in step with it. A
 //! line's cost is the mean of its paints, or of its completions, so long lines count no more than short ones; pairs are
-//! compared by the logarithm of the ratio, since times are skewed and one hiccup must not outweigh a hundred lines.
+//! compared by the logarithm of the ratio, since times are skewed and one hiccup must not outweigh a hundred lines. What all of
+//! them cost together is summed up beside it ([`InAll`]), each by what a line with the value in force usually costs.
 //!
 //! A value with which less is done ([`Lever::leaves_work`]) would win by leaving work undone. A line for which something
 //! was given up weighs [`GIVEN_UP_NS`] with the candidate; with the value in force it makes no pair.
@@ -18,6 +19,9 @@
 //! Invariants: an arm is chosen when a line begins and holds until it ends; a line that is given up, or that too little
 //! was typed into, counts for nothing and its arm is used again; what was typed is not looked at.
 
+pub mod in_all;
+
+use self::in_all::InAll;
 use crate::desired;
 use crate::lever::{Cost, Lever, Levers};
 
@@ -52,6 +56,8 @@ pub struct Tally {
     pub current_ns: u64,
     /// The sum of the costs with the candidate, in nanoseconds.
     pub candidate_ns: u64,
+    /// What all of the lines cost together, by what one usually does.
+    pub in_all: InAll,
 }
 
 /// What the line being typed has cost.
@@ -87,6 +93,8 @@ pub struct Arms {
     agreed: Levers,
     on: Option<On>,
     tally: Tally,
+    /// The sum of the logarithms of what lines of the pairs cost with the value in force.
+    current_logs: f64,
     /// The first line of the pair, once there is one.
     first: Option<Spent>,
     line: Line,
@@ -113,6 +121,7 @@ impl Arms {
         refused += u64::from(trial.is_some() && on.is_none());
         if on.map(|on| on.id) != self.on.map(|on| on.id) {
             self.first = None;
+            self.current_logs = 0.0;
             self.tally = Tally {
                 id: on.map_or(0, |on| on.id),
                 ..Tally::default()
@@ -209,6 +218,9 @@ impl Arms {
         let ratio = libm::log(candidate.weight() / current.weight());
         let tally = &mut self.tally;
         tally.pairs += 1;
+        self.current_logs += libm::log(current.weight());
+        let usual = libm::exp(self.current_logs / tally.pairs as f64);
+        tally.in_all.add(current.weight(), candidate.weight(), usual);
         tally.log_sum = tally.log_sum.saturating_add((ratio * MILLION) as i64);
         tally.log_squares = tally.log_squares.saturating_add((ratio * ratio * MILLION) as i64);
         tally.current_ns = tally.current_ns.saturating_add(current.cost_ns as u64);

@@ -402,6 +402,7 @@ mod tests {
                 high: 1.1,
                 current_ns: 1,
                 candidate_ns: 1,
+                in_all: None,
             }),
             active_ns: 0,
             verdict,

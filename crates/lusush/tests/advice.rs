@@ -158,3 +158,45 @@ fn what_runs_beside_the_prompt_is_named_as_not_timed() {
     press(&mut terminal, "trap - DEBUG; unset PS0; PS2='> '\r", "$");
     assert_eq!(not_timed(), 0);
 }
+
+#[test]
+fn what_completes_is_named_and_what_was_typed_is_not() {
+    let house = Household::new(
+        "_slow() { sleep 0.3; COMPREPLY=(alpha); }; complete -F _slow foo\n\
+         _quick() { COMPREPLY=(beta); }; complete -F _quick bar\nPS1='$ '\n",
+    );
+    let mut terminal = house.session();
+    let empty = said(&house, "completion");
+    assert!(empty.contains("press Tab behind a command"), "{empty}");
+    for (typed, becomes) in [
+        ("foo --secret=hunter2 al\t", "foo --secret=hunter2 alpha"),
+        ("bar be\t", "bar beta"),
+        ("foo al\t", "foo alpha"),
+        // Who keeps a line to themselves finds nothing of it here.
+        (" bar be\t", " bar beta"),
+    ] {
+        press(&mut terminal, typed, becomes);
+        press(&mut terminal, "\x15", "$");
+    }
+    let why = house.json(&["why", "completion"]);
+    let (slow, quick) = (part(&why, "_slow"), part(&why, "_quick"));
+    assert_eq!(slow["within"], "bash's completion", "{why:#}");
+    assert_eq!(
+        (&slow["count"], &quick["count"]),
+        (&2.into(), &1.into()),
+        "{why:#}"
+    );
+    let number = |value: &Value| value.as_f64().unwrap();
+    assert!(number(&slow["sum_ns"]) >= 600.0 * MS as f64, "{why:#}");
+    let share = 100.0 * number(&slow["sum_ns"]) / number(&why["whole"]["sum_ns"]);
+    assert!((number(&slow["share_percent"]) - share).abs() < 0.1, "{why:#}");
+    assert!(
+        number(&quick["share_percent"]) < number(&slow["share_percent"]),
+        "{why:#}"
+    );
+    let said = said(&house, "completion");
+    assert!(
+        said.contains("Most of it is `_slow`") && !said.contains("hunter"),
+        "{said}"
+    );
+}

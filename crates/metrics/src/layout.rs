@@ -12,6 +12,7 @@
 //! prompts    a ring of 16-byte slots: the last prompts, one by one
 //! changes    a ring: what was typed that may have changed the prompt
 //! folders    u64 each: in which folder each of the prompts was, by a number of the session's own
+//! completers what completes, as parts of completions
 //! ```
 //!
 //! Everything is in the machine's byte order (a flight file never leaves its machine) and aligned to 8.
@@ -41,8 +42,8 @@ pub(crate) const VERSION_OLDEST: u32 = 1;
 /// A gauge never set.
 pub(crate) const UNKNOWN: i64 = i64::MIN;
 
-/// Events kept: an hour of trouble, in a fifth of the file.
-pub(crate) const EVENTS: usize = 96;
+/// Events kept: an hour of trouble, in a sixth of the file.
+pub(crate) const EVENTS: usize = 88;
 
 /// Words of text in one event, which make its slot 64 bytes.
 pub(crate) const EVENT_TEXT_WORDS: usize = 4;
@@ -80,16 +81,20 @@ pub(crate) enum SectionName {
     Prompts,
     Changes,
     PromptFolders,
+    CompletionParts,
 }
 
 /// Sections listed in the head.
-pub(crate) const SECTIONS: usize = 14;
+pub(crate) const SECTIONS: usize = 15;
 
 /// Sections that every file has: those of the first release.
 pub(crate) const SECTIONS_OLDEST: usize = 8;
 
 /// Rows of each table of parts: twice what a prompt of many parts has, and about what a page of slow lines shows.
 pub(crate) const PARTS: usize = 24;
+
+/// Rows of the table of completions: there is little room, so it keeps those that took most.
+pub(crate) const COMPLETERS: usize = 4;
 
 /// Words of a command that may have changed the prompt: 128 bytes, more than is told of one.
 pub(crate) const CHANGE_WORDS: usize = 16;
@@ -262,7 +267,7 @@ pub(crate) struct PartCell {
 
 /// A table of parts: rounds, the whole (sum, last, max), what had no row (count, sum, last, round), rows.
 #[repr(C)]
-pub(crate) struct PartCells {
+pub(crate) struct PartCells<const ROWS: usize> {
     pub(crate) rounds: AtomicU64,
     pub(crate) whole_sum: AtomicU64,
     pub(crate) whole_last: AtomicU64,
@@ -271,7 +276,7 @@ pub(crate) struct PartCells {
     pub(crate) other_sum: AtomicU64,
     pub(crate) other_last: AtomicU64,
     pub(crate) other_round: AtomicU64,
-    pub(crate) rows: [PartCell; PARTS],
+    pub(crate) rows: [PartCell; ROWS],
 }
 
 /// One stage.
@@ -324,13 +329,14 @@ pub(crate) struct Layout {
     pub(crate) last_command: Text<COMMAND_WORDS>,
     pub(crate) prompt_blame: Text<NAME_WORDS>,
     pub(crate) events: EventRing,
-    pub(crate) prompt_parts: PartCells,
-    pub(crate) start_parts: PartCells,
+    pub(crate) prompt_parts: PartCells<PARTS>,
+    pub(crate) start_parts: PartCells<PARTS>,
     pub(crate) stages: [StageCells; Stage::ALL.len()],
     pub(crate) prompts: PromptRing,
     pub(crate) changes: ChangeRing,
     /// Where the prompt of the same slot was; 0 is not told. Of its own, since a prompt's slot is full.
     pub(crate) prompt_folders: [AtomicU64; PROMPTS_KEPT],
+    pub(crate) completion_parts: PartCells<COMPLETERS>,
 }
 
 const _: () = assert!(
@@ -338,7 +344,7 @@ const _: () = assert!(
     "the file is too small for its tables"
 );
 const _: () = assert!(size_of::<EventCell>() == 64);
-const _: () = assert!(size_of::<PartCells>() == PARTS_HEAD_WORDS * 8 + PARTS * size_of::<PartCell>());
+const _: () = assert!(size_of::<PartCells<PARTS>>() == PARTS_HEAD_WORDS * 8 + PARTS * size_of::<PartCell>());
 const _: () = assert!(align_of::<Layout>() == 8);
 
 impl Layout {
@@ -361,6 +367,7 @@ impl Layout {
             (offset_of!(Layout, prompts), PROMPTS_KEPT),
             (offset_of!(Layout, changes), CHANGES_KEPT),
             (offset_of!(Layout, prompt_folders), PROMPTS_KEPT),
+            (offset_of!(Layout, completion_parts), COMPLETERS),
         ];
         for (section, (offset, rows)) in self.head.sections.iter().zip(sections) {
             section.offset.store(offset as u32, Relaxed);

@@ -19,6 +19,8 @@ pub enum Parted {
     Prompt,
     /// The start, from the load of LLE to the first prompt.
     Start,
+    /// What bash's completion took, of the completions that gave an answer.
+    Completion,
 }
 
 macro_rules! kinds {
@@ -50,6 +52,7 @@ kinds! {
     File = 7, "file", "A start-up file with all it sources; told besides its lines.";
     FirstPrompt = 8, "first_prompt", "`PROMPT_COMMAND` before the first prompt.";
     Expanded = 9, "expanded", "A command that `PS1` runs in the shell itself.";
+    Completer = 10, "completer", "A function or a command that completes what stands behind a command.";
 }
 
 impl PartKind {
@@ -81,7 +84,7 @@ const MAY_WAIT: u64 = 1 << 16;
 pub const PARTS_MAX: usize = super::layout::PARTS;
 
 /// Records one round: the whole, and its parts.
-pub(crate) fn record(table: &PartCells, whole_ns: u64, parts: &[NewPart<'_>]) {
+pub(crate) fn record<const ROWS: usize>(table: &PartCells<ROWS>, whole_ns: u64, parts: &[NewPart<'_>]) {
     let round = table.rounds.load(Relaxed).wrapping_add(1);
     table.rounds.store(round, Relaxed);
     add(&table.whole_sum, whole_ns);
@@ -126,8 +129,8 @@ fn meet(cell: &PartCell, part: &NewPart<'_>, round: u64) {
 }
 
 /// Finds the row of a part, looking at a likely one first, or makes one; none if all are of this round.
-fn row_for(
-    table: &PartCells,
+fn row_for<const ROWS: usize>(
+    table: &PartCells<ROWS>,
     part: &NewPart<'_>,
     parent: Option<usize>,
     round: u64,
@@ -144,7 +147,15 @@ fn row_for(
     let is_empty = |cell: &PartCell| cell.kind.load(Relaxed) == 0;
     let row = table.rows.iter().position(is_empty).or_else(|| {
         // Of those that were met as long ago the one that took least: the slow one may still come in this round.
-        let age = |cell: &PartCell| (cell.round.load(Relaxed), cell.sum.load(Relaxed));
+        // A table of few rows goes by that alone, or three quick ones would push the slow one out.
+        let met = |cell: &PartCell| {
+            if ROWS < PARTS_MAX {
+                0
+            } else {
+                cell.round.load(Relaxed)
+            }
+        };
+        let age = |cell: &PartCell| (met(cell), cell.sum.load(Relaxed));
         let oldest = table.rows.iter().enumerate();
         let (row, cell) = oldest.min_by_key(|(_, cell)| age(cell))?;
         (cell.round.load(Relaxed) < round).then(|| give_up(table, row));
@@ -161,7 +172,7 @@ fn row_for(
 }
 
 /// Empties a row and those of its parts.
-fn give_up(table: &PartCells, row: usize) {
+fn give_up<const ROWS: usize>(table: &PartCells<ROWS>, row: usize) {
     for (at, cell) in table.rows.iter().enumerate() {
         let kind = cell.kind.load(Relaxed);
         if at == row || kind >> 32 == row as u64 + 1 {
@@ -175,7 +186,7 @@ fn give_up(table: &PartCells, row: usize) {
     }
 }
 
-fn other(table: &PartCells, ns: u64, round: u64) {
+fn other<const ROWS: usize>(table: &PartCells<ROWS>, ns: u64, round: u64) {
     if table.other_round.load(Relaxed) != round {
         table.other_round.store(round, Relaxed);
         table.other_last.store(0, Relaxed);

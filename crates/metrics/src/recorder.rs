@@ -139,12 +139,12 @@ impl Recorder<'_> {
         prompts::record_change(&self.layout.changes, by);
     }
 
-    /// Keeps what one prompt, or the start, took and what it spent it on; 24 parts at most.
+    /// Keeps what one prompt, the start, or a completion took and what it spent it on; 24 parts at most.
     pub fn parts(&mut self, of: Parted, whole_ns: u64, parts: &[NewPart<'_>]) {
-        let table = match of {
-            Parted::Prompt => &self.layout.prompt_parts,
-            Parted::Start => &self.layout.start_parts,
-        };
-        parts::record(table, whole_ns, parts);
+        match of {
+            Parted::Prompt => parts::record(&self.layout.prompt_parts, whole_ns, parts),
+            Parted::Start => parts::record(&self.layout.start_parts, whole_ns, parts),
+            Parted::Completion => parts::record(&self.layout.completion_parts, whole_ns, parts),
+        }
     }
 }

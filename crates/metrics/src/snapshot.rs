@@ -270,11 +270,12 @@ impl Snapshot {
         self.text_of(SectionName::PromptBlame).text
     }
 
-    /// What the prompts, or the start, spent their time on; empty if the writer does not tell.
+    /// What the prompts, the start, or completions spent their time on; empty if the writer does not tell.
     pub fn parts(&self, of: Parted) -> Parts<'_> {
         let section = self.sections.of(match of {
             Parted::Prompt => SectionName::PromptParts,
             Parted::Start => SectionName::StartParts,
+            Parted::Completion => SectionName::CompletionParts,
         });
         Parts::new(self, section)
     }

@@ -208,6 +208,12 @@ table! {
         PartsUnfit, "parts_unfit", Count, "Of the parts that may be put off, as bits in their order, those that fit nothing of PS1 that can be.";
         StartBeforeNs, "start_before_ns", Nanoseconds, "What the shell had taken before LLE was loaded.";
         PromptUnseen, "prompt_unseen", Count, "What runs besides the prompt and is not timed, as bits: PS0, PS2, a DEBUG trap.";
+        TrialCurrentUsual, "trial_current_usual", Count, "Sum of the costs with the value in force, in thousandths of the usual, a line 64 times that at most.";
+        TrialCandidateUsual, "trial_candidate_usual", Count, "Sum of the costs with the value tried, in the same.";
+        TrialCurrentMost, "trial_current_most", Count, "The costliest line with the value in force, in the same.";
+        TrialCandidateMost, "trial_candidate_most", Count, "The costliest line with the value tried, in the same.";
+        TrialCurrentStalls, "trial_current_stalls", Count, "Lines with the value in force that took more than 16 times the usual.";
+        TrialCandidateStalls, "trial_candidate_stalls", Count, "Lines with the value tried that took more than 16 times the usual.";
     }
 }
 

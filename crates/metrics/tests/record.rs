@@ -156,7 +156,7 @@ fn the_ring_keeps_the_last_events_in_order() {
     }
     let snapshot = flight.snapshot().unwrap();
     let codes: Vec<i64> = snapshot.events().map(|event| event.code).collect();
-    assert_eq!(codes, (300 - 96..300).collect::<Vec<_>>());
+    assert_eq!(codes, (300 - 88..300).collect::<Vec<_>>());
     assert!(
         snapshot
             .events()

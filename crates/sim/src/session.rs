@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use lle_core::arms::Tally;
+use lle_core::arms::in_all::InAll;
 use lle_core::desired::Desired;
-use lle_metrics::{Counter, EventKind, Flight, Gauge, Identity, Liveness, Snapshot, Stage, Timer};
+use lle_metrics::{Counter, EventKind, Flight, Gauge, Identity, Liveness, Recorder, Snapshot, Stage, Timer};
 
 use crate::random::Random;
 
@@ -86,7 +88,7 @@ impl SimSession {
     }
 
     /// Records something as a session does, and makes it what the next look finds.
-    pub fn record(&mut self, batch: impl FnOnce(&mut lle_metrics::Recorder<'_>)) {
+    pub fn record(&mut self, batch: impl FnOnce(&mut Recorder<'_>)) {
         if let Some(flight) = &self.flight {
             flight.update(batch);
             self.snapshot = flight.snapshot().ok();
@@ -204,16 +206,47 @@ impl SimSession {
 }
 
 /// Says what so many pairs came to: better, worse or neither, by the number of the trial.
-fn compare(recorder: &mut lle_metrics::Recorder<'_>, trial: u64, pairs: u64) {
+fn compare(recorder: &mut Recorder<'_>, trial: u64, pairs: u64) {
     // ln 0.5, ln 2 and ln 1 in millionths; every other pair a tenth more, every other less.
-    let log = [-693_147, 693_147, 0][trial as usize % 3];
-    let pairs = pairs.cast_signed();
-    recorder.set(Gauge::TrialId, trial.cast_signed());
-    recorder.set(Gauge::TrialPairs, pairs);
-    recorder.set(Gauge::TrialLogSum, log * pairs);
-    recorder.set(Gauge::TrialLogSquares, (log * log / 1_000_000 + 10_000) * pairs);
-    recorder.set(Gauge::TrialCurrentNs, 10_000 * pairs);
-    recorder.set(Gauge::TrialCandidateNs, 10_000 * pairs);
+    let (log, candidate) = [(-693_147, 500), (693_147, 2_000), (0, 1_000)][trial as usize % 3];
+    let tally = Tally {
+        id: trial,
+        pairs,
+        log_sum: log * pairs.cast_signed(),
+        log_squares: (log * log / 1_000_000 + 10_000) * pairs.cast_signed(),
+        current_ns: 10_000 * pairs,
+        candidate_ns: 10_000 * pairs,
+        in_all: InAll {
+            current: 1_000 * pairs,
+            candidate: candidate * pairs,
+            current_most: 1_000,
+            candidate_most: candidate,
+            ..InAll::default()
+        },
+    };
+    record_trial(recorder, &tally);
+}
+
+/// Says what the pairs of a trial came to, where the worker reads it.
+pub fn record_trial(recorder: &mut Recorder<'_>, tally: &Tally) {
+    let in_all = &tally.in_all;
+    let counts = [
+        (Gauge::TrialId, tally.id),
+        (Gauge::TrialPairs, tally.pairs),
+        (Gauge::TrialCurrentNs, tally.current_ns),
+        (Gauge::TrialCandidateNs, tally.candidate_ns),
+        (Gauge::TrialCurrentUsual, in_all.current),
+        (Gauge::TrialCandidateUsual, in_all.candidate),
+        (Gauge::TrialCurrentMost, in_all.current_most),
+        (Gauge::TrialCandidateMost, in_all.candidate_most),
+        (Gauge::TrialCurrentStalls, in_all.current_stalls),
+        (Gauge::TrialCandidateStalls, in_all.candidate_stalls),
+    ];
+    for (gauge, value) in counts {
+        recorder.set(gauge, value.cast_signed());
+    }
+    recorder.set(Gauge::TrialLogSum, tally.log_sum);
+    recorder.set(Gauge::TrialLogSquares, tally.log_squares);
 }
 
 /// A flight file that the version before wrote.

@@ -32,11 +32,8 @@ fn the_same_seed_gives_the_same_trials_and_no_harm_is_kept() {
     assert_eq!(trials, optimiser::run(7..8));
     assert_ne!(trials, optimiser::run(8..9), "another seed, other lines");
     assert_eq!(trials.len(), optimiser::SETTINGS.len() * optimiser::EFFECTS.len());
-    // One line in forty is not seen in 32 pairs: what stalls now and then is in the page, with its own column of truth.
-    let harm: Vec<_> = trials
-        .iter()
-        .filter(|trial| trial.harms() && !trial.effect.stalls)
-        .collect();
+    // What stalls one line in forty is among them; how often one is kept all the same is in the page.
+    let harm: Vec<_> = trials.iter().filter(|trial| trial.harms()).collect();
     assert!(harm.is_empty(), "{harm:#?}");
     let much_better: Vec<_> = trials
         .iter()

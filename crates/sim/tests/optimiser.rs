@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a panic here is the report")]
 
 use jiff::tz::TimeZone;
+use lle_core::arms::Tally;
+use lle_core::arms::in_all::InAll;
 use lle_core::health::assess::Thresholds;
 use lle_core::optimise::targets::WEEK_NS;
 use lle_core::policy::{Policy, Who};
@@ -10,7 +12,7 @@ use lle_maintenance::engine::{Config, Engine, Event};
 use lle_maintenance::world::Now;
 use lle_metrics::{Gauge, Timer};
 use lle_sim::random::Random;
-use lle_sim::session::{Nature, SimSession};
+use lle_sim::session::{Nature, SimSession, record_trial};
 use lle_sim::world::World;
 use serde_json::Value;
 
@@ -60,17 +62,29 @@ impl Desk {
         given["trial"].as_i64().unwrap()
     }
 
-    /// Says what 32 pairs of a trial came to, each so much, in millionths of a logarithm.
-    fn compare(&mut self, trial: i64, log: i64) {
-        let square = log * log / 1_000_000;
-        self.set(&[
-            (Gauge::TrialId, trial),
-            (Gauge::TrialPairs, 32),
-            (Gauge::TrialLogSum, 32 * log),
-            (Gauge::TrialLogSquares, 32 * (square + 10)),
-            (Gauge::TrialCurrentNs, 32_000),
-            (Gauge::TrialCandidateNs, 32_000),
-        ]);
+    /// Says what 128 pairs of a trial came to: each so much, in millionths of a logarithm, but so many lines with the
+    /// candidate, which took fifty times the usual.
+    fn compare(&mut self, trial: i64, log: i64, stalls: u64) {
+        const PAIRS: u64 = 128;
+        let usual = ((log as f64 / 1e6).exp() * 1_000.0) as u64;
+        let tally = Tally {
+            id: trial.cast_unsigned(),
+            pairs: PAIRS,
+            log_sum: PAIRS.cast_signed() * log,
+            log_squares: PAIRS.cast_signed() * (log * log / 1_000_000 + 10),
+            current_ns: PAIRS * 1_000,
+            candidate_ns: PAIRS * 1_000,
+            in_all: InAll {
+                current: PAIRS * 1_000,
+                candidate: (PAIRS - stalls) * usual + stalls * 50_000,
+                current_most: 1_000,
+                candidate_most: if stalls > 0 { 50_000 } else { usual },
+                current_stalls: 0,
+                candidate_stalls: stalls,
+            },
+        };
+        let session = self.world.sessions.first_mut().unwrap();
+        session.record(|recorder| record_trial(recorder, &tally));
     }
 
     fn set(&mut self, gauges: &[(Gauge, i64)]) {
@@ -124,7 +138,7 @@ fn a_rejected_trial_of_a_size_gives_the_cache_no_more_room() {
     let trial = desk.force("names.cache_entries=0");
     // With no room everything is missed, and missed again.
     desk.set(&names(900, 800, 30, 300));
-    desk.compare(trial, 900_000);
+    desk.compare(trial, 900_000, 0);
     desk.look(10 * SECOND);
     let ended = desk.engine.durable().trials_ended.back().unwrap();
     assert_eq!((ended.verdict.name(), ended.kept), ("worse", false));
@@ -139,6 +153,35 @@ fn a_rejected_trial_of_a_size_gives_the_cache_no_more_room() {
 }
 
 #[test]
+fn a_lever_that_is_mostly_faster_and_stalls_is_undone_and_told_so() {
+    let mut desk = Desk::new();
+    let trial = desk.force("names.keep=path");
+    desk.compare(trial, -350_000, 7);
+    desk.look(10 * SECOND);
+    let given = desk.ask(&Request::Trials);
+    let ended = &given["ended"][0];
+    assert_eq!(
+        (&ended["verdict"], &ended["kept"]),
+        (&"worse".into(), &false.into()),
+        "{given}"
+    );
+    let why = ended["why"].as_str().unwrap();
+    assert!(
+        why.starts_with("mostly faster, but 7 lines stalled, 0 with the value in force: cost in all +240 %"),
+        "{why}"
+    );
+    let estimate = &ended["estimate"];
+    assert!(estimate["percent"].as_f64().unwrap() < 0.0, "{given}");
+    assert!(estimate["percent_in_all"].as_f64().unwrap() > 200.0, "{given}");
+    assert_eq!(
+        (&estimate["current_stalls"], &estimate["candidate_stalls"]),
+        (&0.into(), &7.into())
+    );
+    let state = desk.engine.durable();
+    assert!(state.settings.is_empty() && state.trials.is_empty(), "{given}");
+}
+
+#[test]
 fn the_weekly_baseline_is_of_the_week() {
     let mut desk = Desk::new();
     desk.colour(100_000, 20_000);
@@ -146,7 +189,7 @@ fn the_weekly_baseline_is_of_the_week() {
     let first = desk.usual_ns();
     assert!((19_000..23_000).contains(&first), "{first}");
     let trial = desk.force("names.keep=path");
-    desk.compare(trial, -700_000);
+    desk.compare(trial, -700_000, 0);
     desk.look(10 * SECOND);
     assert_eq!(desk.engine.durable().settings["names.keep"], "path");
     // A week of somebody who has typed for months.

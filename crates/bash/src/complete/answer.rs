@@ -14,6 +14,8 @@ pub(crate) struct Answer {
     /// All there was to choose, if more than one.
     pub(crate) items: Vec<Item>,
     pub(crate) total: usize,
+    /// The function or command that completed; empty if bash did by itself.
+    pub(crate) completer: Vec<u8>,
     /// What bash's completion took.
     pub(crate) worked: Duration,
 }
@@ -49,6 +51,7 @@ impl Answer {
                 start,
             });
         }
+        let completer = r.bytes()?.to_vec();
         let worked = Duration::from_micros(u64::from(r.number()?));
         (r.number()? == MAGIC && point <= line.len() && items.iter().all(|i| i.start <= line.len()))
             .then_some(Self {
@@ -56,6 +59,7 @@ impl Answer {
                 point,
                 items,
                 total,
+                completer,
                 worked,
             })
     }
@@ -104,7 +108,7 @@ mod tests {
         let mut w = Writer::default();
         w.head(4, b"ls a", 2);
         w.items(&[(3, b"abc ", b"abc"), (3, b"abd/", b"abd/")]);
-        w.finish(5)
+        w.finish(b"_ls", 5)
     }
 
     #[test]
@@ -112,6 +116,7 @@ mod tests {
         let a = Answer::parse(&answer()).expect("well formed");
         assert_eq!((a.line.as_slice(), a.point, a.total), (&b"ls a"[..], 4, 2));
         assert_eq!(a.items[1].replacement, b"abd/");
+        assert_eq!(a.completer, b"_ls");
     }
 
     #[test]

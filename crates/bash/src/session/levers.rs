@@ -48,6 +48,18 @@ impl Session {
             w.set(Gauge::TrialLogSquares, tally.log_squares);
             w.set(Gauge::TrialCurrentNs, tally.current_ns.cast_signed());
             w.set(Gauge::TrialCandidateNs, tally.candidate_ns.cast_signed());
+            let in_all = tally.in_all;
+            let of_lines = [
+                (Gauge::TrialCurrentUsual, in_all.current),
+                (Gauge::TrialCandidateUsual, in_all.candidate),
+                (Gauge::TrialCurrentMost, in_all.current_most),
+                (Gauge::TrialCandidateMost, in_all.candidate_most),
+                (Gauge::TrialCurrentStalls, in_all.current_stalls),
+                (Gauge::TrialCandidateStalls, in_all.candidate_stalls),
+            ];
+            for (gauge, value) in of_lines {
+                w.set(gauge, value.cast_signed());
+            }
         });
     }
 }

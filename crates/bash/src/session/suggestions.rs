@@ -3,7 +3,7 @@
 use super::Session;
 use crate::clock;
 use lle_core::lever::Cost;
-use lle_metrics::{Counter, EventKind, Stage, Timer};
+use lle_metrics::{Counter, EventKind, NewPart, PartKind, Parted, Stage, Timer};
 use std::time::Duration;
 
 impl Session {
@@ -58,12 +58,21 @@ impl Session {
         });
     }
 
-    /// What the child took to start, and its work.
-    pub(crate) fn completion_stages(&mut self, fork: Duration, work: Duration) {
+    /// What the child took to start, and its work, and the name of what did it.
+    pub(crate) fn completion_stages(&mut self, fork: Duration, work: Duration, completer: &[u8]) {
         let ns = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
         self.flight.update(|w| {
             w.stage(Stage::CompletionFork, ns(fork));
             w.stage(Stage::CompletionWork, ns(work));
+            let part = NewPart {
+                kind: PartKind::Completer,
+                name: completer,
+                ns: ns(work),
+                may_wait: false,
+                parent: None,
+            };
+            let parts: &[NewPart<'_>] = if completer.is_empty() { &[] } else { &[part] };
+            w.parts(Parted::Completion, ns(work), parts);
         });
     }
 

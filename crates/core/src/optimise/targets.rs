@@ -162,6 +162,7 @@ mod tests {
                 high,
                 current_ns: 1,
                 candidate_ns: 1,
+                in_all: None,
             }),
             active_ns: 0,
             verdict: Verdict::Confirm,

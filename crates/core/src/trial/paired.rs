@@ -11,9 +11,16 @@
 //! all of them together cry wolf in at most 5 % of the trials of two equal values; the interval shown is the look's own,
 //! 98.75 %.
 //!
-//! - *better*: the whole interval lies beyond the gain that is worth a change.
-//! - *worse*: the whole interval lies on the slower side.
+//! - *better*: the whole interval lies beyond the gain that is worth a change, and what all lines cost together fell, too
+//!   ([`crate::arms::in_all`]), over so many pairs that a stall which undoes the gain would have shown: 128, or fewer of a
+//!   large one; half of them at the deadline.
+//! - *worse*: the whole interval lies on the slower side; or it is beyond that gain, but so many lines stalled that all
+//!   together cost more.
 //! - *inconclusive*: neither, at the last look or at the deadline, or a gain that is worth it is ruled out earlier.
+//!
+//! A lever that is slower by the typical line is undone even if it ends stalls: what most lines show is what was asked for.
+//! Both conditions must hold, so two equal values are kept no more often than by the interval alone, and called worse for their
+//! stalls only where they were about to be kept: the 5 % hold. How often a lever that stalls lines is kept, see there.
 //!
 //! Invariants: what a session says is absolute, so that reading it twice changes nothing and a worker that was killed
 //! lost nothing; numbers that cannot be are not counted; a verdict needs [`LOOKS`]' first number of pairs at least.
@@ -23,6 +30,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Verdict;
+use crate::arms::in_all::{InAll, MOST, Says};
 
 /// Pairs at which the evidence is looked at.
 pub const LOOKS: [u64; 4] = [32, 64, 128, 256];
@@ -30,6 +38,8 @@ pub const LOOKS: [u64; 4] = [32, 64, 128, 256];
 const QUANTILES: [f64; 4] = [2.65, 2.57, 2.53, 2.52];
 /// The gain, as a fraction, below which a change is not worth being different from what everybody else has.
 pub const GAIN_MIN: f64 = 0.03;
+/// Pairs that a value is kept with at the latest, if no line stalled: one line in forty that does shows in 24 of 25 trials.
+const KEPT_PAIRS: u64 = 128;
 /// Sessions counted; what further ones say is left out.
 pub const SESSIONS_MAX: usize = 64;
 /// Active time that a trial has unless somebody says otherwise, in nanoseconds: 256 pairs are an afternoon of typing.
@@ -52,6 +62,9 @@ pub struct Tally {
     pub current_ns: u64,
     /// The sum of the costs with the candidate, in nanoseconds.
     pub candidate_ns: u64,
+    /// What all of the lines cost together; none of a session whose version does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_all: Option<InAll>,
 }
 
 impl Tally {
@@ -64,6 +77,7 @@ impl Tally {
         sum.abs() <= n * LOG_MAX + slack
             && squares <= n * LOG_MAX * LOG_MAX + slack
             && squares + slack >= sum * sum / n.max(1.0)
+            && self.in_all.is_none_or(|in_all| in_all.can_be(self.pairs))
     }
 }
 
@@ -82,6 +96,23 @@ pub struct Estimate {
     pub current_ns: u64,
     /// With the candidate.
     pub candidate_ns: u64,
+    /// What the lines cost together, of the pairs of which that is known; none if it is of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_all: Option<InAll>,
+}
+
+impl Estimate {
+    /// By the typical line: the whole interval lies beyond the gain that is worth a change.
+    fn is_faster(&self) -> bool {
+        self.high < 1.0 - GAIN_MIN
+    }
+
+    /// Pairs with which it may be kept: so many as lines there are to one that stalls before the gain is lost by it, so that
+    /// one would have shown. Who gains three fifths can afford one in forty; who gains less is looked at longer.
+    fn pairs_asked(&self) -> u64 {
+        let afforded = MOST * self.high / (1.0 - self.high).max(GAIN_MIN);
+        (afforded as u64).min(KEPT_PAIRS)
+    }
 }
 
 /// Two values of a lever under comparison.
@@ -156,7 +187,30 @@ impl Paired {
             high: libm::exp(mean + margin),
             current_ns: (of(|tally| tally.current_ns as f64) / n) as u64,
             candidate_ns: (of(|tally| tally.candidate_ns as f64) / n) as u64,
+            in_all: self.in_all().map(|(_, in_all)| in_all),
         })
+    }
+
+    /// What all lines cost together, and of how many pairs that is known.
+    fn in_all(&self) -> Option<(u64, InAll)> {
+        let known = self
+            .tallies
+            .values()
+            .filter_map(|tally| Some((tally.pairs, tally.in_all?)));
+        known.reduce(|(pairs, mut sums), (more, others)| {
+            sums.merge(&others);
+            (pairs.saturating_add(more), sums)
+        })
+    }
+
+    /// What to do about a candidate that is faster by the typical line; none if that takes more pairs.
+    fn faster(&self, pairs_asked: u64) -> Option<Verdict> {
+        let (pairs, in_all) = self.in_all()?;
+        match in_all.says(pairs) {
+            Says::Rises => Some(Verdict::Revert),
+            Says::Fell if pairs >= pairs_asked => Some(Verdict::Confirm),
+            Says::Fell | Says::Open => None,
+        }
     }
 
     /// Looks at the evidence if it is time to; gives the verdict if that ends the trial. `over`: no more is to come.
@@ -172,8 +226,10 @@ impl Paired {
             {
                 continue;
             }
-            if estimate.high < 1.0 - GAIN_MIN {
-                return Some(Verdict::Confirm);
+            if estimate.is_faster()
+                && let Some(verdict) = self.faster(estimate.pairs_asked())
+            {
+                return Some(verdict);
             }
             if estimate.low > 1.0 {
                 return Some(Verdict::Revert);
@@ -182,7 +238,12 @@ impl Paired {
                 return Some(Verdict::InconclusiveReverted);
             }
         }
-        over.then_some(Verdict::InconclusiveReverted)
+        // No more pairs are to come: half of them must do.
+        over.then(|| {
+            let faster = self.seen.filter(Estimate::is_faster);
+            let verdict = faster.and_then(|seen| self.faster(seen.pairs_asked() / 2));
+            verdict.unwrap_or(Verdict::InconclusiveReverted)
+        })
     }
 
     /// Why a verdict is what it is, in words.
@@ -202,212 +263,37 @@ impl Paired {
             of(seen.high),
             seen.pairs
         );
+        let Some(in_all) = seen.in_all.filter(|_| seen.is_faster()) else {
+            return match verdict {
+                Verdict::Revert => format!("slower: {numbers}"),
+                _ if seen.is_faster() => {
+                    format!("mostly faster, but sessions do not say what lines cost in all: {numbers}")
+                }
+                _ if seen.low > 1.0 - GAIN_MIN => format!("no gain worth a change: {numbers}"),
+                _ => format!("the evidence does not suffice: {numbers}"),
+            };
+        };
+        let cost = in_all
+            .ratio()
+            .map_or("unknown".to_owned(), |ratio| format!("{:+.0} %", of(ratio)));
+        let stalls = match (in_all.candidate_stalls, in_all.current_stalls) {
+            (0, 0) => "no line stalled".to_owned(),
+            (tried, now) => format!("{tried} lines stalled, {now} with the value in force"),
+        };
         match verdict {
-            Verdict::Confirm => format!("faster: {numbers}"),
-            Verdict::Revert => format!("slower: {numbers}"),
-            _ if seen.low > 1.0 - GAIN_MIN => format!("no gain worth a change: {numbers}"),
-            _ => format!("the evidence does not suffice: {numbers}"),
+            Verdict::Confirm if seen.pairs < seen.pairs_asked() => format!(
+                "faster: {numbers}; cost in all {cost}, though the time was up before lines that seldom stall could show"
+            ),
+            Verdict::Confirm => format!("faster: {numbers}; cost in all {cost}"),
+            Verdict::Revert => {
+                format!("mostly faster, but {stalls}: cost in all {cost}; typical line {numbers}")
+            }
+            _ => format!(
+                "mostly faster, but too few lines to say so of all: {stalls}, cost in all {cost}; typical line {numbers}"
+            ),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Pairs around a ratio, with a spread of the logarithm, that alternate so as to be exactly that.
-    fn tally(pairs: u64, ratio: f64, spread: f64) -> Tally {
-        let mut tally = Tally::default();
-        for pair in 0..pairs {
-            let log = ratio.ln() + if pair % 2 == 0 { spread } else { -spread };
-            tally.pairs += 1;
-            tally.log_sum += (log * MILLION) as i64;
-            tally.log_squares += (log * log * MILLION) as i64;
-            tally.current_ns += 1_000;
-            tally.candidate_ns += (1_000.0 * log.exp()) as u64;
-        }
-        tally
-    }
-
-    fn paired() -> Paired {
-        Paired::new("names.keep", "prompt", "path", false)
-    }
-
-    #[test]
-    fn what_the_pairs_say_is_the_verdict() {
-        fn check(pairs: u64, ratio: f64, spread: f64, over: bool, expect: Option<Verdict>, why: &str) {
-            let mut paired = paired();
-            paired.hear(7, tally(pairs / 2, ratio, spread));
-            paired.hear(8, tally(pairs - pairs / 2, ratio, spread));
-            let verdict = paired.look(over);
-            assert_eq!(verdict, expect, "{pairs} pairs, {ratio} ± {spread}");
-            let said = paired.why(verdict.unwrap_or(Verdict::InconclusiveReverted));
-            assert!(said.starts_with(why), "{said}");
-        }
-        use Verdict::{Confirm, InconclusiveReverted as Neither, Revert};
-        check(31, 0.5, 0.1, false, None, "too little was typed: 31 of 32");
-        check(
-            31,
-            0.5,
-            0.1,
-            true,
-            Some(Neither),
-            "too little was typed: 31 of 32",
-        );
-        check(32, 0.5, 0.1, false, Some(Confirm), "faster: -50.0 %");
-        check(32, 2.0, 0.1, false, Some(Revert), "slower: +100.0 %");
-        check(
-            40,
-            0.9,
-            0.5,
-            false,
-            None,
-            "the evidence does not suffice: -10.0 %",
-        );
-        check(
-            256,
-            0.99,
-            0.5,
-            false,
-            Some(Neither),
-            "the evidence does not suffice: -1.0 %",
-        );
-        check(
-            256,
-            1.0,
-            0.05,
-            false,
-            Some(Neither),
-            "no gain worth a change: +0.0 %",
-        );
-        check(
-            64,
-            0.98,
-            0.001,
-            false,
-            Some(Neither),
-            "no gain worth a change: -2.0 %",
-        );
-    }
-
-    #[test]
-    fn it_is_looked_at_when_the_pairs_are_there_and_at_no_other_time() {
-        let mut paired = paired();
-        let mut looks = Vec::new();
-        for pairs in 1..=256 {
-            paired.hear(7, tally(pairs, 0.95, 0.6));
-            let before = paired.looks;
-            let verdict = paired.look(false);
-            if paired.looks > before {
-                looks.push(pairs);
-            }
-            assert_eq!(verdict.is_some(), pairs == 256, "{pairs}");
-        }
-        assert_eq!(looks, LOOKS);
-    }
-
-    #[test]
-    fn numbers_that_cannot_be_are_not_heard() {
-        let mut paired = paired();
-        let check = |paired: &mut Paired, tally: Tally, expect: bool| {
-            assert_eq!(paired.hear(7, tally), expect, "{tally:?}");
-        };
-        let good = tally(10, 0.5, 0.1);
-        check(
-            &mut paired,
-            Tally {
-                log_squares: -5,
-                ..good
-            },
-            false,
-        );
-        check(
-            &mut paired,
-            Tally {
-                log_squares: 5,
-                ..good
-            },
-            false,
-        );
-        check(
-            &mut paired,
-            Tally {
-                log_sum: i64::MIN,
-                ..good
-            },
-            false,
-        );
-        check(
-            &mut paired,
-            Tally {
-                log_squares: i64::MAX,
-                ..good
-            },
-            false,
-        );
-        check(&mut paired, good, true);
-        check(&mut paired, good, false);
-        check(&mut paired, tally(9, 0.5, 0.1), false);
-        check(&mut paired, tally(11, 0.5, 0.1), true);
-        assert_eq!(paired.pairs(), 11);
-    }
-
-    /// Noise that is no number theory: a hash of a seed, as in the session.
-    fn noise(seed: u64) -> f64 {
-        let mut z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64 * 2.0 - 1.0
-    }
-
-    #[test]
-    fn two_equals_are_seldom_told_apart() {
-        let trials = 2_000;
-        let mut wrong = 0;
-        for trial in 0..trials {
-            let (mut paired, mut sum) = (paired(), Tally::default());
-            for pair in 0..256 {
-                let log = noise(trial * 256 + pair);
-                sum.pairs += 1;
-                sum.log_sum += (log * MILLION) as i64;
-                sum.log_squares += (log * log * MILLION) as i64;
-                paired.hear(1, sum);
-                match paired.look(false) {
-                    Some(Verdict::Confirm | Verdict::Revert) => {
-                        wrong += 1;
-                        break;
-                    }
-                    Some(_) => break,
-                    None => {}
-                }
-            }
-        }
-        assert!(wrong * 20 <= trials, "{wrong} of {trials}");
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_is_heard_is_answered(
-            pairs in any::<u64>(), log_sum in any::<i64>(), log_squares in any::<i64>(),
-            current_ns in any::<u64>(), candidate_ns in any::<u64>(),
-        ) {
-            let mut paired = paired();
-            paired.hear(1, Tally { pairs, log_sum, log_squares, current_ns, candidate_ns });
-            let verdict = paired.look(true);
-            prop_assert!(verdict.is_some());
-            if let Some(seen) = paired.seen {
-                prop_assert!(seen.low <= seen.ratio && seen.ratio <= seen.high);
-            }
-        }
-
-        #[test]
-        fn what_was_written_is_read(pairs in 0u64..400, forced in any::<bool>()) {
-            let mut paired = Paired { forced, ..paired() };
-            paired.hear(1, tally(pairs, 0.8, 0.2));
-            paired.look(false);
-            let json = serde_json::to_string(&paired).unwrap();
-            prop_assert_eq!(serde_json::from_str::<Paired>(&json).unwrap(), paired);
-        }
-    }
-}
+mod tests;

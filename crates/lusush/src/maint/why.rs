@@ -409,5 +409,29 @@ fn completion(why: &mut Why, snapshot: &Snapshot) {
             share_percent: percent(one.sum_ns, whole.sum_ns),
             spent: one,
         });
+        if kind == Stage::CompletionWork.name() {
+            completers(why, snapshot, name, whole.sum_ns);
+        }
+    }
+}
+
+/// What completed, the slowest first: within what bash's completion took.
+fn completers(why: &mut Why, snapshot: &Snapshot, within: &str, whole_ns: u64) {
+    let parts = snapshot.parts(Parted::Completion);
+    let mut rows: Vec<_> = parts.rows().collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.times.sum_ns));
+    for row in rows {
+        let mut one = spent(row.times);
+        one.last_ns = one.last_ns.filter(|_| row.last_round == parts.whole().count);
+        why.parts.push(Share {
+            name: harmless(row.name, NAME_CHARS_MAX),
+            kind: row.kind.map_or("unknown", PartKind::name),
+            besides: true,
+            within: Some(within.to_owned()),
+            set_in: None,
+            may_wait: None,
+            share_percent: percent(row.times.sum_ns, whole_ns),
+            spent: one,
+        });
     }
 }

@@ -134,4 +134,13 @@ pub struct EstimateDocument {
     pub current_ns: u64,
     /// With the candidate.
     pub candidate_ns: u64,
+    /// The difference of what all lines cost together; none if sessions do not say it.
+    #[serde(default)]
+    pub percent_in_all: Option<f64>,
+    /// Lines with the current value that stalled.
+    #[serde(default)]
+    pub current_stalls: Option<u64>,
+    /// With the candidate.
+    #[serde(default)]
+    pub candidate_stalls: Option<u64>,
 }

@@ -128,12 +128,16 @@ fn baseline(targets: &targets::Targets) -> BaselineDocument {
 
 fn estimate(seen: &paired::Estimate) -> EstimateDocument {
     let percent = |ratio: f64| (ratio - 1.0) * 100.0;
+    let in_all = seen.in_all;
     EstimateDocument {
         percent: percent(seen.ratio),
         percent_low: percent(seen.low),
         percent_high: percent(seen.high),
         current_ns: seen.current_ns,
         candidate_ns: seen.candidate_ns,
+        percent_in_all: in_all.and_then(|in_all| in_all.ratio()).map(percent),
+        current_stalls: in_all.map(|in_all| in_all.current_stalls),
+        candidate_stalls: in_all.map(|in_all| in_all.candidate_stalls),
     }
 }
 

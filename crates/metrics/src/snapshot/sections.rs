@@ -101,6 +101,11 @@ const SHAPES: [(&str, usize, usize); layout::SECTIONS] = [
     ("prompts", size_of::<layout::PromptCell>(), 8),
     ("changes of the prompt", size_of::<layout::ChangeCell>(), 8),
     ("folders of the prompts", 8, 0),
+    (
+        "parts of completions",
+        size_of::<layout::PartCell>(),
+        8 * layout::PARTS_HEAD_WORDS,
+    ),
 ];
 
 pub(super) fn word_at(bytes: &[u8], offset: usize) -> Option<u64> {

@@ -21,7 +21,7 @@ use lle_core::trial::paired::Estimate;
 use lle_maintenance::api::Request;
 use lle_maintenance::engine::{Config, Engine, Event};
 use lle_maintenance::world::Now;
-use lle_metrics::{Counter, Gauge, Timer};
+use lle_metrics::{Counter, Timer};
 
 use super::signal::{S, START, between, even, normal};
 use crate::random::Random;
@@ -355,12 +355,7 @@ impl Desk {
             recorder.add(Counter::Keys, keys);
             recorder.add(Counter::Commands, 1);
             if let Some(tally) = tally {
-                recorder.set(Gauge::TrialId, tally.id.cast_signed());
-                recorder.set(Gauge::TrialPairs, tally.pairs.cast_signed());
-                recorder.set(Gauge::TrialLogSum, tally.log_sum);
-                recorder.set(Gauge::TrialLogSquares, tally.log_squares);
-                recorder.set(Gauge::TrialCurrentNs, tally.current_ns.cast_signed());
-                recorder.set(Gauge::TrialCandidateNs, tally.candidate_ns.cast_signed());
+                crate::session::record_trial(recorder, &tally);
             }
         });
     }

@@ -42,8 +42,9 @@ pub fn page(size: Size) -> String {
         "Every series is made from a seed, with a truth that is known (`crates/sim/src/judgement`). Seeds 1 to 800 were for\n\
          development; what is here comes from seeds {} to {} (detection), to {} (single prompts) and to {} (forecasts), which\n\
          nothing was set by.\n\
-         Versions 1 and 2 of this page were of seeds from 10001 and from 20001 on; what they showed led to changes, so version 3\n\
-         has fresh ones. Its sessions that are used by turns have one clock; before, the one that waited stayed in the past.\n\
+         Versions 1, 2 and 3 of this page were of seeds from 10001, 20001 and 30001 on; what they showed led to changes, so version\n\
+         4 has fresh ones. Version 3 kept 20 of 96 levers that harm, all of which made most lines faster and stalled one in\n\
+         forty: since version 4 what all lines cost together must have fallen, too, before a lever is kept.\n\
          The same seeds give this page again, byte by byte. No published benchmark was used. Fingerprint of a smaller run,\n\
          which a test makes again: {:016x}.\n",
         size.first,
@@ -360,7 +361,8 @@ fn optimiser_section(size: Size, out: &mut String) {
          quarter of an hour; one that was suspended is slow for some lines. `names.keep` is tried because the engine saw an\n\
          opportunity, the others because somebody asks. The effect is the true change of what a line costs, the geometric mean,\n\
          which the interval (98.75 % at each look, 95 % of all looks together) is to hold; where a lever stalls one line in forty,\n\
-         what it costs in all stands beside it, and that is what counts as harm. So rare a thing is often not met in 32 pairs.\n",
+         what it costs in all stands beside it, and that is what counts as harm.\n\
+         The judge does not see that truth: it goes by what all lines of the trial cost together, and by how many stalled.\n",
         size.optimiser
     );
     let trials = optimiser::run(size.first..size.first + size.optimiser);
@@ -418,6 +420,16 @@ fn sums(trials: &[optimiser::Trial], out: &mut String) {
         percent(count(&optimiser::Trial::is_right), trials.len() as u64),
         WRONG_MAX * 100.0,
         met(harm as f64 <= harmful as f64 * WRONG_MAX && none_kept as f64 <= none as f64 * WRONG_MAX)
+    );
+    let stalls = |trial: &optimiser::Trial| trial.effect.stalls;
+    let of_stalls = |is: &dyn Fn(&optimiser::Trial) -> bool| count(&|trial| stalls(trial) && is(trial));
+    let _ = writeln!(
+        out,
+        "Of {} that stall one line in forty {} were kept, {} were told to be worse, and {} were left undecided and not kept.\n",
+        count(&stalls),
+        of_stalls(&|trial| trial.kept),
+        of_stalls(&|trial| trial.verdict == "worse"),
+        of_stalls(&|trial| trial.verdict == "inconclusive"),
     );
     let _ = writeln!(
         out,

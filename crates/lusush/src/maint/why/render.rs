@@ -186,7 +186,7 @@ fn nothing(of: Subject) -> &'static str {
         Subject::Prompt => "no prompt yet",
         Subject::Startup => "no first prompt yet",
         Subject::Key => "no key yet",
-        Subject::Completion => "nothing was completed yet",
+        Subject::Completion => "nothing was completed yet: press Tab behind a command, and ask again",
     }
 }
 
@@ -200,6 +200,12 @@ fn advice(why: &Why) -> Option<String> {
         .filter(|part| !part.besides && part.share_percent.is_some_and(|share| share >= LARGE_PERCENT))
         .max_by(|a, b| a.spent.sum_ns.cmp(&b.spent.sum_ns))
         .filter(|_| slow)?;
+    // What bash's completion took has been somebody's, where that is known.
+    let within = why
+        .parts
+        .iter()
+        .find(|part| part.within.as_ref() == Some(&large.name));
+    let large = within.filter(|part| part.kind == "completer").unwrap_or(large);
     let name = printable(&large.name, 40);
     let unknown = why
         .set_unknown
@@ -222,6 +228,10 @@ fn advice(why: &Why) -> Option<String> {
         ),
         "one_of" => format!("Most of it is one of {name}, in PS1: {}", see("PS1")),
         "line" => format!("Most of it is the line {name}."),
+        "completer" => format!(
+            "Most of it is `{name}`, which completes: `complete -p` shows for which commands, and `complete -r COMMAND` takes \
+             it off one."
+        ),
         _ => return None,
     })
 }

@@ -159,7 +159,7 @@ fn nothing_yet() {
     Session 0123456789abcdef: no prompt yet.
     Session 0123456789abcdef: no first prompt yet.
     Session 0123456789abcdef: no key yet.
-    Session 0123456789abcdef: nothing was completed yet.
+    Session 0123456789abcdef: nothing was completed yet: press Tab behind a command, and ask again.
     ");
 }
 
@@ -225,6 +225,33 @@ fn the_shares_sum_to_the_whole() {
         let sum: f64 = shares.filter_map(|part| part.share_percent).sum();
         assert!(why.whole.is_none() || (sum - 100.0).abs() < 0.5, "{why:?}");
     }
+}
+
+#[test]
+fn what_completes_is_named() {
+    let seen = snapshot(|w| {
+        for (name, ms) in [("_slow", 300), ("_git", 60)] {
+            w.time(Timer::Completion, ms * 1_000_000 + 2_000_000);
+            w.stage(Stage::CompletionFork, 1_000_000);
+            w.stage(Stage::CompletionWork, ms * 1_000_000);
+            let part = part(PartKind::Completer, name, ms * 1_000_000, None);
+            w.parts(Parted::Completion, ms * 1_000_000, &[part]);
+        }
+    });
+    let text = render::text(&why(&seen, Subject::Completion), Ink::Plain);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    insta::assert_snapshot!(text, @r"
+    Completion of session 0123456789abcdef
+      2 completions took 182 ms on average
+                                            share     last     mean      max      n
+      start of the child                     0.5%     1 ms     1 ms     1 ms      2
+      bash's completion                     98.9%    60 ms   180 ms   300 ms      2
+        _slow                               82.4%        -   300 ms   300 ms      1
+        _git                                16.5%    60 ms    60 ms    60 ms      1
+      arrival, and what is not known         0.5%        -     1 ms        -      2
+    Most of it is `_slow`, which completes: `complete -p` shows for which commands,
+    and `complete -r COMMAND` takes it off one.
+    ");
 }
 
 fn slow_part(name: &str, ms: u64, may_wait: bool) -> NewPart<'_> {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: what a session does not say, or what no count can be, is not known. It is never taken for zero.
 
+use lle_core::arms::in_all::InAll;
 use lle_core::task::memory_defrag::Heap;
 use lle_core::trial::paired::Tally;
 use lle_metrics::Gauge;
@@ -19,12 +20,24 @@ impl SessionState {
     pub(crate) fn trial_tally(&self) -> Option<(u64, Tally)> {
         let gauge = |gauge| self.window.gauge(gauge);
         let count = |of| u64::try_from(gauge(of)?).ok();
+        // A session of the version before does not say it.
+        let in_all = || {
+            Some(InAll {
+                current: count(Gauge::TrialCurrentUsual)?,
+                candidate: count(Gauge::TrialCandidateUsual)?,
+                current_most: count(Gauge::TrialCurrentMost)?,
+                candidate_most: count(Gauge::TrialCandidateMost)?,
+                current_stalls: count(Gauge::TrialCurrentStalls)?,
+                candidate_stalls: count(Gauge::TrialCandidateStalls)?,
+            })
+        };
         let tally = Tally {
             pairs: count(Gauge::TrialPairs)?,
             log_sum: gauge(Gauge::TrialLogSum)?,
             log_squares: gauge(Gauge::TrialLogSquares)?,
             current_ns: count(Gauge::TrialCurrentNs)?,
             candidate_ns: count(Gauge::TrialCandidateNs)?,
+            in_all: in_all(),
         };
         Some((count(Gauge::TrialId)?, tally))
     }
