@@ -243,6 +243,12 @@ impl Alerts {
         alerts.into_iter()
     }
 
+    /// Resolves an alert at once, told or not: what it says is not so any more. None if it is not open.
+    pub fn close(&mut self, key: &str, wall_ns: u64) -> Option<Change> {
+        let alert = self.open.remove(key)?;
+        Some(self.remember(alert, wall_ns))
+    }
+
     /// Notes that an alert stood above a session's prompt; none if it is not open or was shown before.
     pub fn shown(&mut self, id: u64, session: u64, wall_ns: u64) -> Option<Change> {
         let alert = self.open.values_mut().find(|alert| alert.id == id)?;
@@ -342,19 +348,23 @@ impl Alerts {
         for alert in self.open.values_mut().filter(|alert| alert.round != round) {
             alert.gone_mono_ns.get_or_insert(now.mono_ns);
         }
-        let Alerts { open, history, .. } = self;
         // Resolving is rare and the alerts are few: in most rounds nothing is taken out.
-        for mut alert in open
+        let over: Vec<Alert> = self
+            .open
             .extract_if(.., |_, alert| alert.is_over(now.mono_ns))
             .map(|(_, alert)| alert)
-        {
-            alert.resolved_wall_ns = Some(now.wall_ns);
-            changes.push(Change::Resolved(alert.id));
-            if history.len() == HISTORY_MAX {
-                history.pop_front();
-            }
-            history.push_back(alert);
+            .collect();
+        changes.extend(over.into_iter().map(|alert| self.remember(alert, now.wall_ns)));
+    }
+
+    fn remember(&mut self, mut alert: Alert, wall_ns: u64) -> Change {
+        let id = alert.id;
+        alert.resolved_wall_ns = Some(wall_ns);
+        if self.history.len() == HISTORY_MAX {
+            self.history.pop_front();
         }
+        self.history.push_back(alert);
+        Change::Resolved(id)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Bash appends at its end, and cuts its beginning off down to `HISTFILESIZE` lines. So what bash leaves begins with
 //! an end of what was there. Anything else was another program, or `history -w` of a shell that had not seen all of it.
 //!
-//! Invariant: [`restored`] keeps every line of both.
+//! Invariant: [`restored`] and [`gathered`] keep every line of both.
 
 use std::collections::BTreeSet;
 
@@ -77,6 +77,22 @@ pub fn restored(former: &[u8], now: &[u8]) -> Vec<u8> {
     out
 }
 
+/// What a file held in turn, as one text: what it held so far, and the lines that are new in what it holds now, whether they
+/// were appended or stand in a file that was begun anew.
+pub fn gathered(so_far: &[u8], now: &[u8]) -> Vec<u8> {
+    let (was, is) = (lines(so_far), lines(now));
+    let begins_alike = was.iter().zip(&is).take_while(|(a, b)| a == b).count();
+    let mut out = so_far.to_vec();
+    if out.last().is_some_and(|byte| *byte != b'\n') {
+        out.push(b'\n');
+    }
+    for line in &is[begins_alike.max(overlap(&was, &is))..] {
+        out.extend_from_slice(line);
+        out.push(b'\n');
+    }
+    out
+}
+
 fn lines(text: &[u8]) -> Vec<&[u8]> {
     let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
     // What follows the last newline is no line if it is nothing.
@@ -141,7 +157,37 @@ mod tests {
         check(b"", b"a\n", Verdict::Bash);
     }
 
+    #[test]
+    fn what_a_file_held_in_turn_is_gathered_once() {
+        let check = |so_far: &str, now: &str, expect: &str| {
+            let out = gathered(so_far.as_bytes(), now.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&out), expect, "{so_far:?} and {now:?}");
+        };
+        check("", "", "");
+        check("", "a\n", "a\n");
+        check("a\n", "a\nb\n", "a\nb\n");
+        check("a\nb\n", "", "a\nb\n");
+        check("a\nb\n", "c\n", "a\nb\nc\n");
+        check("a\nb\nc\n", "c\nd\n", "a\nb\nc\nd\n");
+        check("a\nb\nc\n", "a\nb\n", "a\nb\nc\n");
+        check("a", "b", "a\nb\n");
+    }
+
     proptest! {
+        #[test]
+        fn every_line_that_was_gathered_is_there(
+            was in proptest::collection::vec("[abc]{1,2}", 0..20),
+            is in proptest::collection::vec("[abc]{1,2}", 0..20),
+        ) {
+            let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>().into_bytes();
+            let all = gathered(&text(&was), &text(&is));
+            prop_assert!(all.starts_with(&text(&was)));
+            for line in &is {
+                prop_assert!(lines(&all).contains(&line.as_bytes()));
+            }
+            prop_assert_eq!(gathered(&all, &text(&is)), all);
+        }
+
         #[test]
         fn every_line_of_both_is_kept(
             was in proptest::collection::vec("[abc]{0,2}", 0..20),

@@ -5,7 +5,8 @@
 //!  log ─ longer, beginning and end as mirrored ▸ copy what is new        follow, by one process
 //!      ─ records overwritten on purpose        ▸ overwrite them in the mirror
 //!      ─ anything else                         ▸ trouble: the mirror stays as it is
-//!  trouble ▸ restore: mirror + what only the log has ▸ new file ▸ rename over the log ▸ what late writers left
+//!  trouble ▸ until somebody answers: append to the mirror what only the log has
+//!          ▸ restore: mirror + what only the log has ▸ new file ▸ rename over the log ▸ what late writers left
 //!          ▸ accept:  the mirror is made anew, the former one is kept beside it
 //! ```
 //!
@@ -21,6 +22,7 @@
 
 mod compare;
 mod restore;
+mod since;
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -28,18 +30,22 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::descriptor::Identity;
+use crate::descriptor::{Descriptor, Identity};
 use crate::frame::HEADER_BYTES;
 use crate::header::FILE_HEADER_BYTES;
 use compare::{Compared, compare};
-use restore::Watched;
 pub use restore::{RestoreError, Restored};
+use restore::{Watched, only_in};
 pub(crate) use restore::{number, write_record};
+use since::Kept;
 
 /// Bytes copied in one call: some 20 ms. What is left is copied by the next.
 const COPY_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Bytes compared at the beginning of the file, and as many before the end of what is mirrored.
 const COMPARED_BYTES: u64 = 64 * 1024;
+/// Records of the mirror that are elsewhere in the log, remembered while it is looked whether any is gone: with more the log
+/// is another one.
+const OWN_RECORDS_MAX: usize = 64 * 1024;
 /// Bytes read at once.
 const PIECE_BYTES: usize = 64 * 1024;
 
@@ -63,10 +69,12 @@ pub struct Trouble {
     pub damage: Damage,
     /// Length of the log as it is, in bytes.
     pub log_bytes: u64,
-    /// Length of the mirror, in bytes.
+    /// Length of the mirror before it was done, in bytes.
     pub mirror_bytes: u64,
     /// Bytes that both begin with.
     pub common_bytes: u64,
+    /// What was typed since is in the mirror, too; if it is not, [`Mirror::unkept`] says why, and the next call tries again.
+    pub is_kept: bool,
 }
 
 /// What following came to.
@@ -110,6 +118,10 @@ pub struct Mirror {
     mirrored_bytes: Option<u64>,
     /// The file that had the log's name before it was restored, for what is still written into it.
     late: Option<Watched>,
+    /// What was appended to the mirror of a log that waits for somebody's word.
+    kept: Option<Kept>,
+    /// Why what was typed since could not be.
+    unkept: Option<io::Error>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,12 +143,19 @@ impl Mirror {
             identity: None,
             mirrored_bytes: None,
             late: None,
+            kept: None,
+            unkept: None,
         }
     }
 
     /// The mirror's file.
     pub fn path(&self) -> &Path {
         &self.mirror
+    }
+
+    /// Why what was typed since the log was damaged is not in the mirror, if [`Trouble::is_kept`] says so.
+    pub fn unkept(&self) -> Option<&io::Error> {
+        self.unkept.as_ref()
     }
 
     /// Looks at the log, and copies what is new in it.
@@ -172,12 +191,19 @@ impl Mirror {
             return Ok(seen.trouble.map_or(Followed::Unchanged, Followed::Trouble));
         }
         let mirror = open_mirror(&self.mirror)?;
-        let followed = self.bring_up(&log, &found, &mirror)?;
-        let left = matches!(followed, Followed::Copied { left: 1.., .. });
-        let trouble = match followed {
-            Followed::Trouble(trouble) => Some(trouble),
-            _ => None,
+        let mut followed = self.bring_up(&log, &found, &mirror)?;
+        let trouble = match &mut followed {
+            Followed::Trouble(trouble) => {
+                self.keep_typed(trouble, &found, &mirror);
+                Some(*trouble)
+            }
+            _ => {
+                self.kept = None;
+                None
+            }
         };
+        let is_kept = trouble.is_none_or(|trouble| trouble.is_kept);
+        let left = !is_kept || matches!(followed, Followed::Copied { left: 1.., .. });
         self.identity = Some(which(&found));
         let mirrored = stamp(&mirror.metadata()?);
         self.mirrored_bytes = Some(mirrored.0);
@@ -204,8 +230,16 @@ impl Mirror {
         if is_whole || self.mirror.exists() {
             return None;
         }
-        (self.seen, self.identity, self.mirrored_bytes) = (None, None, None);
+        (self.seen, self.identity, self.mirrored_bytes, self.kept) = (None, None, None, None);
         Some(Followed::Lost { bytes })
+    }
+
+    fn keep_typed(&mut self, trouble: &mut Trouble, found: &Metadata, mirror: &File) {
+        trouble.mirror_bytes -= self.kept.map_or(0, |kept| kept.bytes.min(trouble.mirror_bytes));
+        match self.keep_since(found, trouble.common_bytes, mirror) {
+            Ok(is_all) => (trouble.is_kept, self.unkept) = (is_all, None),
+            Err(error) => (trouble.is_kept, self.unkept) = (false, Some(error)),
+        }
     }
 
     fn removed(&self) -> Followed {
@@ -216,8 +250,10 @@ impl Mirror {
         Followed::Trouble(Trouble {
             damage: Damage::Removed,
             log_bytes: 0,
-            mirror_bytes,
+            mirror_bytes: mirror_bytes - self.kept.map_or(0, |kept| kept.bytes.min(mirror_bytes)),
             common_bytes: 0,
+            // There is nothing that was.
+            is_kept: true,
         })
     }
 
@@ -265,7 +301,8 @@ impl Mirror {
         let common_bytes = compare::common(log, mirror, log_bytes.min(mirror_bytes))?;
         let mirror_is_worse = log_bytes >= mirror_bytes
             && compare::damage(&self.log, common_bytes, mirror_bytes) == 0
-            && compare::damage(&self.mirror, common_bytes, mirror_bytes) > 0;
+            && compare::damage(&self.mirror, common_bytes, mirror_bytes) > 0
+            && !self.mirror_has_more(common_bytes)?;
         if mirror_is_worse {
             mirror.set_len(common_bytes)?;
             let to = log_bytes.min(common_bytes + COPY_BYTES_MAX);
@@ -277,7 +314,10 @@ impl Mirror {
         }
         let header = FILE_HEADER_BYTES as u64;
         let is_other = self.identity.is_some_and(|last| last != which(found));
-        if mirror_bytes <= header {
+        // A beginning that was cut in two is no log that began anew: sessions would refuse it.
+        let is_halved = log_bytes > 0 && compare::has_damaged_beginning(&self.log)?;
+        let has_beginning = mirror_bytes == header && !compare::has_damaged_beginning(&self.mirror)?;
+        if mirror_bytes <= header && !(is_halved && has_beginning) {
             return self.begin_again(log, log_bytes, mirror);
         }
         // A session that began the log and begins it anew writes the same header, and its records begin alike.
@@ -293,7 +333,23 @@ impl Mirror {
             log_bytes,
             mirror_bytes,
             common_bytes,
+            is_kept: false,
         }))
+    }
+
+    /// Whether the mirror has whole records from there on that the log has not: then it is not the damaged one, whatever
+    /// lies between them.
+    fn mirror_has_more(&self, common_bytes: u64) -> io::Result<bool> {
+        let (log, mirror) = (
+            Descriptor::open_to_read(&self.log)?,
+            Descriptor::open_to_read(&self.mirror)?,
+        );
+        let from = compare::record_around(common_bytes);
+        match only_in(&mirror, from, mirror.length()?, &log, from, OWN_RECORDS_MAX) {
+            Ok(only) => Ok(!only.is_empty()),
+            Err(RestoreError::Io(error)) => Err(error),
+            Err(_) => Ok(true),
+        }
     }
 
     /// A mirror without a record is worth nothing: it follows whatever log there is.
@@ -383,7 +439,7 @@ impl Mirror {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        self.seen = None;
+        (self.seen, self.kept) = (None, None);
         let mirror = open_mirror(&self.mirror)?;
         match File::open(&self.log) {
             Ok(log) => copy(&log, &mirror, 0, log.metadata()?.len())?,

@@ -152,8 +152,24 @@ fn who_wants_to_be_asked_is_asked() {
     fs::write(&log, "").unwrap();
     told(&mut a, "the history log was emptied by another program");
     assert!(!commands(&log).contains(&"echo kept".to_owned()));
+    // What is typed before anybody has answered is mirrored all the same: a second cut does not take it.
+    run(&mut a, "echo since");
+    let mirror = log.with_extension("mirror");
+    wait("what was typed to be mirrored", || {
+        commands(&mirror).contains(&"echo since".to_owned())
+    });
+    fs::write(&log, "").unwrap();
+    let open = || house.json(&["alerts"])["alerts"].to_string();
+    assert!(open().contains("was emptied"), "{}", open());
     assert!(house.said(&["history", "restore"]).contains("put back"));
-    assert!(commands(&log).contains(&"echo kept".to_owned()));
+    for expected in ["echo kept", "echo since"] {
+        let times = commands(&log)
+            .iter()
+            .filter(|command| *command == expected)
+            .count();
+        assert_eq!(times, 1, "{expected} in {:?}", commands(&log));
+    }
+    assert_eq!(open(), "[]", "what was answered is told no longer");
     let again = house.maint(&["history", "restore"]);
     assert!(
         !again.status.success()

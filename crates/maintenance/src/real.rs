@@ -319,6 +319,9 @@ impl Host for RealWorld {
             Err(_) => Vec::new(),
         }
     }
+    fn history_waits(&mut self, which: &str) -> Option<bool> {
+        self.histories.waits(which)
+    }
     fn restore_history(&mut self, which: &str) -> Result<String, String> {
         self.disk
             .refuse_unless_writable()

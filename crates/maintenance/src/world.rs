@@ -179,6 +179,19 @@ pub struct HistoryNews {
     pub undo: bool,
     /// Something is gone, rather than only changed or worth knowing.
     pub is_loss: bool,
+    /// What somebody may answer.
+    pub answer: Answer,
+}
+
+/// What somebody may answer to what others did to a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing: it is told.
+    None,
+    /// That it is put back; otherwise it stays as it is.
+    Possible,
+    /// That it is put back, or accepted: until then it is wrong, as [`Host::history_waits`] says.
+    Awaited,
 }
 
 /// A change of a start-up file.
@@ -281,6 +294,12 @@ pub trait Host {
     /// is lost.
     fn history_news(&mut self, _now: Now) -> Vec<HistoryNews> {
         Vec::new()
+    }
+
+    /// Whether what others did to a history still waits to be put back or accepted; none if that is not known, since it could
+    /// not be looked at yet.
+    fn history_waits(&mut self, _which: &str) -> Option<bool> {
+        None
     }
 
     /// Puts a history back as it was, with what was written since; says what that came to.

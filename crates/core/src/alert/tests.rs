@@ -138,6 +138,19 @@ fn an_acknowledged_alert_is_quiet_until_it_gets_worse() {
 }
 
 #[test]
+fn what_is_not_so_any_more_is_closed_before_it_is_told() {
+    let mut alerts = Alerts::default();
+    alerts.observe(at(0), &slow(Severity::Major));
+    assert_eq!(alerts.close("another", WALL), None);
+    assert_eq!(alerts.close("prompt.slow/1", WALL), Some(Change::Resolved(1)));
+    assert!(shown_to(&alerts, 1).is_empty());
+    assert_eq!((alerts.open().count(), alerts.history().count()), (0, 1));
+    assert_eq!(alerts.of(1).unwrap().resolved_wall_ns, Some(WALL));
+    // It may come back.
+    assert_eq!(alerts.observe(at(1), &slow(Severity::Major)), [Change::Raised(2)]);
+}
+
+#[test]
 fn what_comes_and_goes_is_told_once_and_what_stays_away_is_resolved() {
     let mut alerts = Alerts::default();
     alerts.observe(at(0), &slow(Severity::Warning));

@@ -75,6 +75,16 @@ pub(super) fn compare(log: &File, mirror: &File, from: u64, to: u64, end: u64) -
     })
 }
 
+/// Where the record around the first difference begins, or before: records begin behind the header, unless that was cut,
+/// too, and sessions went on behind what was left of it.
+pub(super) fn record_around(common: u64) -> u64 {
+    let header = FILE_HEADER_BYTES as u64;
+    match common < header {
+        true => 0,
+        false => common.saturating_sub(FRAME_BYTES_MAX).max(header),
+    }
+}
+
 /// How many bytes both begin with, at most `to`.
 pub(super) fn common(log: &File, mirror: &File, to: u64) -> io::Result<u64> {
     common_from(log, mirror, 0, to)
@@ -117,6 +127,11 @@ pub(super) fn damage(path: &Path, from: u64, to: u64) -> u64 {
     };
     while walk.next().is_some() {}
     beginning + (walk.damage().bytes - before) + (to - walk.position().min(to))
+}
+
+/// Whether a file does not begin like a log.
+pub(super) fn has_damaged_beginning(path: &Path) -> io::Result<bool> {
+    Ok(damaged_beginning(&Descriptor::open_to_read(path)?) > 0)
 }
 
 /// Bytes of the file's header if it is none.

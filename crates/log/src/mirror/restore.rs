@@ -10,7 +10,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::compare::{self, FRAME_BYTES_MAX};
+use super::compare;
 use super::{Lock, Mirror, which, with_suffix};
 use crate::descriptor::{Descriptor, Identity};
 use crate::file::{give_name, sync_folder_of};
@@ -69,7 +69,13 @@ impl Mirror {
     pub fn restore(&mut self, _lock: &Lock, records_max: usize) -> Result<Restored, RestoreError> {
         leftovers::adopt(&self.log)?;
         let made = self.make(records_max)?;
-        Ok(self.put_in_place(made)?)
+        let mut restored = self.put_in_place(made)?;
+        // What was kept before anybody had answered is not back: it is what was typed since.
+        if let Some(kept) = self.kept.take() {
+            restored.bytes_back = restored.bytes_back.saturating_sub(kept.bytes);
+            restored.records_kept += kept.records;
+        }
+        Ok(restored)
     }
 
     /// Makes the new file beside the log.
@@ -170,11 +176,8 @@ impl Mirror {
                 compare::common(&log, &mirror, end.min(mirror_bytes))?
             };
             restored.bytes_back = mirror_bytes - common;
-            // The record around the first difference begins before it.
-            let from = common
-                .saturating_sub(FRAME_BYTES_MAX)
-                .max((FILE_HEADER_BYTES as u64).min(end));
-            let only_here = only_in(damaged, end, mirror, mirror_bytes, from, records_max)?;
+            let from = compare::record_around(common);
+            let only_here = only_in(damaged, from, end, mirror, from, records_max)?;
             let mut out = BufWriter::new(&file);
             let mut walk = Forward::new(damaged, from, end);
             let mut buffer = Vec::new();
@@ -208,15 +211,16 @@ impl Mirror {
     }
 }
 
-/// The records from `from` on that the mirror has not.
-fn only_in(
+/// The records from `from` on that the mirror has not, which is looked through from `mirror_from` on.
+pub(super) fn only_in(
     damaged: &Descriptor,
+    from: u64,
     end: u64,
     mirror: &Descriptor,
-    mirror_bytes: u64,
-    from: u64,
+    mirror_from: u64,
     records_max: usize,
 ) -> Result<HashSet<u64>, RestoreError> {
+    let mirror_bytes = mirror.length()?;
     let mut only = HashSet::new();
     let mut walk = Forward::new(damaged, from, end);
     let mut window = Window::new();
@@ -230,7 +234,7 @@ fn only_in(
         }
         only.insert(number(&record.header));
     }
-    let mut walk = Forward::new(mirror, from, mirror_bytes);
+    let mut walk = Forward::new(mirror, mirror_from, mirror_bytes);
     while !only.is_empty()
         && let Some(record) = walk.next()
     {

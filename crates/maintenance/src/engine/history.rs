@@ -1,7 +1,9 @@
 //! Histories under guard: what others did to them is written down, told above the next prompt, and undone where nothing
 //! is lost by that and nobody wants to be asked.
 //!
-//! Invariant: a history is put back only after the audit log says that it will be.
+//! Invariants:
+//! - A history is put back only after the audit log says that it will be.
+//! - What waits for somebody's word is found and told until that was given, by this worker and the next; then no longer.
 
 use lle_core::config::Name;
 use lle_core::error::Code;
@@ -14,9 +16,14 @@ use serde_json::{Value, json};
 use super::audit::Entry;
 use super::{Engine, SECOND_NS};
 use crate::api::Fault;
-use crate::world::{HistoryNews, Now, World};
+use crate::world::{Answer, HistoryNews, Now, World};
 
-/// How long what was found is shown as a finding, in nanoseconds: its alert stays until it was told.
+/// What all of the keys begin with. Then, if somebody may answer, comes how and to what, and last a number.
+const HARMED: &str = "history.harmed/";
+const AWAITED: &str = "history.harmed/awaited/";
+const POSSIBLE: &str = "history.harmed/possible/";
+/// How long what was found is shown as a finding, in nanoseconds: its alert stays until it was told. What waits for
+/// somebody's word is shown until it was given.
 const SHOWN_NS: u64 = 60 * SECOND_NS;
 /// Findings kept: further ones push the oldest out.
 const FINDINGS_MAX: usize = 8;
@@ -51,10 +58,13 @@ impl Engine {
     /// Looks at the histories; follows what is new, and deals with what others did.
     pub(super) fn guard_history<W: World>(&mut self, world: &mut W, now: Now) {
         self.guarded.touched = false;
-        self.guarded
-            .findings
-            .retain(|(at, _)| now.mono_ns.saturating_sub(*at) < SHOWN_NS);
+        self.guarded.findings.retain(|(at, finding)| {
+            now.mono_ns.saturating_sub(*at) < SHOWN_NS || finding.key.starts_with(AWAITED)
+        });
         let news = world.history_news(now);
+        if self.close_answered(world, now, None) {
+            self.publish(world, now);
+        }
         if news.is_empty() {
             return;
         }
@@ -65,13 +75,64 @@ impl Engine {
         self.look(world, now);
     }
 
+    /// Takes back what was told of a history and is not so any more: of what was just put back, if that is said, and of what
+    /// waited for an answer that was given, to whomever. Says whether there was any.
+    fn close_answered<W: World>(&mut self, world: &mut W, now: Now, put_back: Option<&str>) -> bool {
+        let mut is_answered = |key: &str| match (about(key, AWAITED), about(key, POSSIBLE)) {
+            (Some(which), _) => world.history_waits(which) == Some(false),
+            (_, Some(which)) => Some(which) == put_back,
+            (None, None) => false,
+        };
+        self.guarded
+            .findings
+            .retain(|(_, finding)| !is_answered(&finding.key));
+        let open = self.state.alerts.open().map(|alert| &alert.key);
+        let answered: Vec<String> = open.filter(|key| is_answered(key)).cloned().collect();
+        let wall_ns = now.wall_ns.max(0).cast_unsigned();
+        for key in &answered {
+            let _resolved = self.state.alerts.close(key, wall_ns);
+        }
+        if !answered.is_empty() {
+            self.keep_alerts(world, now);
+        }
+        !answered.is_empty()
+    }
+
+    /// What an earlier worker told of this history, if it still waits for an answer: that one saw when it was done, and
+    /// what was lost.
+    fn told_by_an_earlier(&self, which: &str) -> Option<Finding> {
+        let mut open = self.state.alerts.open();
+        let alert = open.find(|alert| about(&alert.key, AWAITED) == Some(which))?;
+        Some(Finding {
+            key: alert.key.clone(),
+            severity: alert.severity,
+            component: alert.component,
+            session: alert.session,
+            title: alert.title.clone(),
+            evidence: alert.evidence.clone(),
+            remedy: alert.remedy.clone(),
+            before: None,
+            after: None,
+            unit: String::new(),
+        })
+    }
+
     fn deal_with<W: World>(&mut self, world: &mut W, now: Now, news: HistoryNews) {
+        let is_wanted = self.configuration().word(Name::HistoryRestore) == "automatic";
+        let puts_back = news.undo && is_wanted;
+        if news.answer == Answer::Awaited
+            && !puts_back
+            && let Some(finding) = self.told_by_an_earlier(&news.which)
+        {
+            self.found(now, finding);
+            return;
+        }
         let evidence = format!("{}{}", news.evidence, suspects(world, &news.file));
         let noticed = self.record(world, now, &Entry::noticed(&news.title, &evidence));
         let mut title = news.title.clone();
         let mut remedy = news.remedy.clone();
-        let is_wanted = self.configuration().word(Name::HistoryRestore) == "automatic";
-        if news.undo && is_wanted {
+        let mut answer = news.answer;
+        if puts_back {
             let who = Who::engine(self.config.uid);
             let done = match noticed {
                 true => self.put_history_back(world, now, &who, &news.which),
@@ -80,6 +141,9 @@ impl Engine {
             match done {
                 Ok(said) => {
                     title = format!("{title}: {said}");
+                    answer = Answer::None;
+                    // By an earlier worker it may have been told that this waits.
+                    self.close_answered(world, now, None);
                     remedy = "`lusush maint history scrub` takes out what is not to be kept".into();
                 }
                 Err(why) => {
@@ -88,17 +152,20 @@ impl Engine {
                 }
             }
         }
-        self.guarded.last += 1;
-        if self.guarded.findings.len() >= FINDINGS_MAX {
-            self.guarded.findings.remove(0);
-        }
         let severity = match news.is_loss {
             true => Severity::Major,
             false => Severity::Warning,
         };
+        self.guarded.last += 1;
+        let which = &news.which;
+        let about = match answer {
+            Answer::None => HARMED.to_owned(),
+            Answer::Possible => format!("{POSSIBLE}{which}/"),
+            Answer::Awaited => format!("{AWAITED}{which}/"),
+        };
         let finding = Finding {
             // The moment, too: the next worker counts from one again.
-            key: format!("history.harmed/{:x}-{}", now.wall_ns, self.guarded.last),
+            key: format!("{about}{:x}-{}", now.wall_ns, self.guarded.last),
             severity,
             component: Component::History,
             session: None,
@@ -109,6 +176,13 @@ impl Engine {
             after: None,
             unit: String::new(),
         };
+        self.found(now, finding);
+    }
+
+    fn found(&mut self, now: Now, finding: Finding) {
+        if self.guarded.findings.len() >= FINDINGS_MAX {
+            self.guarded.findings.remove(0);
+        }
         self.guarded.findings.push((now.mono_ns, finding));
     }
 
@@ -147,7 +221,9 @@ impl Engine {
 
     /// Does what somebody asks for; that it is asked for and how it ended is written down by the caller.
     pub(super) fn change_history<W: World>(
+        &mut self,
         world: &mut W,
+        now: Now,
         what: &str,
         which: Option<&str>,
     ) -> Result<Value, Fault> {
@@ -156,13 +232,16 @@ impl Engine {
         };
         match what {
             "restore" => {
-                let said = world.restore_history(which.unwrap_or("log")).map_err(failed)?;
+                let which = which.unwrap_or("log");
+                let said = world.restore_history(which).map_err(failed)?;
+                self.close_answered(world, now, Some(which));
                 Ok(json!({ "said": said }))
             }
             "accept" => {
                 world
                     .accept_history()
                     .map_err(|error| failed(error.to_string()))?;
+                self.close_answered(world, now, None);
                 Ok(json!({ "said": "taken as it is; the former mirror is kept beside the new one" }))
             }
             noted if NOTED.contains(&noted) => Ok(json!({ "said": "written down" })),
@@ -175,6 +254,12 @@ impl Engine {
             }
         }
     }
+}
+
+/// What a key of a finding is about, if somebody may answer it so.
+fn about<'k>(key: &'k str, answer: &str) -> Option<&'k str> {
+    let (which, _number) = key.strip_prefix(answer)?.rsplit_once('/')?;
+    Some(which)
 }
 
 /// The sessions whose last command names the file: a hint, without the command.
@@ -208,5 +293,122 @@ pub(super) fn details(what: &str, detail: Option<&str>) -> String {
     match detail.is_empty() {
         true => sanitise(what, DETAIL_BYTES_MAX).into_owned(),
         false => format!("{}: {detail}", sanitise(what, DETAIL_BYTES_MAX)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use lle_log::history::History;
+
+    use super::*;
+    use crate::api::Request;
+    use crate::engine::tests::started_at;
+    use crate::real::RealWorld;
+
+    /// A worker that asks, a history of one command that it has mirrored, and the time.
+    fn asking(folder: &Path) -> (RealWorld, Engine, Now, PathBuf) {
+        let file = folder.join("config.toml");
+        fs::write(&file, "[history]\nrestore = \"ask\"\n").unwrap();
+        let (mut world, mut engine, now) = started_at(folder, Some(&file));
+        engine.sync_configuration(&mut world, now);
+        assert_eq!(engine.configuration().word(Name::HistoryRestore), "ask");
+        let log = folder.join("s/history/m.log");
+        let mut session = History::open(&log, 1, 0, None).unwrap().history;
+        session.started(1, b"/", b"echo kept").unwrap();
+        let now = looked(&mut engine, &mut world, now);
+        (world, engine, now, log)
+    }
+
+    /// Looks at the histories, long after the last look.
+    fn looked(engine: &mut Engine, world: &mut RealWorld, now: Now) -> Now {
+        let later = 10 * SHOWN_NS;
+        let now = Now {
+            wall_ns: now.wall_ns + later.cast_signed(),
+            mono_ns: now.mono_ns + later,
+        };
+        engine.guard_history(world, now);
+        engine.look(world, now);
+        now
+    }
+
+    fn open(engine: &Engine) -> Vec<String> {
+        let alerts = engine.state.alerts.open();
+        let harmed = alerts.filter(|alert| alert.key.starts_with(HARMED));
+        harmed.map(|alert| alert.title.clone()).collect()
+    }
+
+    fn answer(engine: &mut Engine, world: &mut RealWorld, now: Now, what: &str) {
+        let request = Request::History {
+            what: what.into(),
+            which: None,
+            detail: None,
+        };
+        engine
+            .request(world, now, &Who::peer(7, None, 7), &request)
+            .unwrap();
+    }
+
+    #[test]
+    fn a_cut_is_told_until_it_is_answered_and_then_no_longer() {
+        for what in ["restore", "accept", "by hand"] {
+            let folder = tempfile::tempdir().unwrap();
+            let (mut world, mut engine, mut now, log) = asking(folder.path());
+            let was = fs::read(&log).unwrap();
+            fs::write(&log, "").unwrap();
+            // However long nobody answers, it is told and found once.
+            for _ in 0..3 {
+                now = looked(&mut engine, &mut world, now);
+                assert_eq!(open(&engine), ["the history log was emptied by another program"]);
+                assert_eq!(engine.history_findings().count(), 1);
+            }
+            match what {
+                "by hand" => {
+                    fs::write(&log, &was).unwrap();
+                    now = looked(&mut engine, &mut world, now);
+                }
+                _ => answer(&mut engine, &mut world, now, what),
+            }
+            assert_eq!(
+                open(&engine),
+                [""; 0],
+                "{what}: at once, whether or not it stood above a prompt"
+            );
+            assert_eq!(engine.history_findings().count(), 0, "{what}");
+            looked(&mut engine, &mut world, now);
+            assert_eq!(open(&engine), [""; 0], "{what}");
+        }
+    }
+
+    #[test]
+    fn the_next_worker_tells_the_same_and_closes_what_was_answered_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut world, mut engine, now, log) = asking(folder.path());
+        fs::write(&log, "").unwrap();
+        let now = looked(&mut engine, &mut world, now);
+        let told: Vec<_> = engine.state.alerts.open().cloned().collect();
+        assert_eq!(told.len(), 1);
+        drop((world, engine));
+        let again = || started_at(folder.path(), Some(&folder.path().join("config.toml")));
+        let (mut world, mut engine, _) = again();
+        engine.sync_configuration(&mut world, now);
+        let now = looked(&mut engine, &mut world, now);
+        let after: Vec<_> = engine.state.alerts.open().cloned().collect();
+        assert_eq!(
+            (after.len(), after[0].id, &after[0].evidence),
+            (1, told[0].id, &told[0].evidence)
+        );
+        assert_eq!(engine.history_findings().count(), 1);
+        drop((world, engine));
+        let mut mirror = lle_log::mirror::Mirror::new(&log);
+        let lock = lle_log::mirror::Lock::take(&log).unwrap();
+        mirror.restore(&lock, 1_000).unwrap();
+        drop(lock);
+        let (mut world, mut engine, _) = again();
+        engine.sync_configuration(&mut world, now);
+        looked(&mut engine, &mut world, now);
+        assert_eq!(open(&engine), [""; 0]);
     }
 }

@@ -121,7 +121,7 @@ impl Engine {
             Request::Acknowledge { id } => self.acknowledge(world, now, who, *id),
             Request::SignOff { item, note } => self.sign_off(world, now, who, item, note.as_deref()),
             Request::RestoreRc { file, number } => restore_rc(world, now, file, *number),
-            Request::History { what, which, .. } => Self::change_history(world, what, which.as_deref()),
+            Request::History { what, which, .. } => self.change_history(world, now, what, which.as_deref()),
             Request::Backup { what, .. } => backup_noted(what),
             // It was written down, which is all there is to it but counting: who recovers does so by themselves.
             Request::Recover { detail, .. } => {

@@ -26,7 +26,7 @@ use lle_core::quantity::{bytes, duration, several};
 use lle_log::mirror::{Damage, Followed, Lock, Mirror, RestoreError, Trouble};
 use rustix::fs::inotify;
 
-use crate::world::{HistoryNews, Now};
+use crate::world::{Answer, HistoryNews, Now};
 use lists::Lists;
 use writers::Writers;
 
@@ -65,6 +65,8 @@ pub(crate) struct Histories {
     looked_ns: Option<u64>,
     /// What is wrong with the log and was told.
     told: Option<Trouble>,
+    /// Since a look at it, it is known whether anything is.
+    is_known: bool,
     /// Looks in a row in which the log could not be followed.
     failures: u32,
 }
@@ -85,6 +87,7 @@ impl Histories {
             writers: Writers::new(),
             looked_ns: None,
             told: None,
+            is_known: false,
             failures: 0,
         }
     }
@@ -131,19 +134,20 @@ impl Histories {
         if let Ok(Followed::Copied { left: 1.., .. } | Followed::Busy) | Err(_) = followed {
             self.unfinished = self.log.exists();
         }
-        self.failures = match &followed {
-            Err(_) => self.failures.saturating_add(1),
-            Ok(_) => 0,
+        let has_failed = match &followed {
+            // What is typed while a cut waits for somebody's word has to be mirrored, too.
+            Ok(Followed::Trouble(trouble)) => !trouble.is_kept && self.mirror.unkept().is_some(),
+            Ok(_) => false,
+            Err(_) => true,
         };
+        self.failures = if has_failed {
+            self.failures.saturating_add(1)
+        } else {
+            0
+        };
+        self.is_known |= !matches!(followed, Ok(Followed::Busy) | Err(_));
         match followed {
-            Ok(Followed::Trouble(trouble)) if self.told != Some(trouble) => {
-                let is_new = self.told.is_none();
-                self.forget_index();
-                self.told = Some(trouble);
-                if is_new {
-                    news.push(self.tell(&trouble, since_ns));
-                }
-            }
+            Ok(Followed::Trouble(trouble)) => news.extend(self.is_damaged(trouble, since_ns)),
             Ok(Followed::Copied { bytes, .. }) => {
                 self.told = None;
                 news.extend(secrets::among_the_newest(&self.log, self.mirror.path(), bytes));
@@ -161,8 +165,26 @@ impl Histories {
                 news.push(self.both_lost(had));
             }
             Err(error) if self.failures == FAILURES_TOLD => news.push(self.cannot_follow(&error)),
-            Ok(Followed::Busy | Followed::Trouble(_)) | Err(_) => {}
+            Ok(Followed::Busy) | Err(_) => {}
         }
+        news
+    }
+
+    /// The log is not what it was: that is told once, and what is typed meanwhile is in the mirror.
+    fn is_damaged(&mut self, trouble: Trouble, since_ns: Option<u64>) -> Vec<HistoryNews> {
+        let mut news = Vec::new();
+        self.unfinished |= !trouble.is_kept;
+        if self.failures == FAILURES_TOLD {
+            news.extend(self.mirror.unkept().map(|error| self.cannot_follow(error)));
+        }
+        if self.told.is_none() {
+            news.push(self.tell(&trouble, since_ns));
+        }
+        if self.told != Some(trouble) {
+            self.forget_index();
+            let _again_with_the_next = self.mirror.sync();
+        }
+        self.told = Some(trouble);
         news
     }
 
@@ -225,6 +247,7 @@ impl Histories {
             remedy: "make room: `lusush doctor` says where the state is".into(),
             undo: false,
             is_loss: false,
+            answer: Answer::None,
         }
     }
 
@@ -238,6 +261,7 @@ impl Histories {
             remedy: "`lusush maint recover history-lost` brings back what the newest snapshot has".into(),
             undo: false,
             is_loss: true,
+            answer: Answer::None,
         }
     }
 
@@ -271,6 +295,15 @@ impl Histories {
             remedy: remedy.into(),
             undo,
             is_loss: true,
+            answer: Answer::Awaited,
+        }
+    }
+
+    /// Whether what others did to a history waits to be put back or accepted; none before it was looked at.
+    pub(crate) fn waits(&self, which: &str) -> Option<bool> {
+        match which {
+            LOG => self.is_known.then_some(self.told.is_some()),
+            file => self.lists.waits(Path::new(file)),
         }
     }
 

@@ -1,10 +1,11 @@
 //! The history files of bash: `~/.bash_history`, and those that sessions name.
 //!
 //! Files: `history/<machine>.lists` names them, a path a line, written by sessions; `history/<machine>.list-<number>` is
-//! the copy of one, `….before` what it was before somebody edited it. All 0600.
+//! the copy of one, `….before` what it was before somebody edited it, or accepted what it had become; `….since` what it held
+//! since it was cut, while that waits for somebody's word. All 0600.
 //!
 //! Invariants: a file is only read, until somebody asks for what it lost; the copy changes only by what bash does to the
-//! file, or when somebody accepts it.
+//! file, or when somebody accepts it. What a file held at a look comes back with it, or is in `….before`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -19,7 +20,7 @@ use super::culprit;
 use super::list_edit::{self, Edited};
 use super::writers::Writers;
 use crate::real::draft;
-use crate::world::HistoryNews;
+use crate::world::{Answer, HistoryNews};
 
 /// Files that are guarded.
 const FILES_MAX: usize = 8;
@@ -118,12 +119,26 @@ impl Lists {
 
     pub(super) fn accept(&mut self) -> io::Result<()> {
         for list in &mut self.files {
-            if let Some(now) = read(&list.path, BYTES_MAX) {
+            let now = match list.path.try_exists() {
+                // One that is removed is empty, here as in a look.
+                Ok(false) => Some(Vec::new()),
+                _ => read(&list.path, BYTES_MAX),
+            };
+            if let Some(now) = now {
+                if list.told {
+                    list.keep_before()?;
+                }
                 list.keep(&now)?;
             }
             list.told = false;
         }
         Ok(())
+    }
+
+    /// Whether what became of a file waits for somebody's word; none if it was not looked at yet.
+    pub(super) fn waits(&self, path: &Path) -> Option<bool> {
+        let list = self.files.iter().find(|list| list.path == path)?;
+        list.seen.map(|_| list.told)
     }
 }
 
@@ -147,10 +162,15 @@ impl List {
         };
         let name = shown(&self.path);
         match list_file::judge(&former, &now) {
-            Verdict::Same => {}
-            Verdict::Bash => {
+            Verdict::Same | Verdict::Bash => {
+                // Somebody put back by hand what was cut. What it held meanwhile need not be in it.
+                if self.told {
+                    let _again = self.keep_before();
+                }
                 self.told = false;
-                let _again = self.keep(&now);
+                if now != former {
+                    let _again = self.keep(&now);
+                }
             }
             Verdict::Edited { .. } | Verdict::Cut { .. }
                 if found.is_some_and(|(.., s, ns)| commanded::at(log, s * 1_000_000_000 + ns)) =>
@@ -161,8 +181,8 @@ impl List {
             }
             Verdict::Edited { missing } => {
                 // The copy keeps its name until another takes it: killed in between, the edit is seen again, and told.
-                let _none_before = fs::remove_file(before(&self.copy));
-                let _without = fs::hard_link(&self.copy, before(&self.copy));
+                let _without = self.keep_before();
+                self.told = false;
                 let _again = self.keep(&now);
                 return Some(HistoryNews {
                     which: self.path.display().to_string(),
@@ -175,10 +195,12 @@ impl List {
                     remedy: format!("`lusush maint history restore {name}` puts them back"),
                     undo: false,
                     is_loss: false,
+                    answer: Answer::Possible,
                 });
             }
             Verdict::Cut { missing } if !self.told => {
                 self.told = true;
+                self.gather(&now);
                 let remedy = format!(
                     "`lusush maint history restore {name}` puts it back, `… restore --accept` keeps it so"
                 );
@@ -199,9 +221,10 @@ impl List {
                     remedy,
                     undo: found.is_some(),
                     is_loss: true,
+                    answer: Answer::Awaited,
                 });
             }
-            Verdict::Cut { .. } => {}
+            Verdict::Cut { .. } => self.gather(&now),
         }
         None
     }
@@ -213,11 +236,21 @@ impl List {
         let (mut whole, mut gained) = (Vec::new(), 0);
         let put_back = |now: &[u8]| {
             // If it is as the copy has it, what is wanted back was edited out before.
-            let former = match list_file::judge(&copy, now) {
-                Verdict::Cut { .. } | Verdict::Edited { .. } => copy.clone(),
-                Verdict::Same | Verdict::Bash => read(&before(&self.copy), BYTES_MAX)?,
+            let is_cut = |former: &[u8]| !matches!(list_file::judge(former, now), Verdict::Edited { .. });
+            whole = match list_file::judge(&copy, now) {
+                Verdict::Cut { .. } | Verdict::Edited { .. } => {
+                    let since = read(&since(&self.copy), BYTES_MAX).unwrap_or_default();
+                    list_file::restored(&copy, &list_file::gathered(&since, now))
+                }
+                // If it is as the copy has it, what is wanted back was edited out before, or given up.
+                Verdict::Same | Verdict::Bash => {
+                    let former = read(&before(&self.copy), BYTES_MAX)?;
+                    match is_cut(&former) {
+                        true => list_file::gathered(&former, now),
+                        false => list_file::restored(&former, now),
+                    }
+                }
             };
-            whole = list_file::restored(&former, now);
             gained = lines(&whole).saturating_sub(lines(now));
             Some(whole.clone())
         };
@@ -228,8 +261,35 @@ impl List {
         }
         // What a shell appended last is new to the copy, and comes into it with the next look.
         self.keep(&whole).map_err(text)?;
+        let _none = fs::remove_file(since(&self.copy));
         self.told = false;
         Ok(format!("{} put back", several(gained, "line", "lines")))
+    }
+
+    /// Keeps what the file holds while a cut waits for somebody's word: another may take it. What cannot be written now is
+    /// tried again when the file changes.
+    fn gather(&mut self, now: &[u8]) {
+        let so_far = read(&since(&self.copy), BYTES_MAX).unwrap_or_default();
+        let all = list_file::gathered(&so_far, now);
+        if all != so_far && replace(&since(&self.copy), &all).is_err() {
+            self.seen = None;
+        }
+    }
+
+    /// Keeps as `….before` what the copy has, and what the file held since it was cut.
+    fn keep_before(&self) -> io::Result<()> {
+        let before = before(&self.copy);
+        match read(&since(&self.copy), BYTES_MAX) {
+            Some(held) => {
+                let copy = read(&self.copy, BYTES_MAX).unwrap_or_default();
+                replace(&before, &list_file::restored(&copy, &held))?;
+                fs::remove_file(since(&self.copy))
+            }
+            None => {
+                let _none_before = fs::remove_file(&before);
+                fs::hard_link(&self.copy, &before)
+            }
+        }
     }
 
     /// Makes the copy.
@@ -239,8 +299,16 @@ impl List {
 }
 
 fn before(copy: &Path) -> PathBuf {
+    beside(copy, ".before")
+}
+
+fn since(copy: &Path) -> PathBuf {
+    beside(copy, ".since")
+}
+
+fn beside(copy: &Path, suffix: &str) -> PathBuf {
     let mut name = copy.file_name().unwrap_or_default().to_owned();
-    name.push(".before");
+    name.push(suffix);
     copy.with_file_name(name)
 }
 
@@ -345,6 +413,57 @@ mod tests {
         assert!(lists.restore(&file).is_ok());
         assert!(fs::read_to_string(&file).unwrap().contains("line 100\n"));
         assert!(lists.restore(&home.join("other")).is_err());
+    }
+
+    #[test]
+    fn what_a_file_holds_while_a_cut_waits_survives_the_next_cut() {
+        let cut_twice = || {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join(DEFAULT);
+            let mut lists = Lists::new(&folder.path().join("m.log"), Some(folder.path()));
+            fs::write(&file, "a\nb\nc\nd\n").unwrap();
+            assert_eq!(lists.look(&Writers::new()), []);
+            for (text, told) in [
+                ("", 1),
+                ("since\n", 0),
+                ("since\ntwo\n", 0),
+                ("", 0),
+                ("three\n", 0),
+            ] {
+                fs::write(&file, text).unwrap();
+                assert_eq!(lists.look(&Writers::new()).len(), told, "{text:?}");
+                assert_eq!(lists.waits(&file), Some(true));
+            }
+            (folder, file, lists)
+        };
+        let whole = "a\nb\nc\nd\nsince\ntwo\nthree\n";
+        let (_folder, file, mut lists) = cut_twice();
+        lists.restore(&file).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), whole);
+        assert_eq!(lists.waits(&file), Some(false));
+        // By another worker.
+        let (folder, file, _ended) = cut_twice();
+        fs::write(&file, "").unwrap();
+        let mut lists = Lists::new(&folder.path().join("m.log"), Some(folder.path()));
+        assert_eq!(lists.look(&Writers::new()).len(), 1);
+        lists.restore(&file).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), whole);
+        // The other answer keeps it beside, and can be taken back.
+        let (_folder, file, mut lists) = cut_twice();
+        lists.accept().unwrap();
+        assert_eq!(
+            (fs::read_to_string(&file).unwrap().as_str(), lists.waits(&file)),
+            ("three\n", Some(false))
+        );
+        assert_eq!(lists.look(&Writers::new()), []);
+        lists.restore(&file).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), whole);
+        // One that was removed is accepted as gone.
+        fs::remove_file(&file).unwrap();
+        assert_eq!(lists.look(&Writers::new()).len(), 1);
+        lists.accept().unwrap();
+        lists.files[0].seen = None;
+        assert_eq!(lists.look(&Writers::new()), []);
     }
 
     #[test]

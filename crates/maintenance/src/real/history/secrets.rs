@@ -8,7 +8,7 @@ use std::path::Path;
 use lle_core::secret;
 use lle_log::find;
 
-use crate::world::HistoryNews;
+use crate::world::{Answer, HistoryNews};
 
 /// Bytes of new log that are looked through: far more than is typed in a second. What an import brings is told by
 /// `lusush maint history stats`.
@@ -47,6 +47,7 @@ fn told(kind: &str, session: u64, seq: u64) -> HistoryNews {
         ),
         undo: false,
         is_loss: false,
+        answer: Answer::None,
     }
 }
 
