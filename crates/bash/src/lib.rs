@@ -38,6 +38,7 @@ mod configured;
 #[cfg(test)]
 mod counted;
 mod detached;
+mod doubt;
 mod drafts;
 mod file_size;
 mod folders;
@@ -66,6 +67,7 @@ mod prompt_command;
 mod prompt_text;
 mod readline;
 mod recall;
+mod replaced;
 mod rounds;
 mod rules;
 mod session;

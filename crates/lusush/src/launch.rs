@@ -126,12 +126,12 @@ impl Bash {
         if asked.noediting {
             return self.exec(login, &plain(asked), None);
         }
-        let crashed = if terminal {
+        let mut crashed = if terminal {
             start_crashes::begin(asked.retry)
         } else {
             Level::default()
         };
-        if crashed.is_new {
+        if crashed.is_new && crashed.level >= LEVEL_MAX {
             eprint!("{}", start_crashes::message(crashed.level));
         }
         if crashed.level >= LEVEL_MAX {
@@ -140,12 +140,22 @@ impl Bash {
         let posix = asked.posix || std::env::var_os("POSIXLY_CORRECT").is_some();
         if posix || (asked.norc && !asked.login && !asked.safe) {
             // Such a bash reads no --rcfile.
+            if crashed.is_new {
+                eprint!("{}", start_crashes::message(crashed.level));
+            }
             let former = std::env::var_os("PROMPT_COMMAND");
             let command = launch_script::prompt_command(&library, former.as_deref());
             return self.exec(login, &asked.all, Some(OsString::from_vec(command)));
         }
         launch_config::catch_up();
         let files = files(asked, terminal, self);
+        if files.blamed && crashed.is_new {
+            // It is not LLE that ends them.
+            crashed = start_crashes::take_back(crashed);
+        }
+        if crashed.is_new {
+            eprint!("{}", start_crashes::message(crashed.level));
+        }
         let script = |descriptor| {
             Script {
                 descriptor,

@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use lle_core::start::{self, Decision, Start, Use};
+use lle_core::start::{self, Decision, Failure, Start, Use};
 
 use crate::launch_script::Source;
 use crate::paths::{self, create_folder};
@@ -43,6 +43,8 @@ pub(crate) struct Files {
     pub(crate) start_dir: Option<PathBuf>,
     /// What to tell the user first, with its newline.
     pub(crate) message: Option<String>,
+    /// Shells ended by themselves at their first prompt, and the files on disk are what is to blame.
+    pub(crate) blamed: bool,
 }
 
 /// Decides what an interactive shell reads, and records that it is starting.
@@ -192,7 +194,7 @@ impl Guard {
                     inputrc: current.inputrc.clone(),
                     instead: current.instead.clone(),
                     start_dir: Some(dir),
-                    message: None,
+                    ..Files::default()
                 }
             }
             (Use::LastGood, Some(good)) => Files {
@@ -200,11 +202,16 @@ impl Guard {
                 sources: self.good_sources(&good),
                 inputrc: self.good_inputrc(&good).or(current.inputrc.clone()),
                 instead: self.good_instead(&good, &found),
-                message: None,
+                ..Files::default()
             },
             (Use::LastGood | Use::Nothing, _) => rescue,
         };
-        Ok(Files { message, ..files })
+        let blamed = matches!(decision.because, Some((Failure::Died, _)));
+        Ok(Files {
+            message,
+            blamed,
+            ..files
+        })
     }
 
     fn good(&self) -> Option<Record> {

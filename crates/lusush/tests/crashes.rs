@@ -27,6 +27,13 @@ fn crash(home: &Home) -> String {
     screen
 }
 
+/// The start-up files once were no trouble: what crashes is LLE.
+fn lived(home: &Home) {
+    let mut terminal = start(home, &[]);
+    terminal.type_bytes(b"exit\r").unwrap();
+    terminal.wait_exit(lle_pty::deadline()).unwrap();
+}
+
 /// Whether LLE is there, and whether it suggests.
 fn state(terminal: &mut Terminal) -> String {
     press(
@@ -40,6 +47,7 @@ fn state(terminal: &mut Terminal) -> String {
 #[test]
 fn features_go_off_step_by_step_and_come_back() {
     let home = Home::new("").unwrap();
+    lived(&home);
     let told = "sessions crashed again and again";
     for (level, expect) in [(1, "LLE-false"), (2, "LLE-false"), (3, "none")] {
         for n in 0..CRASHES_MIN {
@@ -101,6 +109,7 @@ fn a_session_that_lives_keeps_everything_on() {
 #[test]
 fn without_lle_a_safe_shell_reads_no_start_up_file_either() {
     let home = Home::new("echo from-the-start-up-file\n").unwrap();
+    lived(&home);
     for _ in 0..3 {
         for _ in 0..CRASHES_MIN {
             crash(&home);
