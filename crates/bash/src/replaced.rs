@@ -2,18 +2,18 @@
 //!
 //! ```text
 //!  exec ─▸ bash looks SHLVL up ─▸ a watcher is started ─▸ the other program
-//!                                    └ a second later: it runs ─▸ `reached` says `became` ─▸ no failure of these files
+//!                                    └ half a second later: it runs ─▸ `reached` says `became` ─▸ no failure of these files
 //! ```
 //!
 //! Who wants that has no prompt to show for it, and is not locked out; `exec false` keeps everybody out. Which of them it is,
-//! is known a second later, when there is no LLE in that process any more: so for that second there is a process more.
+//! is known a moment later, when there is no LLE in that process any more: so for that moment there is a process more.
 //!
 //! Bash knows `exec` by the address of its function, where redirections are concerned, so nothing stands before it. It takes
 //! one off `SHLVL` before it becomes the program, and that look-up is what is seen. `exec -c`, which leaves the environment
 //! alone, is not.
 //!
 //! Invariants: a child of the shell's starts no watcher; the watcher writes one file, of this start's record, and only if none
-//! is there; it ends with the program, and after [`LOOKS_MAX`] seconds.
+//! is there; it ends with the program, and after [`LOOKS_MAX`] looks.
 
 use crate::abi::ShellVar;
 use crate::attribution;
@@ -26,8 +26,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Mutex;
 
-/// How often the watcher looks, a second apart: a program that begins as another bash has not become what it will be.
-const LOOKS_MAX: usize = 10;
+/// How often the watcher looks, [`BECAME_NS`] apart: a program that begins as another bash may still become what it will be.
+const LOOKS_MAX: usize = 20;
 /// Longest path of a program that is told from another.
 const PATH_BYTES_MAX: usize = 4096;
 /// What the record says then.
@@ -150,7 +150,7 @@ unsafe fn look_on(watch: &Watch, before: &[u8]) {
     }
 }
 
-/// Waits a second; true if the process ended meanwhile.
+/// Waits [`BECAME_NS`]; true if the process ended meanwhile.
 ///
 /// # Safety
 /// As for [`look_on`].

@@ -36,8 +36,8 @@ const DIED_MAX: usize = 3;
 pub const LIVED_NS: u64 = 10_000_000_000;
 
 /// How long a program that the shell was replaced by has to run to be what somebody wanted, in nanoseconds. What cannot
-/// run at all ends within milliseconds.
-pub const BECAME_NS: i64 = 1_000_000_000;
+/// run at all ends within milliseconds, and nobody leaves a program sooner.
+pub const BECAME_NS: i64 = 500_000_000;
 
 /// How long start-up files may have run when they are interrupted for that to be the user's haste, in nanoseconds.
 pub const HASTE_NS: i64 = 3_000_000_000;
@@ -273,7 +273,7 @@ pub fn message(decision: &Decision, files: &str, known: &str, now_ns: i64) -> Op
             "        the shell became another program before its first prompt,\n        and that ended at once.\n"
         }
         Failure::Died => {
-            "        the shell ended by itself as soon as there was a prompt, three times in a row.\n"
+            "        the shell ended by itself at its first prompt, three times in a row.\n"
         }
         Failure::Interrupted => "        it was interrupted after it had kept the prompt away for seconds.\n",
     });
@@ -507,6 +507,10 @@ mod tests {
         check('i', Some(OLD), "was interrupted");
         check('e', Some(OLD), "became another program");
         check('e', Some(OLD), "the last version that reached a prompt");
+        let died = decide(&starts(&[(Some(NEW), 'd'); DIED_MAX]), NEW, None, false, NOW);
+        let text = message(&died, "~/.bashrc", "", NOW).expect("there is something to say");
+        assert!(text.contains("three times in a row"), "{text}");
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
         assert_eq!(
             message(&decide(&[], NEW, None, false, NOW), "~/.bashrc", "", NOW),
             None

@@ -135,7 +135,7 @@ impl Bash {
             eprint!("{}", start_crashes::message(crashed.level));
         }
         if crashed.level >= LEVEL_MAX {
-            return self.exec(login, &plain(asked), None);
+            return self.without_lle(asked, login);
         }
         let posix = asked.posix || std::env::var_os("POSIXLY_CORRECT").is_some();
         if posix || (asked.norc && !asked.login && !asked.safe) {
@@ -159,7 +159,7 @@ impl Bash {
         let script = |descriptor| {
             Script {
                 descriptor,
-                library: &library,
+                library: Some(&library),
                 level: crashed.level,
                 login: asked.login,
                 start_dir: files.start_dir.as_deref(),
@@ -178,6 +178,37 @@ impl Bash {
         if let Some(message) = &files.message {
             eprint!("{message}");
         }
+        self.exec(false, &arguments, None)
+    }
+
+    /// After crashes that nothing else ended: readline alone, and files that are known to work.
+    fn without_lle(&self, asked: &Interactive, login: bool) -> Result<Infallible, Failure> {
+        let reads = !(asked.safe || asked.noprofile || asked.norc || asked.rcfile.is_some());
+        let files = match reads {
+            true => start::last_resort(asked.login, paths::home()),
+            false => None,
+        };
+        let script = |files: &start::Files| {
+            in_memory(|descriptor| {
+                Script {
+                    descriptor,
+                    library: None,
+                    level: LEVEL_MAX,
+                    login: asked.login,
+                    start_dir: None,
+                    inputrc: files.inputrc.as_deref(),
+                    instead: &[],
+                    sources: &files.sources,
+                }
+                .text()
+            })
+        };
+        let Some((descriptor, files)) = files.and_then(|files| Some((script(&files)?, files))) else {
+            return self.exec(login, &plain(asked), None);
+        };
+        eprint!("{}", files.message.unwrap_or_default());
+        let mut arguments = vec!["--rcfile".into(), format!("/proc/self/fd/{descriptor}").into()];
+        arguments.extend_from_slice(&asked.rest);
         self.exec(false, &arguments, None)
     }
 

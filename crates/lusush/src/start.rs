@@ -107,6 +107,43 @@ pub(crate) fn told() -> io::Result<Option<String>> {
     Ok(guard.message(&decision, &records, good.as_ref(), now_ns))
 }
 
+/// What a shell reads in which nothing else has helped: the files that last worked, or nothing. None if those are the ones on
+/// disk, or there are none; it reads them by itself.
+pub(crate) fn last_resort(login: bool, home: Option<PathBuf>) -> Option<Files> {
+    let found = Found::look(home.unwrap_or_default(), login);
+    if found.files.is_empty() {
+        return None;
+    }
+    let mut guard = Guard::of(found, login).ok()?;
+    let (now_ns, boot) = (now_ns(), start_record::boot().ok()?);
+    let records = guard.look(now_ns).unwrap_or_default();
+    guard.add_sourced(&records, &boot);
+    let (decision, good) = guard.decide(&records, false, now_ns, &boot);
+    // What is about to become the good one is not there yet under that name.
+    let good = match decision.promote {
+        Some(index) => Record::read(records.records.get(index)?.dir.clone()).ok(),
+        None => good,
+    };
+    let files = match &good {
+        Some(good) if good.ran() == start_file::version(&guard.files) => return None,
+        Some(good) => Files {
+            sources: guard.good_sources(good),
+            inputrc: guard.good_inputrc(good),
+            message: Some(
+                "lusush: the start-up files are read as they were when a shell last lived.\n".into(),
+            ),
+            ..Files::default()
+        },
+        None => Files {
+            sources: login.then(system_profile).into_iter().collect(),
+            inputrc: Some(NOTHING.into()),
+            message: Some("lusush: no start-up file is read, since none is known to work.\n".into()),
+            ..Files::default()
+        },
+    };
+    Some(files)
+}
+
 fn now_ns() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
