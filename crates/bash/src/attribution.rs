@@ -112,6 +112,8 @@ pub(crate) struct Attribution {
     loaded: u64,
     /// Where it is written how far the start has come, if a launcher asked for it.
     page: Option<page::Page>,
+    /// What it said of that when the first prompt came.
+    came_to: Option<(std::path::PathBuf, u32)>,
     /// What bash keeps for traps as it was when the round began, until it is known to be another.
     users_own: Option<u64>,
     pub(crate) table: Table,
@@ -144,6 +146,7 @@ pub(crate) fn begin_start(bash: Bash) {
         finished: true,
         loaded: clock::now(),
         page: None,
+        came_to: None,
         users_own: None,
         table: Table::default(),
         forks: [0; FORKS_MAX],
@@ -169,6 +172,18 @@ pub(crate) fn start_is_ready() {
     if let Some(page) = state().and_then(|a| a.page.as_ref()) {
         page.ready();
     }
+}
+
+/// The shell is about to become another program.
+pub(crate) fn start_is_replaced() {
+    if let Some(page) = state().and_then(|a| a.page.as_ref()) {
+        page.replaced();
+    }
+}
+
+/// The file and the line at which the start-up files were, when the first prompt came.
+pub(crate) fn start_came_to() -> Option<(std::path::PathBuf, u32)> {
+    state()?.came_to.clone()
 }
 
 /// `PROMPT_COMMAND` is looked up, by bash itself: its commands follow.
@@ -254,7 +269,10 @@ pub(crate) fn leave() {
 pub(crate) fn finish(now: u64, ps1: &[u8]) -> Option<Parted> {
     let a = state()?;
     a.finished = true;
-    a.page = None;
+    if let Some(page) = a.page.take() {
+        a.came_to = page.came_to();
+        crate::doubt::first_prompt(page.into_stage());
+    }
     let phase = PHASE.load(Relaxed);
     if phase == Phase::Start as u8 || phase == Phase::Expand as u8 {
         let seen = a.forks_seen;

@@ -5,6 +5,8 @@
 //!    └ waits ◂──── exits at once                        └ its parent is init
 //! ```
 //!
+//! Or a few calls of our own, in place of the program.
+//!
 //! Invariants: bash never has the program as a child, and its own children, `$!`, `jobs`, `wait` and a CHLD trap never
 //! hear of the intermediate: signals are blocked until it is reaped. Between fork and exec only async-signal-safe calls
 //! are made, and everything they need was made before.
@@ -26,6 +28,15 @@ const SIGNALS_MAX: c_int = 64;
 /// There can be no further process. What becomes of the program itself is not known here.
 pub(crate) fn start(program: &CString, arguments: &[CString], environment: &[CString]) -> io::Result<()> {
     let (arguments, environment) = (pointers(arguments), pointers(environment));
+    // SAFETY: in the child that is nobody's, on strings and arrays that outlive it here.
+    run(|| unsafe { libc::execve(program.as_ptr(), arguments.as_ptr(), environment.as_ptr()) })
+}
+
+/// Runs `what` in a process of its own, which ends behind it: only async-signal-safe calls may be made there.
+///
+/// # Errors
+/// There can be no further process.
+pub(crate) fn run<T>(what: impl Fn() -> T) -> io::Result<()> {
     // SAFETY: there is one thread; the child never returns into the parent's work. The masks are plain memory, and the
     // old one is put back.
     let (pid, status) = unsafe {
@@ -34,7 +45,7 @@ pub(crate) fn start(program: &CString, arguments: &[CString], environment: &[CSt
         libc::sigprocmask(libc::SIG_BLOCK, &raw const all, &raw mut before);
         let pid = libc::fork();
         if pid == 0 {
-            intermediate(program.as_ptr(), arguments.as_ptr(), environment.as_ptr());
+            intermediate(&what);
         }
         let error = io::Error::last_os_error();
         let status = if pid < 0 { Err(error) } else { reap(pid) };
@@ -73,16 +84,12 @@ fn reap(pid: libc::pid_t) -> io::Result<c_int> {
 }
 
 /// # Safety
-/// Called in a fresh child with signals blocked; the pointers are to nul-terminated strings and arrays that end in null.
-unsafe fn intermediate(
-    program: *const c_char,
-    arguments: *const *const c_char,
-    environment: *const *const c_char,
-) -> ! {
-    // SAFETY: async-signal-safe calls only, on the caller's pointers.
+/// Called in a fresh child with signals blocked.
+unsafe fn intermediate<T>(what: &impl Fn() -> T) -> ! {
+    // SAFETY: async-signal-safe calls only.
     unsafe {
         match libc::fork() {
-            0 => become_program(program, arguments, environment),
+            0 => alone(what),
             -1 => libc::_exit(NO_FORK),
             _ => libc::_exit(0),
         }
@@ -91,12 +98,8 @@ unsafe fn intermediate(
 
 /// # Safety
 /// As for [`intermediate`].
-unsafe fn become_program(
-    program: *const c_char,
-    arguments: *const *const c_char,
-    environment: *const *const c_char,
-) -> ! {
-    // SAFETY: async-signal-safe calls only, on the caller's pointers and plain memory.
+unsafe fn alone<T>(what: &impl Fn() -> T) -> ! {
+    // SAFETY: async-signal-safe calls only, on plain memory.
     unsafe {
         libc::setsid();
         let mut default: libc::sigaction = std::mem::zeroed();
@@ -113,7 +116,7 @@ unsafe fn become_program(
         let mut none = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
-        libc::execve(program, arguments, environment);
+        what();
         libc::_exit(127)
     }
 }

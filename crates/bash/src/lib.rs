@@ -39,6 +39,7 @@ mod configured;
 #[cfg(test)]
 mod counted;
 mod detached;
+mod doubt;
 mod drafts;
 mod file_size;
 mod folders;
@@ -67,6 +68,7 @@ mod prompt_command;
 mod prompt_text;
 mod readline;
 mod recall;
+mod replaced;
 mod rounds;
 mod rules;
 mod session;

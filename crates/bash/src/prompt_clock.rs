@@ -58,6 +58,7 @@ unsafe extern "C-unwind" fn stamp_command(v: *mut ShellVar) -> *mut ShellVar {
         None => drop(COMMAND_LOOKED_UP.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed)),
     }
     COMMAND_SEEN.store(true, Ordering::Relaxed);
+    crate::doubt::prompt_is_made();
     attribution::command_looked_up(now);
     v
 }
@@ -77,6 +78,7 @@ unsafe extern "C-unwind" fn stamp_ps1(v: *mut ShellVar) -> *mut ShellVar {
     if by_bash_itself() == Some(false) {
         return v;
     }
+    crate::doubt::prompt_is_made();
     let given = put_off(v);
     // What putting parts off takes is none of PS1's.
     attribution::ps1_looked_up(if given.is_some() { clock::now() } else { now });

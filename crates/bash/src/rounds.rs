@@ -122,6 +122,8 @@ impl Lle {
         }
         if first {
             self.first_prompt();
+        } else {
+            crate::doubt::is_over();
         }
         let history_began = clock::now();
         self.command_ended(status, spent.command);
@@ -234,6 +236,7 @@ impl Lle {
     fn first_prompt(&mut self) {
         let bash = self.bash;
         crate::instead::end(&bash);
+        crate::replaced::end(&bash);
         let file = bash.variable(c"HISTFILE").filter(|f| !f.is_empty());
         self.session
             .open_history(file.map(|f| Path::new(OsStr::from_bytes(f))));
@@ -252,6 +255,9 @@ impl Lle {
                     "lusush: cannot record that your start-up files work: {e}"
                 ));
             }
+        }
+        if self.round.start_dir.is_some() && !self.round.ready {
+            self.session.notice(interrupted());
         }
         self.session.take_drafts_over();
         let drafts = self.session.places.drafts();
@@ -389,6 +395,7 @@ impl Lle {
             self.continued(line);
             return;
         }
+        crate::doubt::accepted(&bash);
         self.prompt_clock.accepted(now);
         prompt_command::accepted();
         self.session.line_accepted();
@@ -451,6 +458,19 @@ impl Lle {
     }
 }
 
+/// Says that the start-up files did not run to their end, and what to do if they never do.
+fn interrupted() -> String {
+    let place = attribution::start_came_to().map(|(file, line)| {
+        let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+        let below = home.and_then(|home| Some(Path::new("~").join(file.strip_prefix(home).ok()?)));
+        format!(", behind line {line} of {}", below.unwrap_or(file).display())
+    });
+    format!(
+        "lusush: the start-up files were interrupted{}. To undo what changed: `lusush maint rc restore`",
+        place.unwrap_or_default()
+    )
+}
+
 /// What another program did to the log, in a word; none if all is there again.
 fn told(disturbance: Disturbance) -> Option<&'static str> {
     match disturbance {
@@ -467,6 +487,7 @@ pub(crate) extern "C" fn at_exit() {
     if let Some(lle) = state()
         && lle.owner == std::process::id()
     {
+        lle.doubt_ends();
         lle.parts.stop();
         lle.session.end();
         lle.idle.wake.remove();

@@ -171,6 +171,8 @@ optional {
     array_reference c"array_reference": unsafe extern "C-unwind" fn(*mut c_void, i64) -> *mut c_char = "what a prompt spends its time on";
     line_number c"executing_line_number": unsafe extern "C-unwind" fn() -> c_int = "what a start spends its time on";
     execute_text c"execute_variable_command": unsafe extern "C-unwind" fn(*const c_char, *const c_char) = "prompt.command";
+    this_builtin c"this_shell_builtin": *mut Option<unsafe extern "C-unwind" fn()> = "an exec in a start-up file";
+    exec_builtin c"exec_builtin": unsafe extern "C-unwind" fn() = "an exec in a start-up file";
     executing c"executing": *mut c_int = "prompt.command";
     progcomp_search c"progcomp_search": unsafe extern "C-unwind" fn(*const c_char) -> *mut CompSpec = "what a completion spends its time on";
     signal_is_trapped c"signal_is_trapped": unsafe extern "C-unwind" fn(c_int) -> c_int = "what is not timed beside a prompt";

@@ -3,13 +3,16 @@
 //! Every start leaves a record; the next one reads them, and decides here.
 //!
 //! ```text
-//!  began ─▸ LLE loads ─▸ start-up files ─▸ ready ─▸ first prompt: Reached(Ready)  ─▸ these files become the good ones
-//!                          │ interrupted ────────▸ first prompt: Reached(Partial)
-//!                          └ no prompt: the process is gone, became another program, or has hung: Failed
+//!  began ─▸ LLE loads ─▸ start-up files ─▸ ready ─▸ first prompt: Shown ─▸ it lives: Ready ─▸ these become the good ones
+//!                          │                                       └ the shell ends by itself: Failed, at the third time
+//!                          │ interrupted ────────▸ first prompt: Partial; after seconds: Interrupted
+//!                          │ exec ──▸ that program runs on: Became; it ends at once: Failed
+//!                          └ no prompt: the process is gone or has hung: Failed
 //! ```
 //!
 //! Invariants: a failure counts against the content that failed, so any edit is tried; there is always an
-//! answer, at worst to read no start-up file at all.
+//! answer, at worst to read no start-up file at all. What the user did is no failure: a terminal that is closed, a typed
+//! `exit`, a shell that is replaced by a program which lives.
 
 pub mod trace;
 
@@ -24,16 +27,37 @@ pub const HANGING_NS: i64 = 10_000_000_000;
 /// during start, or a reboot, looks like a failure; files that never worked get no such doubt.
 const GOOD_FAILURES_MAX: usize = 1;
 
+/// Starts in a row that showed a prompt and ended by themselves, until files that never lived beyond one are to blame.
+/// Somebody else may end a shell too, but hardly three, each before anything is typed.
+const DIED_MAX: usize = 3;
+
+/// How long a shell that ends by itself may have shown its first prompt to count as one that never lived, in nanoseconds:
+/// longer, and there was time for a command. A time limit of minutes is somebody's wish.
+pub const LIVED_NS: u64 = 10_000_000_000;
+
+/// How long a program that the shell was replaced by has to run to be what somebody wanted, in nanoseconds. What cannot
+/// run at all ends within milliseconds, and nobody leaves a program sooner.
+pub const BECAME_NS: i64 = 500_000_000;
+
+/// How long start-up files may have run when they are interrupted for that to be the user's haste, in nanoseconds.
+pub const HASTE_NS: i64 = 3_000_000_000;
+
 /// Records of starts kept, in all: more than terminals start at once.
 pub const STARTS_MAX: usize = 32;
 
 /// What the shell said of itself at its first prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reached {
-    /// The start-up files ran to their end.
+    /// The start-up files ran to their end, and the shell lived on.
     Ready,
+    /// They ran to their end, and the first prompt was shown; whether anybody could use it is not known yet.
+    Shown,
     /// They were interrupted.
     Partial,
+    /// They were interrupted after [`HASTE_NS`].
+    Interrupted,
+    /// There was no prompt: another program took the shell's place, and ran on.
+    Became,
 }
 
 /// What became of the process that started.
@@ -43,6 +67,8 @@ pub enum Process {
     Gone,
     /// It is still bash, or cannot be looked at.
     Shell,
+    /// It is still bash, and it or a child of its waits for what somebody types.
+    Asks,
     /// It runs, but as another program.
     Other,
 }
@@ -56,6 +82,8 @@ pub struct Start {
     pub ran: Option<Version>,
     /// Whether a prompt was reached.
     pub reached: Option<Reached>,
+    /// It was about to become another program.
+    pub replaced: bool,
     /// What its process is now.
     pub process: Process,
 }
@@ -67,8 +95,12 @@ pub enum Failure {
     Ended,
     /// It runs, and has not reached a prompt for too long.
     Hangs,
-    /// It became another program.
+    /// It became another program, which ended at once.
     Became,
+    /// It showed a prompt, and ended by itself before anybody could use it.
+    Died,
+    /// Its start-up files were interrupted after they had run for long.
+    Interrupted,
 }
 
 /// Which start-up files to read.
@@ -95,15 +127,77 @@ pub struct Decision {
     pub discard: Vec<usize>,
 }
 
-/// Judges one earlier start; none while it may still reach its prompt.
+/// Judges one earlier start; none while it may still reach its prompt, or live on.
 pub fn failure(start: &Start, now_ns: i64) -> Option<Failure> {
     match (start.reached, start.process) {
+        (Some(Reached::Interrupted), _) => Some(Failure::Interrupted),
+        (Some(Reached::Shown), Process::Gone) => Some(Failure::Died),
         (Some(_), _) => None,
+        (None, Process::Gone) if start.replaced => Some(Failure::Became),
         (None, Process::Gone) => Some(Failure::Ended),
-        (None, Process::Other) => Some(Failure::Became),
+        // Whoever has a program take the shell's place wants it so, and whoever is asked may take his time.
+        (None, Process::Other | Process::Asks) => None,
         // After a clock that jumped back the age is negative: wait and see.
         (None, Process::Shell) if now_ns.saturating_sub(start.began_ns) > HANGING_NS => Some(Failure::Hangs),
         (None, Process::Shell) => None,
+    }
+}
+
+/// What the earlier starts say of one version.
+struct Told {
+    /// Starts without a prompt, since there last was one.
+    without: Vec<usize>,
+    /// Starts that ended by themselves at their prompt, since one lived.
+    died: Vec<usize>,
+    /// Starts that were interrupted, since the files last ran to their end.
+    interrupted: Vec<usize>,
+}
+
+impl Told {
+    fn of(starts: &[Start], failures: &[Option<Failure>], version: Version, now_ns: i64) -> Self {
+        let of_version = |index: usize| starts[index].ran == Some(version);
+        let since = |ends: &dyn Fn(&Start) -> bool, counts: &[Failure]| -> Vec<usize> {
+            let last = (0..starts.len())
+                .rev()
+                .find(|&index| of_version(index) && ends(&starts[index]));
+            let fails = |index: usize| failures[index].is_some_and(|failure| counts.contains(&failure));
+            (last.map_or(0, |index| index + 1)..starts.len())
+                .filter(|&index| of_version(index) && fails(index))
+                .collect()
+        };
+        let became = |start: &Start| {
+            start.reached == Some(Reached::Became)
+                || start.process == Process::Other && now_ns.saturating_sub(start.began_ns) > BECAME_NS
+        };
+        let lived =
+            |start: &Start| matches!(start.reached, Some(Reached::Ready | Reached::Partial)) || became(start);
+        let ran_to_end =
+            |start: &Start| matches!(start.reached, Some(Reached::Ready | Reached::Shown)) || became(start);
+        Self {
+            without: since(
+                &|start| start.reached.is_some() || became(start),
+                &[Failure::Ended, Failure::Hangs, Failure::Became],
+            ),
+            died: since(&lived, &[Failure::Died]),
+            interrupted: since(&ran_to_end, &[Failure::Interrupted]),
+        }
+    }
+
+    /// Whether the version is to be read. `good` says that it is the last good one, `back` that there is one to go back to.
+    ///
+    /// A version that once lived does not end shells: something else does. One that was interrupted has a prompt, if late.
+    fn works(&self, good: bool, back: bool) -> bool {
+        if good {
+            return self.without.len() <= GOOD_FAILURES_MAX;
+        }
+        self.without.is_empty() && self.died.len() < DIED_MAX && (self.interrupted.is_empty() || !back)
+    }
+
+    /// All of them, oldest first.
+    fn all(&self) -> Vec<usize> {
+        let mut all = [&self.without[..], &self.died, &self.interrupted].concat();
+        all.sort_unstable();
+        all
     }
 }
 
@@ -126,38 +220,29 @@ pub fn decide(
         .map(|start| failure(start, now_ns).filter(|_| !retry))
         .collect();
 
-    // Failures of a version since it last reached a prompt.
-    let failed = |version: Version| -> Vec<usize> {
-        let since = starts
-            .iter()
-            .rposition(|start| start.ran == Some(version) && start.reached.is_some());
-        let first = since.map_or(0, |index| index + 1);
-        (first..starts.len())
-            .filter(|&index| starts[index].ran == Some(version) && failures[index].is_some())
-            .collect()
-    };
-    let tolerated = |version: Version| {
-        if good == Some(version) {
-            GOOD_FAILURES_MAX
-        } else {
-            0
-        }
-    };
-    let works = |version: Version| failed(version).len() <= tolerated(version);
-
+    let told = |version: Version| Told::of(starts, &failures, version, now_ns);
+    let works = |version: Version| told(version).works(good == Some(version), good.is_some());
     let use_ = match good {
         _ if works(current) => Use::Current,
         Some(good) if good != current && works(good) => Use::LastGood,
         _ => Use::Nothing,
     };
-    let last_failed = failed(current).last().copied().filter(|_| use_ != Use::Current);
+    let failed = told(current).all();
+    let last_failed = failed.last().copied().filter(|_| use_ != Use::Current);
     let because = last_failed.and_then(|index| Some((failures[index]?, starts[index].began_ns)));
 
     // What still says something: starts under way, and failures of the versions in question.
-    let mut telling = failed(current);
-    telling.extend(good.map_or_else(Vec::new, failed));
-    let under_way =
-        |index: usize| starts[index].reached.is_none() && failure(&starts[index], now_ns).is_none();
+    let mut telling = failed;
+    telling.extend(good.map_or_else(Vec::new, |good| told(good).all()));
+    let under_way = |index: usize| {
+        let undecided = match starts[index].reached {
+            None => true,
+            // Files that once lived are under no suspicion.
+            Some(Reached::Shown) => starts[index].ran != good,
+            Some(_) => false,
+        };
+        undecided && failure(&starts[index], now_ns).is_none()
+    };
     let kept: Vec<usize> = (0..starts.len())
         .filter(|&index| under_way(index) || telling.contains(&index))
         .collect();
@@ -180,14 +265,23 @@ pub fn message(decision: &Decision, files: &str, known: &str, now_ns: i64) -> Op
     let mut text = format!("lusush: the start with {files}, {ago} ago, failed:\n");
     text.push_str(match failure {
         Failure::Ended => "        the shell ended before its first prompt.\n",
-        Failure::Hangs => "        it still has no prompt.\n",
-        Failure::Became => "        the shell became another program before its first prompt.\n",
+        Failure::Hangs => {
+            "        it still has no prompt. If it asks for something there, answer it,\n        \
+             and from then on it is read again.\n"
+        }
+        Failure::Became => {
+            "        the shell became another program before its first prompt,\n        and that ended at once.\n"
+        }
+        Failure::Died => {
+            "        the shell ended by itself at its first prompt, three times in a row.\n"
+        }
+        Failure::Interrupted => "        it was interrupted after it had kept the prompt away for seconds.\n",
     });
     text.push_str(known);
     text.push_str(match decision.use_ {
         Use::Current => return None,
         Use::LastGood => "        This shell uses the last version that reached a prompt.\n",
-        Use::Nothing => "        No version that reaches a prompt is known; this shell read none.\n",
+        Use::Nothing => "        There is no other version that reached a prompt; this shell read none.\n",
     });
     text.push_str("        Edit it and it is tried again; so it is with `lusush --retry`.\n");
     Some(text)
@@ -213,8 +307,10 @@ mod tests {
     const SECOND: i64 = 1_000_000_000;
     const NOW: i64 = 1_000 * SECOND;
 
-    /// Starts, oldest first, a hundred seconds apart: version, then how it went. `r` ready, `p` partial, `x` gone,
-    /// `e` became another program, `h` alive and old, `?` alive and young, `b` alive and from the future.
+    /// Starts, oldest first, a hundred seconds apart: version, then how it went. `r` ready, `p` partial, `i` interrupted after
+    /// seconds, `x` gone, `e` became another program that ended at once, `o` is another program, `O` was one, `h` alive and
+    /// old, `a` asks for something, `?` alive and young, `b` alive and from the future, `s` shows its first prompt, `d` showed it
+    /// and is gone.
     fn starts(story: &[(Option<Version>, char)]) -> Vec<Start> {
         let count = story.len() as i64;
         let start = |(index, &(ran, went)): (usize, &(Option<Version>, char))| Start {
@@ -227,11 +323,16 @@ mod tests {
             reached: match went {
                 'r' => Some(Reached::Ready),
                 'p' => Some(Reached::Partial),
+                'i' => Some(Reached::Interrupted),
+                'O' => Some(Reached::Became),
+                's' | 'd' => Some(Reached::Shown),
                 _ => None,
             },
+            replaced: matches!(went, 'e' | 'o' | 'O'),
             process: match went {
-                'x' | 'r' => Process::Gone,
-                'e' => Process::Other,
+                'x' | 'r' | 'e' | 'O' | 'd' => Process::Gone,
+                'o' => Process::Other,
+                'a' => Process::Asks,
                 _ => Process::Shell,
             },
         };
@@ -288,6 +389,55 @@ mod tests {
         // An interrupted start reached its prompt: neither a failure nor good.
         check(&[(new, 'p')], old, Use::Current);
         check(&[(new, 'x'), (new, 'p')], old, Use::Current);
+    }
+
+    #[test]
+    fn a_program_that_takes_the_shell_s_place_and_lives_is_no_failure() {
+        let (old, new) = (Some(OLD), Some(NEW));
+        for lives in ['o', 'O'] {
+            check(&[(new, lives)], None, Use::Current);
+            check(&[(new, lives), (new, lives), (new, lives)], old, Use::Current);
+            check(&[(new, lives), (new, lives), (new, lives)], new, Use::Current);
+            // The shell in it is not judged by the one around it.
+            check(&[(new, lives), (new, 's')], old, Use::Current);
+            check(&[(new, 'e'), (new, lives)], old, Use::Current);
+            check(&[(new, lives), (new, 'e')], old, Use::LastGood);
+        }
+    }
+
+    #[test]
+    fn a_shell_that_dies_at_its_prompt_three_times_in_a_row_is_a_failure_of_files_that_never_lived() {
+        let (old, new) = (Some(OLD), Some(NEW));
+        let died = (new, 'd');
+        check(&[died, died], old, Use::Current);
+        check(&[died, died, died], old, Use::LastGood);
+        check(&[died, died, died], None, Use::Nothing);
+        // With shells that live on the good files between them, and with one whose prompt has just come.
+        check(&[died, died, (old, 'r'), died, (old, 'r')], old, Use::LastGood);
+        check(&[died, died, died, (new, 's')], old, Use::LastGood);
+        // One that lives ends the suspicion; files that once lived are under none.
+        check(&[died, died, (new, 'r'), died], old, Use::Current);
+        check(&[died, died, died, died], new, Use::Current);
+        // It had a prompt, so what came before is forgiven.
+        check(&[(new, 'x'), (new, 's')], old, Use::Current);
+        let shown = decide(&starts(&[(new, 's')]), NEW, old, false, NOW);
+        assert_eq!((shown.promote, shown.discard), (None, vec![]), "it may yet live");
+    }
+
+    #[test]
+    fn files_that_were_interrupted_after_seconds_give_way_to_good_ones() {
+        let (old, new) = (Some(OLD), Some(NEW));
+        check(&[(new, 'i')], old, Use::LastGood);
+        check(&[(new, 'i'), (old, 'r')], old, Use::LastGood);
+        // There is nothing to go back to, or they once ran to their end.
+        check(&[(new, 'i'), (new, 'i')], None, Use::Current);
+        check(&[(new, 'i')], new, Use::Current);
+        check(&[(new, 'i'), (new, 's')], old, Use::Current);
+    }
+
+    #[test]
+    fn whoever_is_asked_for_something_may_take_his_time() {
+        check(&[(Some(NEW), 'a')], Some(OLD), Use::Current);
     }
 
     #[test]
@@ -354,8 +504,13 @@ mod tests {
         check('x', None, "the shell ended before");
         check('x', None, "read none");
         check('h', Some(OLD), "still has no prompt");
+        check('i', Some(OLD), "was interrupted");
         check('e', Some(OLD), "became another program");
         check('e', Some(OLD), "the last version that reached a prompt");
+        let died = decide(&starts(&[(Some(NEW), 'd'); DIED_MAX]), NEW, None, false, NOW);
+        let text = message(&died, "~/.bashrc", "", NOW).expect("there is something to say");
+        assert!(text.contains("three times in a row"), "{text}");
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
         assert_eq!(
             message(&decide(&[], NEW, None, false, NOW), "~/.bashrc", "", NOW),
             None

@@ -126,20 +126,23 @@ impl Bash {
         if asked.noediting {
             return self.exec(login, &plain(asked), unshortened(asked));
         }
-        let crashed = if terminal {
+        let mut crashed = if terminal {
             start_crashes::begin(asked.retry)
         } else {
             Level::default()
         };
-        if crashed.is_new {
+        if crashed.is_new && crashed.level >= LEVEL_MAX {
             eprint!("{}", start_crashes::message(crashed.level));
         }
         if crashed.level >= LEVEL_MAX {
-            return self.exec(login, &plain(asked), unshortened(asked));
+            return self.without_lle(asked, login);
         }
         let posix = asked.posix || std::env::var_os("POSIXLY_CORRECT").is_some();
         if posix || (asked.norc && !asked.login && !asked.safe) {
             // Such a bash reads no --rcfile.
+            if crashed.is_new {
+                eprint!("{}", start_crashes::message(crashed.level));
+            }
             let former = std::env::var_os("PROMPT_COMMAND");
             let command = launch_script::prompt_command(&library, former.as_deref());
             let environment = vec![("PROMPT_COMMAND", OsString::from_vec(command))];
@@ -147,10 +150,17 @@ impl Bash {
         }
         launch_config::catch_up();
         let files = files(asked, terminal, self);
+        if files.blamed && crashed.is_new {
+            // It is not LLE that ends them.
+            crashed = start_crashes::take_back(crashed);
+        }
+        if crashed.is_new {
+            eprint!("{}", start_crashes::message(crashed.level));
+        }
         let script = |descriptor| {
             Script {
                 descriptor,
-                library: &library,
+                library: Some(&library),
                 level: crashed.level,
                 login: asked.login,
                 start_dir: files.start_dir.as_deref(),
@@ -170,6 +180,38 @@ impl Bash {
         if let Some(message) = &files.message {
             eprint!("{message}");
         }
+        self.exec(false, &arguments, Vec::new())
+    }
+
+    /// After crashes that nothing else ended: readline alone, and files that are known to work.
+    fn without_lle(&self, asked: &Interactive, login: bool) -> Result<Infallible, Failure> {
+        let reads = !(asked.safe || asked.noprofile || asked.norc || asked.rcfile.is_some());
+        let files = match reads {
+            true => start::last_resort(asked.login, paths::home()),
+            false => None,
+        };
+        let script = |files: &start::Files| {
+            in_memory(|descriptor| {
+                Script {
+                    descriptor,
+                    library: None,
+                    level: LEVEL_MAX,
+                    login: asked.login,
+                    start_dir: None,
+                    inputrc: files.inputrc.as_deref(),
+                    instead: &[],
+                    keeps_history_whole: files.keeps_history_whole,
+                    sources: &files.sources,
+                }
+                .text()
+            })
+        };
+        let Some((descriptor, files)) = files.and_then(|files| Some((script(&files)?, files))) else {
+            return self.exec(login, &plain(asked), unshortened(asked));
+        };
+        eprint!("{}", files.message.unwrap_or_default());
+        let mut arguments = vec!["--rcfile".into(), format!("/proc/self/fd/{descriptor}").into()];
+        arguments.extend_from_slice(&asked.rest);
         self.exec(false, &arguments, Vec::new())
     }
 

@@ -21,8 +21,8 @@ pub(crate) enum Source {
 pub(crate) struct Script<'a> {
     /// The descriptor bash reads it from.
     pub(crate) descriptor: i32,
-    /// The shared object.
-    pub(crate) library: &'a Path,
+    /// The shared object; none for a bash without LLE.
+    pub(crate) library: Option<&'a Path>,
     /// How far features are off, since sessions crashed.
     pub(crate) level: u8,
     /// Behave as a login shell.
@@ -69,33 +69,9 @@ impl Script<'_> {
         for variable in off {
             out.extend_from_slice(format!("{variable}\n").as_bytes());
         }
-        out.extend_from_slice(b"if enable -f ");
-        quote(&mut out, self.library.as_os_str());
-        out.extend_from_slice(b" lle maint; then :\n");
-        if let Some(dir) = self.start_dir {
-            out.extend_from_slice(b"lle start ");
-            quote(&mut out, dir.as_os_str());
-            // LLE will not see the prompt: then nothing is guarded, rather than everything taken for a failure.
-            out.extend_from_slice(b" || ");
-            unguard(&mut out, dir);
+        if let Some(library) = self.library {
+            self.load(&mut out, library);
         }
-        for (from, to) in self.instead {
-            out.extend_from_slice(b"lle instead ");
-            quote(&mut out, from.as_os_str());
-            out.push(b' ');
-            quote(&mut out, to.as_os_str());
-            out.push(b'\n');
-        }
-        if self.login {
-            out.extend_from_slice(b"lle login && shopt -s login_shell\n");
-        }
-        out.extend_from_slice(b"else\nprintf '%s\\n' ");
-        quote(&mut out, OsStr::new(NOT_LOADED));
-        out.extend_from_slice(b" >&2\n");
-        if let Some(dir) = self.start_dir {
-            unguard(&mut out, dir);
-        }
-        out.extend_from_slice(b"fi\n");
         if let Some(inputrc) = self.inputrc {
             // Readline reads it when it is first used, which is here: no variable has to stay.
             out.extend_from_slice(b"INPUTRC=");
@@ -113,8 +89,41 @@ impl Script<'_> {
             }
             out.extend_from_slice(&[b"if [ -r ", &file[..], b" ]; then . ", &file, b"; fi\n"].concat());
         }
-        ready(&mut out, self.start_dir);
+        if self.library.is_some() {
+            ready(&mut out, self.start_dir);
+        }
         out
+    }
+
+    /// Loads LLE and tells it of this start.
+    fn load(&self, out: &mut Vec<u8>, library: &Path) {
+        out.extend_from_slice(b"if enable -f ");
+        quote(out, library.as_os_str());
+        out.extend_from_slice(b" lle maint; then :\n");
+        if let Some(dir) = self.start_dir {
+            out.extend_from_slice(b"lle start ");
+            quote(out, dir.as_os_str());
+            // LLE will not see the prompt: then nothing is guarded, rather than everything taken for a failure.
+            out.extend_from_slice(b" || ");
+            unguard(out, dir);
+        }
+        for (from, to) in self.instead {
+            out.extend_from_slice(b"lle instead ");
+            quote(out, from.as_os_str());
+            out.push(b' ');
+            quote(out, to.as_os_str());
+            out.push(b'\n');
+        }
+        if self.login {
+            out.extend_from_slice(b"lle login && shopt -s login_shell\n");
+        }
+        out.extend_from_slice(b"else\nprintf '%s\\n' ");
+        quote(out, OsStr::new(NOT_LOADED));
+        out.extend_from_slice(b" >&2\n");
+        if let Some(dir) = self.start_dir {
+            unguard(out, dir);
+        }
+        out.extend_from_slice(b"fi\n");
     }
 }
 
@@ -185,7 +194,7 @@ mod tests {
         let library = Path::new("/opt/it's/liblle_bash.so");
         let script = Script {
             descriptor: 3,
-            library,
+            library: Some(library),
             level: 0,
             login,
             start_dir,
@@ -232,7 +241,7 @@ mod tests {
     fn the_script_of_a_start_with_what_last_worked() {
         let script = Script {
             descriptor: 3,
-            library: Path::new("/l.so"),
+            library: Some(Path::new("/l.so")),
             level: 0,
             login: false,
             start_dir: None,
@@ -252,6 +261,27 @@ mod tests {
         if [ -r '/s/good/bashrc' ]; then . '/s/good/bashrc'; fi
         eval 'if builtin lle ready; then :; fi >/dev/null 2>&1' "; case $? in 0) ;; *) (exit $?) ;; esac"
         "#);
+    }
+
+    #[test]
+    fn the_script_of_a_bash_without_lle() {
+        let script = Script {
+            descriptor: 3,
+            library: None,
+            level: 3,
+            login: false,
+            start_dir: None,
+            inputrc: None,
+            instead: &[],
+            keeps_history_whole: false,
+            sources: &[Source::At("/s/good/bashrc".into())],
+        };
+        let text = String::from_utf8(script.text()).unwrap();
+        assert!(!text.contains("lle"), "{text}");
+        assert!(
+            text.ends_with("if [ -r '/s/good/bashrc' ]; then . '/s/good/bashrc'; fi\n"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -288,7 +318,7 @@ mod tests {
         let text = |level| {
             let script = Script {
                 descriptor: 3,
-                library: Path::new("/l.so"),
+                library: Some(Path::new("/l.so")),
                 level,
                 login: false,
                 start_dir: None,

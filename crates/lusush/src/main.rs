@@ -20,6 +20,7 @@ mod replace;
 mod start;
 mod start_crashes;
 mod start_file;
+mod start_process;
 mod start_record;
 mod start_story;
 mod start_versions;

@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use lle_core::start::{self, Decision, Start, Use};
+use lle_core::start::{self, Decision, Failure, Start, Use};
 
 use crate::launch_script::Source;
 use crate::paths::{self, create_folder};
@@ -45,6 +45,8 @@ pub(crate) struct Files {
     pub(crate) start_dir: Option<PathBuf>,
     /// What to tell the user first, with its newline.
     pub(crate) message: Option<String>,
+    /// Shells ended by themselves at their first prompt, and the files on disk are what is to blame.
+    pub(crate) blamed: bool,
 }
 
 /// Decides what an interactive shell reads, and records that it is starting.
@@ -105,6 +107,44 @@ pub(crate) fn told() -> io::Result<Option<String>> {
     guard.add_sourced(&records, &boot);
     let (decision, good) = guard.decide(&records, false, now_ns, &boot);
     Ok(guard.message(&decision, &records, good.as_ref(), now_ns))
+}
+
+/// What a shell reads in which nothing else has helped: the files that last worked, or nothing. None if those are the ones on
+/// disk, or there are none; it reads them by itself.
+pub(crate) fn last_resort(login: bool, home: Option<PathBuf>) -> Option<Files> {
+    let found = Found::look(home.unwrap_or_default(), login);
+    if found.files.is_empty() {
+        return None;
+    }
+    let mut guard = Guard::of(found, login).ok()?;
+    let (now_ns, boot) = (now_ns(), start_record::boot().ok()?);
+    let records = guard.look(now_ns).unwrap_or_default();
+    guard.add_sourced(&records, &boot);
+    let (decision, good) = guard.decide(&records, false, now_ns, &boot);
+    // What is about to become the good one is not there yet under that name.
+    let good = match decision.promote {
+        Some(index) => Record::read(records.records.get(index)?.dir.clone()).ok(),
+        None => good,
+    };
+    let files = match &good {
+        Some(good) if good.ran() == start_file::version(&guard.files) => return None,
+        Some(good) => Files {
+            sources: guard.good_sources(good),
+            inputrc: guard.good_inputrc(good),
+            message: Some(
+                "lusush: the start-up files are read as they were when a shell last lived.\n".into(),
+            ),
+            ..Files::default()
+        },
+        None => Files {
+            sources: login.then(system_profile).into_iter().collect(),
+            inputrc: Some(NOTHING.into()),
+            keeps_history_whole: true,
+            message: Some("lusush: no start-up file is read, since none is known to work.\n".into()),
+            ..Files::default()
+        },
+    };
+    Some(files)
 }
 
 fn now_ns() -> i64 {
@@ -207,7 +247,12 @@ impl Guard {
             },
             (Use::LastGood | Use::Nothing, _) => rescue,
         };
-        Ok(Files { message, ..files })
+        let blamed = matches!(decision.because, Some((Failure::Died, _)));
+        Ok(Files {
+            message,
+            blamed,
+            ..files
+        })
     }
 
     fn good(&self) -> Option<Record> {

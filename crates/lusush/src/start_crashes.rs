@@ -112,6 +112,24 @@ pub(crate) fn begin(retry: bool) -> Level {
     decide(&path, &runtime.join("sessions"), now_ns)
 }
 
+/// The level that was decided just now is not in force: what ended the sessions so far was something else.
+pub(crate) fn take_back(decided: Level) -> Level {
+    let level = Level {
+        level: decided.level.saturating_sub(1),
+        is_new: false,
+    };
+    if let Ok(state) = paths::state() {
+        let path = state.join(FILE);
+        let kept = Kept {
+            level: level.level,
+            ..Kept::read(&path)
+        };
+        // What cannot be written is decided again by the next start, and taken back again.
+        let _same = kept.write(&path);
+    }
+    level
+}
+
 /// Decides by the sessions of a folder.
 pub(crate) fn decide(path: &Path, sessions: &Path, now_ns: i64) -> Level {
     let mut kept = Kept::read(path);

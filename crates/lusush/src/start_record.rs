@@ -1,8 +1,8 @@
 //! The record of one start, on disk, and what is to be seen of its process.
 //!
 //! `<state>/start/<interactive|login>/<id>/` holds `begun` (JSON), a copy of each start-up file that was on disk, `at`,
-//! in which LLE says how far the start has come, and, once it saw a prompt, `reached` (`ready` or `partial`). It appears
-//! under its name when it is complete. `good/` beside them is the record of the last start that was ready. Of files that
+//! in which LLE says how far the start has come, and, once it saw a prompt, `reached` (`ready` or `partial`; `became` if another
+//! program took the shell's place and runs). It appears under its name when it is complete. `good/` beside them is the record of the last start that was ready. Of files that
 //! `good` has no further copy is made.
 //!
 //! A record that says nothing more becomes the next start's where it can: making and removing files is most of what
@@ -10,32 +10,31 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use lle_core::start::trace::{self, Trace};
-use lle_core::start::{Process, Reached, Start, Version};
+use lle_core::start::trace::{self, Stage, Trace};
+use lle_core::start::{HASTE_NS, LIVED_NS, Process, Reached, Start, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::paths::create_folder;
 use crate::start_file::{File, copy_name};
+use crate::start_process::{self, process, read_small};
 
 /// Format of `begun` written and read.
 const FORMAT: u32 = 1;
-/// Longest `/proc/PID/stat`, in bytes: 52 numbers of up to 20 digits, and a name.
-const PROC_BYTES_MAX: usize = 2048;
 
 /// What `begun` says.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Begun {
     version: u32,
-    pid: u32,
+    pub(crate) pid: u32,
     /// Start time of the process, in clock ticks since boot: with `boot` it tells it from a later one.
-    process_start: u64,
-    boot: String,
+    pub(crate) process_start: u64,
+    pub(crate) boot: String,
     /// Names of the program while it is starting, and once it is the shell.
-    programs: Vec<String>,
+    pub(crate) programs: Vec<String>,
     pub(crate) began_ns: i64,
     pub(crate) ran: Version,
     /// The files of which there is a copy, with the version of each.
@@ -105,23 +104,49 @@ impl Record {
 
     /// What is known of the start now. `boot` is the present one.
     pub(crate) fn look(&self, boot: &str) -> Start {
-        let reached = match std::fs::read(self.dir.join("reached")).as_deref() {
-            // Without copies it must never become the good one.
-            Ok(b"ready\n") if !self.has_no_copies() => Some(Reached::Ready),
-            // Whatever was written, it was written at a prompt.
-            Ok(_) => Some(Reached::Partial),
-            Err(_) => None,
-        };
         let begun = &self.begun;
+        let path = self.dir.join("reached");
+        let said = std::fs::read(&path).ok();
+        let stage = || self.trace().map(|trace| trace.stage).unwrap_or_default();
+        let at_ns = || {
+            let at = path.metadata().and_then(|found| found.modified()).ok();
+            at.and_then(|at| at.duration_since(UNIX_EPOCH).ok())
+                .map_or(begun.began_ns, |since| since.as_nanos() as i64)
+        };
+        let mut process = match said {
+            None => process(begun, boot),
+            // It reached a prompt: what has become of it since seldom says anything.
+            Some(_) => Process::Gone,
+        };
+        let reached = said.as_deref().map(|said| match said {
+            b"became\n" => Reached::Became,
+            b"partial\n" if at_ns().saturating_sub(begun.began_ns) >= HASTE_NS => Reached::Interrupted,
+            b"ready\n" if begun.boot == boot && stage() == Stage::InDoubt => {
+                process = self::process(begun, boot);
+                let lived = UNIX_EPOCH + Duration::from_nanos(at_ns().unsigned_abs() + LIVED_NS);
+                match process == Process::Gone || SystemTime::now() < lived {
+                    true => Reached::Shown,
+                    false => self.ready(),
+                }
+            }
+            b"ready\n" => self.ready(),
+            // Whatever was written, it was written at a prompt.
+            _ => Reached::Partial,
+        });
         Start {
             began_ns: begun.began_ns,
             ran: Some(begun.ran),
             reached,
-            process: match reached {
-                None => process(begun, boot),
-                // It reached a prompt: what has become of it since says nothing.
-                Some(_) => Process::Gone,
-            },
+            replaced: said.is_none() && stage() == Stage::Replaced,
+            process,
+        }
+    }
+
+    /// Without copies it must never become the good one.
+    fn ready(&self) -> Reached {
+        match self.has_no_copies() {
+            true => Reached::Partial,
+            false => Reached::Ready,
         }
     }
 }
@@ -144,7 +169,7 @@ pub(crate) fn write(
     let begun = Begun {
         version: FORMAT,
         pid,
-        process_start: process_start(pid).ok_or_else(|| io::Error::other("/proc does not tell"))?,
+        process_start: start_process::begins(pid).ok_or_else(|| io::Error::other("/proc does not tell"))?,
         boot: began.boot.to_owned(),
         programs: [name(&own), name(&shell)].into_iter().flatten().collect(),
         began_ns: began.ns,
@@ -221,47 +246,6 @@ pub(crate) fn boot() -> io::Result<String> {
     Ok(String::from_utf8_lossy(&boot).trim().to_owned())
 }
 
-/// Reads a file of the kernel's, whose size is not known before, in one call.
-fn read_small(path: &Path) -> io::Result<Vec<u8>> {
-    let mut content = vec![0; PROC_BYTES_MAX];
-    let length = std::fs::File::open(path)?.read(&mut content)?;
-    content.truncate(length);
-    Ok(content)
-}
-
-/// Field 22 of `/proc/PID/stat`; none of a process that has ended and only waits to be reaped, which whoever closes a
-/// terminal may leave for seconds. The second field is the program's name, in parentheses, and may hold anything.
-fn process_start(pid: u32) -> Option<u64> {
-    let stat = read_small(Path::new(&format!("/proc/{pid}/stat"))).ok()?;
-    let after_name = stat.iter().rposition(|&byte| byte == b')')? + 1;
-    let fields = std::str::from_utf8(&stat[after_name..]).ok()?;
-    let mut fields = fields.split_ascii_whitespace();
-    let has_ended = matches!(fields.next()?, "Z" | "X");
-    let start = fields.nth(18)?.parse().ok()?;
-    (!has_ended).then_some(start)
-}
-
-fn process(begun: &Begun, boot: &str) -> Process {
-    if boot != begun.boot || process_start(begun.pid) != Some(begun.process_start) {
-        return Process::Gone;
-    }
-    // Not permitted to look: then it is taken for what it was.
-    let Ok(program) = std::fs::read_link(format!("/proc/{}/exe", begun.pid)) else {
-        return Process::Shell;
-    };
-    let name = program
-        .file_name()
-        .map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
-    let name = name.as_deref().unwrap_or_default();
-    // An upgrade replaces the file under a running program.
-    let name = name.strip_suffix(" (deleted)").unwrap_or(name);
-    if begun.programs.iter().any(|known| known == name) {
-        Process::Shell
-    } else {
-        Process::Other
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,12 +282,57 @@ mod tests {
         assert!(!record.copy(".bashrc", &[file(".bashrc", "edited")]).unwrap().1);
         for (content, expect) in [
             ("ready\n", Reached::Ready),
-            ("partial\n", Reached::Partial),
+            ("became\n", Reached::Became),
             ("", Reached::Partial),
         ] {
             std::fs::write(dir.join("reached"), content).unwrap();
             assert_eq!(look(&record).reached, Some(expect));
         }
+    }
+
+    #[test]
+    fn a_prompt_that_nobody_could_use_yet_is_only_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = write(folder.path(), 1, &[file(".bashrc", "")], None);
+        let look = |stage: Stage, boot: &str| {
+            let mut page = trace::header(7).to_vec();
+            page[trace::offset::STAGE] = stage as u8;
+            std::fs::write(dir.join(trace::NAME), page).unwrap();
+            let start = Record::read(dir.clone()).unwrap().look(boot);
+            (start.reached, start.process, start.replaced)
+        };
+        let now = boot().unwrap();
+        assert_eq!(look(Stage::Replaced, &now), (None, Process::Shell, true));
+        std::fs::write(dir.join("reached"), "ready\n").unwrap();
+        assert_eq!(
+            look(Stage::InDoubt, &now),
+            (Some(Reached::Shown), Process::Shell, false)
+        );
+        for said in [Stage::Untold, Stage::Lived] {
+            assert_eq!(look(said, &now).0, Some(Reached::Ready));
+        }
+        // A machine that went down under it says nothing against it.
+        assert_eq!(look(Stage::InDoubt, "another").0, Some(Reached::Ready));
+        // It has stood at its prompt for long.
+        let path = std::fs::File::open(dir.join("reached")).unwrap();
+        path.set_modified(SystemTime::now() - Duration::from_nanos(2 * LIVED_NS))
+            .unwrap();
+        assert_eq!(look(Stage::InDoubt, &now).0, Some(Reached::Ready));
+    }
+
+    #[test]
+    fn a_start_that_was_interrupted_after_seconds_is_told_from_one_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = write(folder.path(), 1, &[], None);
+        std::fs::write(dir.join("reached"), "partial\n").unwrap();
+        let reached = |after_ns: i64| {
+            let began = UNIX_EPOCH + Duration::from_nanos(7 + after_ns.unsigned_abs());
+            let file = std::fs::File::open(dir.join("reached")).unwrap();
+            file.set_modified(began).unwrap();
+            look(&Record::read(dir.clone()).unwrap()).reached
+        };
+        assert_eq!(reached(HASTE_NS - 1_000_000_000), Some(Reached::Partial));
+        assert_eq!(reached(HASTE_NS), Some(Reached::Interrupted));
     }
 
     #[test]
@@ -352,23 +381,6 @@ mod tests {
         check(&|begun| begun.process_start += 1, Process::Gone);
         check(&|begun| begun.pid = u32::MAX, Process::Gone);
         check(&|begun| begun.programs = vec!["bash".into()], Process::Other);
-    }
-
-    #[test]
-    fn a_process_that_only_waits_to_be_reaped_is_gone() {
-        let mut child = std::process::Command::new("cat")
-            .stdin(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        assert!(process_start(child.id()).is_some());
-        drop(child.stdin.take());
-        let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
-        while process_start(child.id()).is_some() && std::time::Instant::now() < until {
-            std::thread::yield_now();
-        }
-        assert!(Path::new(&format!("/proc/{}", child.id())).exists());
-        assert_eq!(process_start(child.id()), None);
-        child.wait().unwrap();
     }
 
     #[test]

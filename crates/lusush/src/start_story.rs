@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use lle_core::start::trace::Stage;
 use lle_maintenance::real::rc_versions;
 use similar::{ChangeTag, TextDiff};
 
@@ -142,6 +143,14 @@ fn differences(changed: &[Changed]) -> String {
 fn place(home: &Path, files: &[File], failed: &Record) -> Option<String> {
     let trace = failed.trace()?;
     let mut out = String::new();
+    if trace.stage == Stage::InDoubt {
+        row(
+            &mut out,
+            "The start-up files had run to their end: what they left ended the shell,",
+        );
+        row(&mut out, "an `exec <FILE`, TMOUT, PROMPT_COMMAND or PS0.");
+        return Some(out);
+    }
     if trace.ready {
         row(
             &mut out,

@@ -27,6 +27,13 @@ fn crash(home: &Home) -> String {
     screen
 }
 
+/// The start-up files once were no trouble: what crashes is LLE.
+fn lived(home: &Home) {
+    let mut terminal = start(home, &[]);
+    terminal.type_bytes(b"exit\r").unwrap();
+    terminal.wait_exit(lle_pty::deadline()).unwrap();
+}
+
 /// Whether LLE is there, and whether it suggests.
 fn state(terminal: &mut Terminal) -> String {
     press(
@@ -40,6 +47,7 @@ fn state(terminal: &mut Terminal) -> String {
 #[test]
 fn features_go_off_step_by_step_and_come_back() {
     let home = Home::new("").unwrap();
+    lived(&home);
     let told = "sessions crashed again and again";
     for (level, expect) in [(1, "LLE-false"), (2, "LLE-false"), (3, "none")] {
         for n in 0..CRASHES_MIN {
@@ -99,8 +107,41 @@ fn a_session_that_lives_keeps_everything_on() {
 }
 
 #[test]
+fn without_lle_files_are_read_that_are_known_to_work() {
+    let home = Home::new("here=worked\n").unwrap();
+    lived(&home);
+    let rc = std::fs::read_to_string(home.rc()).unwrap();
+    for _ in 0..3 {
+        for _ in 0..CRASHES_MIN {
+            crash(&home);
+        }
+        drop(start(&home, &["--safe"]));
+        remove_flights(&home);
+    }
+    let here = |home: &Home| {
+        let mut terminal = start(home, &[]);
+        press(
+            &mut terminal,
+            "type lle >/dev/null 2>&1 || echo none-$here\r",
+            "$",
+        );
+        terminal.text()
+    };
+    let screen = here(&home);
+    assert!(screen.contains("\nnone-worked\n"), "{screen}");
+    // Nobody knows whether the new ones end a shell: nothing is there to see it.
+    std::fs::write(home.rc(), format!("{rc}here=new\n")).unwrap();
+    let screen = here(&home);
+    assert!(
+        screen.contains("\nnone-worked\n") && screen.contains("when a shell last lived"),
+        "{screen}"
+    );
+}
+
+#[test]
 fn without_lle_a_safe_shell_reads_no_start_up_file_either() {
     let home = Home::new("echo from-the-start-up-file\n").unwrap();
+    lived(&home);
     for _ in 0..3 {
         for _ in 0..CRASHES_MIN {
             crash(&home);

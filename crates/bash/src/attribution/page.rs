@@ -7,7 +7,7 @@
 
 use super::Attribution;
 use libc::{c_int, c_void};
-use lle_core::start::trace::{BYTES, FILES_MAX, NAME, NAME_BYTES_MAX, header, offset};
+use lle_core::start::trace::{BYTES, FILES_MAX, NAME, NAME_BYTES_MAX, Stage, header, offset};
 use std::fs::OpenOptions;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -123,6 +123,27 @@ impl Page {
 
     pub(super) fn ready(&self) {
         self.number(offset::READY, 1);
+    }
+
+    /// The shell is about to become another program.
+    pub(super) fn replaced(&self) {
+        self.number(offset::STAGE, Stage::Replaced as u32);
+    }
+
+    /// The file and the line of the last command that ended.
+    pub(super) fn came_to(&self) -> Option<(PathBuf, u32)> {
+        // SAFETY: as in `place`.
+        let at = unsafe { AtomicU64::from_ptr(self.at.add(offset::PLACE).cast()) };
+        let place = u64::from_le(at.load(Ordering::Relaxed));
+        let file = ((place >> 32) as usize).checked_sub(1)?;
+        Some((self.names.get(file)?.clone(), place as u32))
+    }
+
+    /// Where its stage is said; the page stays mapped for good.
+    pub(super) fn into_stage(self) -> &'static AtomicU32 {
+        let page = std::mem::ManuallyDrop::new(self);
+        // SAFETY: as in `number`, and it is never unmapped.
+        unsafe { AtomicU32::from_ptr(page.at.add(offset::STAGE).cast()) }
     }
 }
 

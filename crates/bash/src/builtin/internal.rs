@@ -56,6 +56,7 @@ fn start(lle: &mut Lle, args: &[String], _: &mut String) -> c_int {
     lle.round.start_dir = args.first().map(std::path::PathBuf::from);
     if let Some(dir) = &lle.round.start_dir {
         crate::attribution::trace_start(dir);
+        crate::replaced::watch(&lle.bash, dir);
     }
     // Without hooks LLE sees no prompt and cannot tell of one: then the launcher must not wait for it.
     if lle.hooks.hooked() { OK } else { FAILED }

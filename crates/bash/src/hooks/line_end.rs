@@ -55,6 +55,16 @@ impl Lle {
         self.bash.is_done() && !self.bash.is(bits::EOF) && !at_eof
     }
 
+    /// True if end of file was typed, and did not just come; where readline reads by itself that is not known, and whoever
+    /// has a terminal is taken to have typed it.
+    pub(crate) fn typed_end_of_file(&self) -> bool {
+        if self.hooks.armed {
+            return self.hooks.last_key > 0;
+        }
+        // SAFETY: readline's own stream.
+        unsafe { libc::isatty(libc::fileno(*self.bash.instream)) == 1 }
+    }
+
     fn end_row(&mut self, accepted: bool, version: c_int) {
         let end = self.extent.text_end;
         if !accepted {

@@ -262,7 +262,10 @@ impl Lle {
 
     fn took_key(&mut self, key: c_int) {
         if key < 0 {
+            self.nothing_to_read();
             self.terminal_lost();
+        } else {
+            crate::doubt::key();
         }
         self.key_at = crate::clock::now();
         self.key_forks = crate::attribution::forks();
@@ -287,6 +290,9 @@ impl Lle {
     }
 
     fn before_signal(&mut self, signal: c_int) {
+        if matches!(signal, libc::SIGHUP | libc::SIGTERM) {
+            crate::doubt::is_over();
+        }
         if signal == libc::SIGHUP {
             self.terminal_lost();
         }

@@ -1,8 +1,8 @@
 //! How far a start has come: what the shell writes while it reads its start-up files, and the next start reads.
 //!
 //! ```text
-//!  magic │ when the start began │ place: file, line │ files │ bytes of names │ state │ names, each length and bytes
-//!  8       8                      4     4             4       4                4       to the end of the page
+//!  magic │ when the start began │ place: file, line │ files │ bytes of names │ state │ stage │ names, each length and bytes
+//!  8       8                      4     4             4       4                4       4       to the end of the page
 //! ```
 //!
 //! The shell has the page mapped, so what it wrote last is there however it ended, `kill -9` included. The place is the
@@ -34,8 +34,34 @@ pub mod offset {
     pub const USED: usize = 28;
     /// 1 once the start-up files ran to their end.
     pub const READY: usize = 32;
+    /// What has become of the shell since, a [`Stage`](super::Stage).
+    pub const STAGE: usize = 36;
     /// The names.
     pub const NAMES: usize = 40;
+}
+
+/// What has become of a shell after its start-up files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Stage {
+    /// Nothing was said: it has not come that far, or is of a version that does not tell.
+    #[default]
+    Untold = 0,
+    /// The first prompt was shown, and nobody could use it yet; were the shell to end now, it would be by itself.
+    InDoubt = 1,
+    /// Somebody could use it, or ended it.
+    Lived = 2,
+    /// It was about to become another program, before its first prompt.
+    Replaced = 3,
+}
+
+impl Stage {
+    fn of(number: u32) -> Self {
+        [Self::InDoubt, Self::Lived, Self::Replaced]
+            .into_iter()
+            .find(|stage| *stage as u32 == number)
+            .unwrap_or_default()
+    }
 }
 
 /// What the page opens with; its last byte is the format's version.
@@ -50,6 +76,8 @@ pub struct Trace {
     pub files: Vec<Vec<u8>>,
     /// They ran to their end: what came later kept the prompt away.
     pub ready: bool,
+    /// What has become of the shell since.
+    pub stage: Stage,
 }
 
 /// The beginning of a page, without a place and without names.
@@ -68,6 +96,7 @@ pub fn read(bytes: &[u8], began_ns: i64) -> Option<Trace> {
     (eight(offset::MAGIC)? == MAGIC && i64::from_le_bytes(eight(offset::BEGAN)?) == began_ns).then_some(())?;
     let mut trace = Trace {
         ready: four(offset::READY)? == 1,
+        stage: Stage::of(four(offset::STAGE)?),
         ..Trace::default()
     };
     let mut rest = bytes.get(offset::NAMES..)?;
@@ -114,6 +143,11 @@ mod tests {
         assert_eq!(trace.files, [b"/h/.bashrc".to_vec(), b"/h/aliases".to_vec()]);
         assert!(!trace.ready);
         assert_eq!(read(&bytes, 8), None, "another start's");
+        for stage in [Stage::Untold, Stage::InDoubt, Stage::Lived, Stage::Replaced] {
+            let mut bytes = bytes.clone();
+            bytes[offset::STAGE] = stage as u8;
+            assert_eq!(read(&bytes, 7).unwrap().stage, stage);
+        }
         assert_eq!(read(&page(&[], 0), 7), Some(Trace::default()));
         assert_eq!(
             read(&page(&["/a"], 2 << 32), 7).unwrap().place,

@@ -31,6 +31,8 @@ pub(crate) fn states(home: &Path) -> Vec<State> {
             let start = record.look(&boot);
             let verdict = match (start.reached, start::failure(&start, now_ns)) {
                 (Some(start::Reached::Ready), _) => Verdict::Confirmed,
+                // One alone says little.
+                (_, Some(start::Failure::Died)) => continue,
                 (_, Some(_)) => Verdict::TakenBack,
                 _ => continue,
             };

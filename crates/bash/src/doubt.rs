@@ -1,0 +1,119 @@
+//! Whether anybody could use the shell: a start-up file may let the first prompt come and end the shell right there.
+//!
+//! ```text
+//!  first prompt: in doubt ─▸ a key: lived ─▸ a command is accepted: lived ─▸ its prompt is made: in doubt ─▸ second prompt
+//!       └ the shell ends, and nobody typed that: in doubt                                                   lived, for good
+//! ```
+//!
+//! `TMOUT`, a `PROMPT_COMMAND` that exits, an `exec </dev/null`: at each start they end the shell with a prompt on the screen. What
+//! stands in the page of the start when it ends is what the next start reads ([`lle_core::start`] judges).
+//!
+//! Invariants: only the session's own process writes; behind the second prompt there is nothing to write any more.
+
+use crate::abi::state as bits;
+use crate::attribution;
+use crate::clock;
+use crate::lle::Lle;
+use crate::symbols::Bash;
+use lle_core::start::LIVED_NS;
+use lle_core::start::trace::Stage;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64};
+
+/// Where it is written; null if nobody asked, or all is said.
+static STAGE: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
+/// Whose page it is.
+static OWNER: AtomicU32 = AtomicU32::new(0);
+/// When the first prompt came.
+static SHOWN_AT: AtomicU64 = AtomicU64::new(0);
+/// The first command was accepted.
+static ACCEPTED: AtomicBool = AtomicBool::new(false);
+/// The major number of `/dev/null` and its like.
+const MEMORY_DEVICES: libc::c_uint = 1;
+
+/// The first prompt is about to be shown. `stage` is in a page that stays mapped.
+pub(crate) fn first_prompt(stage: &'static AtomicU32) {
+    OWNER.store(std::process::id(), Relaxed);
+    SHOWN_AT.store(clock::now(), Relaxed);
+    STAGE.store(std::ptr::from_ref(stage).cast_mut(), Relaxed);
+    say(Stage::InDoubt);
+}
+
+fn say(stage: Stage) {
+    // SAFETY: null, or what was given to `first_prompt`: shared and mapped for good.
+    let Some(place) = (unsafe { STAGE.load(Relaxed).as_ref() }) else {
+        return;
+    };
+    if OWNER.load(Relaxed) == std::process::id() {
+        place.store((stage as u32).to_le(), Relaxed);
+    }
+}
+
+/// Somebody typed a key. One that the shell does not survive is nobody's start-up file.
+pub(crate) fn key() {
+    if !STAGE.load(Relaxed).is_null() && !ACCEPTED.load(Relaxed) {
+        say(Stage::Lived);
+    }
+}
+
+/// A line was accepted: what ends the shell now is what was typed, unless something is run before it.
+pub(crate) fn accepted(bash: &Bash) {
+    if STAGE.load(Relaxed).is_null() {
+        return;
+    }
+    ACCEPTED.store(true, Relaxed);
+    let before = attribution::quietly(|| bash.variable(c"PS0")).unwrap_or_default();
+    let runs_something = before.contains(&b'`') || before.windows(2).any(|two| two == b"$(");
+    say(if runs_something {
+        Stage::InDoubt
+    } else {
+        Stage::Lived
+    });
+}
+
+/// The command has ended, and what makes the prompt is about to run.
+pub(crate) fn prompt_is_made() {
+    if ACCEPTED.load(Relaxed) && !attribution::is_quiet() {
+        say(Stage::InDoubt);
+    }
+}
+
+/// There is a second prompt, or somebody else ends the shell: nothing is in doubt any more.
+pub(crate) fn is_over() {
+    say(Stage::Lived);
+    STAGE.store(std::ptr::null_mut(), Relaxed);
+}
+
+impl Lle {
+    /// There is nothing to read any more. The terminal was closed, unless it is none.
+    pub(crate) fn nothing_to_read(&self) {
+        // SAFETY: readline's stream, and plain memory for the answer.
+        let is_terminal = unsafe {
+            let mut found: libc::stat = std::mem::zeroed();
+            libc::fstat(libc::fileno(*self.bash.instream), &raw mut found) == 0
+                && found.st_mode & libc::S_IFMT == libc::S_IFCHR
+                && libc::major(found.st_rdev) != MEMORY_DEVICES
+        };
+        if is_terminal {
+            is_over();
+        }
+    }
+
+    /// The shell ends by `exit`, by end of file or by a time limit.
+    pub(crate) fn doubt_ends(&self) {
+        if STAGE.load(Relaxed).is_null() {
+            return;
+        }
+        // SAFETY: a plain read.
+        let by_command = self
+            .bash
+            .executing
+            .is_some_and(|executing| unsafe { *executing != 0 });
+        let by_key = self.bash.is(bits::EOF) && self.typed_end_of_file();
+        let had_time = clock::now().saturating_sub(SHOWN_AT.load(Relaxed)) >= LIVED_NS;
+        say(match by_command || by_key || had_time {
+            true => Stage::Lived,
+            false => Stage::InDoubt,
+        });
+    }
+}
