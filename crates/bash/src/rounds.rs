@@ -117,6 +117,7 @@ impl Lle {
         if first {
             self.first_prompt();
         }
+        prompt_command::is_over();
         let history_began = clock::now();
         self.command_ended(status, spent.command);
         self.log_what_ran_instead(status);

@@ -25,6 +25,10 @@ pub(crate) struct Script<'a> {
     pub(crate) library: &'a Path,
     /// How far features are off, since sessions crashed.
     pub(crate) level: u8,
+    /// Go by no configuration of the user's.
+    pub(crate) safe: bool,
+    /// Do not run the command that is configured for before prompts.
+    pub(crate) leave_out: bool,
     /// Behave as a login shell.
     pub(crate) login: bool,
     /// Where to say that a prompt was reached.
@@ -84,6 +88,9 @@ impl Script<'_> {
             quote(&mut out, to.as_os_str());
             out.push(b'\n');
         }
+        for verb in verbs(self.safe, self.leave_out) {
+            out.extend_from_slice(format!("lle {verb}\n").as_bytes());
+        }
         if self.login {
             out.extend_from_slice(b"lle login && shopt -s login_shell\n");
         }
@@ -113,12 +120,19 @@ impl Script<'_> {
     }
 }
 
+/// What LLE is told of the configuration.
+fn verbs(safe: bool, leave_out: bool) -> impl Iterator<Item = &'static str> {
+    let verbs = [("safe", safe), ("leave-out", leave_out)];
+    let told = verbs.into_iter().filter(|(_, is_told)| *is_told);
+    told.map(|(verb, _)| verb)
+}
+
 const NOT_LOADED: &str = "lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.";
 
 /// Writes the value of a `PROMPT_COMMAND` that loads LLE at the first prompt and leaves `former`.
 ///
 /// For a bash that reads no `--rcfile`: `--norc`, `--posix`.
-pub(crate) fn prompt_command(library: &Path, former: Option<&OsStr>) -> Vec<u8> {
+pub(crate) fn prompt_command(library: &Path, former: Option<&OsStr>, safe: bool, leave_out: bool) -> Vec<u8> {
     let mut out = Vec::new();
     match former {
         Some(former) => {
@@ -130,6 +144,9 @@ pub(crate) fn prompt_command(library: &Path, former: Option<&OsStr>) -> Vec<u8> 
     out.extend_from_slice(b"; enable -f ");
     quote(&mut out, library.as_os_str());
     out.extend_from_slice(b" lle maint");
+    for verb in verbs(safe, leave_out) {
+        out.extend_from_slice(format!("; lle {verb}").as_bytes());
+    }
     if former.is_some() {
         out.extend_from_slice(b"; eval \"$PROMPT_COMMAND\"");
     }
@@ -179,6 +196,8 @@ mod tests {
             descriptor: 3,
             library,
             level: 0,
+            safe: false,
+            leave_out: false,
             login,
             start_dir,
             inputrc: None,
@@ -225,6 +244,8 @@ mod tests {
             descriptor: 3,
             library: Path::new("/l.so"),
             level: 0,
+            safe: false,
+            leave_out: false,
             login: false,
             start_dir: None,
             inputrc: Some(Path::new("/s/good/inputrc")),
@@ -242,6 +263,33 @@ mod tests {
         if [ -r '/s/good/bashrc' ]; then . '/s/good/bashrc'; fi
         eval 'if builtin lle ready; then :; fi >/dev/null 2>&1' "; case $? in 0) ;; *) (exit $?) ;; esac"
         "#);
+    }
+
+    #[test]
+    fn a_safe_start_goes_by_no_configuration_of_the_user_s() {
+        let script = Script {
+            descriptor: 3,
+            library: Path::new("/l.so"),
+            level: 0,
+            safe: true,
+            leave_out: true,
+            login: false,
+            start_dir: None,
+            inputrc: None,
+            instead: &[],
+            sources: &[],
+        };
+        let text = String::from_utf8(script.text()).unwrap();
+        assert!(
+            text.contains("lle maint; then :\nlle safe\nlle leave-out\nelse\n"),
+            "{text}"
+        );
+        let text = prompt_command(Path::new("/l.so"), None, true, false);
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(
+            text,
+            "unset PROMPT_COMMAND; enable -f '/l.so' lle maint; lle safe"
+        );
     }
 
     #[test]
@@ -263,7 +311,7 @@ mod tests {
     #[test]
     fn a_prompt_command_gives_way_to_the_former_one() {
         let check = |former: Option<&str>, expect: &str| {
-            let text = prompt_command(Path::new("/l.so"), former.map(OsStr::new));
+            let text = prompt_command(Path::new("/l.so"), former.map(OsStr::new), false, false);
             assert_eq!(String::from_utf8(text).unwrap(), expect);
         };
         check(None, "unset PROMPT_COMMAND; enable -f '/l.so' lle maint");
@@ -280,6 +328,8 @@ mod tests {
                 descriptor: 3,
                 library: Path::new("/l.so"),
                 level,
+                safe: false,
+                leave_out: false,
                 login: false,
                 start_dir: None,
                 inputrc: None,

@@ -208,6 +208,8 @@ table! {
         PartsUnfit, "parts_unfit", Count, "Of the parts that may be put off, as bits in their order, those that fit nothing of PS1 that can be.";
         StartBeforeNs, "start_before_ns", Nanoseconds, "What the shell had taken before LLE was loaded.";
         PromptUnseen, "prompt_unseen", Count, "What runs besides the prompt and is not timed, as bits: PS0, PS2, a DEBUG trap.";
+        PromptCommandSinceWallNs, "prompt_command_since_wall_ns", WallNanoseconds, "Since when the command of the configuration runs before the prompt; 0: it does not.";
+        PromptCommandVersion, "prompt_command_version", Count, "Version of the configuration whose command that is; 0: it is a variable's.";
     }
 }
 
