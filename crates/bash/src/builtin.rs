@@ -167,7 +167,7 @@ fn dispatch(args: &[String]) -> (c_int, String) {
         _ => {}
     }
     if let Some(lle) = state() {
-        lle.session.settings(&lle.settings, lle.configured.version());
+        lle.session.settings(&lle.settings, lle.configured.told_version());
     }
     (status, out)
 }

@@ -95,11 +95,22 @@ pub(crate) struct Configured {
     floor: u64,
     /// The bytes of a user's theme were made a look of.
     look: Option<Look>,
+    /// Only what the machine has locked holds, and no variable: this is a safe start.
+    safe: bool,
+    /// The command that is not run before prompts: a session ended in it, or never came out of it.
+    left_out: Option<String>,
 }
 
 impl Configured {
     /// Takes a version over, whole; false if that is what it goes by already, or is older than what it began with.
     pub(crate) fn take(&mut self, published: &InForce) -> bool {
+        if self.safe {
+            return self.take_whole(&locked(published));
+        }
+        self.take_whole(published)
+    }
+
+    fn take_whole(&mut self, published: &InForce) -> bool {
         if published.version < self.floor || *published == self.in_force {
             return false;
         }
@@ -116,6 +127,12 @@ impl Configured {
 
     pub(crate) fn version(&self) -> u64 {
         self.in_force.version
+    }
+
+    /// The version as others are told it. A safe session goes by none, whatever is in force: that is a number that no
+    /// version has, and says nothing.
+    pub(crate) fn told_version(&self) -> u64 {
+        if self.safe { u64::MAX } else { self.version() }
     }
 
     /// Whether the machine keeps the key for itself, by the word of `lle set`.
@@ -143,6 +160,7 @@ impl Configured {
         if published.is_some_and(|(_, locked)| locked) {
             return by_file();
         }
+        let own = own.filter(|_| !self.safe);
         let own = own.and_then(|text| std::str::from_utf8(text).ok());
         own.and_then(&read).or_else(by_file)
     }
@@ -174,7 +192,7 @@ impl Configured {
         let by_name = |name: &str| self.named(name);
         let published = self.value(THEME, None, by_name);
         let own = |text: Option<&[u8]>| {
-            let text = text.filter(|_| !self.is_locked("theme"))?;
+            let text = text.filter(|_| !self.is_locked("theme") && !self.safe)?;
             by_name(std::str::from_utf8(text).ok()?)
         };
         own(key)
@@ -182,6 +200,14 @@ impl Configured {
             .or(published)
             .unwrap_or_else(|| Look::from(&THEMES[0]))
     }
+}
+
+/// What of it holds in a safe session.
+fn locked(published: &InForce) -> InForce {
+    let is_locked = |name: &str| published.value(name).is_some_and(|(_, locked)| locked);
+    let mut locked = published.only(is_locked);
+    locked.look = locked.look.filter(|_| is_locked(THEME));
+    locked
 }
 
 impl Lle {
@@ -202,10 +228,27 @@ impl Lle {
             self.configured.take(&found);
             self.configured.floor = found.version;
         }
-        let version = self.configured.version().cast_signed();
+        let version = self.configured.told_version().cast_signed();
         self.session.record(|w| w.set(Gauge::ConfigBeganVersion, version));
         self.configure();
-        self.session.settings(&self.settings, self.configured.version());
+        self.session
+            .settings(&self.settings, self.configured.told_version());
+    }
+
+    /// A safe start: of the configuration only what the machine has locked holds.
+    pub(crate) fn configure_safely(&mut self) {
+        self.configured = Configured {
+            safe: true,
+            ..Configured::default()
+        };
+        self.begin_configured();
+    }
+
+    /// Leaves the command out that is configured to run before prompts, until another one is.
+    pub(crate) fn leave_prompt_command_out(&mut self) {
+        let command = self.configured.in_force.value(PROMPT_COMMAND);
+        self.configured.left_out = command.map(|(command, _)| command.to_owned());
+        self.configure();
     }
 
     /// Takes over what is published; true if what is shown changes with it.
@@ -216,7 +259,8 @@ impl Lle {
         let taken = self.configured.take(published);
         let changed = taken && self.configure();
         // Also where nothing changes: whoever looks is to see that it was taken.
-        self.session.settings(&self.settings, self.configured.version());
+        self.session
+            .settings(&self.settings, self.configured.told_version());
         changed
     }
 
@@ -234,12 +278,25 @@ impl Lle {
         }
         let read = |line: &str| Some(line.to_owned());
         let own = bash.variable(PROMPT_COMMAND_VARIABLE);
-        let command = self.configured.value(PROMPT_COMMAND, own, read);
-        prompt_command::set(command.unwrap_or_default());
+        let command = self
+            .configured
+            .value(PROMPT_COMMAND, own, read)
+            .unwrap_or_default();
+        let published = self.configured.in_force.value(PROMPT_COMMAND);
+        let version = match published {
+            Some((said, _)) if said == command => self.configured.version(),
+            _ => 0,
+        };
+        let command = match &self.configured.left_out {
+            Some(left_out) if version > 0 && *left_out == command => String::new(),
+            _ => command,
+        };
+        prompt_command::set(command, version);
         self.configure_parts();
         let switched = before != self.settings;
         if switched {
-            self.session.settings(&self.settings, self.configured.version());
+            self.session
+                .settings(&self.settings, self.configured.told_version());
         }
         let restyled = (!self.theme_chosen || self.configured.is_locked("theme")) && {
             let no_color = bash.variable(c"NO_COLOR").is_some_and(|value| !value.is_empty());

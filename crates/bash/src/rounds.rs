@@ -125,6 +125,7 @@ impl Lle {
         } else {
             crate::doubt::is_over();
         }
+        prompt_command::is_over();
         let history_began = clock::now();
         self.command_ended(status, spent.command);
         self.log_what_ran_instead(status);

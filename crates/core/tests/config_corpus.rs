@@ -1,7 +1,8 @@
 //! Files of configuration that are kept: each format that was ever written, and what is awkward; and a run over
 //! mutations of them, since the fuzzers at hand need another compiler.
 //!
-//! `LUSUSH_FUZZ_SECONDS` makes the run longer; a failure prints the text that it came from.
+//! `LUSUSH_FUZZ_SECONDS` makes the run longer. Each run takes other mutations; it prints its seed, and `LUSUSH_SEED` runs
+//! that again. A text that breaks a law is put into the corpus, so that every run after it begins there.
 #![cfg(feature = "engine")]
 #![allow(
     clippy::disallowed_methods,
@@ -16,9 +17,11 @@ use lle_core::config::{CATALOGUE, Config, KEYS, Name, Origin, RawConfig, Refused
 /// Mutations of each file, if nothing is said about time.
 const ROUNDS: usize = 200;
 
+/// Where files are kept.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/config");
+
 fn corpus() -> Vec<(String, Vec<u8>)> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/config");
-    let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(folder)
+    let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(FOLDER)
         .unwrap()
         .flatten()
         .map(|entry| {
@@ -184,20 +187,69 @@ fn hold(text: &str) {
     }
 }
 
+/// Which law a text breaks, if it does.
+fn broken(text: &str) -> Option<String> {
+    let broke = std::panic::catch_unwind(|| hold(text)).err()?;
+    let said = broke.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| broke.downcast_ref::<&str>().copied());
+    Some(said.unwrap_or("it panics").to_owned())
+}
+
+/// What the run begins with: another one each time, unless somebody wants one again.
+fn seed() -> u64 {
+    let asked = std::env::var("LUSUSH_SEED").ok();
+    let asked = asked.map(|text| text.parse().expect("LUSUSH_SEED is a number"));
+    asked.unwrap_or_else(|| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        now.map_or(1, |now| now.as_nanos() as u64)
+    })
+}
+
+/// Keeps a text that breaks a law in the corpus; says where.
+fn keep(folder: &std::path::Path, seed: u64, text: &str) -> String {
+    let path = folder.join(format!("found-{seed}.toml"));
+    match std::fs::write(&path, text) {
+        Ok(()) => format!("kept as {}: commit it with what mends it", path.display()),
+        Err(error) => format!("it cannot be kept as {}: {error}", path.display()),
+    }
+}
+
+#[test]
+fn what_breaks_a_law_is_kept_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = keep(folder.path(), 77, "a = [");
+    assert!(told.contains("found-77.toml"), "{told}");
+    assert_eq!(
+        std::fs::read_to_string(folder.path().join("found-77.toml")).unwrap(),
+        "a = ["
+    );
+    let told = keep(&folder.path().join("none"), 77, "a = [");
+    assert!(told.contains("cannot be kept"), "{told}");
+}
+
 #[test]
 fn mutations_of_what_is_kept_are_read_or_refused() {
     let seconds = std::env::var("LUSUSH_FUZZ_SECONDS")
         .ok()
         .map(|text| text.parse().unwrap());
     let files = corpus();
-    let (began, mut random, mut tried) = (Instant::now(), Random(1), 0);
+    for (name, bytes) in &files {
+        // What broke a law once is tried as it was.
+        if let Some(broke) = broken(&String::from_utf8_lossy(bytes)) {
+            panic!("{name} breaks a law: {broke}");
+        }
+    }
+    let seed = seed();
+    println!("LUSUSH_SEED={seed} runs this again");
+    let (began, mut random, mut tried) = (Instant::now(), Random(seed), 0);
     loop {
         for at in 0..files.len() {
             let other = random.below(files.len());
             let bytes = mutate(&mut random, &files[at].1, &files[other].1);
             let text = String::from_utf8_lossy(&bytes).into_owned();
-            if std::panic::catch_unwind(|| hold(&text)).is_err() {
-                panic!("from {}: {text:?}", files[at].0);
+            if broken(&text).is_some() {
+                let told = keep(std::path::Path::new(FOLDER), seed, &text);
+                panic!("LUSUSH_SEED={seed}, from {}: {text:?}\n{told}", files[at].0);
             }
         }
         tried += 1;

@@ -24,7 +24,7 @@ use crate::failure::Failure;
 use crate::launch_args::{self, Interactive, Request};
 use crate::launch_script::{self, Script, Source};
 use crate::start_crashes::{self, Level};
-use crate::{install, launch_config, paths, start, start_file};
+use crate::{install, launch_config, paths, start, start_command, start_file};
 
 /// Exit status of a shell that could not be run, as shells have it.
 const NOT_FOUND: u8 = 127;
@@ -144,11 +144,17 @@ impl Bash {
                 eprint!("{}", start_crashes::message(crashed.level));
             }
             let former = std::env::var_os("PROMPT_COMMAND");
-            let command = launch_script::prompt_command(&library, former.as_deref());
+            let leave_out = start_command::begin(asked.retry);
+            if let Some(message) = &leave_out {
+                eprint!("{message}");
+            }
+            let command =
+                launch_script::prompt_command(&library, former.as_deref(), asked.safe, leave_out.is_some());
             let environment = vec![("PROMPT_COMMAND", OsString::from_vec(command))];
             return self.exec(login, &asked.all, environment);
         }
         launch_config::catch_up();
+        let leave_out = start_command::begin(asked.retry).filter(|_| !asked.safe);
         let files = files(asked, terminal, self);
         if files.blamed && crashed.is_new {
             // It is not LLE that ends them.
@@ -162,6 +168,8 @@ impl Bash {
                 descriptor,
                 library: Some(&library),
                 level: crashed.level,
+                safe: asked.safe,
+                leave_out: leave_out.is_some(),
                 login: asked.login,
                 start_dir: files.start_dir.as_deref(),
                 inputrc: files.inputrc.as_deref(),
@@ -177,7 +185,7 @@ impl Bash {
         };
         let mut arguments = vec!["--rcfile".into(), format!("/proc/self/fd/{descriptor}").into()];
         arguments.extend_from_slice(&asked.rest);
-        if let Some(message) = &files.message {
+        for message in files.message.iter().chain(&leave_out) {
             eprint!("{message}");
         }
         self.exec(false, &arguments, Vec::new())
@@ -196,6 +204,8 @@ impl Bash {
                     descriptor,
                     library: None,
                     level: LEVEL_MAX,
+                    safe: false,
+                    leave_out: false,
                     login: asked.login,
                     start_dir: None,
                     inputrc: files.inputrc.as_deref(),

@@ -26,7 +26,7 @@ pub(crate) struct Interactive {
     pub(crate) noediting: bool,
     /// `--rcfile FILE`, `--init-file FILE`.
     pub(crate) rcfile: Option<OsString>,
-    /// `--safe`: no start-up file of the user's.
+    /// `--safe`: no start-up file and no configuration of the user's.
     pub(crate) safe: bool,
     /// `--retry`: forget what failed.
     pub(crate) retry: bool,

@@ -25,6 +25,10 @@ pub(crate) struct Script<'a> {
     pub(crate) library: Option<&'a Path>,
     /// How far features are off, since sessions crashed.
     pub(crate) level: u8,
+    /// Go by no configuration of the user's.
+    pub(crate) safe: bool,
+    /// Do not run the command that is configured for before prompts.
+    pub(crate) leave_out: bool,
     /// Behave as a login shell.
     pub(crate) login: bool,
     /// Where to say that a prompt was reached.
@@ -114,6 +118,9 @@ impl Script<'_> {
             quote(out, to.as_os_str());
             out.push(b'\n');
         }
+        for verb in verbs(self.safe, self.leave_out) {
+            out.extend_from_slice(format!("lle {verb}\n").as_bytes());
+        }
         if self.login {
             out.extend_from_slice(b"lle login && shopt -s login_shell\n");
         }
@@ -130,12 +137,19 @@ impl Script<'_> {
 /// Without these bash would cut the file down to 500 lines before it reads it, and write over it what is left.
 const KEEP_HISTORY: &[u8] = b"HISTSIZE=-1 HISTFILESIZE=-1; shopt -s histappend\n";
 
+/// What LLE is told of the configuration.
+fn verbs(safe: bool, leave_out: bool) -> impl Iterator<Item = &'static str> {
+    let verbs = [("safe", safe), ("leave-out", leave_out)];
+    let told = verbs.into_iter().filter(|(_, is_told)| *is_told);
+    told.map(|(verb, _)| verb)
+}
+
 const NOT_LOADED: &str = "lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.";
 
 /// Writes the value of a `PROMPT_COMMAND` that loads LLE at the first prompt and leaves `former`.
 ///
 /// For a bash that reads no `--rcfile`: `--norc`, `--posix`.
-pub(crate) fn prompt_command(library: &Path, former: Option<&OsStr>) -> Vec<u8> {
+pub(crate) fn prompt_command(library: &Path, former: Option<&OsStr>, safe: bool, leave_out: bool) -> Vec<u8> {
     let mut out = Vec::new();
     match former {
         Some(former) => {
@@ -147,6 +161,9 @@ pub(crate) fn prompt_command(library: &Path, former: Option<&OsStr>) -> Vec<u8> 
     out.extend_from_slice(b"; enable -f ");
     quote(&mut out, library.as_os_str());
     out.extend_from_slice(b" lle maint");
+    for verb in verbs(safe, leave_out) {
+        out.extend_from_slice(format!("; lle {verb}").as_bytes());
+    }
     if former.is_some() {
         out.extend_from_slice(b"; eval \"$PROMPT_COMMAND\"");
     }
@@ -196,6 +213,8 @@ mod tests {
             descriptor: 3,
             library: Some(library),
             level: 0,
+            safe: false,
+            leave_out: false,
             login,
             start_dir,
             inputrc: None,
@@ -243,6 +262,8 @@ mod tests {
             descriptor: 3,
             library: Some(Path::new("/l.so")),
             level: 0,
+            safe: false,
+            leave_out: false,
             login: false,
             start_dir: None,
             inputrc: Some(Path::new("/s/good/inputrc")),
@@ -269,6 +290,8 @@ mod tests {
             descriptor: 3,
             library: None,
             level: 3,
+            safe: false,
+            leave_out: false,
             login: false,
             start_dir: None,
             inputrc: None,
@@ -281,6 +304,34 @@ mod tests {
         assert!(
             text.ends_with("if [ -r '/s/good/bashrc' ]; then . '/s/good/bashrc'; fi\n"),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn a_safe_start_goes_by_no_configuration_of_the_user_s() {
+        let script = Script {
+            descriptor: 3,
+            library: Some(Path::new("/l.so")),
+            level: 0,
+            safe: true,
+            leave_out: true,
+            login: false,
+            start_dir: None,
+            inputrc: None,
+            instead: &[],
+            keeps_history_whole: true,
+            sources: &[],
+        };
+        let text = String::from_utf8(script.text()).unwrap();
+        assert!(
+            text.contains("lle maint; then :\nlle safe\nlle leave-out\nelse\n"),
+            "{text}"
+        );
+        let text = prompt_command(Path::new("/l.so"), None, true, false);
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(
+            text,
+            "unset PROMPT_COMMAND; enable -f '/l.so' lle maint; lle safe"
         );
     }
 
@@ -303,7 +354,7 @@ mod tests {
     #[test]
     fn a_prompt_command_gives_way_to_the_former_one() {
         let check = |former: Option<&str>, expect: &str| {
-            let text = prompt_command(Path::new("/l.so"), former.map(OsStr::new));
+            let text = prompt_command(Path::new("/l.so"), former.map(OsStr::new), false, false);
             assert_eq!(String::from_utf8(text).unwrap(), expect);
         };
         check(None, "unset PROMPT_COMMAND; enable -f '/l.so' lle maint");
@@ -320,6 +371,8 @@ mod tests {
                 descriptor: 3,
                 library: Some(Path::new("/l.so")),
                 level,
+                safe: false,
+                leave_out: false,
                 login: false,
                 start_dir: None,
                 inputrc: None,

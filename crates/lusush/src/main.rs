@@ -18,6 +18,7 @@ mod manual;
 mod paths;
 mod replace;
 mod start;
+mod start_command;
 mod start_crashes;
 mod start_file;
 mod start_process;
@@ -89,7 +90,7 @@ fn help(_: &[OsString]) -> Result<ExitCode, Failure> {
     println!("lusush starts bash with LLE, a line editor that maintains itself.\n");
     println!("Usage: lusush [--safe | --retry] [bash's own arguments]");
     println!("       lusush VERB …\n");
-    println!("  --safe     read no start-up file of yours");
+    println!("  --safe     read no start-up file and no configuration of yours");
     println!("  --retry    read ~/.bashrc again although it failed before\n");
     for verb in VERBS {
         println!("  {:<10} {}", verb.name, verb.about);

@@ -62,7 +62,7 @@ fn program() -> clap::Command {
         .arg(
             clap::Arg::new("safe")
                 .long("safe")
-                .help("Reads no start-up file of yours")
+                .help("Reads no start-up file of yours, and goes by no configuration but what is built in and what the machine has locked")
                 .action(clap::ArgAction::SetTrue),
         )
         .arg(

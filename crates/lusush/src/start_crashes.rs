@@ -155,7 +155,7 @@ pub(crate) fn message(level: u8) -> String {
     )
 }
 
-fn now_ns() -> i64 {
+pub(crate) fn now_ns() -> i64 {
     let since = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
@@ -219,7 +219,7 @@ fn look(path: &Path) -> Option<Early> {
 }
 
 /// Whether its terminal was closed: the last it told is that signal, or that LLE went off for it.
-fn hung_up(snapshot: &Snapshot) -> bool {
+pub(crate) fn hung_up(snapshot: &Snapshot) -> bool {
     let told = |event: &lle_metrics::Event<'_>| event.kind != Some(EventKind::Off);
     let last = snapshot.events().filter(told).last();
     last.is_some_and(|event| event.kind == Some(EventKind::Signal) && event.code == HANG_UP)

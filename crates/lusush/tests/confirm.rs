@@ -154,7 +154,7 @@ fn a_word_keeps_it_and_an_edit_takes_its_place() {
     let open = house.json(&["config", "trials"])["open"][0].clone();
     assert_eq!(
         (&open["earlier"], &open["keys"][0]),
-        (&1.into(), &"editor.theme".into()),
+        (&2.into(), &"editor.theme".into()),
         "{open}"
     );
     press(&mut terminal, "true\r", "$");

@@ -214,6 +214,8 @@ table! {
         TrialCandidateMost, "trial_candidate_most", Count, "The costliest line with the value tried, in the same.";
         TrialCurrentStalls, "trial_current_stalls", Count, "Lines with the value in force that took more than 16 times the usual.";
         TrialCandidateStalls, "trial_candidate_stalls", Count, "Lines with the value tried that took more than 16 times the usual.";
+        PromptCommandSinceWallNs, "prompt_command_since_wall_ns", WallNanoseconds, "Since when the command of the configuration runs before the prompt; 0: it does not.";
+        PromptCommandVersion, "prompt_command_version", Count, "Version of the configuration whose command that is; 0: it is a variable's.";
     }
 }
 

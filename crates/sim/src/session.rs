@@ -155,6 +155,16 @@ impl SimSession {
         self.record(|recorder| recorder.set(Gauge::CommandRunning, 1));
     }
 
+    /// The command that the configuration has run before prompts begins, and does not end.
+    pub fn enter_command(&mut self, wall_ns: i64) {
+        let (version, _) = self.goes_by;
+        self.record(|recorder| {
+            recorder.set(Gauge::CommandRunning, 1);
+            recorder.set(Gauge::PromptCommandVersion, version.cast_signed());
+            recorder.set(Gauge::PromptCommandSinceWallNs, wall_ns);
+        });
+    }
+
     /// The command it ran has ended; nobody types.
     pub fn rest(&mut self) {
         self.record(|recorder| recorder.set(Gauge::CommandRunning, 0));

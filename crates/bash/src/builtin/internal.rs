@@ -38,6 +38,18 @@ pub(super) const INTERNAL: &[Verb] = &[
         run: login,
     },
     Verb {
+        name: "safe",
+        arguments: "",
+        about: "go by what is built in, and by what the machine has locked",
+        run: safe,
+    },
+    Verb {
+        name: "leave-out",
+        arguments: "",
+        about: "do not run the command that is configured for before prompts",
+        run: leave_out,
+    },
+    Verb {
         name: "notice",
         arguments: "TEXT",
         about: "say this above the next prompt",
@@ -73,6 +85,16 @@ fn login(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {
         // SAFETY: bash's own flag, which `shopt login_shell`, `logout` and ~/.bash_logout go by.
         unsafe { *login = 1 }
     }
+    OK
+}
+
+fn safe(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {
+    lle.configure_safely();
+    OK
+}
+
+fn leave_out(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {
+    lle.leave_prompt_command_out();
     OK
 }
 

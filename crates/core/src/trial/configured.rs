@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use super::measure::Measure;
 use super::usual::Observation;
-use super::{Evidence, Otherwise, Verdict};
+use super::{Evidence, Otherwise, Trial, Verdict};
 use crate::quantity::several;
 
 /// Observations since the change at which a measure is looked at: twice as many each time.
@@ -83,6 +83,9 @@ pub struct Configured {
     /// What it came to: written before it is taken back, so that whoever comes to see it taken back knows why.
     #[serde(default)]
     pub judged: Option<Judged>,
+    /// The trial that this one took the place of, which goes on if this one is taken back.
+    #[serde(default)]
+    pub former: Option<Box<Trial>>,
 }
 
 /// One measure, before and since.
@@ -167,7 +170,22 @@ impl Configured {
             trouble: None,
             earlier_says: String::new(),
             judged: None,
+            former: None,
         }
+    }
+
+    /// The first version that is not the one which all of these trials would go back to.
+    pub fn began_at(&self) -> u64 {
+        self.levels()
+            .map(|level| level.earlier)
+            .min()
+            .unwrap_or(self.earlier)
+            .saturating_add(1)
+    }
+
+    /// This trial, and those below that it took the place of, the newest first.
+    pub fn levels(&self) -> impl Iterator<Item = &Configured> {
+        std::iter::successors(Some(self), |level| level.former.as_deref()?.configured.as_deref())
     }
 
     /// What it is judged by.

@@ -3,7 +3,9 @@
 //! Works without a worker: it reads the files themselves, and a worker notices when they change. What is in force, and
 //! where, is in files as well.
 
+mod aside;
 mod edit;
+mod in_force;
 pub(crate) mod layers;
 mod schema_file;
 mod show;
@@ -36,10 +38,11 @@ pub(crate) enum ConfigVerb {
         #[command(flatten)]
         json: Json,
     },
-    /// Says all that is wrong with a file, or with what is in force; exit status 2 if anything is
+    /// Says all that is wrong with files, or with what is in force; exit status 2 if anything is
     Check {
-        /// The file; without one, all that Lusush goes by
-        file: Option<PathBuf>,
+        /// The files, `-` for standard input; without one, all that Lusush goes by. A theme is looked for in `themes`
+        /// beside the file first
+        files: Vec<PathBuf>,
         #[command(flatten)]
         json: Json,
     },
@@ -117,7 +120,7 @@ pub(crate) fn run(verb: ConfigVerb) -> Result<ExitCode, Failure> {
             with,
             json,
         } => show::show(key.as_deref(), origin, &with, json.json),
-        ConfigVerb::Check { file, json } => show::check(file.as_deref(), json.json),
+        ConfigVerb::Check { files, json } => show::check(&files, json.json),
         ConfigVerb::Schema { write: false } => schema_file::print(),
         ConfigVerb::Schema { write: true } => schema_file::write(),
         ConfigVerb::Set { key, value, json } => edit::set(&key, &value, json.json),

@@ -95,7 +95,8 @@ fn of_two_editors_who_save_at_once_the_last_one_wins_whole() {
         number > 0 && {
             let log = house.json(&["config", "log"]);
             let newest = log["versions"].as_array().unwrap().last().unwrap()["number"].as_u64();
-            newest == Some(number) && house.said(&["config", "diff", &number.to_string()]).is_empty()
+            newest == Some(number)
+                && house.said(&["config", "diff", &number.to_string()]) == "Nothing differs.\n"
         }
     });
     let said = last.lines().next().unwrap();

@@ -11,22 +11,24 @@
 //! authorised and recorded as every other.
 //!
 //! Invariants:
-//! - One configuration is on trial at a time. The next edit ends that trial, and is compared with what proved itself last.
+//! - One configuration is on trial at a time. The next edit takes its place, and is compared with what proved itself last;
+//!   taken back, it gives way to the one before it, whose trial goes on (`former`).
 //! - Each trial ends once: kept, taken back, or named as what cannot be taken back.
 //! - What somebody wrote meanwhile is not overwritten: a version is taken back only while it is the one in force.
 
-use lle_core::config::{CATALOGUE, Config, Name, Part, effect};
+use lle_core::config::{Config, Name};
 use lle_core::in_force::InForce;
 use lle_core::mode::Mode;
 use lle_core::plan::{Action, Check, Plan, Step};
 use lle_core::policy::Who;
 use lle_core::task::TaskKind;
 use lle_core::trial::configured::{Configured, Judged};
-use lle_core::trial::measure::{Measure, moved_by_all};
-use lle_core::trial::{ConfigEnded, Ended, Evidence, OPEN_MAX, Otherwise, Trial, Verdict};
+use lle_core::trial::measure::Measure;
+use lle_core::trial::{ConfigEnded, Ended, Evidence, Trial, Verdict};
 
 use super::audit::Entry;
-use super::config::Accepted;
+mod former;
+
 use super::{Engine, SECOND_NS};
 use crate::state::{Change, OpenTrial};
 use crate::world::{Now, World};
@@ -35,6 +37,8 @@ use crate::world::{Now, World};
 const KEEP_NS: u64 = 60 * SECOND_NS;
 /// Looks at which a version is tried to be taken back, before that is given up and told.
 const ATTEMPTS_MAX: u32 = 5;
+/// For so long a session may be in the command that is configured for before prompts, in nanoseconds: nobody waits longer.
+const COMMAND_NS_MAX: u64 = 10 * SECOND_NS;
 /// The session that all starts are counted to: each session has but one.
 const ALL_SESSIONS: u64 = 0;
 
@@ -52,121 +56,6 @@ impl Engine {
     pub(super) fn on_trial(&self) -> Option<(u64, &Trial, &Configured)> {
         let mut trials = self.state.trials.iter();
         trials.find_map(|(id, trial)| Some((*id, trial, trial.configured.as_deref()?)))
-    }
-
-    /// A version has come into force: ends the trial of the one before it, and opens its own.
-    pub(super) fn try_configuration<W: World>(&mut self, world: &mut W, now: Now, accepted: &Accepted<'_>) {
-        let open = self
-            .on_trial()
-            .map(|(id, trial, configured)| (id, trial.clone(), configured.clone()));
-        let (earlier, says) = match &open {
-            Some((_, _, before)) => (before.earlier, InForce::decode(before.earlier_says.as_bytes())),
-            None => (accepted.before_version, None),
-        };
-        // Which files it was made of tells nobody what it said.
-        let says = says.unwrap_or_else(|| InForce {
-            sources: Vec::new(),
-            ..accepted.before_says.clone()
-        });
-        let proven = CATALOGUE.read_back(&says);
-        let theme = changed_theme(&says, accepted.after_says);
-        let back = accepted.after.says_the_same(&proven) && theme.is_none();
-        if let Some((id, trial, before)) = &open {
-            let judged = match (&before.judged, back) {
-                // By us, or by somebody in that moment.
-                (Some(judged), true) => judged.clone(),
-                (_, true) => withdrawn(format!("version {earlier} was taken up again by hand")),
-                _ => withdrawn(format!("version {} took its place", accepted.version)),
-            };
-            let mut trial = trial.clone();
-            if let Some(configured) = trial.configured.as_deref_mut().filter(|_| !back) {
-                configured.judged = None;
-            }
-            self.end_configuration(world, now, *id, &trial, &judged, false);
-        }
-        let change = effect(&proven, accepted.after);
-        let armed = self.disarm(world, now, accepted.after);
-        let mut keys: Vec<String> = change
-            .changed
-            .iter()
-            .map(|changed| changed.name.to_owned())
-            .collect();
-        let mut parts = change.parts;
-        if let Some(theme) = theme {
-            // Another theme's name says that the colours are others.
-            if !keys.iter().any(|key| key == Name::EditorTheme.key().name) {
-                keys.push(theme);
-            }
-            parts.push(Part::Display);
-        }
-        // Nobody knows what was in force before the first start: that is no change.
-        if back || accepted.is_first || keys.is_empty() {
-            return;
-        }
-        let measures = moved_by_all(&parts);
-        if measures.is_empty() && armed.is_none() {
-            return;
-        }
-        let mut configured = Configured::new(accepted.version, earlier, keys, &measures, armed.is_some());
-        configured.earlier_says = says.encode();
-        self.say_what_was_before(&mut configured, open.as_ref().map(|(_, _, before)| before));
-        self.open_configuration(world, now, configured, accepted.after, armed);
-    }
-
-    fn open_configuration<W: World>(
-        &mut self,
-        world: &mut W,
-        now: Now,
-        configured: Configured,
-        config: &Config,
-        armed_ns: Option<u64>,
-    ) {
-        if self.state.trials.len() >= OPEN_MAX {
-            return;
-        }
-        let minutes = config.number(Name::TrialActive);
-        let version = configured.version;
-        let trial = Trial {
-            change: format!("config version {version}"),
-            revert: Action::UseConfig {
-                version: configured.earlier,
-                instead_of: version,
-            },
-            metric: configured
-                .judged_by()
-                .map(|measure| measure.row().name)
-                .collect::<Vec<_>>()
-                .join(", "),
-            before: Evidence::default(),
-            after: Evidence::default(),
-            tolerance: config.number(Name::TrialPromptTolerance) as f64 / 100.0,
-            active_ns_max: armed_ns.unwrap_or_else(|| minutes.saturating_mul(self.pace.minute_ns)),
-            active_ns: 0,
-            otherwise: match config.word(Name::TrialInconclusive) {
-                "revert" => Otherwise::Revert,
-                _ => Otherwise::Keep,
-            },
-            paired: None,
-            configured: Some(Box::new(configured)),
-        };
-        let id = self.state.next_id();
-        self.commit = Watching {
-            generation: self.published.generation().saturating_add(1),
-            kept_ns: now.mono_ns,
-            attempts: 0,
-        };
-        let what = format!("trial {id} of {} is open", trial.change);
-        let why = format!(
-            "judged by {}",
-            if trial.metric.is_empty() {
-                "nothing but trouble"
-            } else {
-                &trial.metric
-            }
-        );
-        self.record(world, now, &Entry::noticed(&what, &why));
-        let trial = Box::new(OpenTrial { id, trial });
-        self.keep(world, now, Change::Trial { trial });
     }
 
     /// Takes what was armed if it is this configuration; gives the active time that it has. What else was armed is
@@ -200,7 +89,7 @@ impl Engine {
     }
 
     /// Takes over what sessions show of the configuration on trial, or adds it to what is usual. Once a look.
-    pub(super) fn hear_configuration(&mut self) {
+    pub(super) fn hear_configuration(&mut self, now: Now) {
         let looks = self.looks;
         let began = self.started_wall_ns.max(0).cast_unsigned();
         let seen_generation = self.commit.generation;
@@ -227,6 +116,16 @@ impl Engine {
                 .is_some_and(|seen| seen >= seen_generation);
             if session.new_faults() > 0 && (goes_by || has_seen) {
                 trial.fail(&format!("LLE failed in the session on {}", session.tty()));
+            }
+            if let Some((version, since_ns)) = session.in_command()
+                && is_of(trial, version)
+                && now.mono_ns.saturating_sub(since_ns) > COMMAND_NS_MAX
+            {
+                trial.fail(&format!(
+                    "prompt.command did not come to an end within {} s in the session on {}",
+                    COMMAND_NS_MAX / SECOND_NS,
+                    session.tty()
+                ));
             }
             if session.began_with() == Some(trial.version)
                 && session.created_wall_ns().is_some_and(|created| created >= began)
@@ -259,6 +158,15 @@ impl Engine {
         let on_trial = trials.find_map(|trial| trial.configured.as_deref_mut());
         if let Some(trial) = on_trial.filter(|trial| version == Some(trial.version) && !was_busy) {
             trial.fail(&format!("the session on {tty} ended without a word"));
+        }
+    }
+
+    /// A session has ended in the command of that version that is run before prompts: by itself, or without a word.
+    pub(super) fn note_end_in_command(&mut self, version: u64, tty: &str) {
+        let mut trials = self.state.trials.values_mut();
+        let on_trial = trials.find_map(|trial| trial.configured.as_deref_mut());
+        if let Some(trial) = on_trial.filter(|trial| is_of(trial, version)) {
+            trial.fail(&format!("the session on {tty} ended in prompt.command"));
         }
     }
 
@@ -477,6 +385,12 @@ pub(super) fn outcome(ended: &Ended) -> &'static str {
         _ if ended.kept => "worse, and kept",
         _ => "replaced",
     }
+}
+
+/// Whether what is on trial brought the command that version `version` has run before prompts.
+fn is_of(trial: &Configured, version: u64) -> bool {
+    let has_it = trial.keys.iter().any(|key| key == Name::PromptCommand.key().name);
+    has_it && trial.began_at() <= version && version <= trial.version
 }
 
 fn withdrawn(why: String) -> Judged {

@@ -84,7 +84,7 @@ impl Engine {
             }
         });
         self.hear_trials(now);
-        self.hear_configuration();
+        self.hear_configuration(now);
         // Whose file is gone has ended by itself.
         self.sessions.retain(|_, session| session.is_in(this_look));
         self.buried.retain(|_, seen_in| *seen_in == this_look);

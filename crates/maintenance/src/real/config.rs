@@ -61,6 +61,9 @@ pub enum ReadError {
         /// Where, from 0.
         at: usize,
     },
+    /// It is a symbolic link that leads nowhere: what it led to is gone, or not there yet.
+    #[error("it is a link to nothing")]
+    Dangling,
     /// It is a folder, a pipe, a device.
     #[error("it is {what} and no file")]
     NotAFile {
@@ -102,6 +105,7 @@ pub fn read(path: &Path, trust: Trust) -> Result<Option<FileText>, ReadError> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let opened = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(opened) => File::from(opened),
+        Err(Errno::NOENT) if fs::symlink_metadata(path).is_ok() => return Err(ReadError::Dangling),
         Err(Errno::NOENT) => return Ok(None),
         // A socket.
         Err(Errno::NXIO) => return Err(ReadError::NotAFile { what: "a socket" }),
@@ -225,6 +229,30 @@ fn replace_with(
     Ok(target)
 }
 
+/// Takes away the file that was read as `before`; a symbolic link, and what it leads to, stay.
+///
+/// # Errors
+/// If it is a link, or no longer as it was read, or the system refuses; it is left as it is then.
+pub fn remove(path: &Path, before: &FileText) -> Result<(), ReplaceError> {
+    if fs::symlink_metadata(path)?.is_symlink() {
+        return Err(ReplaceError::Changed);
+    }
+    let beside = Beside {
+        path: draft::draft_of(path),
+    };
+    fs::rename(path, &beside.path)?;
+    let is_same = read(&beside.path, Trust::Anyone).is_ok_and(|found| found.as_ref() == Some(before));
+    if is_same {
+        return Ok(());
+    }
+    // Somebody was faster: theirs goes back, unless they have put another one there.
+    let back = rustix::fs::renameat_with(CWD, &beside.path, CWD, path, RenameFlags::NOREPLACE);
+    match back {
+        Ok(()) | Err(Errno::EXIST) => Err(ReplaceError::Changed),
+        Err(errno) => Err(io::Error::from(errno).into()),
+    }
+}
+
 /// Where the links lead.
 fn target(path: &Path, exists: bool) -> Result<PathBuf, ReplaceError> {
     match fs::canonicalize(path) {
@@ -340,6 +368,8 @@ mod tests {
         check("socket", "it is a socket");
         symlink(at("text"), at("link")).unwrap();
         check("link", "a = 1");
+        symlink(at("gone"), at("dangling")).unwrap();
+        check("dangling", "it is a link to nothing");
         symlink(at("loop"), at("loop")).unwrap();
         check("loop", "Too many levels");
         symlink("/dev/zero", at("zero")).unwrap();
@@ -410,6 +440,24 @@ mod tests {
             Err(ReplaceError::Dangling)
         ));
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn only_what_was_read_is_taken_away() {
+        let folder = folder();
+        let path = folder.path().join("config.toml");
+        fs::write(&path, "read").unwrap();
+        let before = read(&path, Trust::Anyone).unwrap().unwrap();
+        fs::write(&path, "theirs").unwrap();
+        assert!(matches!(remove(&path, &before), Err(ReplaceError::Changed)));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
+        let before = read(&path, Trust::Anyone).unwrap().unwrap();
+        let link = folder.path().join("link");
+        symlink(&path, &link).unwrap();
+        assert!(matches!(remove(&link, &before), Err(ReplaceError::Changed)));
+        remove(&path, &before).unwrap();
+        assert!(!path.exists() && fs::symlink_metadata(&link).is_ok());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -84,6 +84,7 @@ pub fn remedy(error: &ReadError, path: &Path) -> String {
     match error {
         ReadError::TooLarge => "put something smaller there".to_owned(),
         ReadError::Encoding { .. } => format!("write it as UTF-8: iconv -t UTF-8 {path}"),
+        ReadError::Dangling => "take the link away, or make what it leads to".to_owned(),
         ReadError::NotAFile { .. } => "put a file there, or nothing".to_owned(),
         ReadError::Untrusted { .. } => {
             format!("make sure of what is in it, then take it over: chown and chmod go-w {path}")

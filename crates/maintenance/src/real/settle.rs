@@ -180,7 +180,8 @@ impl ConfigFiles {
     /// Whether nothing has changed since it was settled. Costs a few looks at the disk.
     pub fn is_settled(&self) -> bool {
         let Some(found) = self.read_in_force() else {
-            return !self.system.exists() && !self.user.exists();
+            let is_absent = |path: &Path| path.symlink_metadata().is_err();
+            return is_absent(&self.system) && is_absent(&self.user);
         };
         if self.stamps_like(found.sources.iter().map(String::as_str)) == found.sources {
             return true;
@@ -207,6 +208,8 @@ impl ConfigFiles {
 fn stamp(kind: &str, path: &Path) -> String {
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     match fs::metadata(path) {
+        // A link to nothing is another state than no link: that one is refused.
+        Err(_) if path.symlink_metadata().is_ok() => format!("{kind} {name} dangling"),
         Err(_) => format!("{kind} {name} none"),
         Ok(found) => format!(
             "{kind} {name} {} {} {} {}.{} {}.{}",

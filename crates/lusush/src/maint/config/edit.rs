@@ -4,18 +4,19 @@
 //! that is no TOML is left alone.
 
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 
 use lle_core::config::edit::{self as text, EditError};
-use lle_core::config::{CATALOGUE, FILE_NAME, Key, Merged, Origin, RawConfig, Value};
+use lle_core::config::{CATALOGUE, FILE_NAME, Key, Merged, Name, Origin, RawConfig, Value};
 use lle_core::error::Code;
 use lle_log::versions::Cause;
-use lle_maintenance::real::config::{FileText, ReplaceError, replace};
+use lle_maintenance::real::config::{FileText, ReplaceError, remove, replace};
 use serde::Serialize;
 
-use super::{layers, schema_file, show, versions};
+use super::{in_force, layers, schema_file, show, versions};
 use crate::answer;
 use crate::failure::Failure;
+use crate::launch::Bash;
 use crate::text::{COLUMNS, printable};
 
 /// The document of `set --json` and `unset --json`.
@@ -40,7 +41,34 @@ pub(super) fn set(name: &str, value: &str, json: bool) -> Result<ExitCode, Failu
             .code(Code::InvalidParameters.exit())
             .hint(format!("without one it is {}", key.default))
     })?;
+    if let Value::Text(line) = &value
+        && key.name == Name::PromptCommand.key().name
+    {
+        parsed(line)?;
+    }
     edit(key, json, |before| text::set(before, key.name, &value))
+}
+
+/// Refuses a command line that bash cannot parse: it would say so above each prompt.
+fn parsed(line: &str) -> Result<(), Failure> {
+    // Without a bash nobody can tell.
+    let Ok(bash) = Bash::find() else { return Ok(()) };
+    let asked = Command::new(bash.program())
+        .args(["--norc", "--noprofile", "-n", "-c", line])
+        .env_remove("BASH_ENV")
+        .stdin(Stdio::null())
+        .output();
+    match asked {
+        Ok(output) if !output.status.success() => {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            let first = said.lines().next().unwrap_or_default();
+            Err(Failure::new("bash cannot parse that command")
+                .because(printable(first, COLUMNS))
+                .code(Code::InvalidParameters.exit())
+                .hint("nothing was written; `bash -n -c` says what is wrong with a command"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Takes a key away.
@@ -69,7 +97,10 @@ fn edit(
     if file.is_none() {
         after.insert_str(0, &schema_file::first_line(&path));
     }
-    write(&path, file.as_ref(), &after)?;
+    match &file {
+        Some(found) if is_as_made(&after) && took_away(&path, found)? => after.clear(),
+        _ => write(&path, file.as_ref(), &after)?,
+    }
     keeper.keep(FILE_NAME, file.as_ref(), &after, Cause::Edited, 0);
     let said = said(before, key);
     let merged = CATALOGUE.merge(&layers::all(&[])).map_err(|refused| {
@@ -81,7 +112,24 @@ fn edit(
         .code(Code::InvalidParameters.exit())
         .hint("`lusush maint config check` looks again")
     })?;
-    report(key, said, &merged, json)
+    // Whoever brings it into force waits for the lock that this holds.
+    drop(keeper);
+    report(key, said, &merged, json, &in_force::follow())
+}
+
+/// Whether nothing but the line is left that a file begins with which is made anew.
+fn is_as_made(text: &str) -> bool {
+    text == schema_file::line()
+}
+
+/// Takes the file away, and the schema beside it; false if it is a link, which stays.
+fn took_away(path: &Path, file: &FileText) -> Result<bool, Failure> {
+    if path.is_symlink() {
+        return Ok(false);
+    }
+    remove(path, file).map_err(|error| not_written(path, error))?;
+    schema_file::take_away(path);
+    Ok(true)
 }
 
 fn report(
@@ -89,6 +137,7 @@ fn report(
     before: Option<Value>,
     merged: &Merged,
     json: bool,
+    follows: &str,
 ) -> Result<ExitCode, Failure> {
     let setting = show::setting(&merged.config, key.name);
     let overriding = setting.filter(|setting| setting.locked || setting.origin > Origin::User);
@@ -116,22 +165,25 @@ fn report(
     if edited.needs_new_shell {
         out.push_str("    Sessions that run keep what they began with; new ones go by it.\n");
     }
+    out.push_str(follows);
     answer::text(&out)
 }
 
 /// Replaces the user's file.
 pub(super) fn write(path: &Path, before: Option<&FileText>, after: &str) -> Result<(), Failure> {
-    replace(path, before, after).map_err(|error| {
-        let hint = match error {
-            ReplaceError::Changed => "nothing was written; try again",
-            ReplaceError::Dangling => "take the link away, or make what it leads to",
-            ReplaceError::Io(_) => "nothing was written; `lusush doctor` says more about folders",
-        };
-        Failure::new(format!("cannot write {}", path.display()))
-            .because(error)
-            .hint(hint)
-            .code(Code::Unavailable.exit())
-    })
+    replace(path, before, after).map_err(|error| not_written(path, error))
+}
+
+pub(super) fn not_written(path: &Path, error: ReplaceError) -> Failure {
+    let hint = match error {
+        ReplaceError::Changed => "nothing was written; try again",
+        ReplaceError::Dangling => "take the link away, or make what it leads to",
+        ReplaceError::Io(_) => "nothing was written; `lusush doctor` says more about folders",
+    };
+    Failure::new(format!("cannot write {}", path.display()))
+        .because(error)
+        .hint(hint)
+        .code(Code::Unavailable.exit())
 }
 
 /// What a text says about a key.

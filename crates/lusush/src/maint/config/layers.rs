@@ -70,14 +70,19 @@ pub(super) fn file(origin: Origin, path: &Path, trust: Trust) -> Layered {
     layers::file(origin, path, trust).0
 }
 
-/// What is wrong with the theme in force, if it is not a built-in one.
-pub(super) fn theme_problems(config: &Config) -> Vec<Problem> {
+/// What is wrong with the theme in force, if it is not a built-in one: that in `themes` in the folder `beside` if there is
+/// one, else the user's.
+pub(super) fn theme_problems(config: &Config, beside: Option<&Path>) -> Vec<Problem> {
     let name = config.word(Name::EditorTheme);
-    let Ok(user) = user_file() else { return Vec::new() };
     if theme::find(name).is_some() {
         return Vec::new();
     }
-    let path = user.with_file_name("themes").join(format!("{name}.toml"));
+    let in_folder = |folder: &Path| folder.join("themes").join(format!("{name}.toml"));
+    if let Some(found) = beside.and_then(|beside| theme_file(&in_folder(beside), Trust::Anyone)) {
+        return found;
+    }
+    let Ok(user) = user_file() else { return Vec::new() };
+    let path = in_folder(user.parent().unwrap_or(Path::new(".")));
     theme_file(&path, user_trust()).unwrap_or_else(|| vec![no_theme(&path, name)])
 }
 

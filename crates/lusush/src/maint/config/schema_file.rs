@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use lle_core::config::{CATALOGUE, FILE_NAME, schema};
 use lle_log::versions::Cause;
-use lle_maintenance::real::config::{Trust, read, replace};
+use lle_maintenance::real::config::{Trust, read, remove, replace};
 
 use super::{edit, layers, versions};
 use crate::answer;
@@ -47,8 +47,25 @@ pub(super) fn write() -> Result<ExitCode, Failure> {
 /// What a file begins with that is made anew; nothing if the schema cannot be written.
 pub(super) fn first_line(path: &Path) -> String {
     match beside(path) {
-        Ok(_) => led("").unwrap_or_default(),
+        Ok(_) => line(),
         Err(_) => String::new(),
+    }
+}
+
+/// The line that names the schema.
+pub(super) fn line() -> String {
+    led("").unwrap_or_default()
+}
+
+/// Takes the schema beside the file away, if it is as this version writes it.
+pub(super) fn take_away(path: &Path) {
+    let place = path.with_file_name(NAME);
+    let ours = serde_json::to_string_pretty(&schema::schema(&CATALOGUE)).map(|text| text + "\n");
+    if let (Ok(Some(found)), Ok(ours)) = (read(&place, Trust::Anyone), ours)
+        && found.text == ours
+    {
+        // One that stays is of no harm.
+        let _stays = remove(&place, &found);
     }
 }
 

@@ -1,11 +1,13 @@
 //! What is in force, where it comes from, and what is wrong.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use lle_core::config::{
-    CATALOGUE, Config, FORMAT, Layered, Merged, Origin, Problem, Refused, Setting, Weight,
+    CATALOGUE, Config, FILE_BYTES_MAX, FORMAT, Layered, Merged, Origin, Problem, RawConfig, Refused, Setting,
+    Weight,
 };
 use lle_core::error::Code;
 use lle_maintenance::real::config::{Trust, read};
@@ -15,6 +17,9 @@ use super::layers;
 use crate::answer;
 use crate::failure::Failure;
 use crate::text::{COLUMNS, printable};
+
+/// What stands for standard input.
+const STANDARD_INPUT: &str = "-";
 
 /// The document of `show --json`.
 #[derive(Debug, Serialize)]
@@ -42,7 +47,7 @@ pub(super) fn show(
 ) -> Result<ExitCode, Failure> {
     let merged = CATALOGUE.merge(&layers::all(words)).map_err(mistakes)?;
     let Merged { config, mut warnings } = merged;
-    warnings.extend(layers::theme_problems(&config));
+    warnings.extend(layers::theme_problems(&config, None));
     let chosen: Vec<(&str, &Setting)> = config
         .settings()
         .map(|(key, setting)| (key.name, setting))
@@ -68,17 +73,28 @@ pub(super) fn show(
     answer::text(&render(&chosen, origin))
 }
 
-/// Says what is wrong with `file`, or with everything.
-pub(super) fn check(file: Option<&Path>, json: bool) -> Result<ExitCode, Failure> {
-    let name = file.map_or("the configuration".to_owned(), |path| path.display().to_string());
-    let (problems, more_problems) = match file {
-        Some(path) if is_theme(path) => (
-            layers::theme_file(path, Trust::Anyone).ok_or_else(|| no_file(path))?,
-            0,
-        ),
-        Some(path) => told(&[one(path)?]),
-        None => told(&layers::all(&[])),
+/// Says what is wrong with each of `files`, or with everything.
+pub(super) fn check(files: &[PathBuf], json: bool) -> Result<ExitCode, Failure> {
+    let name = match files {
+        [] => "the configuration".to_owned(),
+        [one] => shown(one),
+        many => format!("these {} files", many.len()),
     };
+    let (mut problems, mut more_problems) = (Vec::new(), 0);
+    if files.is_empty() {
+        (problems, more_problems) = told(&layers::all(&[]), None);
+    }
+    for path in files {
+        let (found, more) = match path {
+            path if is_theme(path) => (
+                layers::theme_file(path, Trust::Anyone).ok_or_else(|| no_file(path))?,
+                0,
+            ),
+            path => told(&[one(path)?], path.parent()),
+        };
+        problems.extend(found);
+        more_problems += more;
+    }
     let sound = more_problems == 0 && problems.iter().all(|problem| problem.weight < Weight::Error);
     let code = if sound {
         Code::Success
@@ -104,13 +120,22 @@ pub(super) fn check(file: Option<&Path>, json: bool) -> Result<ExitCode, Failure
     Ok(ExitCode::from(code.exit()))
 }
 
-fn told(layers: &[Layered]) -> (Vec<Problem>, usize) {
+/// What is wrong with these layers, and with the theme that they ask for, in `themes` in that folder or in the user's.
+fn told(layers: &[Layered], beside: Option<&Path>) -> (Vec<Problem>, usize) {
     match CATALOGUE.merge(layers) {
         Ok(Merged { config, mut warnings }) => {
-            warnings.extend(layers::theme_problems(&config));
+            warnings.extend(layers::theme_problems(&config, beside));
             (warnings, 0)
         }
         Err(refused) => (refused.problems, refused.more_problems),
+    }
+}
+
+/// What a file is called.
+fn shown(path: &Path) -> String {
+    match path == Path::new(STANDARD_INPUT) {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
     }
 }
 
@@ -129,6 +154,9 @@ fn no_file(path: &Path) -> Failure {
 
 /// A file that somebody asks about, whosever it is; one that is not there is a mistake.
 fn one(path: &Path) -> Result<Layered, Failure> {
+    if path == Path::new(STANDARD_INPUT) {
+        return piped(std::io::stdin().lock());
+    }
     if matches!(read(path, Trust::Anyone), Ok(None)) {
         return Err(no_file(path));
     }
@@ -138,6 +166,24 @@ fn one(path: &Path) -> Result<Layered, Failure> {
         Origin::User
     };
     Ok(layers::file(origin, path, Trust::Anyone))
+}
+
+/// What comes from a pipe, as a file of the user's that is to be.
+fn piped(from: impl Read) -> Result<Layered, Failure> {
+    let failed = || Failure::new("cannot read standard input");
+    let mut bytes = Vec::new();
+    from.take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| failed().because(error))?;
+    let invalid = |why: String| failed().because(why).code(Code::InvalidParameters.exit());
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(invalid(format!(
+            "it is too large: a configuration has at most {FILE_BYTES_MAX} bytes"
+        )));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|error| invalid(format!("byte {} is no UTF-8", error.utf8_error().valid_up_to())))?;
+    Ok(RawConfig::parse(Origin::User, "standard input", &text).check(&CATALOGUE))
 }
 
 /// That the configuration has mistakes, all of them told.

@@ -40,6 +40,9 @@ struct Status {
     on_trial: Option<OnTrial>,
     sessions: Vec<Session>,
     last_refusal: Option<Refusal>,
+    /// There is a file, of the user's or of the machine's.
+    #[serde(skip)]
+    has_file: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -105,6 +108,9 @@ pub(super) fn status(json: bool) -> Result<ExitCode, Failure> {
         on_trial: on_trial(),
         sessions: sessions(&files, &known, &in_force)?,
         last_refusal: last_refusal(&files),
+        has_file: [&files.user, &files.system]
+            .iter()
+            .any(|path| path.symlink_metadata().is_ok()),
         in_force: Version {
             number: in_force.version,
             since_wall_ns: found.map(|version| version.time_ns),
@@ -216,11 +222,23 @@ fn last_refusal(files: &ConfigFiles) -> Option<Refusal> {
 fn render(status: &Status, now_ns: i64) -> String {
     let ago = |at: i64| age(now_ns.saturating_sub(at).max(0).unsigned_abs());
     let number = status.in_force.number;
+    let is_refused = status
+        .last_refusal
+        .as_ref()
+        .is_some_and(|refusal| !refusal.mended);
     let mut out = match (status.in_force.since_wall_ns, status.in_force.cause) {
         (Some(since), Some(cause)) => {
             format!("Version #{number} is in force ({cause} {} ago).\n", ago(since))
         }
-        _ if number == 0 => "What is built in is in force: there is no file.\n".to_owned(),
+        _ if number == 0 && !status.has_file => {
+            "What is built in is in force: there is no file.\n".to_owned()
+        }
+        _ if number == 0 && is_refused => {
+            "What is built in is in force: the file is refused, and none was in force before.\n".to_owned()
+        }
+        _ if number == 0 => {
+            "What is built in is in force: the file comes into force at the next start.\n".to_owned()
+        }
         _ => format!("Version #{number} is in force.\n"),
     };
     if let Some(trial) = &status.on_trial {
@@ -324,6 +342,7 @@ mod tests {
                     "expected": "", "meant": "editor.\u{1b}theme",
                 }]),
             }),
+            has_file: true,
         };
         status.sessions[0].needs_new_shell.push("history.list_max");
         insta::assert_snapshot!(render(&status, 60_000_000_000), @"
@@ -344,8 +363,13 @@ mod tests {
             since_wall_ns: None,
             cause: None,
         };
-        (status.sessions, status.last_refusal, status.live) = (Vec::new(), None, false);
-        status.on_trial = None;
+        (status.sessions, status.live, status.on_trial) = (Vec::new(), false, None);
+        let first = |status: &Status| render(status, 0).lines().next().unwrap().to_owned();
+        status.last_refusal.as_mut().unwrap().mended = false;
+        assert!(first(&status).ends_with("the file is refused, and none was in force before."));
+        status.last_refusal = None;
+        assert!(first(&status).ends_with("the file comes into force at the next start."));
+        status.has_file = false;
         insta::assert_snapshot!(render(&status, 0), @"
         What is built in is in force: there is no file.
         Sessions that run keep theirs: reload.live is off.

@@ -16,7 +16,7 @@ use lle_maintenance::api::Request;
 use lle_maintenance::api::config_trials::{ConfigTrialDocument, ConfigTrialsDocument, DifferenceDocument};
 use lle_maintenance::real::config::{Trust, read};
 
-use super::{edit, layers, show, versions};
+use super::{aside, edit, in_force, layers, show, versions};
 use crate::answer;
 use crate::failure::Failure;
 use crate::maint::ask;
@@ -71,14 +71,21 @@ pub(super) fn apply(file: &Path, active_ms: Option<u64>, json: bool) -> Result<E
         ask::ask(&Request::ConfigArm { says, within_ms })?;
     }
     if changed {
+        if let Some(before) = before
+            .as_ref()
+            .filter(|before| !versions::is_sound(FILE_NAME, &before.text))
+        {
+            aside::keep_refused(&path, before)?;
+        }
         edit::write(&path, before.as_ref(), &text)?;
         keeper.keep(FILE_NAME, before.as_ref(), &text, Cause::Edited, 0);
     }
     // The worker waits for the lock that this holds.
     drop(keeper);
     let task = TaskKind::ConfigSync.name().to_owned();
-    // Without a worker it is in force at the next start, and with one within a moment anyway.
-    let _sooner = ask::ask(&Request::Run { task });
+    // With a worker it is in force within a moment anyway.
+    let _sooner = ask::ask_worker(&Request::Run { task });
+    let follows = in_force::follow();
     if json {
         return answer::json(
             &serde_json::json!({ "changed": changed, "active_ms": active_ms.filter(|_| changed) }),
@@ -87,7 +94,7 @@ pub(super) fn apply(file: &Path, active_ms: Option<u64>, json: bool) -> Result<E
     let path = printable(&path.display().to_string(), COLUMNS);
     answer::text(&match (changed, active_ms) {
         (false, _) => format!("{path} says that already.\n"),
-        (true, None) => format!("{path} says what {} says.\n", file.display()),
+        (true, None) => format!("{path} says what {} says.\n{follows}", file.display()),
         (true, Some(ms)) => format!(
             "{path} says what {} says, for {} of use: `lusush maint config confirm` keeps it.\n",
             file.display(),

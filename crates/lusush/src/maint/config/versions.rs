@@ -15,7 +15,7 @@ use lle_maintenance::real::now;
 use lle_maintenance::real::settle::ConfigFiles;
 use lle_maintenance::real::versions::{Accepted, Held, PATIENCE, VersionLog};
 
-use super::{edit, layers, show};
+use super::{aside, edit, in_force, layers, show};
 use crate::failure::Failure;
 use crate::maint::versions::{self as shown, Difference, Differences, SCHEMA_VERSION, Words, unified};
 use crate::{answer, launch_config, paths};
@@ -88,6 +88,7 @@ pub(super) fn diff(a: u64, b: Option<u64>, json: bool) -> Result<ExitCode, Failu
     };
     match json {
         true => answer::json(&differences),
+        false if differences.differences.is_empty() => answer::text("Nothing differs.\n"),
         false => answer::text(&differences.text()),
     }
 }
@@ -109,18 +110,23 @@ pub(super) fn rollback(number: u64, json: bool) -> Result<ExitCode, Failure> {
     check(file, &format!("version #{number}"), &text)?;
     let path = files()?.path(file).ok_or_else(|| no_version(number))?;
     let mut keeper = Keeper::hold();
-    let before = layers::user_text(&path)?;
-    let changed = before.as_ref().map_or("", |before| before.text.as_str()) != text;
+    let before = aside::make_way(&path)?;
+    let changed = before.as_ref().map(|before| before.text.as_str()) != Some(&*text);
     if changed {
+        if let Some(before) = before.as_ref().filter(|before| !is_sound(file, &before.text)) {
+            aside::keep_refused(&path, before)?;
+        }
         edit::write(&path, before.as_ref(), &text)?;
         keeper.keep(file, before.as_ref(), &text, Cause::RolledBack, number);
     }
+    drop(keeper);
+    let follows = in_force::follow();
     if json {
         return answer::json(&serde_json::json!({ "version": number, "file": file, "changed": changed }));
     }
     let what = if changed { "says again" } else { "says already" };
     answer::text(&format!(
-        "{} {what} what version #{number} said.\n",
+        "{} {what} what version #{number} said.\n{follows}",
         path.display()
     ))
 }
@@ -172,6 +178,11 @@ fn check(file: &str, source: &str, text: &str) -> Result<(), Failure> {
     CATALOGUE.merge(&[layered]).map(drop).map_err(show::mistakes)
 }
 
+/// Whether a text could come into force as that file.
+pub(super) fn is_sound(file: &str, text: &str) -> bool {
+    check(file, "", text).is_ok()
+}
+
 /// Whoever is about to change the file, and to keep what it says then.
 pub(super) struct Keeper(Option<Held>);
 
@@ -201,7 +212,7 @@ impl Keeper {
         from: u64,
     ) {
         let Some(held) = &mut self.0 else { return };
-        let sound = |text: &str| check(file, "", text).is_ok();
+        let sound = |text: &str| is_sound(file, text);
         let mut states = Vec::new();
         if let Some(before) = before.filter(|before| sound(&before.text)) {
             states.push(accepted(file, Cause::Noticed, 0, &before.text));

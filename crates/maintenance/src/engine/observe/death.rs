@@ -56,8 +56,19 @@ impl Engine {
         {
             return;
         }
-        self.note_crash(state.config_version(), state.is_busy(), state.tty());
-        let what = format!("the session on {} ended without a word", state.tty());
+        let what = match state.in_command() {
+            Some((version, _)) => {
+                self.note_end_in_command(version, state.tty());
+                format!(
+                    "the session on {} ended in prompt.command, of config version {version}",
+                    state.tty()
+                )
+            }
+            None => {
+                self.note_crash(state.config_version(), state.is_busy(), state.tty());
+                format!("the session on {} ended without a word", state.tty())
+            }
+        };
         let incident = Incident {
             wall_ns: now.wall_ns,
             session: Some(session),

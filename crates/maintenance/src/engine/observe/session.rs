@@ -52,6 +52,9 @@ pub(crate) struct SessionState {
     used: (u64, u64),
     used_at: u64,
     busy: bool,
+    /// When the command that is configured for before prompts began, by its own clock, and when that was first seen, on the
+    /// monotonic one.
+    command_seen: Option<(i64, u64)>,
     /// The last request to give memory back that it was sent, answered or not.
     trim_asked: Option<u64>,
     /// What its caches had counted when the size of one last changed.
@@ -88,6 +91,7 @@ impl SessionState {
             used: (0, 0),
             used_at: now.mono_ns,
             busy: false,
+            command_seen: None,
             trim_asked: None,
             cache_mark: Counted::default(),
             last_words: LastWords::default(),
@@ -138,6 +142,14 @@ impl SessionState {
             (self.used, self.used_at) = (used, now.mono_ns);
         }
         self.busy = snapshot.gauge(Gauge::CommandRunning) == Some(1);
+        let began = snapshot
+            .gauge(Gauge::PromptCommandSinceWallNs)
+            .filter(|began| *began > 0);
+        let seen = |began| match self.command_seen {
+            Some((before, seen_ns)) if before == began => (began, seen_ns),
+            _ => (began, now.mono_ns),
+        };
+        self.command_seen = began.map(seen);
         let elapsed = now.mono_ns.saturating_sub(self.seen_at);
         self.cpu_percent =
             percent(self.cost, look.cost, elapsed).or(self.cpu_percent.filter(|_| elapsed == 0));

@@ -3,7 +3,6 @@
 //! Invariant: only what lives is spoken of, as the last look saw it.
 
 use lle_core::task::memory_defrag::Heap;
-use lle_metrics::Gauge;
 
 use super::session::SessionState;
 use crate::engine::Engine;
@@ -32,11 +31,9 @@ impl Engine {
             .sessions
             .values()
             .filter(|session| session.is_alive() && session.is_idle(now));
-        let says = idle.filter_map(|session| session.window().gauge(Gauge::ConfigVersion));
-        let versions: Vec<i64> = says.collect();
-        let behind = versions
-            .iter()
-            .filter(|version| version.cast_unsigned() != published);
+        // A safe session goes by none.
+        let versions: Vec<u64> = idle.filter_map(SessionState::config_version).collect();
+        let behind = versions.iter().filter(|version| **version != published);
         let behind = u32::try_from(behind.count()).unwrap_or(u32::MAX);
         (!versions.is_empty()).then_some(behind)
     }

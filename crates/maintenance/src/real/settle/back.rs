@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use lle_core::config::FILE_NAME;
 use lle_log::versions::{Cause, Verdict, Versions};
 
-use super::super::config::{FileText, put, read};
+use super::super::config::{FileText, put, read, remove};
 use super::super::layers;
 use super::super::versions::{Accepted, VersionLog};
 use super::{
@@ -47,7 +47,8 @@ pub fn restore(
             continue;
         }
         let kept = known.newest(&name).map_or(&[][..], |version| version.content);
-        files_to_say.push((name, look(path, kept, content)?, from));
+        let is_there = from > 0;
+        files_to_say.push((name, look(path, kept, content, is_there)?, from));
     }
     // Only once each of them may be replaced is the first.
     let mut unsynced = Unsynced::default();
@@ -115,10 +116,12 @@ struct ToSay<'c> {
     path: PathBuf,
     before: Option<FileText>,
     content: &'c [u8],
+    /// It was there then, whatever it said.
+    is_there: bool,
 }
 
 /// Looks at a file that is to say `content`. What it says now has to be `kept` among the versions, so that it is not lost.
-fn look<'c>(path: PathBuf, kept: &[u8], content: &'c [u8]) -> Result<ToSay<'c>, SettleError> {
+fn look<'c>(path: PathBuf, kept: &[u8], content: &'c [u8], is_there: bool) -> Result<ToSay<'c>, SettleError> {
     let before = match read(&path, ConfigFiles::user_trust()) {
         Ok(before) => before,
         Err(source) => return Err(SettleError::Read { path, source }),
@@ -131,6 +134,7 @@ fn look<'c>(path: PathBuf, kept: &[u8], content: &'c [u8]) -> Result<ToSay<'c>, 
             path,
             before,
             content,
+            is_there,
         }),
         false => Err(SettleError::Unkept { path }),
     }
@@ -142,6 +146,17 @@ impl ToSay<'_> {
         let text = String::from_utf8_lossy(self.content);
         if self.before.as_ref().map_or("", |before| before.text.as_str()) == text {
             return Ok(None);
+        }
+        if let Some(before) = self
+            .before
+            .as_ref()
+            .filter(|_| !self.is_there && !self.path.is_symlink())
+        {
+            let removed = remove(&self.path, before).map(|()| None);
+            return removed.map_err(|source| SettleError::Replace {
+                path: self.path.clone(),
+                source,
+            });
         }
         let put = put(&self.path, self.before.as_ref(), &text).map(Some);
         put.map_err(|source| SettleError::Replace {

@@ -272,8 +272,11 @@ fn an_earlier_version_comes_back_whole_with_its_theme() {
     // Before there was any: nothing is said.
     let back = restore(&folders.files, &by(), 0, None).unwrap().found.in_force;
     assert_eq!(back.value("editor.theme"), Some(("default", false)));
+    assert!(
+        !folders.files.user.exists(),
+        "what was not there is not there again"
+    );
     // What is in the way is not overwritten.
-    fs::remove_file(&folders.files.user).unwrap();
     fs::create_dir(&folders.files.user).unwrap();
     assert!(matches!(
         restore(&folders.files, &by(), 1, None),

@@ -52,6 +52,14 @@ impl SessionState {
         u64::try_from(self.window.gauge(Gauge::ConfigBeganVersion)?).ok()
     }
 
+    /// The version whose command for before prompts it is in, and since when that is known, on the monotonic clock; none if
+    /// it is in none, or in that of a variable.
+    pub(crate) fn in_command(&self) -> Option<(u64, u64)> {
+        let (_, seen_ns) = self.command_seen?;
+        let version = u64::try_from(self.window.gauge(Gauge::PromptCommandVersion)?).ok()?;
+        (version > 0).then_some((version, seen_ns))
+    }
+
     /// The generation of the published state that it has seen.
     pub(crate) fn seen_generation(&self) -> Option<u64> {
         u64::try_from(self.window.gauge(Gauge::ConfigGeneration)?).ok()
