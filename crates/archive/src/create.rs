@@ -12,6 +12,7 @@ use rustic_core::{BackupOptions, RepairIndexOptions, SnapshotOptions};
 
 use crate::failure::RepositoryError;
 use crate::list::{self, Snapshot};
+use crate::reserve;
 use crate::sections::Section;
 use crate::shelf::Shelf;
 use crate::source::{LeftOut, Source};
@@ -96,6 +97,7 @@ pub fn create(store: &Store, why: &str) -> Result<Created, CreateError> {
     if store.is_new && store.again().is_err_and(|error| error.is_seal()) {
         return Err(CreateError::Beaten(store.address().clone()));
     }
+    reserve::begin(store);
     let summary = file.summary.clone().unwrap_or_default();
     Ok(Created {
         snapshot: Snapshot::of(&file),

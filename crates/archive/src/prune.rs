@@ -1,7 +1,8 @@
 //! What is kept, and what goes.
 //!
-//! What makes room goes first, and what needs some last: on a full disk, where packs that hold other data, too, cannot be
-//! written anew, those that hold nothing else go all the same.
+//! What makes room goes first, and what needs some last. On a full disk, where packs that hold other data, too, cannot be
+//! written anew, those that hold nothing else go; then the reserve is given up, and as many of the others are written anew
+//! as there is room for, until no more room comes of it.
 //!
 //! Invariants: the last snapshots stay whatever the clock says. Data goes only after no snapshot names it, index before
 //! packs; killed in between, files are left over that nobody names, and the next prune takes them.
@@ -16,6 +17,7 @@ use rustic_core::{KeepOptions, LimitOption, PruneOptions};
 
 use crate::failure::RepositoryError;
 use crate::list;
+use crate::reserve;
 use crate::shelf::{Shelf, names};
 use crate::store::Store;
 
@@ -46,6 +48,11 @@ pub const KEEP: Keep = Keep {
 
 /// What was found in their places by restores that is kept; older ones go with a prune.
 const ASIDES_KEPT: usize = 16;
+
+/// How often packs are written anew on a full disk: each time the room of those that went serves the next.
+const ROUNDS_MAX: usize = 8;
+/// Room that is left for an index of what was written.
+const INDEX_BYTES: u64 = 32 * 1024;
 
 /// What went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,14 +161,41 @@ pub fn prune(store: &Store, keep: Keep, dry: bool) -> Result<Pruned, PruneError>
         Err(error) if error.is_full() => {
             // What was begun to be written has left its beginning.
             store.shelf.remove_strays();
-            let nothing_anew = options.max_repack(LimitOption::Percentage(0));
+            let nothing_anew = options.clone().max_repack(LimitOption::Percentage(0));
             give_back(store, &nothing_anew)?;
+            reserve::give_up(store);
+            write_anew_what_fits(store, &options)?;
         }
         other => other?,
     }
     store.shelf.remove_strays();
+    reserve::keep(store);
     pruned.freed_bytes = before.saturating_sub(store.shelf.size()?);
     Ok(pruned)
+}
+
+/// Writes packs anew that hold other data, too, as far as there is room, as often as that makes more.
+fn write_anew_what_fits(store: &Store, options: &PruneOptions) -> Result<(), RepositoryError> {
+    for _ in 0..ROUNDS_MAX {
+        let before = store.shelf.size()?;
+        let room = reserve::free(store).unwrap_or(0).saturating_sub(INDEX_BYTES);
+        let Ok(fits) = format!("{room}B").parse::<LimitOption>() else {
+            return Ok(());
+        };
+        match give_back(store, &options.clone().max_repack(fits)) {
+            // What was given back stays so.
+            Err(error) if error.is_full() => {
+                store.shelf.remove_strays();
+                return Ok(());
+            }
+            other => other?,
+        }
+        store.shelf.remove_strays();
+        if store.shelf.size()? >= before {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Gives back the room of what no snapshot names.

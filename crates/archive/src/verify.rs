@@ -6,6 +6,7 @@
 //!
 //! Invariant: nothing is changed. One flipped byte in any file of the repository is found by the full look.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::failure::{RepositoryError, remote, sentence};
 use crate::hex;
+use crate::lost::{self, Lost};
 use crate::progress::Step;
 use crate::shelf::{Held, Shelf};
 use crate::store::Store;
@@ -56,6 +58,8 @@ pub struct Verdict {
     pub snapshots: u64,
     /// What is wrong, at most a hundred.
     pub findings: Vec<Finding>,
+    /// Which snapshots have lost something by that; none if it is not known, since the repository cannot be read so far.
+    pub lost: Option<Vec<Lost>>,
 }
 
 impl Verdict {
@@ -73,6 +77,7 @@ pub fn verify(store: &Store, verification: Verification) -> Result<Verdict, Repo
     let full = verification == Verification::Data;
     let mut findings = Vec::new();
     let (mut files, mut bytes) = (0, 0);
+    let mut damaged = HashSet::new();
     let all = store.shelf.files()?;
     let of: u64 = all.iter().map(|held| held.bytes).sum();
     for held in &all {
@@ -86,6 +91,7 @@ pub fn verify(store: &Store, verification: Verification) -> Result<Verdict, Repo
                 ended: false,
             });
             if let Some(what) = misnamed(&store.shelf, held)? {
+                damaged.insert(held.name.clone());
                 findings.push(Finding { what, serious: true });
             }
         }
@@ -137,13 +143,21 @@ pub fn verify(store: &Store, verification: Verification) -> Result<Verdict, Repo
         }),
     }
     findings.truncate(FINDINGS_MAX);
-    Ok(Verdict {
+    let mut verdict = Verdict {
         verification,
         bytes,
         files,
         snapshots,
         findings,
-    })
+        lost: Some(Vec::new()),
+    };
+    if !verdict.is_good() {
+        // Packs on a server are read by the library, which does not say which of them are damaged.
+        let is_told = !full || matches!(store.shelf, Shelf::Folder(_));
+        let looked = catch_unwind(AssertUnwindSafe(|| lost::lost(store, &damaged)));
+        verdict.lost = looked.ok().and_then(Result::ok).filter(|_| is_told);
+    }
+    Ok(verdict)
 }
 
 /// What the library found, in a sentence: its causes are pages with traces, and what it says to do is for another program.

@@ -55,6 +55,55 @@ fn a_snapshot_stands_on_no_pack_that_is_gone() {
 }
 
 #[test]
+fn what_of_a_damaged_repository_cannot_be_restored_is_told() {
+    let house = House::furnished();
+    let store = house.store();
+    create(&store, "the first").unwrap();
+    let data = store.folder().unwrap().join("data");
+    let before = files(&data);
+    // What is new in the second is in packs of its own.
+    house.put("home/.bashrc", "# another\n".repeat(500).as_bytes());
+    create(&store, "the second").unwrap();
+    let good = verify(&store, Verification::Data).unwrap();
+    assert_eq!(good.lost, Some(Vec::new()));
+    let packs = files(&data);
+    let new: Vec<_> = packs.keys().filter(|name| !before.contains_key(*name)).collect();
+    assert!(!new.is_empty());
+    let lost = |verification| {
+        let verdict = verify(&store, verification).unwrap();
+        assert!(!verdict.is_good());
+        let lost = verdict.lost.unwrap();
+        let said = lost.iter().map(|lost| (lost.snapshot.why.clone(), lost.files));
+        said.collect::<Vec<_>>()
+    };
+    let flip = |name: &PathBuf| {
+        let mut bytes = packs[name].clone();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(data.join(name), bytes).unwrap();
+    };
+    for name in &new {
+        flip(name);
+    }
+    let told = lost(Verification::Data);
+    assert_eq!(told.len(), 1, "the first needs none of them: {told:?}");
+    assert_eq!(told[0].0, "the second");
+    for name in &new {
+        fs::remove_file(data.join(name)).unwrap();
+    }
+    let told = lost(Verification::Metadata);
+    assert_eq!(
+        told.iter().map(|(why, _)| &why[..]).collect::<Vec<_>>(),
+        ["the second"]
+    );
+    fs::remove_dir_all(&data).unwrap();
+    assert_eq!(
+        lost(Verification::Metadata),
+        [("the first".to_owned(), None), ("the second".to_owned(), None)]
+    );
+}
+
+#[test]
 fn one_snapshot_that_cannot_be_read_hides_no_other() {
     let house = House::furnished();
     let store = house.store();

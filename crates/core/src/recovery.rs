@@ -29,7 +29,7 @@ mod worker_crashes;
 
 pub use self::session_crashes::{CRASHES_MIN, Early, LEVEL_MAX, LIVED_NS_MAX, WINDOW_NS, escalates};
 pub use self::signs::{
-    Archive, ConfigSigns, Crashes, DiskSigns, HistorySigns, PluginSigns, Signs, StateSigns,
+    Archive, ConfigSigns, Crashes, DiskSigns, HistorySigns, LostSnapshots, PluginSigns, Signs, StateSigns,
     WORKER_CRASHES_MIN, WORKER_WINDOW_NS,
 };
 
@@ -74,6 +74,8 @@ pub enum Point {
     Snapshot(Option<u64>),
     /// Nothing of the user's; what can be measured or learned again.
     Learned,
+    /// Nothing that is here. Of former states, what the damaged repository has lost; none if that is not known.
+    Former(Option<LostSnapshots>),
 }
 
 impl Point {
@@ -84,6 +86,7 @@ impl Point {
             Point::Window => "window",
             Point::Snapshot(_) => "snapshot",
             Point::Learned => "learned",
+            Point::Former(_) => "former",
         }
     }
 }
@@ -300,7 +303,7 @@ fn snapshot(signs: &Signs) -> Result<Point, String> {
         Archive::Open { .. } => Err("the backup has no snapshot yet".into()),
         Archive::None => Err("there is no backup; one that lies elsewhere is named by --repository".into()),
         Archive::NoKey => Err(signs::NEEDS_KEY.into()),
-        Archive::Damaged(what) => Err(format!("the backup cannot be gone by: {what}")),
+        Archive::Damaged { what, .. } => Err(format!("the backup cannot be gone by: {what}")),
         Archive::Unknown(why) => Err(format!("it is unknown whether there is a backup: {why}")),
     }
 }

@@ -292,6 +292,35 @@ fn a_prune_makes_room_where_there_is_none() {
 }
 
 #[test]
+fn a_prune_writes_anew_what_is_shared_where_there_is_no_room() {
+    let house = Household::new("");
+    let Some(small) = Small::mount(&house.home.lusush().join("data")) else {
+        return;
+    };
+    let themes = house.home.lusush().join("config/themes");
+    fs::create_dir_all(&themes).unwrap();
+    // Both are in one pack, of which only the second is needed later.
+    fs::write(themes.join("a.toml"), random_bytes(1, 300_000)).unwrap();
+    fs::write(themes.join("b.toml"), random_bytes(2, 200_000)).unwrap();
+    house.said(&["backup", "create"]);
+    let reserve = house.home.lusush().join("data/backup/reserve");
+    assert!(fs::metadata(&reserve).unwrap().len() > 400_000);
+    fs::write(themes.join("a.toml"), random_bytes(3, 1_000)).unwrap();
+    house.said(&["backup", "create"]);
+    small.fill();
+    let keeps = ["daily", "weekly", "monthly", "yearly"].map(|each| format!("--keep-{each}=0"));
+    let mut words = vec!["backup", "prune", "--keep-last=1"];
+    words.extend(keeps.iter().map(String::as_str));
+    let pruned = house.json(&words);
+    assert!(pruned["freed_bytes"].as_u64().unwrap() > 250_000, "{pruned}");
+    house.said(&["backup", "verify", "--data"]);
+    // With room again there is a reserve again.
+    small.make_room();
+    house.said(&words);
+    assert!(reserve.exists());
+}
+
+#[test]
 fn a_backup_beside_a_full_disk_says_once_that_it_is_not_in_the_audit_log() {
     let mut house = Household::new("");
     let Some(small) = Small::mount(&house.state()) else {

@@ -152,6 +152,45 @@ fn a_repository_is_moved_away_only_when_it_is_damaged_and_named() {
 }
 
 #[test]
+fn which_former_states_are_lost_with_a_repository_is_said() {
+    let house = lived_in();
+    house.said(&["backup", "create"]);
+    let start_up = house.home.path().join(".bashrc");
+    let data = house.home.lusush().join("data/backup/archive/data");
+    let packs = || -> std::collections::BTreeSet<PathBuf> {
+        let folders = fs::read_dir(&data).unwrap().flatten();
+        let files = folders.flat_map(|folder| fs::read_dir(folder.path()).unwrap().flatten());
+        files.map(|entry| entry.path()).collect()
+    };
+    let first = packs();
+    fs::write(&start_up, "# something else\n".repeat(300)).unwrap();
+    house.said(&["backup", "create"]);
+    for pack in packs().difference(&first) {
+        fs::remove_file(pack).unwrap();
+    }
+    let verified = house.maint(&["backup", "verify"]);
+    let said = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert_eq!(said.matches("lost of snapshot").count(), 1, "{said}");
+    let planned: Value =
+        serde_json::from_slice(&house.maint(&["recover", "--plan", "--json"]).stdout).unwrap();
+    let row = &planned["found"][0];
+    assert_eq!(
+        (&row["point_kind"], &row["lost_snapshots"]),
+        (&"former".into(), &1.into()),
+        "{planned}"
+    );
+    let output = house.maint(&["recover", "repository-damaged"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        output.status.success()
+            && said.contains("nothing that is here is lost; lost is, of 1 of 2 former states,"),
+        "{said}"
+    );
+    assert!(house.said(&["backup", "verify", "--data"]).starts_with("Good: "));
+}
+
+#[test]
 fn without_a_mirror_the_history_comes_from_the_backup() {
     let house = lived_in();
     let log = log_of(&house.home);

@@ -1,5 +1,5 @@
 //! The backup is not what was written. What it saved is still here: a new repository begins, and the damaged one is kept,
-//! since restic reads whatever is whole in it.
+//! since restic reads whatever is whole in it. Snapshots that needed what is damaged or gone are lost, and that is said.
 
 use super::{Archive, Check, Detected, Kept, Point, SECOND_NS, Scenario, Signs, Step, Undo, phase, plan};
 
@@ -7,7 +7,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "repository-damaged",
     about: "the backup is not what was written",
     by_itself: None,
-    point_objective: "nothing that is here; former states stay in the damaged repository",
+    point_objective: "nothing that is here; former states only where they need what is damaged",
     time_objective_ns: 60 * SECOND_NS,
     detect,
     plan: the_way_back,
@@ -16,14 +16,14 @@ pub(super) const SCENARIO: Scenario = Scenario {
 fn detect(signs: &Signs) -> Option<Detected> {
     match &signs.archive {
         // Moving a repository away is nothing that is done unasked, whatever a verification says.
-        Archive::Damaged(what) => Detected::perhaps(format!("the backup is damaged: {what}")),
+        Archive::Damaged { what, .. } => Detected::perhaps(format!("the backup is damaged: {what}")),
         _ => None,
     }
 }
 
 fn the_way_back(signs: &Signs) -> Result<super::Plan, String> {
-    match &signs.archive {
-        Archive::Damaged(_) => {}
+    let lost = match &signs.archive {
+        Archive::Damaged { lost, .. } => *lost,
         Archive::None => return Err("there is no backup: `lusush maint backup create` makes one".into()),
         Archive::Open { .. } => return Err("the backup is not damaged".into()),
         Archive::NoKey => {
@@ -34,10 +34,10 @@ fn the_way_back(signs: &Signs) -> Result<super::Plan, String> {
             );
         }
         Archive::Unknown(why) => return Err(format!("it is unknown whether it is damaged: {why}")),
-    }
+    };
     plan(
         SCENARIO.name,
-        Point::Nothing,
+        Point::Former(lost),
         &[
             phase(Step::RepositoryAway, Check::Said, Undo::PutBack(Kept::Repository)),
             phase(Step::Snapshot, Check::RepositoryWhole, Undo::Nothing),

@@ -124,9 +124,23 @@ pub enum Archive {
         newest_age_ns: Option<u64>,
     },
     /// It does not open, or is not what was written.
-    Damaged(String),
+    Damaged {
+        /// What was found.
+        what: String,
+        /// What of it can no longer be restored; none if that is not known.
+        lost: Option<LostSnapshots>,
+    },
     /// It could not be looked at.
     Unknown(String),
+}
+
+/// How many snapshots of a damaged repository have lost something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostSnapshots {
+    /// Of so many not every file can be restored any more.
+    pub snapshots: u64,
+    /// So many there are.
+    pub of: u64,
 }
 
 impl Archive {
@@ -135,7 +149,7 @@ impl Archive {
         match self {
             Archive::NoKey => Some(NEEDS_KEY.into()),
             Archive::Unknown(why) => Some(why.clone()),
-            Archive::None | Archive::Open { .. } | Archive::Damaged(_) => None,
+            Archive::None | Archive::Open { .. } | Archive::Damaged { .. } => None,
         }
     }
 }

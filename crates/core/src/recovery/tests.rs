@@ -106,7 +106,12 @@ fn each_disaster_is_told_by_its_signs_and_by_no_others() {
         &["plugins-damaged"],
     );
     check(
-        &|signs| signs.archive = Archive::Damaged("a pack is gone".into()),
+        &|signs| {
+            signs.archive = Archive::Damaged {
+                what: "a pack is gone".into(),
+                lost: None,
+            }
+        },
         &["repository-damaged"],
     );
     check(&|signs| signs.disk.free_bytes = Some(0), &["disk-full"]);
@@ -168,7 +173,10 @@ fn every_plan_is_bounded_checked_and_of_its_scenario() {
             sound().archive,
             Archive::None,
             Archive::NoKey,
-            Archive::Damaged("x".into()),
+            Archive::Damaged {
+                what: "x".into(),
+                lost: None,
+            },
         ] {
             for has_mirror in [true, false] {
                 let mut signs = Signs {
@@ -251,4 +259,17 @@ fn only_a_log_that_is_worse_than_its_mirror_is_mended_unasked() {
     check(0, 0, false, Step::MirrorToLog);
     check(9, 9, false, Step::MirrorToLog);
     check(0, 9, false, Step::MirrorAnew);
+}
+
+#[test]
+fn what_a_damaged_repository_has_lost_is_part_of_its_plan() {
+    for lost in [None, Some(LostSnapshots { snapshots: 2, of: 9 })] {
+        let what = "a pack is gone".to_owned();
+        let signs = Signs {
+            archive: Archive::Damaged { what, lost },
+            ..Signs::default()
+        };
+        let plan = (repository_damaged::SCENARIO.plan)(&signs).unwrap();
+        assert_eq!(plan.point, Point::Former(lost));
+    }
 }

@@ -9,7 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use lle_core::config::{CATALOGUE, FILE_NAME, Origin, RawConfig};
 use lle_core::error::Code;
 use lle_core::recovery::{
-    Archive, ConfigSigns, Crashes, DiskSigns, HistorySigns, PluginSigns, Signs, StateSigns, WORKER_WINDOW_NS,
+    Archive, ConfigSigns, Crashes, DiskSigns, HistorySigns, LostSnapshots, PluginSigns, Signs, StateSigns,
+    WORKER_WINDOW_NS,
 };
 use lle_log::mirror::{self, Lock, Mirror};
 use lle_log::records::{self, LogKind};
@@ -279,7 +280,12 @@ pub(super) fn archive(places: &Places, depth: Depth) -> Archive {
         Some(0) => {}
         _ if is(Code::NotFound) => return Archive::None,
         _ if is(Code::InvalidState) => return Archive::NoKey,
-        _ if is(Code::BackupUnhealthy) => return Archive::Damaged(listed.why()),
+        _ if is(Code::BackupUnhealthy) => {
+            return Archive::Damaged {
+                what: listed.why(),
+                lost: None,
+            };
+        }
         _ => return Archive::Unknown(listed.why()),
     }
     let mut verify = at(&["backup", "verify"]);
@@ -291,7 +297,10 @@ pub(super) fn archive(places: &Places, depth: Depth) -> Archive {
         // Only what a verification found says that: one that was killed, or found the backup in use, knows nothing.
         Ok(ran) if ran.code == Some(i32::from(Code::BackupInvalid.exit())) => {
             return match first_finding(&ran.value) {
-                Some(what) => Archive::Damaged(what),
+                Some(what) => Archive::Damaged {
+                    what,
+                    lost: lost_snapshots(&ran.value),
+                },
                 None => Archive::Unknown(ran.why()),
             };
         }
@@ -304,6 +313,14 @@ pub(super) fn archive(places: &Places, depth: Depth) -> Archive {
         snapshots: snapshots.len() as u64,
         newest_age_ns: newest.map(|at| now_ns().saturating_sub(at).max(0).unsigned_abs()),
     }
+}
+
+/// How many snapshots have lost something by what a verification found; none if it does not know.
+fn lost_snapshots(value: &Value) -> Option<LostSnapshots> {
+    Some(LostSnapshots {
+        snapshots: value["lost"].as_array()?.len() as u64,
+        of: value["snapshots"].as_u64()?,
+    })
 }
 
 /// The first serious thing that a verification found.

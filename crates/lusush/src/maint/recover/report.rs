@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use lle_core::error::Code;
-use lle_core::quantity::{age, duration};
-use lle_core::recovery::{Plan, Point, Scenario, Step};
+use lle_core::quantity::{age, duration, several};
+use lle_core::recovery::{LostSnapshots, Plan, Point, Scenario, Step};
 use serde::Serialize;
 
 use super::kept::Pending;
@@ -126,6 +126,8 @@ struct PlanRow<'a> {
     sure: bool,
     by_itself: Option<&'a str>,
     point: Option<String>,
+    point_kind: Option<&'static str>,
+    lost_snapshots: Option<u64>,
     phases: Vec<PhaseRow>,
     no_way_back: Option<&'a str>,
 }
@@ -143,6 +145,8 @@ struct DoneRow<'a> {
     point: String,
     point_kind: &'static str,
     point_ns: Option<u64>,
+    /// Former states that have lost something; none if that is unknown, or there is no question of it.
+    lost_snapshots: Option<u64>,
     took_ms: u64,
     phases: &'a [PhaseDone],
     aside: Option<String>,
@@ -202,6 +206,7 @@ impl Done {
             point: point(self.point),
             point_kind: self.point.name(),
             point_ns: point_ns(self.point),
+            lost_snapshots: lost_snapshots(self.point),
             took_ms: millis(self.took),
             phases: &self.phases,
             aside: self.aside.as_ref().map(|aside| aside.display().to_string()),
@@ -226,6 +231,22 @@ fn point(point: Point) -> String {
         ),
         Point::Snapshot(None) => "lost is what had changed since the last snapshot".into(),
         Point::Learned => "lost is only what is learned or made again".into(),
+        Point::Former(lost) => former(lost),
+    }
+}
+
+/// What is lost of former states.
+fn former(lost: Option<LostSnapshots>) -> String {
+    let here = "nothing that is here is lost";
+    match lost {
+        None => format!("{here}; which former states the damaged repository has lost is unknown"),
+        Some(LostSnapshots { snapshots: 0, .. }) => {
+            format!("{here}, and every former state can still be read from the damaged repository")
+        }
+        Some(LostSnapshots { snapshots, of }) => format!(
+            "{here}; lost is, of {snapshots} of {}, what needed the damaged files",
+            several(of, "former state", "former states")
+        ),
     }
 }
 
@@ -235,6 +256,16 @@ fn point_ns(point: Point) -> Option<u64> {
         Point::Nothing | Point::Learned => Some(0),
         Point::Window => Some(1_000_000_000),
         Point::Snapshot(age_ns) => age_ns,
+        Point::Former(Some(LostSnapshots { snapshots: 0, .. })) => Some(0),
+        // Former states are lost, not a time before now.
+        Point::Former(_) => None,
+    }
+}
+
+fn lost_snapshots(point: Point) -> Option<u64> {
+    match point {
+        Point::Former(lost) => lost.map(|lost| lost.snapshots),
+        _ => None,
     }
 }
 
@@ -282,6 +313,8 @@ fn plan_row<'a>(one: &'a Found, looked: &Looked) -> PlanRow<'a> {
         sure: one.is_sure,
         by_itself: one.scenario.by_itself,
         point: one.plan.as_ref().ok().map(|plan| point(plan.point)),
+        point_kind: one.plan.as_ref().ok().map(|plan| plan.point.name()),
+        lost_snapshots: one.plan.as_ref().ok().and_then(|plan| lost_snapshots(plan.point)),
         phases: phases
             .iter()
             .map(|phase| PhaseRow {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use lle_archive::{Change, Difference, Entry, Section, Snapshot, Verdict, Verification};
+use lle_archive::{Change, Difference, Entry, Lost, Section, Snapshot, Verdict, Verification};
 use lle_core::error::Code;
 use lle_core::quantity::{age, bytes, several};
 use serde::Serialize;
@@ -77,6 +77,17 @@ struct Verified {
     bytes: u64,
     took_ms: u64,
     findings: Vec<FindingRow>,
+    /// None if it is not known.
+    lost: Option<Vec<LostRow>>,
+}
+
+#[derive(Debug, Serialize)]
+struct LostRow {
+    id: String,
+    wall_ns: i64,
+    /// None if nothing of it can be restored.
+    files: Option<u64>,
+    of: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -287,6 +298,10 @@ pub(super) fn verify(data: bool, at: &At) -> Result<ExitCode, Failure> {
                     serious: finding.serious,
                 })
                 .collect(),
+            lost: verdict
+                .lost
+                .as_ref()
+                .map(|lost| lost.iter().map(lost_row).collect()),
         })?;
     } else {
         answer::text(&verdict_said(&verdict, took, Ink::of_stdout()))?;
@@ -295,6 +310,38 @@ pub(super) fn verify(data: bool, at: &At) -> Result<ExitCode, Failure> {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(Code::BackupInvalid.exit()),
     })
+}
+
+fn lost_row(lost: &Lost) -> LostRow {
+    LostRow {
+        id: lost.snapshot.id.clone(),
+        wall_ns: lost.snapshot.time_ns,
+        files: lost.files,
+        of: lost.snapshot.files,
+    }
+}
+
+/// What can no longer be restored, a line a snapshot.
+fn lost_said(verdict: &Verdict) -> String {
+    let rows = match &verdict.lost {
+        None => vec!["what of it can still be restored is unknown".to_owned()],
+        Some(lost) if lost.is_empty() => vec!["every file of every snapshot is still there".to_owned()],
+        Some(lost) => lost.iter().map(lost_line).collect(),
+    };
+    rows.iter()
+        .map(|row| format!("  {}\n", text::wrapped(row, COLUMNS - 2, 2)))
+        .collect()
+}
+
+fn lost_line(lost: &Lost) -> String {
+    let (name, of) = (lost.snapshot.short(), lost.snapshot.files);
+    match lost.files {
+        Some(files) => format!(
+            "lost of snapshot {name}: {files} of {}",
+            several(of, "file", "files")
+        ),
+        None => format!("lost of snapshot {name}: all of it, since what is in it cannot be read"),
+    }
 }
 
 fn verdict_said(verdict: &Verdict, took: std::time::Duration, ink: Ink) -> String {
@@ -328,11 +375,13 @@ fn verdict_said(verdict: &Verdict, took: std::time::Duration, ink: Ink) -> Strin
     let next = match verdict.is_good() {
         true => String::new(),
         false => {
-            text::wrapped(
-                "Next: `lusush maint recover repository-damaged` saves what is here anew, and keeps this one aside.",
-                COLUMNS,
-                2,
-            ) + "\n"
+            lost_said(verdict)
+                + &text::wrapped(
+                    "Next: `lusush maint recover repository-damaged` saves what is here anew, and keeps this one aside.",
+                    COLUMNS,
+                    2,
+                )
+                + "\n"
         }
     };
     format!("{said}\n{out}{next}")
