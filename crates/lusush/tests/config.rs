@@ -44,8 +44,8 @@ fn a_key_is_set_shown_and_unset_without_a_worker() {
     );
     assert_eq!(
         house.said(&["config", "set", "editor.theme", "light"]),
-        "editor.theme = \"light\"\n    In force for sessions that start. Those that run take it over from a worker, and \
-         none runs:\n    `lusush maint start`\n"
+        "editor.theme = \"light\"\n    In force for new sessions. Those that run follow a worker, and none runs:\n    \
+         `lusush maint start`\n"
     );
     assert_eq!(fs::metadata(file(&house)).unwrap().mode() & 0o777, 0o600);
     let shown = house.json(&["config", "show"]);

@@ -128,6 +128,11 @@ fn a_safe_start_goes_by_nothing_of_the_user_s() {
         let mut terminal = Terminal::spawn(&spawn.env("LUSUSH_CONFIG_PROMPT_COMMAND", "exit")).unwrap();
         terminal.settle().unwrap();
         lives(&mut terminal);
+        let house = Household::new("");
+        let mut command = house.command(&["maint", "config", "status"]);
+        let said = command.env("LUSUSH_HOME", home.lusush()).output().unwrap();
+        let said = String::from_utf8(said.stdout).unwrap();
+        assert!(said.contains("started with --safe"), "{said}");
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) fn follow() -> String {
     match ask::ask_worker(&Request::Status) {
         Some(_) => String::new(),
         None if !holds => "    Not in force yet: `lusush maint config status` says why\n".to_owned(),
-        None => "    In force for sessions that start. Those that run take it over from a worker, and none runs:\n    \
+        None => "    In force for new sessions. Those that run follow a worker, and none runs:\n    \
                  `lusush maint start`\n"
             .to_owned(),
     }

@@ -169,6 +169,9 @@ fn session(
         .is_none_or(|(value, _)| value == "true");
     let pending = match version {
         Some(version) if version == in_force.version => None,
+        None if snapshot.gauge(Gauge::ConfigVersion).is_some() => {
+            Some("started with --safe: it goes by nothing of yours".to_owned())
+        }
         None => Some("unknown: it does not say which version it goes by".to_owned()),
         Some(_) if !live => Some("reload.live is off: only new sessions go by it".to_owned()),
         Some(_) if flag(Gauge::CommandRunning) => {
