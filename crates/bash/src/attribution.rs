@@ -112,6 +112,8 @@ pub(crate) struct Attribution {
     loaded: u64,
     /// Where it is written how far the start has come, if a launcher asked for it.
     page: Option<page::Page>,
+    /// The first start-up file that bash gave up, once the start is over.
+    unparsed: Option<(std::path::PathBuf, u32)>,
     /// What bash keeps for traps as it was when the round began, until it is known to be another.
     users_own: Option<u64>,
     pub(crate) table: Table,
@@ -144,6 +146,7 @@ pub(crate) fn begin_start(bash: Bash) {
         finished: true,
         loaded: clock::now(),
         page: None,
+        unparsed: None,
         users_own: None,
         table: Table::default(),
         forks: [0; FORKS_MAX],
@@ -162,6 +165,11 @@ pub(crate) fn trace_start(dir: &std::path::Path) {
     if let Some(a) = state().filter(|a| is_in(Phase::Start) && a.bash.source_level.is_some()) {
         a.page = page::Page::open(dir);
     }
+}
+
+/// The first start-up file that bash gave up for a syntax error, and the line it was at.
+pub(crate) fn unparsed() -> Option<(std::path::PathBuf, u32)> {
+    state()?.unparsed.take()
 }
 
 /// The start-up files ran to their end.
@@ -254,7 +262,7 @@ pub(crate) fn leave() {
 pub(crate) fn finish(now: u64, ps1: &[u8]) -> Option<Parted> {
     let a = state()?;
     a.finished = true;
-    a.page = None;
+    a.unparsed = a.page.take().and_then(|page| page.unparsed());
     let phase = PHASE.load(Relaxed);
     if phase == Phase::Start as u8 || phase == Phase::Expand as u8 {
         let seen = a.forks_seen;
@@ -347,6 +355,7 @@ impl Attribution {
         }
         let depth = self.bash.number(self.bash.variable_context);
         if is_in(Phase::Start) {
+            self.note_unparsed();
             if depth == 0 {
                 self.note_place();
                 let now = clock::now();

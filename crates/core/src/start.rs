@@ -11,6 +11,7 @@
 //! Invariants: a failure counts against the content that failed, so any edit is tried; there is always an
 //! answer, at worst to read no start-up file at all.
 
+pub mod copy;
 pub mod trace;
 
 /// Names the content of a set of start-up files.

@@ -264,6 +264,11 @@ impl Guard {
                 },
             }
         }
+        // A file with a syntax error is better than none, and than one with another.
+        let may_be_unparsed = !start_record::is_parsed(&self.starts.join(GOOD));
+        for record in &mut found.records {
+            record.may_be_unparsed = may_be_unparsed;
+        }
         Ok(found)
     }
 

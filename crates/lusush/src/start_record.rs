@@ -1,7 +1,7 @@
 //! The record of one start, on disk, and what is to be seen of its process.
 //!
 //! `<state>/start/<interactive|login>/<id>/` holds `begun` (JSON), a copy of each start-up file that was on disk, `at`,
-//! in which LLE says how far the start has come, and, once it saw a prompt, `reached` (`ready` or `partial`). It appears
+//! in which LLE says how far the start has come, and, once it saw a prompt, `reached` (`ready`, `unparsed` or `partial`). It appears
 //! under its name when it is complete. `good/` beside them is the record of the last start that was ready. Of files that
 //! `good` has no further copy is made.
 //!
@@ -14,15 +14,18 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use lle_core::start::copy;
 use lle_core::start::trace::{self, Trace};
 use lle_core::start::{Process, Reached, Start, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::paths::create_folder;
-use crate::start_file::{File, copy_name};
+use crate::start_file::File;
 
 /// Format of `begun` written and read.
 const FORMAT: u32 = 1;
+/// What LLE says in `reached` of a start that read a guarded file only up to a syntax error.
+const UNPARSED: &[u8] = b"unparsed\n";
 /// Longest `/proc/PID/stat`, in bytes: 52 numbers of up to 20 digits, and a name.
 const PROC_BYTES_MAX: usize = 2048;
 
@@ -46,6 +49,8 @@ pub(crate) struct Begun {
 pub(crate) struct Record {
     pub(crate) dir: PathBuf,
     begun: Begun,
+    /// A file with a syntax error may become the good one: no better state is known.
+    pub(crate) may_be_unparsed: bool,
 }
 
 impl Record {
@@ -55,7 +60,11 @@ impl Record {
         if begun.version != FORMAT {
             return Err(io::Error::other("a format this version does not know"));
         }
-        Ok(Self { dir, begun })
+        Ok(Self {
+            dir,
+            begun,
+            may_be_unparsed: false,
+        })
     }
 
     /// The version that ran.
@@ -86,7 +95,7 @@ impl Record {
     /// The files of which there is a copy, by name.
     pub(crate) fn copies(&self) -> impl Iterator<Item = (&str, PathBuf)> {
         let copies = self.begun.copies.iter();
-        copies.map(|(name, _)| (name.as_str(), self.dir.join(copy_name(name))))
+        copies.map(|(name, _)| (name.as_str(), self.dir.join(copy::name(name))))
     }
 
     /// Returns the copy of `name`, and whether `files` still has it so.
@@ -95,7 +104,7 @@ impl Record {
         let same = files
             .iter()
             .any(|file| file.name == name && file.version() == *version);
-        Some((self.dir.join(copy_name(name)), same))
+        Some((self.dir.join(copy::name(name)), same))
     }
 
     /// True if there is nothing but `begun` and perhaps `reached`.
@@ -108,6 +117,7 @@ impl Record {
         let reached = match std::fs::read(self.dir.join("reached")).as_deref() {
             // Without copies it must never become the good one.
             Ok(b"ready\n") if !self.has_no_copies() => Some(Reached::Ready),
+            Ok(UNPARSED) if self.may_be_unparsed && !self.has_no_copies() => Some(Reached::Ready),
             // Whatever was written, it was written at a prompt.
             Ok(_) => Some(Reached::Partial),
             Err(_) => None,
@@ -124,6 +134,11 @@ impl Record {
             },
         }
     }
+}
+
+/// True if the start whose record is in `dir` read all of its guarded files, and bash parsed them.
+pub(crate) fn is_parsed(dir: &Path) -> bool {
+    std::fs::read(dir.join("reached")).is_ok_and(|said| said != UNPARSED)
 }
 
 /// Writes the record of this start, which runs `ran`, into a folder below `starts`: a new one, or `spare`, the folder of
@@ -170,7 +185,7 @@ pub(crate) fn write(
         }
         for file in copies {
             write_file(
-                &draft.join(copy_name(&file.name)),
+                &draft.join(copy::name(&file.name)),
                 file.bytes().unwrap_or_default(),
             )?;
         }

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use lle_core::start::Reached;
+use lle_core::start::{Reached, copy};
 use lle_maintenance::real::rc_versions;
 
 use super::{Guard, PROFILES, RC, Records};
@@ -38,7 +38,7 @@ impl Guard {
         let copied = good
             .copies()
             .map(|(name, _)| name)
-            .filter(|name| start_file::is_path(name));
+            .filter(|name| copy::is_path(name));
         self.add(copied.map(PathBuf::from).collect());
         let is_good = start_file::version(&self.files) == good.ran();
         self.add(sourced(good, &self.home));
@@ -85,14 +85,11 @@ impl Guard {
 
     /// What is read in place of files that have changed since the last good start, or that the failed one read first.
     pub(super) fn good_instead(&self, good: &Record, found: &Records) -> Vec<(PathBuf, PathBuf)> {
-        let copies: Vec<_> = good
-            .copies()
-            .filter(|(name, _)| start_file::is_path(name))
-            .collect();
+        let copies: Vec<_> = good.copies().filter(|(name, _)| copy::is_path(name)).collect();
         let mut instead: Vec<(PathBuf, PathBuf)> = copies
             .iter()
             .filter(|(name, _)| !matches!(good.copy(name, &self.files), Some((_, true))))
-            .map(|(name, copy)| (PathBuf::from(name), copy.clone()))
+            .map(|(name, content)| (PathBuf::from(name), content.clone()))
             .collect();
         // Of the others there is no copy. What is as it was then is no danger.
         let failed = found
