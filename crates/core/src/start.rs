@@ -188,7 +188,7 @@ pub fn message(decision: &Decision, files: &str, known: &str, now_ns: i64) -> Op
     text.push_str(match decision.use_ {
         Use::Current => return None,
         Use::LastGood => "        This shell uses the last version that reached a prompt.\n",
-        Use::Nothing => "        No version that reaches a prompt is known; this shell read none.\n",
+        Use::Nothing => "        No version is left that reaches a prompt; this shell read none.\n",
     });
     text.push_str("        Edit it and it is tried again; so it is with `lusush --retry`.\n");
     Some(text)

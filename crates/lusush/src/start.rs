@@ -30,6 +30,11 @@ const GOOD: &str = "good";
 /// An unfinished record older than this is a start that was killed while writing it, in nanoseconds.
 const DRAFT_AGE_MAX_NS: i64 = 60 * 1_000_000_000;
 
+/// What is said where changed files are not tried, since nobody would know how that went.
+const UNTRIED: &str = "        A failure could not be noted, so changed files are not tried: this shell\n\
+                       \x20       uses the last version that reached a prompt.\n\
+                       \x20       Make room, or try them all the same: `lusush --retry`.\n";
+
 /// What a shell is to read.
 #[derive(Debug, Default)]
 pub(crate) struct Files {
@@ -66,7 +71,11 @@ pub(crate) fn begin(login: bool, retry: bool, watched: bool, shell: &Path, home:
     let mut files = if !watched || found.files.is_empty() {
         unguarded
     } else {
-        match Guard::of(found, login).and_then(|guard| guard.begin(retry, shell, &unguarded)) {
+        let guarded = Guard::of(found, login).and_then(|mut guard| {
+            let begun = guard.begin(retry, shell, &unguarded);
+            begun.or_else(|error| guard.unrecorded(retry, &unguarded, error))
+        });
+        match guarded {
             Ok(guarded) => guarded,
             Err(error) => Files {
                 message: Some(format!("lusush: start-up files are not guarded: {error}.\n")),
@@ -142,7 +151,7 @@ impl Guard {
         })
     }
 
-    fn begin(mut self, retry: bool, shell: &Path, current: &Files) -> io::Result<Files> {
+    fn begin(&mut self, retry: bool, shell: &Path, current: &Files) -> io::Result<Files> {
         let now_ns = now_ns();
         let boot = start_record::boot()?;
         let found = match self.look(now_ns) {
@@ -205,6 +214,37 @@ impl Guard {
             (Use::LastGood | Use::Nothing, _) => rescue,
         };
         Ok(Files { message, ..files })
+    }
+
+    /// What is read at a start that cannot be recorded: the next one would not know that it failed. So files that have
+    /// changed since a prompt was last reached wait until there is room.
+    ///
+    /// # Errors
+    /// What is on disk has reached a prompt, nothing else has, or somebody asks for it: `error`.
+    fn unrecorded(&mut self, retry: bool, current: &Files, error: io::Error) -> io::Result<Files> {
+        let Some(good) = self.good().filter(|_| !retry) else {
+            return Err(error);
+        };
+        self.add_sourced(&Records::default(), "");
+        let is_same = |name: &str| matches!(good.copy(name, &self.files), Some((_, true)));
+        let of_bash = self.files.iter().filter(|file| !file.is_sourced());
+        let mut names = good
+            .copies()
+            .map(|(name, _)| name)
+            .chain(of_bash.map(|file| file.name.as_str()));
+        if names.all(is_same) {
+            return Err(error);
+        }
+        let known = start_story::known(&self.home, &self.files, Some(&good), None);
+        Ok(Files {
+            start_dir: None,
+            sources: self.good_sources(&good),
+            inputrc: self.good_inputrc(&good).or(current.inputrc.clone()),
+            instead: self.good_instead(&good, &Records::default()),
+            message: Some(format!(
+                "lusush: start-up files are not guarded: {error}.\n{known}{UNTRIED}"
+            )),
+        })
     }
 
     fn good(&self) -> Option<Record> {

@@ -39,10 +39,19 @@ pub(crate) fn known(home: &Path, files: &[File], good: Option<&Record>, failed: 
     let changed = good.map(|good| changed(home, files, good)).unwrap_or_default();
     let mut out = place.unwrap_or_default();
     if good.is_some() && changed.is_empty() {
-        row(
-            &mut out,
-            "The files are as they were when a prompt was last reached with them.",
-        );
+        match failed.and_then(|failed| unguarded(files, failed)) {
+            Some(file) => {
+                row(
+                    &mut out,
+                    &format!("Of {} no copy is kept. What is", rc_versions::shown(&file, home)),
+                );
+                row(&mut out, "guarded is as it was when a prompt was last reached.");
+            }
+            None => row(
+                &mut out,
+                "The files are as they were when a prompt was last reached with them.",
+            ),
+        }
     }
     if !changed.is_empty() {
         row(&mut out, "What changed since a prompt was last reached:");
@@ -56,6 +65,14 @@ pub(crate) fn known(home: &Path, files: &[File], good: Option<&Record>, failed: 
         }
     }
     out
+}
+
+/// The file that a start stood in, if it is none of `files`.
+fn unguarded(files: &[File], failed: &Record) -> Option<PathBuf> {
+    let trace = failed.trace().filter(|trace| !trace.ready)?;
+    let (file, _) = trace.place?;
+    let path = PathBuf::from(OsStr::from_bytes(trace.files.get(file)?));
+    files.iter().all(|file| file.path != path).then_some(path)
 }
 
 fn row(out: &mut String, text: &str) {

@@ -196,3 +196,92 @@ fn half_of_a_file_is_better_than_none_where_no_better_one_is_known() {
     house.reach(&house.plain(), 2);
     assert!(house.good("interactive", "bashrc").contains("here=whole"));
 }
+
+#[test]
+fn a_full_disk_and_a_broken_file_leave_what_worked() {
+    // As far as a full disk can be had without privileges: files of no more than 1,024 bytes. A copy does not fit.
+    let full = |house: &House, retry: &str| {
+        let script = format!("ulimit -f 1; trap '' XFSZ; exec {} {retry}", lusush().display());
+        let bash = lle_pty::installed("bash").unwrap();
+        house.0.spawn(bash).args(["-c", &script]).size(30, 80)
+    };
+    let house = House::new("here=worked\n");
+    house.reach(&house.plain(), 1);
+    let room = "# room\n".repeat(300);
+    house.add(".bashrc", &format!("{room}exit 1\n"));
+    for _ in 0..3 {
+        let (here, screen) = house.ask(&full(&house, ""), "$here");
+        assert_eq!(here, "worked", "{screen}");
+        shows(&screen, &["not guarded", "last version that reached", "--retry"]);
+    }
+    house.fail(&full(&house, "--retry"));
+    // A change that is sound waits, too; what worked is read without a word of it.
+    house.write(".bashrc", &format!("PS1='$ '\nhere=new\n{room}"));
+    assert_eq!(house.ask(&full(&house, ""), "$here").0, "worked");
+    assert_eq!(house.ask(&full(&house, "--retry"), "$here").0, "new");
+    let (here, screen) = house.ask(&house.plain(), "$here");
+    assert_eq!(
+        (here.as_str(), screen.contains("lusush:")),
+        ("new", false),
+        "{screen}"
+    );
+    let (here, screen) = house.ask(&full(&house, ""), "$here");
+    assert_eq!(
+        (here.as_str(), screen.contains("not tried")),
+        ("new", false),
+        "{screen}"
+    );
+}
+
+#[test]
+fn a_file_that_is_read_by_another_is_guarded_however_it_is_named() {
+    for source in [
+        "cd ~/dot; . aliases; cd",
+        "cd ~/dot; source -- aliases; cd",
+        "cd ~/link; . ./aliases; cd",
+        "cd ~/link; . aliases; cd",
+        ". ~/link/aliases",
+        ". ~/dot/../link/./aliases",
+        "cd ~/dot; . ../dot/aliases; cd",
+        "PATH=~/dot:$PATH; . aliases",
+    ] {
+        let house = House::new(&format!("{source}\nhere=rc\n"));
+        house.write("dot/aliases", "there=aliases\n");
+        std::os::unix::fs::symlink("dot", house.path("link")).unwrap();
+        house.reach(&house.plain(), 3);
+        house.write("dot/aliases", "there=broken\nexit 3\n");
+        house.fail(&house.plain());
+        for _ in 0..2 {
+            let (said, screen) = house.ask(&house.plain(), "$here $there");
+            assert_eq!(said, "rc aliases", "{source}:\n{screen}");
+            shows(&screen, &["+exit 3", "/aliases`"]);
+            assert!(
+                !screen.contains("/./") && !screen.contains("/../"),
+                "{source}:\n{screen}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_file_outside_the_home_folder_is_guarded_as_well() {
+    let team = tempfile::tempdir().unwrap();
+    let rc = team.path().join("rc");
+    fs::write(&rc, "there=team\n").unwrap();
+    let house = House::new(&format!(". {}\nhere=rc\n", rc.display()));
+    house.reach(&house.plain(), 3);
+    fs::write(&rc, "there=broken\nexit 3\n").unwrap();
+    house.fail(&house.plain());
+    for _ in 0..2 {
+        let (said, screen) = house.ask(&house.plain(), "$here $there");
+        assert_eq!(said, "rc team", "{screen}");
+        shows(&screen, &["+exit 3", "maint rc restore"]);
+        assert!(!screen.contains("as they were"), "{screen}");
+    }
+    assert!(
+        house
+            .rc(&["restore", rc.to_str().unwrap()])
+            .contains("says again")
+    );
+    assert_eq!(house.ask(&house.plain(), "$here $there").0, "rc team");
+}

@@ -6,6 +6,7 @@
 //! costs a few reads and one store, a look at bash's arrays only where another file goes on.
 
 use super::Attribution;
+use crate::file_size::as_error;
 use libc::{c_int, c_void};
 use lle_core::start::trace::{self, BYTES, FILES_MAX, NAME, NAME_BYTES_MAX, header, offset};
 use std::ffi::OsStr;
@@ -13,7 +14,7 @@ use std::fs::OpenOptions;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// The page of this start.
@@ -58,7 +59,8 @@ impl Page {
         // SAFETY: plain system calls on an open descriptor. The blocks are allocated before they are mapped, or a full
         // disk would end the shell with SIGBUS.
         let at = unsafe {
-            if libc::posix_fallocate(file.as_raw_fd(), 0, BYTES as libc::off_t) != 0 {
+            let allocate = || libc::posix_fallocate(file.as_raw_fd(), 0, BYTES as libc::off_t);
+            if as_error(allocate) != 0 {
                 return None;
             }
             libc::mmap(
@@ -135,12 +137,23 @@ impl Page {
     }
 }
 
-/// The path of a file that `source` was asked for.
+/// The path of a file that `source` was asked for: the same however it was asked for, as far as no link is followed.
 fn absolute(path: &[u8]) -> PathBuf {
     let path = Path::new(OsStr::from_bytes(path));
-    match path.is_absolute() {
+    let path = match path.is_absolute() {
         true => path.to_owned(),
         false => std::env::current_dir().unwrap_or_default().join(path),
+    };
+    // This leaves out each `.` already.
+    let plain: PathBuf = path.components().collect();
+    let goes_up = plain.components().any(|part| part == Component::ParentDir);
+    let folder = plain
+        .parent()
+        .filter(|_| goes_up)
+        .and_then(|folder| folder.canonicalize().ok());
+    match (folder, plain.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => plain,
     }
 }
 
@@ -243,6 +256,22 @@ mod tests {
             "no record of a start"
         );
         std::fs::remove_dir_all(dir.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_file_has_one_name_however_it_was_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let file = folder.join("aliases");
+        for asked in ["aliases", "./aliases", ".//aliases", "../{}/aliases"] {
+            let asked = asked.replace("{}", folder.file_name().unwrap().to_str().unwrap());
+            assert_eq!(
+                absolute(folder.join(&asked).as_os_str().as_bytes()),
+                file,
+                "{asked}"
+            );
+        }
+        assert_eq!(absolute(b"./x"), std::env::current_dir().unwrap().join("x"));
     }
 
     fn files(dir: &Path) -> Vec<Vec<u8>> {

@@ -1,13 +1,13 @@
 //! The files that start-up files read: known from earlier starts, guarded as these are.
 //!
-//! Invariant: only what is the user's own, below the home folder, and only so many.
+//! Invariant: nothing that the system's packages placed, and only so many.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use lle_core::start::{Reached, copy};
+use lle_core::start::{Reached, copy, trace};
 use lle_maintenance::real::rc_versions;
 
 use super::{Guard, PROFILES, RC, Records};
@@ -119,12 +119,12 @@ fn changed_since(path: &Path, ns: i64) -> bool {
     })
 }
 
-/// The user's own files that a start read besides those that bash reads by itself.
+/// The files to be guarded that a start read besides those that bash reads by itself.
 pub(crate) fn sourced(record: &Record, home: &Path) -> Vec<PathBuf> {
     let files = record.trace().map(|trace| trace.files).unwrap_or_default();
     let paths = files.iter().map(|path| PathBuf::from(OsStr::from_bytes(path)));
     let of_bash = |path: &PathBuf| [RC].iter().chain(&PROFILES).any(|name| home.join(name) == *path);
-    let own = paths.filter(|path| path.starts_with(home) && !of_bash(path));
+    let own = paths.filter(|path| trace::is_guarded(path, home) && !of_bash(path));
     // What a start with copies read was copies: these are ours.
     let own = own.filter(|path| !path.starts_with(&record.dir) && !is_copy(path, record));
     own.filter(|path| {
