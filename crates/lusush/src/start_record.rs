@@ -24,6 +24,8 @@ use crate::start_file::File;
 
 /// Format of `begun` written and read.
 const FORMAT: u32 = 1;
+/// Is there once the shell of a start has started itself again, and again.
+const CIRCLE: &str = "circle";
 /// What LLE says in `reached` of a start that read a guarded file only up to a syntax error.
 const UNPARSED: &[u8] = b"unparsed\n";
 /// Longest `/proc/PID/stat`, in bytes: 52 numbers of up to 20 digits, and a name.
@@ -51,6 +53,8 @@ pub(crate) struct Record {
     begun: Begun,
     /// A file with a syntax error may become the good one: no better state is known.
     pub(crate) may_be_unparsed: bool,
+    /// As the file [`CIRCLE`] says.
+    circles: bool,
 }
 
 impl Record {
@@ -64,6 +68,7 @@ impl Record {
             dir,
             begun,
             may_be_unparsed: false,
+            circles: false,
         })
     }
 
@@ -112,6 +117,28 @@ impl Record {
         self.begun.copies.is_empty()
     }
 
+    /// True if this very process has begun it and is at its beginning again: a start-up file has executed `lusush`.
+    pub(crate) fn is_ours(&self, boot: &str) -> bool {
+        let pid = std::process::id();
+        let begun = &self.begun;
+        begun.pid == pid
+            && begun.boot == boot
+            && process_start(pid) == Some(begun.process_start)
+            && !self.dir.join("reached").exists()
+    }
+
+    /// Says that this start was nothing but the way to the same one again.
+    pub(crate) fn is_circle(&mut self) {
+        self.circles = true;
+        // What cannot be written is seen again by the next start that goes round.
+        let _same = std::fs::write(self.dir.join(CIRCLE), "");
+    }
+
+    /// True if the shell started itself again before its first prompt, for ever.
+    pub(crate) fn circles(&self) -> bool {
+        self.circles || self.dir.join(CIRCLE).exists()
+    }
+
     /// What is known of the start now. `boot` is the present one.
     pub(crate) fn look(&self, boot: &str) -> Start {
         let reached = match std::fs::read(self.dir.join("reached")).as_deref() {
@@ -128,6 +155,7 @@ impl Record {
             ran: Some(begun.ran),
             reached,
             process: match reached {
+                None if self.circles() => Process::Gone,
                 None => process(begun, boot),
                 // It reached a prompt: what has become of it since says nothing.
                 Some(_) => Process::Gone,
@@ -178,9 +206,11 @@ pub(crate) fn write(
     }
     let written = (|| {
         if spare.is_some() {
-            match std::fs::remove_file(draft.join("reached")) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+            for said in ["reached", CIRCLE] {
+                match std::fs::remove_file(draft.join(said)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
             }
         }
         for file in copies {

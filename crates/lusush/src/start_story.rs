@@ -37,7 +37,19 @@ pub(crate) struct Changed {
 pub(crate) fn known(home: &Path, files: &[File], good: Option<&Record>, failed: Option<&Record>) -> String {
     let place = failed.and_then(|failed| place(home, files, failed));
     let changed = good.map(|good| changed(home, files, good)).unwrap_or_default();
-    let mut out = place.unwrap_or_default();
+    let mut out = String::new();
+    let circles = failed.is_some_and(Record::circles);
+    if circles {
+        row(
+            &mut out,
+            "It started lusush again, which read the same files again, without end.",
+        );
+    }
+    out.push_str(&place.unwrap_or_default());
+    if circles {
+        row(&mut out, "Let that line ask whether it is in lusush already:");
+        row(&mut out, "`[ -z \"$LLE_LOADED\" ] && exec lusush`.");
+    }
     if good.is_some() && changed.is_empty() {
         match failed.and_then(|failed| unguarded(files, failed)) {
             Some(file) => {
@@ -204,7 +216,7 @@ fn place(home: &Path, files: &[File], failed: &Record) -> Option<String> {
 }
 
 /// The line that ended last, and the next that does something.
-fn excerpt(text: &str, line: usize) -> Vec<(usize, &str)> {
+pub(crate) fn excerpt(text: &str, line: usize) -> Vec<(usize, &str)> {
     let lines = (1..).zip(text.lines());
     let telling = |(number, text): &(usize, &str)| {
         let text = text.trim_start();

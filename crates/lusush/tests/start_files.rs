@@ -285,3 +285,113 @@ fn a_file_outside_the_home_folder_is_guarded_as_well() {
     );
     assert_eq!(house.ask(&house.plain(), "$here $there").0, "rc team");
 }
+
+#[test]
+fn what_a_login_shell_did_not_survive_is_not_tried_by_a_plain_one_and_the_other_way_round() {
+    for (first, worked) in [("login", true), ("login", false), ("plain", true)] {
+        let house = House::new("here=worked\n");
+        house.write(
+            ".bash_profile",
+            "there=profile\n[ -f ~/.bashrc ] && . ~/.bashrc\n",
+        );
+        let (one, other) = match first {
+            "login" => (house.login(), house.plain()),
+            _ => (house.plain(), house.login()),
+        };
+        if worked {
+            house.reach(&one, 2);
+            house.reach(&other, 2);
+        }
+        house.add(".bashrc", "exit 1\n");
+        house.fail(&one);
+        for how in [&other, &one, &other] {
+            let (here, screen) = house.ask(how, "${here-none}");
+            assert_eq!(here, if worked { "worked" } else { "none" }, "{first}:\n{screen}");
+            shows(&screen, &["~/.bashrc"]);
+        }
+        // An edit is tried by both.
+        house.write(".bashrc", "PS1='$ '; here=mended\n");
+        for how in [&other, &one] {
+            let (here, screen) = house.ask(how, "$here");
+            assert_eq!(
+                (here.as_str(), screen.contains("lusush:")),
+                ("mended", false),
+                "{screen}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_plain_shell_does_not_pay_for_a_profile() {
+    let house = House::new("here=rc\n");
+    for profile in [
+        "exit 1\n",
+        ". ~/.bashrc\nexit 1\n",
+        ". ~/.bashrc\n: ~/.bashrc\n:\nexit 1\n",
+    ] {
+        house.write(".bash_profile", profile);
+        house.add(".bashrc", "# edited\n");
+        house.fail(&house.login());
+        let (here, screen) = house.ask(&house.plain(), "$here");
+        assert_eq!(
+            (here.as_str(), screen.contains("lusush:")),
+            ("rc", false),
+            "{screen}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_executes_lusush_gets_its_prompt() {
+    let exec = format!("[[ $- == *i* ]] && exec {}\n", lusush().display());
+    for worked in [true, false] {
+        let house = House::new("here=worked\n");
+        if worked {
+            house.reach(&house.plain(), 1);
+        }
+        house.add(".bashrc", &format!("echo round >>~/rounds\n{exec}"));
+        for _ in 0..2 {
+            let (here, screen) = house.ask(&house.plain(), "${here-none}");
+            assert_eq!(here, if worked { "worked" } else { "none" }, "{screen}");
+            shows(&screen, &["started lusush again", "exec", "LLE_LOADED"]);
+        }
+        let rounds = fs::read_to_string(house.path("rounds")).unwrap();
+        assert!(rounds.lines().count() <= 3, "{rounds}");
+        // As it is told.
+        house.write(
+            ".bashrc",
+            &format!("PS1='$ '\n[ -z \"$LLE_LOADED\" ] && {exec}here=mended\n"),
+        );
+        let (here, screen) = house.ask(&house.plain(), "$here");
+        assert_eq!(
+            (here.as_str(), screen.contains("lusush:")),
+            ("mended", false),
+            "{screen}"
+        );
+        let bash = house
+            .0
+            .spawn(lle_pty::installed("bash").unwrap())
+            .args(["-i"])
+            .size(30, 80);
+        assert_eq!(house.ask(&bash, "$here $(type -t lle)").0, "mended builtin");
+    }
+}
+
+#[test]
+fn a_file_that_marks_the_environment_and_executes_lusush_is_read() {
+    let house = House::new("");
+    let exec = format!(
+        "[ -z \"$ONCE\" ] && export ONCE=1 && exec {}\n",
+        lusush().display()
+    );
+    house.write(".bashrc", &format!("PS1='$ '\n{exec}here=rc\n"));
+    for _ in 0..3 {
+        let (here, screen) = house.ask(&house.plain(), "$here");
+        assert_eq!(
+            (here.as_str(), screen.contains("lusush:")),
+            ("rc", false),
+            "{screen}"
+        );
+    }
+}
