@@ -91,6 +91,13 @@ pub(crate) struct WordList {
     pub(crate) word: *mut WordDesc,
 }
 
+/// The beginning of `BASH_INPUT`.
+#[repr(C)]
+pub(crate) struct Input {
+    kind: c_int,
+    pub(crate) name: *mut c_char,
+}
+
 /// `struct builtin`. Bash writes into it, so it must lie in writable memory.
 #[repr(C)]
 pub(crate) struct Builtin {

@@ -114,6 +114,8 @@ pub(crate) struct Attribution {
     page: Option<page::Page>,
     /// What it said of that when the first prompt came.
     came_to: Option<(std::path::PathBuf, u32)>,
+    /// The first start-up file that bash gave up, once the start is over.
+    unparsed: Option<(std::path::PathBuf, u32)>,
     /// What bash keeps for traps as it was when the round began, until it is known to be another.
     users_own: Option<u64>,
     pub(crate) table: Table,
@@ -147,6 +149,7 @@ pub(crate) fn begin_start(bash: Bash) {
         loaded: clock::now(),
         page: None,
         came_to: None,
+        unparsed: None,
         users_own: None,
         table: Table::default(),
         forks: [0; FORKS_MAX],
@@ -165,6 +168,11 @@ pub(crate) fn trace_start(dir: &std::path::Path) {
     if let Some(a) = state().filter(|a| is_in(Phase::Start) && a.bash.source_level.is_some()) {
         a.page = page::Page::open(dir);
     }
+}
+
+/// The first start-up file that bash gave up for a syntax error, and the line it was at.
+pub(crate) fn unparsed() -> Option<(std::path::PathBuf, u32)> {
+    state()?.unparsed.take()
 }
 
 /// The start-up files ran to their end.
@@ -271,6 +279,7 @@ pub(crate) fn finish(now: u64, ps1: &[u8]) -> Option<Parted> {
     a.finished = true;
     if let Some(page) = a.page.take() {
         a.came_to = page.came_to();
+        a.unparsed = page.unparsed();
         crate::doubt::first_prompt(page.into_stage());
     }
     let phase = PHASE.load(Relaxed);
@@ -365,6 +374,7 @@ impl Attribution {
         }
         let depth = self.bash.number(self.bash.variable_context);
         if is_in(Phase::Start) {
+            self.note_unparsed();
             if depth == 0 {
                 self.note_place();
                 let now = clock::now();

@@ -11,7 +11,8 @@ use crate::symbols::Bash;
 use libc::{c_char, c_int};
 use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -101,18 +102,84 @@ fn replace(words: *mut WordList) {
 
 /// What is read where `asked` is asked for.
 fn of(asked: &[u8]) -> Option<Vec<u8>> {
-    let path = Path::new(OsStr::from_bytes(asked));
-    // Without a slash bash looks in PATH.
-    let path = match asked.contains(&b'/') {
-        true if path.is_absolute() => path.to_owned(),
-        true => std::env::current_dir()
-            .ok()?
-            .join(path.strip_prefix(".").unwrap_or(path)),
-        false => return None,
-    };
+    let path = crate::lle::state().map(|lle| lle.bash.variable(c"PATH").unwrap_or_default());
+    let asked = found(asked, path.unwrap_or_default(), &std::env::current_dir().ok()?);
     let instead = INSTEAD.lock().ok()?;
     let found = instead
         .iter()
-        .find(|(from, _)| *from == path.as_os_str().as_bytes());
+        .find(|(from, _)| is_same(Path::new(OsStr::from_bytes(from)), &asked));
     found.map(|(_, to)| to.clone())
+}
+
+/// The file that `source` finds: without a slash in the first folder of `PATH` that has it, or else here.
+fn found(asked: &[u8], path: &[u8], here: &Path) -> PathBuf {
+    let asked = Path::new(OsStr::from_bytes(asked));
+    let is_name = asked.components().count() == 1 && !asked.as_os_str().as_bytes().contains(&b'/');
+    let folders = std::env::split_paths(OsStr::from_bytes(path)).filter(|_| is_name);
+    // An absolute path stays what it is.
+    let mut files = folders.map(|folder| here.join(folder).join(asked));
+    files
+        .find(|file| file.is_file())
+        .unwrap_or_else(|| here.join(asked))
+}
+
+/// True if both are one file: by its name, in whatever way its folder is named, or by what the names lead to.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let folder = |path: &Path| path.parent().and_then(|folder| folder.canonicalize().ok());
+    let identity = |path: &Path| path.metadata().ok().map(|found| (found.dev(), found.ino()));
+    let is_one = |one: Option<_>, other| one.is_some() && one == other;
+    one == other
+        || one.file_name() == other.file_name() && folder(one).is_some_and(|one| Some(one) == folder(other))
+        || is_one(identity(one), identity(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_file_is_the_same_however_source_is_asked_for_it() {
+        let home = tempfile::tempdir().unwrap();
+        let real = home.path().join("real/dot");
+        std::fs::create_dir_all(&real).unwrap();
+        symlink(&real, home.path().join("dot")).unwrap();
+        let file = real.join("aliases");
+        for is_there in [true, false] {
+            match is_there {
+                true => std::fs::write(&file, "").unwrap(),
+                false => std::fs::remove_file(&file).unwrap(),
+            }
+            for (asked, here) in [
+                ("aliases", "real/dot"),
+                ("aliases", "dot"),
+                ("./aliases", "dot"),
+                (".//aliases", "dot"),
+                ("../real/dot/aliases", "real"),
+                ("dot/aliases", ""),
+            ] {
+                let path = found(asked.as_bytes(), b"/nowhere:/usr", &home.path().join(here));
+                assert!(is_same(&file, &path), "{asked} in {here}: {path:?}");
+            }
+            let other = found(b"aliases", b"", home.path());
+            assert!(!is_same(&file, &other));
+        }
+    }
+
+    #[test]
+    fn a_name_alone_is_looked_for_in_path_first() {
+        let home = tempfile::tempdir().unwrap();
+        let bin = home.path().join("bin");
+        std::fs::create_dir(&bin).unwrap();
+        let ask = |path: &str| found(b"aliases", path.as_bytes(), home.path());
+        let path = format!("/nowhere:{}", bin.display());
+        assert_eq!(ask(&path), home.path().join("aliases"));
+        std::fs::write(bin.join("aliases"), "").unwrap();
+        assert_eq!(ask(&path), bin.join("aliases"));
+        assert_eq!(ask("/nowhere"), home.path().join("aliases"));
+        assert_eq!(
+            found(b"./aliases", path.as_bytes(), home.path()),
+            home.path().join("./aliases")
+        );
+    }
 }

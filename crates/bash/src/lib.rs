@@ -75,6 +75,7 @@ mod session;
 mod shared_list;
 mod symbols;
 mod theme;
+mod unparsed;
 mod unseen;
 mod view;
 mod wake;

@@ -16,6 +16,7 @@ use crate::prompt_text::{Private, PromptText, Unseen};
 use crate::rules::{self, Expanded};
 use crate::shared_list;
 use crate::theme::Role;
+use crate::unparsed;
 use crate::unseen;
 use lle_core::lever::{Cost, Lever};
 use lle_log::Disturbance;
@@ -250,11 +251,21 @@ impl Lle {
         }
         // Before the prompt: whoever sees one and closes the terminal at once must not make the start a failure.
         if let Some(dir) = &self.round.start_dir {
-            let text = if self.round.ready { "ready\n" } else { "partial\n" };
+            let unparsed = attribution::unparsed();
+            let text = match (self.round.ready, &unparsed) {
+                (false, _) => "partial\n",
+                (true, Some(_)) => "unparsed\n",
+                (true, None) => "ready\n",
+            };
             if let Err(e) = as_error(|| std::fs::write(dir.join("reached"), text)) {
                 self.session.notice(format!(
                     "lusush: cannot record that your start-up files work: {e}"
                 ));
+            }
+            if let Some((file, line)) = unparsed {
+                let home = self.bash.variable(c"HOME").unwrap_or_default();
+                let home = Path::new(OsStr::from_bytes(home));
+                self.session.notice(unparsed::told(&file, line, dir, home));
             }
         }
         if self.round.start_dir.is_some() && !self.round.ready {
@@ -375,7 +386,7 @@ impl Lle {
             return;
         }
         let sgr = self.painter.theme.sgr(Role::Notice);
-        for text in notices {
+        for text in notices.iter().flat_map(|text| text.lines()) {
             let text: String = text
                 .chars()
                 .map(|c| if c.is_control() { ' ' } else { c })

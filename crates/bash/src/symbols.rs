@@ -6,8 +6,8 @@
 //! Invariant: a [`Bash`] exists only if every required symbol was found; optional ones are `Option`.
 
 use crate::abi::{
-    Builtin, CommandFn, CompSpec, DisplayMatchesFn, Function, GetcFn, HistEntry, HookFn, KeymapEntry, PrepFn,
-    QuoteFn, ShellVar, VoidFn,
+    Builtin, CommandFn, CompSpec, DisplayMatchesFn, Function, GetcFn, HistEntry, HookFn, Input, KeymapEntry,
+    PrepFn, QuoteFn, ShellVar, VoidFn,
 };
 use libc::{FILE, c_char, c_int, c_ulong, c_void};
 
@@ -177,6 +177,8 @@ optional {
     progcomp_search c"progcomp_search": unsafe extern "C-unwind" fn(*const c_char) -> *mut CompSpec = "what a completion spends its time on";
     signal_is_trapped c"signal_is_trapped": unsafe extern "C-unwind" fn(c_int) -> c_int = "what is not timed beside a prompt";
     shell_start c"shellstart": *mut libc::timeval = "what ran before LLE was loaded";
+    input c"bash_input": *mut Input = "where a syntax error is";
+    parsed_line c"line_number": *mut c_int = "where a syntax error is";
     source_level c"sourcelevel": *mut c_int = "how far a start has come";
     builtin_address c"builtin_address_internal": unsafe extern "C-unwind" fn(*const c_char, c_int) -> *mut Builtin = "a start with the last good files";
     decode_prompt c"decode_prompt_string": unsafe extern "C-unwind" fn(*mut c_char, c_int) -> *mut c_char = "parts of the prompt from a cache";

@@ -14,6 +14,7 @@
 //! answer, at worst to read no start-up file at all. What the user did is no failure: a terminal that is closed, a typed
 //! `exit`, a shell that is replaced by a program which lives.
 
+pub mod copy;
 pub mod trace;
 
 /// Names the content of a set of start-up files.
@@ -281,7 +282,10 @@ pub fn message(decision: &Decision, files: &str, known: &str, now_ns: i64) -> Op
     text.push_str(match decision.use_ {
         Use::Current => return None,
         Use::LastGood => "        This shell uses the last version that reached a prompt.\n",
-        Use::Nothing => "        There is no other version that reached a prompt; this shell read none.\n",
+        Use::Nothing => {
+            "        No version is left that reaches a prompt; this shell read none.
+"
+        }
     });
     text.push_str("        Edit it and it is tried again; so it is with `lusush --retry`.\n");
     Some(text)

@@ -6,6 +6,7 @@
 //! Invariant: whatever the disk does, there is an answer. Without a place for records the files on disk are
 //! read as bash would, and the user is told.
 
+mod elsewhere;
 mod found;
 mod sourced;
 pub(crate) mod states;
@@ -27,8 +28,15 @@ use found::Found;
 pub(crate) const PROFILES: [&str; 3] = [".bash_profile", ".bash_login", ".profile"];
 pub(crate) const RC: &str = ".bashrc";
 const GOOD: &str = "good";
+/// Starts of one process that make a circle: one more may be meant, by a file that marks the environment first.
+const ROUNDS_MIN: usize = 2;
 /// An unfinished record older than this is a start that was killed while writing it, in nanoseconds.
 const DRAFT_AGE_MAX_NS: i64 = 60 * 1_000_000_000;
+
+/// What is said where changed files are not tried, since nobody would know how that went.
+const UNTRIED: &str = "        A failure could not be noted, so changed files are not tried: this shell\n\
+                       \x20       uses the last version that reached a prompt.\n\
+                       \x20       Make room, or try them all the same: `lusush --retry`.\n";
 
 /// What a shell is to read.
 #[derive(Debug, Default)]
@@ -70,7 +78,11 @@ pub(crate) fn begin(login: bool, retry: bool, watched: bool, shell: &Path, home:
     let mut files = if !watched || found.files.is_empty() {
         unguarded
     } else {
-        match Guard::of(found, login).and_then(|guard| guard.begin(retry, shell, &unguarded)) {
+        let guarded = Guard::of(found, login).and_then(|mut guard| {
+            let begun = guard.begin(retry, shell, &unguarded);
+            begun.or_else(|error| guard.unrecorded(retry, &unguarded, error))
+        });
+        match guarded {
             Ok(guarded) => guarded,
             Err(error) => Files {
                 message: Some(format!("lusush: start-up files are not guarded: {error}.\n")),
@@ -103,8 +115,9 @@ pub(crate) fn told() -> io::Result<Option<String>> {
         return Ok(None);
     }
     let now_ns = now_ns();
-    let (records, boot) = (guard.look(now_ns)?, start_record::boot()?);
+    let (mut records, boot) = (guard.look(now_ns)?, start_record::boot()?);
     guard.add_sourced(&records, &boot);
+    guard.add_elsewhere(&mut records, &boot, now_ns);
     let (decision, good) = guard.decide(&records, false, now_ns, &boot);
     Ok(guard.message(&decision, &records, good.as_ref(), now_ns))
 }
@@ -168,14 +181,14 @@ struct Records {
     records: Vec<Record>,
     /// What is no record.
     rubbish: Vec<PathBuf>,
+    /// The starts of the other kind that failed of what this one would read.
+    elsewhere: Vec<Record>,
 }
 
 impl Guard {
     fn of(found: Found, login: bool) -> io::Result<Self> {
         let state = paths::state().map_err(io::Error::other)?;
-        let starts = state
-            .join("start")
-            .join(if login { "login" } else { "interactive" });
+        let starts = state.join("start").join(kind(login));
         Ok(Self {
             starts,
             home: found.home,
@@ -184,10 +197,10 @@ impl Guard {
         })
     }
 
-    fn begin(mut self, retry: bool, shell: &Path, current: &Files) -> io::Result<Files> {
+    fn begin(&mut self, retry: bool, shell: &Path, current: &Files) -> io::Result<Files> {
         let now_ns = now_ns();
         let boot = start_record::boot()?;
-        let found = match self.look(now_ns) {
+        let mut found = match self.look(now_ns) {
             // The first start of all.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 create_folder(&self.starts)?;
@@ -196,6 +209,8 @@ impl Guard {
             found => found?,
         };
         self.add_sourced(&found, &boot);
+        self.add_elsewhere(&mut found, &boot, now_ns);
+        notice_circle(&mut found.records, &boot);
         let (decision, good) = self.decide(&found, retry, now_ns, &boot);
         let spare = self.tidy(&found, &decision);
 
@@ -255,17 +270,52 @@ impl Guard {
         })
     }
 
+    /// What is read at a start that cannot be recorded: the next one would not know that it failed. So files that have
+    /// changed since a prompt was last reached wait until there is room.
+    ///
+    /// # Errors
+    /// What is on disk has reached a prompt, nothing else has, or somebody asks for it: `error`.
+    fn unrecorded(&mut self, retry: bool, current: &Files, error: io::Error) -> io::Result<Files> {
+        let Some(good) = self.good().filter(|_| !retry) else {
+            return Err(error);
+        };
+        self.add_sourced(&Records::default(), "");
+        let is_same = |name: &str| matches!(good.copy(name, &self.files), Some((_, true)));
+        let of_bash = self.files.iter().filter(|file| !file.is_sourced());
+        let mut names = good
+            .copies()
+            .map(|(name, _)| name)
+            .chain(of_bash.map(|file| file.name.as_str()));
+        if names.all(is_same) {
+            return Err(error);
+        }
+        let known = start_story::known(&self.home, &self.files, Some(&good), None);
+        Ok(Files {
+            start_dir: None,
+            sources: self.good_sources(&good),
+            inputrc: self.good_inputrc(&good).or(current.inputrc.clone()),
+            instead: self.good_instead(&good, &Records::default()),
+            message: Some(format!(
+                "lusush: start-up files are not guarded: {error}.\n{known}{UNTRIED}"
+            )),
+        })
+    }
+
     fn good(&self) -> Option<Record> {
         Record::read(self.starts.join(GOOD)).ok()
     }
 
     /// Decides, and gives the good copy it knew of.
     fn decide(&self, found: &Records, retry: bool, now_ns: i64, boot: &str) -> (Decision, Option<Record>) {
-        let starts: Vec<Start> = found.records.iter().map(|record| record.look(boot)).collect();
         let current = start_file::version(&self.files);
+        let (indexes, starts): (Vec<_>, Vec<Start>) =
+            elsewhere::starts(found, current, boot).into_iter().unzip();
         let good = self.good();
         let ran = good.as_ref().map(Record::ran);
-        (start::decide(&starts, current, ran, retry, now_ns), good)
+        let mut decision = start::decide(&starts, current, ran, retry, now_ns);
+        decision.promote = decision.promote.and_then(|at| indexes[at]);
+        decision.discard = decision.discard.iter().filter_map(|&at| indexes[at]).collect();
+        (decision, good)
     }
 
     fn message(
@@ -282,7 +332,8 @@ impl Guard {
         if names.len() > 1 {
             names.retain(|name| !name.ends_with(INPUTRC));
         }
-        let failed = found.records.iter().rfind(|record| record.began_ns() == began_ns);
+        let mut records = found.records.iter().chain(&found.elsewhere);
+        let failed = records.find(|record| record.began_ns() == began_ns);
         let known = start_story::known(&self.home, &self.files, good, failed);
         start::message(decision, &names.join(" and "), &known, now_ns)
     }
@@ -311,6 +362,11 @@ impl Guard {
                     Err(_) => found.rubbish.push(dir),
                 },
             }
+        }
+        // A file with a syntax error is better than none, and than one with another.
+        let may_be_unparsed = !start_record::is_parsed(&self.starts.join(GOOD));
+        for record in &mut found.records {
+            record.may_be_unparsed = may_be_unparsed;
         }
         Ok(found)
     }
@@ -369,6 +425,19 @@ impl Guard {
             .chain(from.map(Source::At))
             .collect()
     }
+}
+
+/// Notices that a start-up file executes `lusush`, which reads it again: each time round is a failure then.
+fn notice_circle(records: &mut [Record], boot: &str) {
+    let mut ours: Vec<&mut Record> = records.iter_mut().filter(|record| record.is_ours(boot)).collect();
+    if ours.len() >= ROUNDS_MIN {
+        ours.iter_mut().for_each(|record| record.is_circle());
+    }
+}
+
+/// The folder of a kind of start.
+fn kind(login: bool) -> &'static str {
+    if login { "login" } else { "interactive" }
 }
 
 /// Removes a record. One that stays is looked at again by the next start.

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use lle_core::start::Version;
+use lle_core::start::copy::{fnv, is_path};
 use lle_maintenance::real::rc_versions::shown;
 use lle_maintenance::real::start_file::{self, ReadError};
 
@@ -85,11 +86,6 @@ impl File {
     }
 }
 
-/// True if a file's name in a record is its whole path.
-pub(crate) fn is_path(name: &str) -> bool {
-    name.starts_with('/')
-}
-
 /// Where a file of that name is.
 pub(crate) fn path_of(name: &str, home: &Path) -> PathBuf {
     match name {
@@ -111,23 +107,6 @@ fn inputrc(home: &Path) -> PathBuf {
 pub(crate) fn version(files: &[File]) -> Version {
     let versions: Vec<_> = files.iter().map(|file| file.version().to_le_bytes()).collect();
     fnv(versions.iter().map(|bytes| &bytes[..]))
-}
-
-/// `.bashrc` is copied as `bashrc`: a listing of the folder hides nothing.
-pub(crate) fn copy_name(name: &str) -> String {
-    match is_path(name) {
-        true => format!("sourced-{:016x}", fnv([name.as_bytes()])),
-        false => name.trim_start_matches('.').to_owned(),
-    }
-}
-
-/// FNV-1a, 64 bits (Fowler, Noll, Vo): notices an edit; nobody gains by a collision.
-fn fnv<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    parts.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, part| {
-        let length = (part.len() as u64).to_le_bytes();
-        part.iter().chain(&length).fold(hash, step)
-    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The record of one start, on disk, and what is to be seen of its process.
 //!
 //! `<state>/start/<interactive|login>/<id>/` holds `begun` (JSON), a copy of each start-up file that was on disk, `at`,
-//! in which LLE says how far the start has come, and, once it saw a prompt, `reached` (`ready` or `partial`; `became` if another
-//! program took the shell's place and runs). It appears under its name when it is complete. `good/` beside them is the record of the last start that was ready. Of files that
+//! in which LLE says how far the start has come, and, once it saw a prompt, `reached` (`ready`, `unparsed` or `partial`; `became` if
+//! another program took the shell's place and runs). It appears under its name when it is complete. `good/` beside them is the
+//! record of the last start that was ready. Of files that
 //! `good` has no further copy is made.
 //!
 //! A record that says nothing more becomes the next start's where it can: making and removing files is most of what
@@ -14,16 +15,22 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use lle_core::start::copy;
 use lle_core::start::trace::{self, Stage, Trace};
 use lle_core::start::{HASTE_NS, LIVED_NS, Process, Reached, Start, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::paths::create_folder;
-use crate::start_file::{File, copy_name};
+use crate::start_file::File;
 use crate::start_process::{self, process, read_small};
 
 /// Format of `begun` written and read.
 const FORMAT: u32 = 1;
+/// Is there once the shell of a start has started itself again, and again.
+const CIRCLE: &str = "circle";
+/// What LLE says in `reached` of a start that read a guarded file only up to a syntax error.
+const UNPARSED: &[u8] = b"unparsed
+";
 
 /// What `begun` says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,6 +52,10 @@ pub(crate) struct Begun {
 pub(crate) struct Record {
     pub(crate) dir: PathBuf,
     begun: Begun,
+    /// A file with a syntax error may become the good one: no better state is known.
+    pub(crate) may_be_unparsed: bool,
+    /// As the file [`CIRCLE`] says.
+    circles: bool,
 }
 
 impl Record {
@@ -54,7 +65,12 @@ impl Record {
         if begun.version != FORMAT {
             return Err(io::Error::other("a format this version does not know"));
         }
-        Ok(Self { dir, begun })
+        Ok(Self {
+            dir,
+            begun,
+            may_be_unparsed: false,
+            circles: false,
+        })
     }
 
     /// The version that ran.
@@ -85,7 +101,7 @@ impl Record {
     /// The files of which there is a copy, by name.
     pub(crate) fn copies(&self) -> impl Iterator<Item = (&str, PathBuf)> {
         let copies = self.begun.copies.iter();
-        copies.map(|(name, _)| (name.as_str(), self.dir.join(copy_name(name))))
+        copies.map(|(name, _)| (name.as_str(), self.dir.join(copy::name(name))))
     }
 
     /// Returns the copy of `name`, and whether `files` still has it so.
@@ -94,12 +110,34 @@ impl Record {
         let same = files
             .iter()
             .any(|file| file.name == name && file.version() == *version);
-        Some((self.dir.join(copy_name(name)), same))
+        Some((self.dir.join(copy::name(name)), same))
     }
 
     /// True if there is nothing but `begun` and perhaps `reached`.
     pub(crate) fn has_no_copies(&self) -> bool {
         self.begun.copies.is_empty()
+    }
+
+    /// True if this very process has begun it and is at its beginning again: a start-up file has executed `lusush`.
+    pub(crate) fn is_ours(&self, boot: &str) -> bool {
+        let pid = std::process::id();
+        let begun = &self.begun;
+        begun.pid == pid
+            && begun.boot == boot
+            && start_process::begins(pid) == Some(begun.process_start)
+            && !self.dir.join("reached").exists()
+    }
+
+    /// Says that this start was nothing but the way to the same one again.
+    pub(crate) fn is_circle(&mut self) {
+        self.circles = true;
+        // What cannot be written is seen again by the next start that goes round.
+        let _same = std::fs::write(self.dir.join(CIRCLE), "");
+    }
+
+    /// True if the shell started itself again before its first prompt, for ever.
+    pub(crate) fn circles(&self) -> bool {
+        self.circles || self.dir.join(CIRCLE).exists()
     }
 
     /// What is known of the start now. `boot` is the present one.
@@ -114,14 +152,16 @@ impl Record {
                 .map_or(begun.began_ns, |since| since.as_nanos() as i64)
         };
         let mut process = match said {
+            None if self.circles() => Process::Gone,
             None => process(begun, boot),
             // It reached a prompt: what has become of it since seldom says anything.
             Some(_) => Process::Gone,
         };
+        let is_ready = |said: &[u8]| said == b"ready\n" || said == UNPARSED && self.may_be_unparsed;
         let reached = said.as_deref().map(|said| match said {
             b"became\n" => Reached::Became,
             b"partial\n" if at_ns().saturating_sub(begun.began_ns) >= HASTE_NS => Reached::Interrupted,
-            b"ready\n" if begun.boot == boot && stage() == Stage::InDoubt => {
+            said if is_ready(said) && begun.boot == boot && stage() == Stage::InDoubt => {
                 process = self::process(begun, boot);
                 let lived = UNIX_EPOCH + Duration::from_nanos(at_ns().unsigned_abs() + LIVED_NS);
                 match process == Process::Gone || SystemTime::now() < lived {
@@ -129,7 +169,7 @@ impl Record {
                     false => self.ready(),
                 }
             }
-            b"ready\n" => self.ready(),
+            said if is_ready(said) => self.ready(),
             // Whatever was written, it was written at a prompt.
             _ => Reached::Partial,
         });
@@ -149,6 +189,11 @@ impl Record {
             false => Reached::Ready,
         }
     }
+}
+
+/// True if the start whose record is in `dir` read all of its guarded files, and bash parsed them.
+pub(crate) fn is_parsed(dir: &Path) -> bool {
+    std::fs::read(dir.join("reached")).is_ok_and(|said| said != UNPARSED)
 }
 
 /// Writes the record of this start, which runs `ran`, into a folder below `starts`: a new one, or `spare`, the folder of
@@ -188,14 +233,16 @@ pub(crate) fn write(
     }
     let written = (|| {
         if spare.is_some() {
-            match std::fs::remove_file(draft.join("reached")) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+            for said in ["reached", CIRCLE] {
+                match std::fs::remove_file(draft.join(said)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
             }
         }
         for file in copies {
             write_file(
-                &draft.join(copy_name(&file.name)),
+                &draft.join(copy::name(&file.name)),
                 file.bytes().unwrap_or_default(),
             )?;
         }

@@ -38,12 +38,33 @@ pub(crate) struct Changed {
 pub(crate) fn known(home: &Path, files: &[File], good: Option<&Record>, failed: Option<&Record>) -> String {
     let place = failed.and_then(|failed| place(home, files, failed));
     let changed = good.map(|good| changed(home, files, good)).unwrap_or_default();
-    let mut out = place.unwrap_or_default();
-    if good.is_some() && changed.is_empty() {
+    let mut out = String::new();
+    let circles = failed.is_some_and(Record::circles);
+    if circles {
         row(
             &mut out,
-            "The files are as they were when a prompt was last reached with them.",
+            "It started lusush again, which read the same files again, without end.",
         );
+    }
+    out.push_str(&place.unwrap_or_default());
+    if circles {
+        row(&mut out, "Let that line ask whether it is in lusush already:");
+        row(&mut out, "`[ -z \"$LLE_LOADED\" ] && exec lusush`.");
+    }
+    if good.is_some() && changed.is_empty() {
+        match failed.and_then(|failed| unguarded(files, failed)) {
+            Some(file) => {
+                row(
+                    &mut out,
+                    &format!("Of {} no copy is kept. What is", rc_versions::shown(&file, home)),
+                );
+                row(&mut out, "guarded is as it was when a prompt was last reached.");
+            }
+            None => row(
+                &mut out,
+                "The files are as they were when a prompt was last reached with them.",
+            ),
+        }
     }
     if !changed.is_empty() {
         row(&mut out, "What changed since a prompt was last reached:");
@@ -57,6 +78,14 @@ pub(crate) fn known(home: &Path, files: &[File], good: Option<&Record>, failed: 
         }
     }
     out
+}
+
+/// The file that a start stood in, if it is none of `files`.
+fn unguarded(files: &[File], failed: &Record) -> Option<PathBuf> {
+    let trace = failed.trace().filter(|trace| !trace.ready)?;
+    let (file, _) = trace.place?;
+    let path = PathBuf::from(OsStr::from_bytes(trace.files.get(file)?));
+    files.iter().all(|file| file.path != path).then_some(path)
 }
 
 fn row(out: &mut String, text: &str) {
@@ -196,7 +225,7 @@ fn place(home: &Path, files: &[File], failed: &Record) -> Option<String> {
 }
 
 /// The line that ended last, and the next that does something.
-fn excerpt(text: &str, line: usize) -> Vec<(usize, &str)> {
+pub(crate) fn excerpt(text: &str, line: usize) -> Vec<(usize, &str)> {
     let lines = (1..).zip(text.lines());
     let telling = |(number, text): &(usize, &str)| {
         let text = text.trim_start();

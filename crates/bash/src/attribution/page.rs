@@ -6,13 +6,15 @@
 //! costs a few reads and one store, a look at bash's arrays only where another file goes on.
 
 use super::Attribution;
+use crate::file_size::as_error;
 use libc::{c_int, c_void};
-use lle_core::start::trace::{BYTES, FILES_MAX, NAME, NAME_BYTES_MAX, Stage, header, offset};
+use lle_core::start::trace::{self, BYTES, FILES_MAX, NAME, NAME_BYTES_MAX, Stage, header, offset};
+use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// The page of this start.
@@ -24,7 +26,14 @@ pub(super) struct Page {
     file: usize,
     names: Vec<PathBuf>,
     used: usize,
+    /// The status was [`BAD_SYNTAX`] at the last look.
+    bad_syntax: bool,
+    /// The first guarded file that bash gave up for a syntax error, and the line it was at.
+    unparsed: Option<(PathBuf, u32)>,
 }
+
+/// What bash sets the status to while it says that a text is no command: `EX_BADSYNTAX` in its `shell.h`. No command ends with it.
+const BAD_SYNTAX: c_int = 257;
 
 impl Drop for Page {
     fn drop(&mut self) {
@@ -50,7 +59,8 @@ impl Page {
         // SAFETY: plain system calls on an open descriptor. The blocks are allocated before they are mapped, or a full
         // disk would end the shell with SIGBUS.
         let at = unsafe {
-            if libc::posix_fallocate(file.as_raw_fd(), 0, BYTES as libc::off_t) != 0 {
+            let allocate = || libc::posix_fallocate(file.as_raw_fd(), 0, BYTES as libc::off_t);
+            if as_error(allocate) != 0 {
                 return None;
             }
             libc::mmap(
@@ -71,6 +81,8 @@ impl Page {
             file: 0,
             names: Vec::new(),
             used: 0,
+            bad_syntax: false,
+            unparsed: None,
         };
         page.write(0, &header(began_ns));
         Some(page)
@@ -98,12 +110,7 @@ impl Page {
 
     /// The number of a file, which is named if there is room.
     fn file(&mut self, path: &[u8]) -> usize {
-        let path = Path::new(std::ffi::OsStr::from_bytes(path));
-        let path = if path.is_absolute() {
-            path.to_owned()
-        } else {
-            std::env::current_dir().unwrap_or_default().join(path)
-        };
+        let path = absolute(path);
         if let Some(known) = self.names.iter().position(|name| *name == path) {
             return known + 1;
         }
@@ -119,6 +126,10 @@ impl Page {
         self.number(offset::USED, self.used as u32);
         self.number(offset::FILES, self.names.len() as u32);
         self.names.len()
+    }
+
+    pub(super) fn unparsed(&self) -> Option<(PathBuf, u32)> {
+        self.unparsed.clone()
     }
 
     pub(super) fn ready(&self) {
@@ -147,7 +158,64 @@ impl Page {
     }
 }
 
+/// The path of a file that `source` was asked for: the same however it was asked for, as far as no link is followed.
+fn absolute(path: &[u8]) -> PathBuf {
+    let path = Path::new(OsStr::from_bytes(path));
+    let path = match path.is_absolute() {
+        true => path.to_owned(),
+        false => std::env::current_dir().unwrap_or_default().join(path),
+    };
+    // This leaves out each `.` already.
+    let plain: PathBuf = path.components().collect();
+    let goes_up = plain.components().any(|part| part == Component::ParentDir);
+    let folder = plain
+        .parent()
+        .filter(|_| goes_up)
+        .and_then(|folder| folder.canonicalize().ok());
+    match (folder, plain.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => plain,
+    }
+}
+
 impl Attribution {
+    /// Bash may have met a syntax error: it looks `PIPESTATUS` up then, too. It reads no further in that file, and goes on
+    /// with the one that sources it. After an `eval` that is no command a file goes on.
+    pub(super) fn note_unparsed(&mut self) {
+        // SAFETY: a plain read of bash's own number.
+        let bad_syntax = unsafe { *self.bash.last_status } == BAD_SYNTAX;
+        let Some(page) = self.page.as_mut() else { return };
+        // It stays that until the builtin that read the text has ended, and then it looks like one of the file around it.
+        let was_bad = std::mem::replace(&mut page.bad_syntax, bad_syntax);
+        let is_known = was_bad || page.unparsed.is_some();
+        if !bad_syntax || is_known || self.bash.flag(self.bash.subshell_environment) {
+            return;
+        }
+        let line = self.bash.number(self.bash.parsed_line).unsigned_abs();
+        let file = self.frames(c"BASH_SOURCE").and_then(|files| files.at(0));
+        let Some(file) = file.filter(|file| Some(*file) == self.parsed() && !super::start::is_launcher(file))
+        else {
+            return;
+        };
+        let home = self.bash.variable(c"HOME").unwrap_or_default();
+        let Some(page) = self.page.as_mut() else { return };
+        let path = absolute(file);
+        if trace::is_guarded(&path, Path::new(OsStr::from_bytes(home))) {
+            let number = page.file(file);
+            page.number(offset::UNPARSED, trace::unparsed(number, line));
+            page.unparsed = Some((path, line));
+        }
+    }
+
+    /// What bash parses: a file's name as it was asked for, or the name of a builtin such as `eval`.
+    fn parsed(&self) -> Option<&'static [u8]> {
+        // SAFETY: bash's own record of it, laid out as in the table of `abi`; its name is null or nul-terminated.
+        let name = unsafe { (*self.bash.input?).name };
+        // SAFETY: as above, and not kept beyond this look at it.
+        let name = (!name.is_null()).then(|| unsafe { crate::readline::text(name) });
+        name.filter(|name| !name.is_empty())
+    }
+
     /// A command outside functions has ended.
     pub(super) fn note_place(&mut self) {
         if self.page.is_none() || self.bash.flag(self.bash.subshell_environment) {
@@ -209,6 +277,22 @@ mod tests {
             "no record of a start"
         );
         std::fs::remove_dir_all(dir.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_file_has_one_name_however_it_was_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let file = folder.join("aliases");
+        for asked in ["aliases", "./aliases", ".//aliases", "../{}/aliases"] {
+            let asked = asked.replace("{}", folder.file_name().unwrap().to_str().unwrap());
+            assert_eq!(
+                absolute(folder.join(&asked).as_os_str().as_bytes()),
+                file,
+                "{asked}"
+            );
+        }
+        assert_eq!(absolute(b"./x"), std::env::current_dir().unwrap().join("x"));
     }
 
     fn files(dir: &Path) -> Vec<Vec<u8>> {

@@ -1,13 +1,13 @@
 //! The files that start-up files read: known from earlier starts, guarded as these are.
 //!
-//! Invariant: only what is the user's own, below the home folder, and only so many.
+//! Invariant: nothing that the system's packages placed, and only so many.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use lle_core::start::Reached;
+use lle_core::start::{Reached, copy, trace};
 use lle_maintenance::real::rc_versions;
 
 use super::{Guard, PROFILES, RC, Records};
@@ -38,7 +38,7 @@ impl Guard {
         let copied = good
             .copies()
             .map(|(name, _)| name)
-            .filter(|name| start_file::is_path(name));
+            .filter(|name| copy::is_path(name));
         self.add(copied.map(PathBuf::from).collect());
         let is_good = start_file::version(&self.files) == good.ran();
         self.add(sourced(good, &self.home));
@@ -85,14 +85,11 @@ impl Guard {
 
     /// What is read in place of files that have changed since the last good start, or that the failed one read first.
     pub(super) fn good_instead(&self, good: &Record, found: &Records) -> Vec<(PathBuf, PathBuf)> {
-        let copies: Vec<_> = good
-            .copies()
-            .filter(|(name, _)| start_file::is_path(name))
-            .collect();
+        let copies: Vec<_> = good.copies().filter(|(name, _)| copy::is_path(name)).collect();
         let mut instead: Vec<(PathBuf, PathBuf)> = copies
             .iter()
             .filter(|(name, _)| !matches!(good.copy(name, &self.files), Some((_, true))))
-            .map(|(name, copy)| (PathBuf::from(name), copy.clone()))
+            .map(|(name, content)| (PathBuf::from(name), content.clone()))
             .collect();
         // Of the others there is no copy. What is as it was then is no danger.
         let failed = found
@@ -122,12 +119,12 @@ fn changed_since(path: &Path, ns: i64) -> bool {
     })
 }
 
-/// The user's own files that a start read besides those that bash reads by itself.
+/// The files to be guarded that a start read besides those that bash reads by itself.
 pub(crate) fn sourced(record: &Record, home: &Path) -> Vec<PathBuf> {
     let files = record.trace().map(|trace| trace.files).unwrap_or_default();
     let paths = files.iter().map(|path| PathBuf::from(OsStr::from_bytes(path)));
     let of_bash = |path: &PathBuf| [RC].iter().chain(&PROFILES).any(|name| home.join(name) == *path);
-    let own = paths.filter(|path| path.starts_with(home) && !of_bash(path));
+    let own = paths.filter(|path| trace::is_guarded(path, home) && !of_bash(path));
     // What a start with copies read was copies: these are ours.
     let own = own.filter(|path| !path.starts_with(&record.dir) && !is_copy(path, record));
     own.filter(|path| {
