@@ -291,13 +291,13 @@ impl Guard {
         }
         let known = start_story::known(&self.home, &self.files, Some(&good), None);
         Ok(Files {
-            start_dir: None,
             sources: self.good_sources(&good),
             inputrc: self.good_inputrc(&good).or(current.inputrc.clone()),
             instead: self.good_instead(&good, &Records::default()),
             message: Some(format!(
                 "lusush: start-up files are not guarded: {error}.\n{known}{UNTRIED}"
             )),
+            ..Files::default()
         })
     }
 

@@ -164,15 +164,16 @@ fn a_shell_that_ends_at_its_first_prompt_again_and_again_is_a_failure() {
 }
 
 /// How somebody leaves who types no command.
-const LEAVES: &[(&str, fn(&mut Terminal))] = &[
+type Leave = fn(&mut Terminal);
+const LEAVES: &[(&str, Leave)] = &[
     ("closes the terminal", Terminal::hang_up),
     ("types Ctrl-D", |terminal| terminal.type_bytes(b"\x04").unwrap()),
     ("types exit", |terminal| terminal.type_bytes(b"exit\r").unwrap()),
     ("types exec", |terminal| {
-        terminal.type_bytes(b"exec true\r").unwrap()
+        terminal.type_bytes(b"exec true\r").unwrap();
     }),
     ("kills it", |terminal| {
-        terminal.type_bytes(b"kill -9 $$\r").unwrap()
+        terminal.type_bytes(b"kill -9 $$\r").unwrap();
     }),
 ];
 

@@ -127,6 +127,7 @@ pub(super) fn starts(found: &Records, current: start::Version, boot: &str) -> Ve
             began_ns: record.began_ns(),
             ran: Some(current),
             reached: None,
+            replaced: false,
             process: Process::Gone,
         };
         (None, start)
