@@ -280,7 +280,8 @@ pub(crate) fn finish(now: u64, ps1: &[u8]) -> Option<Parted> {
     if let Some(page) = a.page.take() {
         a.came_to = page.came_to();
         a.unparsed = page.unparsed();
-        crate::doubt::first_prompt(page.into_stage());
+        let (began, stage) = page.into_stage();
+        crate::doubt::first_prompt(began, stage);
     }
     let phase = PHASE.load(Relaxed);
     if phase == Phase::Start as u8 || phase == Phase::Expand as u8 {

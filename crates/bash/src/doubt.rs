@@ -8,7 +8,8 @@
 //! `TMOUT`, a `PROMPT_COMMAND` that exits, an `exec </dev/null`: at each start they end the shell with a prompt on the screen. What
 //! stands in the page of the start when it ends is what the next start reads ([`lle_core::start`] judges).
 //!
-//! Invariants: only the session's own process writes; behind the second prompt there is nothing to write any more.
+//! Invariants: only the session's own process writes, and only while the page is its own: a record that says nothing more becomes
+//! another start's. Behind the second prompt there is nothing to write any more.
 
 use crate::abi::state as bits;
 use crate::attribution;
@@ -22,7 +23,11 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64};
 
 /// Where it is written; null if nobody asked, or all is said.
 static STAGE: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
-/// Whose page it is.
+/// In the page, when the start began that it belongs to; never null while the other is not.
+static BEGAN: AtomicPtr<AtomicU64> = AtomicPtr::new(std::ptr::null_mut());
+/// When this one began, as it stands there.
+static OWN: AtomicU64 = AtomicU64::new(0);
+/// Which process this one is.
 static OWNER: AtomicU32 = AtomicU32::new(0);
 /// When the first prompt came.
 static SHOWN_AT: AtomicU64 = AtomicU64::new(0);
@@ -31,9 +36,11 @@ static ACCEPTED: AtomicBool = AtomicBool::new(false);
 /// The major number of `/dev/null` and its like.
 const MEMORY_DEVICES: libc::c_uint = 1;
 
-/// The first prompt is about to be shown. `stage` is in a page that stays mapped.
-pub(crate) fn first_prompt(stage: &'static AtomicU32) {
+/// The first prompt is about to be shown. Both are in a page that stays mapped: when its start began, and what is said of it.
+pub(crate) fn first_prompt(began: &'static AtomicU64, stage: &'static AtomicU32) {
     OWNER.store(std::process::id(), Relaxed);
+    OWN.store(began.load(Relaxed), Relaxed);
+    BEGAN.store(std::ptr::from_ref(began).cast_mut(), Relaxed);
     SHOWN_AT.store(clock::now(), Relaxed);
     STAGE.store(std::ptr::from_ref(stage).cast_mut(), Relaxed);
     say(Stage::InDoubt);
@@ -41,10 +48,11 @@ pub(crate) fn first_prompt(stage: &'static AtomicU32) {
 
 fn say(stage: Stage) {
     // SAFETY: null, or what was given to `first_prompt`: shared and mapped for good.
-    let Some(place) = (unsafe { STAGE.load(Relaxed).as_ref() }) else {
+    let (began, place) = unsafe { (BEGAN.load(Relaxed).as_ref(), STAGE.load(Relaxed).as_ref()) };
+    let (Some(began), Some(place)) = (began, place) else {
         return;
     };
-    if OWNER.load(Relaxed) == std::process::id() {
+    if OWNER.load(Relaxed) == std::process::id() && began.load(Relaxed) == OWN.load(Relaxed) {
         place.store((stage as u32).to_le(), Relaxed);
     }
 }
@@ -115,5 +123,33 @@ impl Lle {
             true => Stage::Lived,
             false => Stage::InDoubt,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_of_its_own_page_and_nothing_is_said_behind_the_second_prompt() {
+        let began: &'static AtomicU64 = Box::leak(Box::new(AtomicU64::new(7)));
+        let stage: &'static AtomicU32 = Box::leak(Box::new(AtomicU32::new(0)));
+        let said = || stage.load(Relaxed);
+        first_prompt(began, stage);
+        assert_eq!(said(), Stage::InDoubt as u32);
+        key();
+        assert_eq!(said(), Stage::Lived as u32);
+        // Another start took the page over.
+        began.store(8, Relaxed);
+        say(Stage::InDoubt);
+        assert_eq!(said(), Stage::Lived as u32);
+        began.store(7, Relaxed);
+        ACCEPTED.store(true, Relaxed);
+        prompt_is_made();
+        assert_eq!(said(), Stage::InDoubt as u32);
+        is_over();
+        assert_eq!(said(), Stage::Lived as u32);
+        prompt_is_made();
+        assert_eq!(said(), Stage::Lived as u32);
     }
 }

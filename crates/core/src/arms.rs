@@ -292,7 +292,7 @@ mod tests {
         let tally = arms.tally;
         assert_eq!((tally.current_ns, tally.candidate_ns), (64_000, 128_000));
         let mean = tally.log_sum as f64 / 64.0 / MILLION;
-        assert!((mean - 2f64.ln()).abs() < 1e-5, "{mean}");
+        assert!((mean - std::f64::consts::LN_2).abs() < 1e-5, "{mean}");
     }
 
     /// Types a pair of lines with a completion each; says what the pairs have come to.

@@ -150,11 +150,16 @@ impl Page {
         Some((self.names.get(file)?.clone(), place as u32))
     }
 
-    /// Where its stage is said; the page stays mapped for good.
-    pub(super) fn into_stage(self) -> &'static AtomicU32 {
+    /// Whose page it is, and where its stage is said; it stays mapped for good.
+    pub(super) fn into_stage(self) -> (&'static AtomicU64, &'static AtomicU32) {
         let page = std::mem::ManuallyDrop::new(self);
-        // SAFETY: as in `number`, and it is never unmapped.
-        unsafe { AtomicU32::from_ptr(page.at.add(offset::STAGE).cast()) }
+        // SAFETY: as in `place` and `number`, and it is never unmapped.
+        unsafe {
+            (
+                AtomicU64::from_ptr(page.at.add(offset::BEGAN).cast()),
+                AtomicU32::from_ptr(page.at.add(offset::STAGE).cast()),
+            )
+        }
     }
 }
 
@@ -261,7 +266,10 @@ mod tests {
             page.file = page.file(b"/h/.bashrc");
             page.place(4);
             page.ready();
+            assert_eq!(page.came_to(), Some((PathBuf::from("/h/.bashrc"), 4)));
+            page.replaced();
             let read = read();
+            assert_eq!(read.stage, Stage::Replaced);
             assert_eq!(
                 (read.place, read.files.len(), read.ready),
                 (Some((0, 4)), 2, true)

@@ -278,24 +278,24 @@ impl Typist {
     }
 
     fn exponential(&mut self, mean: f64) -> f64 {
-        -mean * (1.0 - self.uniform()).ln()
+        -mean * libm::log(1.0 - self.uniform())
     }
 
     fn normal(&mut self) -> f64 {
-        (-2.0 * (1.0 - self.uniform()).ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
+        (-2.0 * libm::log(1.0 - self.uniform())).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
     }
 
     /// The next prompt: when, and what it takes.
     fn prompt(&mut self, slower_ms: f64) -> (i64, f64) {
-        self.now_s += (5.0 * self.normal().exp()).min(120.0);
+        self.now_s += (5.0 * libm::exp(self.normal())).min(120.0);
         if self.now_s > self.busy_from_s {
             self.busy_until_s = self.now_s + self.exponential(30.0);
             self.busy_from_s = self.busy_until_s + self.exponential(900.0);
             self.busy_times = 1.5 + 2.5 * self.uniform();
         }
-        let mut ms = 20.0 * (0.1 * self.normal()).exp();
+        let mut ms = 20.0 * libm::exp(0.1 * self.normal());
         if self.now_s < self.busy_until_s {
-            ms *= self.busy_times * (0.3 * self.normal()).exp();
+            ms *= self.busy_times * libm::exp(0.3 * self.normal());
         }
         if self.uniform() < 0.02 {
             ms *= 3.0 + 27.0 * self.uniform();

@@ -7,14 +7,14 @@ use proptest::prelude::*;
 fn tally(pairs: u64, ratio: f64, spread: f64) -> Tally {
     let mut tally = Tally::default();
     for pair in 0..pairs {
-        let log = ratio.ln() + if pair % 2 == 0 { spread } else { -spread };
+        let log = libm::log(ratio) + if pair % 2 == 0 { spread } else { -spread };
         tally.pairs += 1;
         tally.log_sum += (log * MILLION) as i64;
         tally.log_squares += (log * log * MILLION) as i64;
         tally.current_ns += 1_000;
-        tally.candidate_ns += (1_000.0 * log.exp()) as u64;
+        tally.candidate_ns += (1_000.0 * libm::exp(log)) as u64;
         let in_all = tally.in_all.get_or_insert_default();
-        in_all.add(1_000.0, 1_000.0 * log.exp(), 1_000.0);
+        in_all.add(1_000.0, 1_000.0 * libm::exp(log), 1_000.0);
     }
     tally
 }
@@ -275,11 +275,11 @@ fn judged(bench: Bench, seed: u64) -> (Verdict, String) {
     loop {
         let is_candidate = arms.begin_line().value(Lever::NamesCacheEntries) == 0;
         // The sum of three is bell-shaped enough, with a spread of one.
-        let mut cost = 1e6 * (bench.spread * (draw() + draw() + draw())).exp();
+        let mut cost = 1e6 * libm::exp(bench.spread * (draw() + draw() + draw()));
         let one_in = |n: u64, drawn: f64| n > 0 && (drawn + 1.0) / 2.0 * (n as f64) < 1.0;
         let is_slow = one_in(bench.slow_one_in, draw());
         // Pareto's distribution, to a hundred times.
-        let slow = (3.0 * ((draw() + 1.0) / 2.0 + 1e-9).powf(-1.0 / 1.5)).min(100.0);
+        let slow = (3.0 * libm::pow((draw() + 1.0) / 2.0 + 1e-9, -1.0 / 1.5)).min(100.0);
         let stalls = one_in(bench.stalls_one_in, draw());
         cost *= if is_slow { slow } else { 1.0 };
         if is_candidate {
