@@ -206,8 +206,8 @@ impl Attribution {
         let Some(page) = self.page.as_mut() else { return };
         let path = absolute(file);
         if trace::is_guarded(&path, Path::new(OsStr::from_bytes(home))) {
-            let number = page.file(file);
-            page.number(offset::UNPARSED, trace::unparsed(number, line));
+            // None of its commands may have ended: it is named here at the latest.
+            page.file(file);
             page.unparsed = Some((path, line));
         }
     }

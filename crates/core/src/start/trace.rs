@@ -1,8 +1,8 @@
 //! How far a start has come: what the shell writes while it reads its start-up files, and the next start reads.
 //!
 //! ```text
-//!  magic │ when it began │ place: file, line │ files │ bytes of names │ state │ stage │ syntax error │ names: length, bytes
-//!  8       8               4     4             4       4                4       4       4              to the end of the page
+//!  magic │ when the start began │ place: file, line │ files │ bytes of names │ state │ stage │ names, each length and bytes
+//!  8       8                      4     4             4       4                4       4       to the end of the page
 //! ```
 //!
 //! The shell has the page mapped, so what it wrote last is there however it ended, `kill -9` included. The place is the
@@ -38,10 +38,8 @@ pub mod offset {
     pub const READY: usize = 32;
     /// What has become of the shell since, a [`Stage`](super::Stage).
     pub const STAGE: usize = 36;
-    /// Where bash gave a file up: its number from 1 in the highest byte, the line in the others; 0 if it gave none up.
-    pub const UNPARSED: usize = 40;
     /// The names.
-    pub const NAMES: usize = 44;
+    pub const NAMES: usize = 40;
 }
 
 /// What has become of a shell after its start-up files.
@@ -69,7 +67,7 @@ impl Stage {
 }
 
 /// What the page opens with; its last byte is the format's version.
-pub const MAGIC: [u8; 8] = *b"LLEat\0\0\x02";
+pub const MAGIC: [u8; 8] = *b"LLEat\0\0\x01";
 
 /// How far a start has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,8 +80,6 @@ pub struct Trace {
     pub ready: bool,
     /// What has become of the shell since.
     pub stage: Stage,
-    /// The first file that bash gave up for a syntax error, and the line it was at.
-    pub unparsed: Option<(usize, u32)>,
 }
 
 /// Folders of which the system's packages are the owner. Who breaks a file there breaks it for every shell.
@@ -95,11 +91,6 @@ const SYSTEM: [&str; 12] = [
 pub fn is_guarded(path: &Path, home: &Path) -> bool {
     let is_below = |folder: &Path| !folder.as_os_str().is_empty() && path.starts_with(folder);
     is_below(home) || path.is_absolute() && !SYSTEM.iter().any(|folder| is_below(Path::new(folder)))
-}
-
-/// The value at [`offset::UNPARSED`] of a file's number, from 1, and a line.
-pub fn unparsed(file: usize, line: u32) -> u32 {
-    (file.min(FILES_MAX) as u32) << 24 | line.min((1 << 24) - 1)
 }
 
 /// The beginning of a page, without a place and without names.
@@ -134,11 +125,6 @@ pub fn read(bytes: &[u8], began_ns: i64) -> Option<Trace> {
     }
     let place = u64::from_le_bytes(eight(offset::PLACE)?);
     let (file, line) = ((place >> 32) as usize, place as u32);
-    let unparsed = four(offset::UNPARSED)?;
-    trace.unparsed = (unparsed >> 24)
-        .checked_sub(1)
-        .filter(|file| (*file as usize) < trace.files.len())
-        .map(|file| (file as usize, unparsed & 0xff_ffff));
     trace.place = file
         .checked_sub(1)
         .filter(|file| *file < trace.files.len())
@@ -181,15 +167,6 @@ mod tests {
             None,
             "no such file"
         );
-    }
-
-    #[test]
-    fn where_bash_gave_a_file_up_is_read_if_it_is_named() {
-        let mut bytes = page(&["/h/.bashrc", "/h/aliases"], 0);
-        for (file, line, expect) in [(0, 0, None), (2, 300, Some((1, 300))), (3, 1, None)] {
-            bytes[offset::UNPARSED..offset::NAMES].copy_from_slice(&unparsed(file, line).to_le_bytes());
-            assert_eq!(read(&bytes, 7).unwrap().unparsed, expect);
-        }
     }
 
     #[test]
