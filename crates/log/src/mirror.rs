@@ -21,12 +21,14 @@
 //! a few pages; [`Mirror::compare_whole`] sees it.
 
 mod compare;
+mod files;
+mod lock;
 mod restore;
 mod since;
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -34,6 +36,9 @@ use crate::descriptor::{Descriptor, Identity};
 use crate::frame::HEADER_BYTES;
 use crate::header::FILE_HEADER_BYTES;
 use compare::{Compared, compare};
+use files::open_mirror;
+pub(crate) use files::{copy, with_suffix};
+pub use lock::Lock;
 pub use restore::{RestoreError, Restored};
 use restore::{Watched, only_in};
 pub(crate) use restore::{number, write_record};
@@ -46,8 +51,6 @@ const COMPARED_BYTES: u64 = 64 * 1024;
 /// Records of the mirror that are elsewhere in the log, remembered while it is looked whether any is gone: with more the log
 /// is another one.
 const OWN_RECORDS_MAX: usize = 64 * 1024;
-/// Bytes read at once.
-const PIECE_BYTES: usize = 64 * 1024;
 
 /// What another program did to the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -474,108 +477,4 @@ fn stamp(found: &Metadata) -> (u64, i64, i64) {
 /// The mirror's name: the log's with `.mirror` for `.log`.
 pub fn path_of(log: &Path) -> PathBuf {
     log.with_extension("mirror")
-}
-
-/// Held by whoever rewrites a log, and by whoever compares it with its mirror. Who takes it removes the drafts of those who
-/// were killed with it.
-#[derive(Debug)]
-pub struct Lock {
-    log: PathBuf,
-    /// Never read: open, it holds the lock.
-    _file: File,
-}
-
-impl Lock {
-    /// Waits for the lock of a log; nobody holds it for longer than rewriting takes.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn take(log: &Path) -> io::Result<Self> {
-        let file = lock_file(log)?;
-        file.lock()?;
-        Ok(Self::of(log, file))
-    }
-
-    fn of(log: &Path, file: File) -> Self {
-        crate::leftovers::clear_drafts(log);
-        Self {
-            log: log.to_owned(),
-            _file: file,
-        }
-    }
-
-    /// Finishes what somebody left who was killed while they wrote the log anew.
-    ///
-    /// # Errors
-    /// The system's; it stays to be done, by whoever holds the lock next.
-    pub fn settle(&self) -> io::Result<()> {
-        crate::leftovers::adopt(&self.log)
-    }
-
-    /// The log that it is of.
-    pub(crate) fn log(&self) -> &Path {
-        &self.log
-    }
-
-    /// Takes the lock if nobody holds it.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn try_take(log: &Path) -> io::Result<Option<Self>> {
-        let file = match lock_file(log) {
-            Ok(file) => file,
-            // Without its folder there is no log either.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Self::of(log, file))),
-            Err(fs::TryLockError::WouldBlock) => Ok(None),
-            Err(fs::TryLockError::Error(error)) => Err(error),
-        }
-    }
-}
-
-fn lock_file(log: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(log.with_extension("lock"))
-}
-
-fn open_mirror(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-}
-
-pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(suffix);
-    path.with_file_name(name)
-}
-
-/// Copies `from..to` to the same place. A source that ends before is copied as far as it goes.
-pub(crate) fn copy(source: &File, target: &File, from: u64, to: u64) -> io::Result<()> {
-    let mut piece = vec![0; PIECE_BYTES];
-    let mut at = from;
-    while at < to {
-        let wanted = PIECE_BYTES.min(usize::try_from(to - at).unwrap_or(PIECE_BYTES));
-        match source.read_at(&mut piece[..wanted], at) {
-            Ok(0) => break,
-            Ok(read) => {
-                target.write_all_at(&piece[..read], at)?;
-                at += read as u64;
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::PIECE_BYTES;
+use super::files::PIECE_BYTES;
 use crate::descriptor::Descriptor;
 use crate::frame::{self, FRAME_BYTES, HEADER_BYTES, PAYLOAD_BYTES_MAX, STATE_AT};
 use crate::header::{Beginning, FILE_HEADER_BYTES, LogKind};
