@@ -17,6 +17,10 @@ const LOOKED_AT_MAX: usize = 10_000;
 
 /// Puts commands, oldest first, into the list before the session's own.
 pub(crate) fn add(bash: &Bash, commands: &[Command]) {
+    // A place that readline keeps from one line to the next, for `C-o`, stays where it is.
+    if commands.is_empty() {
+        return;
+    }
     for command in commands {
         add_one(bash, command);
     }

@@ -86,7 +86,10 @@ pub fn gathered(so_far: &[u8], now: &[u8]) -> Vec<u8> {
     if out.last().is_some_and(|byte| *byte != b'\n') {
         out.push(b'\n');
     }
-    for line in &is[begins_alike.max(overlap(&was, &is))..] {
+    let new = &is[begins_alike.max(overlap(&was, &is))..];
+    // Seen once more, it adds nothing; behind all that was there a line may well come again.
+    let is_known = begins_alike < was.len() && was.ends_with(new);
+    for line in if is_known { &[] } else { new } {
         out.extend_from_slice(line);
         out.push(b'\n');
     }

@@ -121,7 +121,10 @@ fn the_numbers_of_a_live_session_move() {
 #[test]
 fn a_dead_session_shows_its_last_words() {
     let home = Home::new();
-    let dead = flight(&home, 0xdead);
+    let mut identity = Identity::of_this_process(0xdead, "/dev/pts/9", "5.2.15(1)-release", "0.1.0");
+    // Another process had the number, or it would be taken for one that goes on as another program.
+    identity.start_ticks = 1;
+    let dead = Flight::create(&home.sessions(), &identity).unwrap();
     dead.update(|w| {
         w.draft(b"git push --force", Draft::Kept);
         w.last_command(b"make \x1b]0;gotcha\x07");

@@ -182,11 +182,11 @@ fn last_words_and_files_that_are_none() {
 fn many_that_are_gone_take_little_room_and_exec_is_told_apart() {
     let gone = |seen_ns: u64, command: &[u8]| {
         let flight = flight();
-        flight.update(|w| {
-            w.set(Gauge::SeenWallNs, seen_ns.cast_signed());
-            w.last_command(command);
-        });
-        session(&flight, Liveness::Dead, Err("gone".to_owned()))
+        flight.update(|w| w.last_command(command));
+        let mut session = session(&flight, Liveness::Dead, Err("gone".to_owned()));
+        let seen = Some(seen_ns.cast_signed());
+        session.gauges.insert("seen_wall_ns", seen);
+        session
     };
     let mut went_on = gone(NOW - S, b"exec bash");
     went_on.replaced = Some(true);
