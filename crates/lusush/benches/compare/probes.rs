@@ -43,7 +43,11 @@ pub(crate) fn run(shells: &[Shell], scale: f64) -> Vec<Measurements> {
     let rounds = |n: f64| (n * scale).ceil() as usize;
     let mut measured: Vec<Measurements> = shells.iter().map(|_| Measurements::default()).collect();
     // Once without counting: the files are in memory from here on.
-    interleave(shells.len(), 2, |at| drop(first_prompt(&shells[at])));
+    interleave(shells.len(), 2, |at| {
+        if let Some((_, terminal)) = first_prompt(&shells[at]) {
+            leave(terminal);
+        }
+    });
     interleave(shells.len(), rounds(300.0), |at| {
         let started = Instant::now();
         let status = shells[at].command_string().stdin(Stdio::null()).status();
@@ -52,8 +56,9 @@ pub(crate) fn run(shells: &[Shell], scale: f64) -> Vec<Measurements> {
         }
     });
     interleave(shells.len(), rounds(100.0), |at| {
-        if let Some((time, _)) = first_prompt(&shells[at]) {
+        if let Some((time, terminal)) = first_prompt(&shells[at]) {
             measured[at].first_prompt.push(nanos(time));
+            leave(terminal);
         }
         measured[at].type_ahead.extend(type_ahead(&shells[at]).map(nanos));
     });
@@ -66,6 +71,7 @@ pub(crate) fn run(shells: &[Shell], scale: f64) -> Vec<Measurements> {
             measured[at]
                 .rss_anon
                 .extend(lle_pty::rss_anon(terminal.pid()).map(|bytes| bytes as f64));
+            leave(terminal);
         }
     });
     interleave(shells.len(), rounds(3.0), |at| {
@@ -93,6 +99,13 @@ fn first_prompt(shell: &Shell) -> Option<(Duration, Terminal)> {
     Some((started.elapsed(), terminal))
 }
 
+/// Ends a shell as a person does: one that is killed at its first prompt, again and again, is started with other files.
+fn leave(mut terminal: Terminal) {
+    if terminal.type_bytes(b"exit\r").is_ok() {
+        let _killed_then = terminal.wait_exit(LIMIT);
+    }
+}
+
 /// Types before the shell is up; what was typed is echoed as `%s`, so only the output matches.
 fn type_ahead(shell: &Shell) -> Option<Duration> {
     let started = Instant::now();
@@ -100,7 +113,9 @@ fn type_ahead(shell: &Shell) -> Option<Duration> {
     terminal
         .exchange(b"printf 'a%sb\\n' MIDDLE\r", b"aMIDDLEb", LIMIT)
         .ok()?;
-    Some(started.elapsed())
+    let time = started.elapsed();
+    leave(terminal);
+    Some(time)
 }
 
 /// Counts wakeups of all shells during the same ten seconds.
