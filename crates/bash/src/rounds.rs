@@ -134,7 +134,10 @@ impl Lle {
             self.session
                 .say_once(crate::load::OTHER_LOCALE, "readline paints");
         }
-        self.share();
+        // What was there when the log was opened, just now, bash's list has by its own file.
+        if !first {
+            self.share();
+        }
         self.round.keeps_nothing = rules::keeps_nothing(&bash);
         let history_ns = clock::now().saturating_sub(history_began);
         self.prompt_for_idle(first);

@@ -296,8 +296,14 @@ impl Session {
 
     /// Keeps what sessions that were killed left in their flights of the line being typed.
     pub(crate) fn take_drafts_over(&self) {
-        if let (Ok(drafts), Ok(sessions)) = (self.places.drafts(), self.places.sessions()) {
-            as_error(|| crate::drafts::take_over(&drafts, &sessions, self.flight.path()));
+        let own = self.flight.path();
+        // Where this session's flight is, nothing has to be made.
+        let sessions = match own.and_then(Path::parent) {
+            Some(folder) => Ok(folder.to_owned()),
+            None => self.places.sessions(),
+        };
+        if let (Ok(drafts), Ok(sessions)) = (self.places.drafts(), sessions) {
+            as_error(|| crate::drafts::take_over(&drafts, &sessions, own));
         }
     }
 

@@ -11,8 +11,10 @@ mod found;
 mod sourced;
 pub(crate) mod states;
 
+use std::cell::OnceCell;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lle_core::start::{self, Decision, Failure, Start, Use};
@@ -119,7 +121,7 @@ pub(crate) fn told() -> io::Result<Option<String>> {
     guard.add_sourced(&records, &boot);
     guard.add_elsewhere(&mut records, &boot, now_ns);
     let (decision, good) = guard.decide(&records, false, now_ns, &boot);
-    Ok(guard.message(&decision, &records, good.as_ref(), now_ns))
+    Ok(guard.message(&decision, &records, good.as_deref(), now_ns))
 }
 
 /// What a shell reads in which nothing else has helped: the files that last worked, or nothing. None if those are the ones on
@@ -136,7 +138,9 @@ pub(crate) fn last_resort(login: bool, home: Option<PathBuf>) -> Option<Files> {
     let (decision, good) = guard.decide(&records, false, now_ns, &boot);
     // What is about to become the good one is not there yet under that name.
     let good = match decision.promote {
-        Some(index) => Record::read(records.records.get(index)?.dir.clone()).ok(),
+        Some(index) => Record::read(records.records.get(index)?.dir.clone())
+            .ok()
+            .map(Rc::new),
         None => good,
     };
     let files = match &good {
@@ -172,6 +176,8 @@ pub(crate) struct Guard {
     home: PathBuf,
     files: Vec<File>,
     login: bool,
+    /// The last good start, once somebody asked for it.
+    good: OnceCell<Option<Rc<Record>>>,
 }
 
 /// What lies among the records.
@@ -194,6 +200,7 @@ impl Guard {
             home: found.home,
             files: found.files,
             login,
+            good: OnceCell::new(),
         })
     }
 
@@ -216,14 +223,20 @@ impl Guard {
 
         // Another good copy than the one that was there a moment ago.
         let good = if decision.promote.is_some() {
+            self.good = OnceCell::new();
             self.good()
         } else {
             good
         };
         if decision.promote.is_some() || decision.because.is_some() {
-            start_versions::keep(&self.home, good.as_ref(), &self.files, decision.because.is_some());
+            start_versions::keep(
+                &self.home,
+                good.as_deref(),
+                &self.files,
+                decision.because.is_some(),
+            );
         }
-        let message = self.message(&decision, &found, good.as_ref(), now_ns);
+        let message = self.message(&decision, &found, good.as_deref(), now_ns);
         let began = Began {
             shell,
             ns: now_ns,
@@ -301,17 +314,24 @@ impl Guard {
         })
     }
 
-    fn good(&self) -> Option<Record> {
-        Record::read(self.starts.join(GOOD)).ok()
+    fn good(&self) -> Option<Rc<Record>> {
+        let read = || Record::read(self.starts.join(GOOD)).ok().map(Rc::new);
+        self.good.get_or_init(read).clone()
     }
 
     /// Decides, and gives the good copy it knew of.
-    fn decide(&self, found: &Records, retry: bool, now_ns: i64, boot: &str) -> (Decision, Option<Record>) {
+    fn decide(
+        &self,
+        found: &Records,
+        retry: bool,
+        now_ns: i64,
+        boot: &str,
+    ) -> (Decision, Option<Rc<Record>>) {
         let current = start_file::version(&self.files);
         let (indexes, starts): (Vec<_>, Vec<Start>) =
             elsewhere::starts(found, current, boot).into_iter().unzip();
         let good = self.good();
-        let ran = good.as_ref().map(Record::ran);
+        let ran = good.as_deref().map(Record::ran);
         let mut decision = start::decide(&starts, current, ran, retry, now_ns);
         decision.promote = decision.promote.and_then(|at| indexes[at]);
         decision.discard = decision.discard.iter().filter_map(|&at| indexes[at]).collect();

@@ -9,6 +9,7 @@
 //! A record that says nothing more becomes the next start's where it can: making and removing files is most of what
 //! the guard costs.
 
+use std::cell::OnceCell;
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -56,6 +57,9 @@ pub(crate) struct Record {
     pub(crate) may_be_unparsed: bool,
     /// As the file [`CIRCLE`] says.
     circles: bool,
+    /// What LLE has said, once somebody asked: each look at the disk holds the prompt up.
+    trace: OnceCell<Option<Trace>>,
+    said: OnceCell<Option<Vec<u8>>>,
 }
 
 impl Record {
@@ -70,6 +74,8 @@ impl Record {
             begun,
             may_be_unparsed: false,
             circles: false,
+            trace: OnceCell::new(),
+            said: OnceCell::new(),
         })
     }
 
@@ -83,8 +89,12 @@ impl Record {
         self.begun.began_ns
     }
 
-    /// How far it has come, if LLE has said so.
-    pub(crate) fn trace(&self) -> Option<Trace> {
+    /// How far it had come when somebody first asked, if LLE has said so.
+    pub(crate) fn trace(&self) -> Option<&Trace> {
+        self.trace.get_or_init(|| self.read_trace()).as_ref()
+    }
+
+    fn read_trace(&self) -> Option<Trace> {
         let mut page = vec![0; trace::BYTES];
         let file = OpenOptions::new()
             .read(true)
@@ -144,7 +154,7 @@ impl Record {
     pub(crate) fn look(&self, boot: &str) -> Start {
         let begun = &self.begun;
         let path = self.dir.join("reached");
-        let said = std::fs::read(&path).ok();
+        let said = self.said.get_or_init(|| std::fs::read(&path).ok());
         let stage = || self.trace().map(|trace| trace.stage).unwrap_or_default();
         let at_ns = || {
             let at = path.metadata().and_then(|found| found.modified()).ok();
@@ -333,6 +343,7 @@ mod tests {
             ("", Reached::Partial),
         ] {
             std::fs::write(dir.join("reached"), content).unwrap();
+            let record = Record::read(dir.clone()).unwrap();
             assert_eq!(look(&record).reached, Some(expect));
         }
     }

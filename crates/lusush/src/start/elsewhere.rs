@@ -50,7 +50,7 @@ impl Guard {
             .map(|(_, start)| start::failure(start, now_ns).is_some() && !worked_later(start))
             .collect();
         let there = Record::read(starts.join(GOOD)).ok();
-        let (here, there) = (good.as_ref(), there.as_ref());
+        let (here, there) = (good.as_deref(), there.as_ref());
         let records = records.into_iter().zip(telling).filter(|(_, telling)| *telling);
         let failed = records.map(|((record, _), _)| record);
         found.elsewhere.extend(failed.filter(|record| {
@@ -83,7 +83,7 @@ impl Guard {
     /// Whether this kind of start reads a file: of a profile it is not known before it has.
     fn reads(&self, file: &File, good: Option<&Record>) -> bool {
         let has_read = |good: &Record| {
-            let files = good.trace().map(|trace| trace.files).unwrap_or_default();
+            let files = good.trace().map(|trace| trace.files.clone()).unwrap_or_default();
             files
                 .iter()
                 .any(|path| Path::new(OsStr::from_bytes(path)) == file.path)
@@ -93,7 +93,7 @@ impl Guard {
 
     /// Whether a start had come to a file, or to the line that names it.
     fn stood_at(&self, failed: &Record, file: &File) -> bool {
-        let trace = failed.trace().unwrap_or_default();
+        let trace = failed.trace().cloned().unwrap_or_default();
         let is_file = |path: &Vec<u8>| Path::new(OsStr::from_bytes(path)) == file.path;
         let (name, line) = match trace.place {
             Some((place, _)) if is_file(&trace.files[place]) => return true,

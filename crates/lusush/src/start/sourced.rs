@@ -25,14 +25,14 @@ impl Guard {
     /// added that only later starts read, or a failure would be one of another version, and forgotten.
     pub(super) fn add_sourced(&mut self, found: &Records, boot: &str) {
         let good = self.good();
-        let ran = good.as_ref().map(Record::ran);
+        let ran = good.as_deref().map(Record::ran);
         let reached = |record: &&Record| record.look(boot).reached == Some(Reached::Ready);
         let next = found
             .records
             .iter()
             .filter(reached)
             .rfind(|record| Some(record.ran()) != ran);
-        let Some(good) = next.or(good.as_ref()) else {
+        let Some(good) = next.or(good.as_deref()) else {
             return;
         };
         let copied = good
@@ -121,7 +121,10 @@ fn changed_since(path: &Path, ns: i64) -> bool {
 
 /// The files to be guarded that a start read besides those that bash reads by itself.
 pub(crate) fn sourced(record: &Record, home: &Path) -> Vec<PathBuf> {
-    let files = record.trace().map(|trace| trace.files).unwrap_or_default();
+    let files = record
+        .trace()
+        .map(|trace| trace.files.clone())
+        .unwrap_or_default();
     let paths = files.iter().map(|path| PathBuf::from(OsStr::from_bytes(path)));
     let of_bash = |path: &PathBuf| [RC].iter().chain(&PROFILES).any(|name| home.join(name) == *path);
     let own = paths.filter(|path| trace::is_guarded(path, home) && !of_bash(path));
