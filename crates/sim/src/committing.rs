@@ -26,6 +26,8 @@ use crate::world::{Killed, World};
 
 const SECOND: u64 = 1_000_000_000;
 const UID: u32 = 1000;
+/// Configurations that may be on trial below another, as the engine has it.
+const FORMER_MAX: usize = 4;
 /// Events of one seed.
 const EVENTS: u64 = 60;
 /// What people write: nothing that matters, something slow, something else that does not matter.
@@ -336,7 +338,17 @@ impl Run {
             self.start();
         }
         self.settle();
-        self.use_sessions(100);
+        // One that is taken back leaves the one below it on trial, for as long again.
+        for _ in 0..=FORMER_MAX {
+            self.use_sessions(100);
+            let trials = self
+                .engine
+                .iter()
+                .flat_map(|engine| engine.durable().trials.values());
+            if !trials.into_iter().any(|trial| trial.configured.is_some()) {
+                break;
+            }
+        }
         let Some(engine) = &self.engine else { return };
         let state = engine.durable();
         let mut broken = Vec::new();
