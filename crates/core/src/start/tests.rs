@@ -1,3 +1,5 @@
+//! Tables of records of starts, each with what the next start is to do.
+
 use super::*;
 
 const OLD: Version = 1;
