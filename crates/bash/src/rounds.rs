@@ -18,6 +18,7 @@ use crate::shared_list;
 use crate::theme::Role;
 use crate::unparsed;
 use crate::unseen;
+use lle_core::history_builtin;
 use lle_core::lever::{Cost, Lever};
 use lle_log::Disturbance;
 use lle_log::history::{Cursor, History};
@@ -307,7 +308,7 @@ impl Lle {
             return;
         };
         let duration = duration.unwrap_or_else(|| clock::now().saturating_sub(began));
-        if rules::takes_out(&self.round.previous) {
+        if history_builtin::calls_with(&self.round.previous, b"cd") {
             self.session
                 .say_once(TAKEN_OUT, "`maint history scrub TEXT` takes it out of both");
         }

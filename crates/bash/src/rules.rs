@@ -48,19 +48,6 @@ pub(crate) fn keeps_nothing(bash: &Bash) -> bool {
     file.is_empty() || file == b"/dev/null" || is_none(c"HISTSIZE") || is_none(c"HISTFILESIZE")
 }
 
-/// Says whether a command takes entries out of bash's list: `history` with `-c` or `-d`.
-pub(crate) fn takes_out(command: &[u8]) -> bool {
-    let ends = |byte: &u8| byte.is_ascii_whitespace() || b";&|(){}".contains(byte);
-    let mut words = command.split(ends).filter(|word| !word.is_empty());
-    while let Some(word) = words.next() {
-        let option = if word == b"history" { words.next() } else { None };
-        if option.is_some_and(|option| option.starts_with(b"-c") || option.starts_with(b"-d")) {
-            return true;
-        }
-    }
-    false
-}
-
 /// Matches a line against the patterns of `HISTIGNORE`.
 fn ignored(bash: &Bash, line: &[u8], previous: &[u8]) -> bool {
     let (Some(patterns), Some(matches)) = (bash.variable(c"HISTIGNORE"), bash.strmatch) else {
@@ -185,19 +172,6 @@ mod tests {
         assert_eq!(split("ls:cd*:&"), ["ls", "cd*", "&"]);
         assert_eq!(split("a\\:b:c"), ["a\\:b", "c"]);
         assert_eq!(split("::"), Vec::<String>::new());
-    }
-
-    #[test]
-    fn what_takes_entries_out_is_known() {
-        let check = |command: &str, expect| assert_eq!(takes_out(command.as_bytes()), expect, "{command}");
-        check("history -c", true);
-        check("history -cw; ls", true);
-        check("true && history -d -2", true);
-        check("history -d5", true);
-        check("history", false);
-        check("history -w", false);
-        check("history | grep -c x", false);
-        check("echo history -c", true); // A word too many is told, never one too few.
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod desired;
 pub mod error;
 #[cfg(feature = "engine")]
 pub mod health;
+pub mod history_builtin;
 pub mod in_force;
 pub mod lever;
 #[cfg(feature = "engine")]

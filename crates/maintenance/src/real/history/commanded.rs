@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use lle_core::history_builtin;
 use lle_log::history::History;
 
 /// Newest commands that are looked at, of all sessions: what was typed within a second.
@@ -32,43 +33,12 @@ pub(super) fn at(log: &Path, changed_ns: i64) -> bool {
 
 /// Whether a command has `history` with `-w` among its options, or sets `HISTFILESIZE`.
 fn writes(command: &[u8]) -> bool {
-    let ends = |byte: &u8| byte.is_ascii_whitespace() || b";&|(){}".contains(byte);
-    let mut words = command.split(ends).filter(|word| !word.is_empty()).peekable();
-    while let Some(word) = words.next() {
-        if word.starts_with(b"HISTFILESIZE=") {
-            return true;
-        }
-        while word == b"history"
-            && let Some(option) = words.next_if(|next| next.starts_with(b"-"))
-        {
-            if option.contains(&b'w') {
-                return true;
-            }
-        }
-    }
-    false
+    history_builtin::calls_with(command, b"w") || history_builtin::sets(command, b"HISTFILESIZE")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_builtin_is_known_by_its_options() {
-        let check = |command: &str, expect| assert_eq!(writes(command.as_bytes()), expect, "{command}");
-        check("history -c; history -w", true);
-        check("history -d 5 && history -w", true);
-        check("history -cw", true);
-        check("history -c -w", true);
-        check("{ history -w; }", true);
-        check("HISTFILESIZE=50", true);
-        check("export HISTFILESIZE=50 HISTSIZE=50", true);
-        check("history", false);
-        check("history -c", false);
-        check("history | grep -w x", false);
-        check(": > ~/.bash_history", false);
-        check("echo histories -w", false);
-    }
 
     #[test]
     fn only_while_it_ran() {
