@@ -416,16 +416,20 @@ impl LogFile {
 
     /// Overwrites the payload of the record at `at`, whose header the caller has read and checked.
     ///
-    /// The state byte goes first: a reader in between sees a redacted record, never a damaged one.
+    /// One write from the state byte on: a reader in between sees a redacted record, never a damaged one, and who is
+    /// killed has written all of it or, if pages end within it, the state byte first.
     pub(crate) fn redact_at(&self, at: u64, payload_bytes: u32) -> io::Result<()> {
         // Not through our own descriptor: Linux lets no `pwrite` of an O_APPEND file choose its place.
-        let file = OpenOptions::new().write(true).open(&self.path)?;
+        let file = OpenOptions::new().read(true).write(true).open(&self.path)?;
         if Identity::of(&file.metadata()?) != self.descriptor.identity() {
             return Err(io::Error::other("the log was replaced meanwhile"));
         }
-        file.write_all_at(&[frame::REDACTED], at + frame::STATE_AT as u64)?;
-        let fill = vec![frame::FILL; payload_bytes as usize];
-        file.write_all_at(&fill, at + frame::HEADER_BYTES as u64)
+        let from_state = frame::HEADER_BYTES - frame::STATE_AT;
+        let mut bytes = vec![frame::FILL; from_state + payload_bytes as usize];
+        let state_at = at + frame::STATE_AT as u64;
+        file.read_exact_at(&mut bytes[..from_state], state_at)?;
+        bytes[0] = frame::REDACTED;
+        file.write_all_at(&bytes, state_at)
     }
 }
 
