@@ -2,7 +2,6 @@
 //!
 //! ```text
 //! DIR/bin/lusush
-//! DIR/lib/lusush/lusush-job
 //! DIR/lib/lusush/liblle_bash-<version>-<8 hex of its content>.so     never overwritten: shells have it mapped
 //! DIR/lib/lusush/liblle_bash.so -> the newest                        what ~/.bashrc names
 //! DIR/share/man/man1/lusush*.1, DIR/share/bash-completion/completions/lusush
@@ -24,11 +23,13 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::failure::Failure;
-use crate::maint::backup;
 use crate::{answer, init, install_unit, launch, manual};
 
 /// The name `~/.bashrc` knows the shared object by.
 const LASTING: &str = "liblle_bash.so";
+
+/// What took backups before `lusush` did that itself.
+const FORMER_JOB: &str = "lusush-job";
 
 /// Installs the binary to DIR/bin and the line editor to DIR/lib/lusush
 #[derive(Debug, Parser)]
@@ -58,8 +59,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     let library = launch::library().map_err(|places| not_found(&places))?;
     let failed = || Failure::new(format!("cannot install to {}", prefix.display()));
     let program = std::env::current_exe().map_err(|error| failed().because(error))?;
-    let job = backup::program().map_err(backup::not_found)?;
-    let installed = install(&prefix, &program, &job, &library).map_err(|error| {
+    let installed = install(&prefix, &program, &library).map_err(|error| {
         failed()
             .because(error)
             .hint("choose a prefix you may write to: lusush install --prefix ~/.local")
@@ -99,7 +99,7 @@ pub(crate) fn installed_library(folder: &Path, version: &str) -> Option<PathBuf>
     dated.max().map(|(_, path)| path)
 }
 
-fn install(prefix: &Path, program: &Path, job: &Path, library: &Path) -> io::Result<Installed> {
+fn install(prefix: &Path, program: &Path, library: &Path) -> io::Result<Installed> {
     let (bin, lib) = (prefix.join("bin"), prefix.join("lib/lusush"));
     fs::create_dir_all(&bin)?;
     fs::create_dir_all(&lib)?;
@@ -113,8 +113,12 @@ fn install(prefix: &Path, program: &Path, job: &Path, library: &Path) -> io::Res
     // The object first: a binary that finds none is a shell without its editor.
     place(&lib, OsStr::new(&name), &content, 0o644)?;
     link(&lib, Path::new(&name))?;
-    place(&lib, OsStr::new(backup::JOB), &fs::read(job)?, 0o755)?;
     place(&bin, OsStr::new("lusush"), &fs::read(program)?, 0o755)?;
+    if let Err(error) = fs::remove_file(lib.join(FORMER_JOB))
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
     let binary = bin.join("lusush");
     let pages = prefix.join("share/man/man1");
     manual::write(&pages)?;
@@ -222,7 +226,7 @@ mod tests {
         fs::write(at("program"), "binary").unwrap();
         fs::write(at("object"), "one").unwrap();
         let prefix = at("prefix");
-        let first = install(&prefix, &at("program"), &at("program"), &at("object")).unwrap();
+        let first = install(&prefix, &at("program"), &at("object")).unwrap();
         let lib = prefix.join("lib/lusush");
         let one = installed_library(&lib, env!("CARGO_PKG_VERSION")).unwrap();
         assert_eq!(fs::read(&first.library).unwrap(), b"one");
@@ -240,8 +244,9 @@ mod tests {
         assert!(first.pages.join("lusush-maint-status.1").exists());
         assert!(prefix.join("share/bash-completion/completions/lusush").exists());
 
+        fs::write(lib.join(FORMER_JOB), "of an earlier version").unwrap();
         fs::write(at("object"), "two").unwrap();
-        let second = install(&prefix, &at("program"), &at("program"), &at("object")).unwrap();
+        let second = install(&prefix, &at("program"), &at("object")).unwrap();
         assert_eq!(fs::read(&second.library).unwrap(), b"two");
         assert_eq!(fs::read(&one).unwrap(), b"one", "sessions still have it");
         assert_eq!(lasting_name(&one), one, "no longer the newest");
@@ -250,7 +255,11 @@ mod tests {
             .map(|entry| entry.unwrap().file_name())
             .collect();
         names.sort();
-        assert_eq!(names.len(), 4, "no draft is left: {names:?}");
+        assert_eq!(
+            names.len(),
+            3,
+            "no draft is left, nor what nobody runs: {names:?}"
+        );
     }
 
     #[test]

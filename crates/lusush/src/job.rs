@@ -1,5 +1,6 @@
 //! `lusush job command -- PROGRAM …`: supervises a program for the worker. `lusush job models METRICS OUT`: makes models
-//! of the samples, supervised by the former. `lusush job die FOLDER`: a session that crashes, for drills.
+//! of the samples, supervised by the former. `lusush job die FOLDER`: a session that crashes, for drills. `lusush job backup …`:
+//! see [`backup`].
 //!
 //! The worker holds the other end of standard input. When that closes, however the worker ended, the program and
 //! everything it started in its group are killed, this supervisor among them.
@@ -13,6 +14,7 @@ use std::process::{Command, ExitCode, Stdio};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_current_process_group, pidfd_open};
 
+use crate::backup;
 use crate::failure::Failure;
 
 /// Exit status of a program that cannot be run, as shells have it.
@@ -23,6 +25,11 @@ const SIGNAL: i32 = 128;
 /// Runs `lusush job` with the arguments that follow it.
 pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     let usage = || Failure::new("usage: lusush job command -- PROGRAM [ARGUMENT …]").code(2);
+    if let [kind, words @ ..] = arguments
+        && kind == "backup"
+    {
+        return backup::run(words);
+    }
     if let [kind, metrics, out] = arguments
         && kind == "models"
     {

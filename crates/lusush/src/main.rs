@@ -3,6 +3,7 @@
 //! Without a verb it becomes bash. Whatever happens, there is a prompt: see [`launch`] and [`start`].
 
 mod answer;
+mod backup;
 mod doctor;
 mod failure;
 mod init;

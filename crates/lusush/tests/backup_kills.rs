@@ -66,10 +66,10 @@ impl House {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        // The program that does it, without the one that becomes it: its process is the one to kill.
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lusush-job"));
+        // What does it, without the verb that runs it: its process is the one to kill.
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lusush"));
         command
-            .arg("backup")
+            .args(["job", "backup"])
             .args(words)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

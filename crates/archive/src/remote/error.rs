@@ -13,7 +13,7 @@ const REGION_CHARS_MAX: usize = 40;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteError {
     /// This program was built without that kind of server.
-    #[error("this lusush-job was built without the feature {0}")]
+    #[error("this lusush was built without the feature {0}")]
     NotBuilt(&'static str),
     /// The address is a folder.
     #[error("it is no server")]

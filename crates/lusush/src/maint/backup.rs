@@ -1,9 +1,9 @@
 //! `lusush maint backup`: snapshots of the home, what is in them, and back.
 //!
-//! What takes them is another program, `lusush-job`: the archive is as large as all else together, and neither a shell's
-//! start nor the worker is to pay for it. This one reads the words, so that help and mistakes are the same as
-//! everywhere. For what only looks it then becomes that one; what changes something is asked of the policy and, where a
-//! worker runs, stands in the audit log before and after. What the worker's own task does stands there as its steps.
+//! What takes them is [`crate::backup`], as a process of its own, `lusush job backup`. This one reads the words, so that help
+//! and mistakes are the same as everywhere. For what only looks it then becomes that one; what changes something is asked
+//! of the policy and, where a worker runs, stands in the audit log before and after. What the worker's own task does
+//! stands there as its steps.
 
 pub(crate) mod address;
 pub(crate) mod own;
@@ -12,7 +12,6 @@ pub(crate) mod verbs;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus};
 
 use lle_core::error::Code;
@@ -27,8 +26,6 @@ use verbs::{At, BackupVerb, KeyVerb};
 use super::{ask, show};
 use crate::failure::Failure;
 
-/// The program's name.
-pub(crate) const JOB: &str = "lusush-job";
 /// What shells add to the number of the signal that ended a program.
 const SIGNAL: i32 = 128;
 
@@ -40,15 +37,14 @@ pub(crate) fn run(verb: BackupVerb, words: &[OsString]) -> Result<ExitCode, Fail
             Some(when) => show::answer(&Request::Schedule(Box::new(schedule(when.clone()))), json.json),
         };
     }
-    let job = program().map_err(not_found)?;
-    let mut command = Command::new(&job);
-    command.arg("backup").args(words).envs(own::variables());
     let failed = |error: io::Error| {
-        Failure::new(format!("cannot run {}", job.display()))
+        Failure::new("cannot run this program again")
             .code(Code::Unavailable.exit())
             .because(error)
-            .hint("`lusush install` puts it where it belongs")
+            .hint("`lusush doctor` says what is in place")
     };
+    let mut command = program().map_err(failed)?;
+    command.args(words).envs(own::variables());
     let is_of_a_plan = std::env::var_os(AUDITED_PLAN).is_some();
     let Some((what, detail)) = change(&verb)?.filter(|_| !is_of_a_plan) else {
         return Err(failed(command.exec()));
@@ -170,29 +166,12 @@ fn schedule(when: String) -> ScheduleRequest {
     }
 }
 
-/// Where the program is: beside this one as it is built, or where both are installed.
+/// What does it: this program again, in a process of its own.
 ///
 /// # Errors
-/// In none of the places.
-pub(crate) fn program() -> Result<PathBuf, Vec<PathBuf>> {
-    let own = std::env::current_exe().unwrap_or_default();
-    let folder = own.parent().unwrap_or(&own);
-    let places = vec![folder.join(JOB), folder.join("../lib/lusush").join(JOB)];
-    match places.iter().find(|place| place.is_file()) {
-        Some(place) => Ok(place.clone()),
-        None => Err(places),
-    }
-}
-
-/// The failure of what needs the program, which is in none of `places`.
-pub(crate) fn not_found(places: Vec<PathBuf>) -> Failure {
-    let places: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
-    Failure::new(format!("there is no {JOB}"))
-        .code(Code::Unavailable.exit())
-        .because(io::Error::new(
-            io::ErrorKind::NotFound,
-            format!("looked for {}", places.join(", ")),
-        ))
-        .hint("from source, `cargo build --release` makes it beside the binary")
-        .hint("`lusush install` puts both where they belong")
+/// The kernel does not say which program this is.
+pub(crate) fn program() -> io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["job", "backup"]);
+    Ok(command)
 }

@@ -1,4 +1,4 @@
-//! Backup, prune, restore, rotation and journal, by `lusush-job` itself.
+//! Backup, prune, restore, rotation and journal, by `lusush job backup` itself.
 
 use std::fs;
 use std::path::PathBuf;
@@ -74,9 +74,9 @@ impl House {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lusush-job"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lusush"));
         command
-            .arg("backup")
+            .args(["job", "backup"])
             .args(words)
             .arg("--json")
             .env_clear()

@@ -1,5 +1,5 @@
-//! Where the repository is, as it is said on a command line, read by `lusush`, which notes it in the audit log, and by
-//! `lusush-job`, which goes there.
+//! Where the repository is, as it is said on a command line, read by `lusush maint`, which notes it in the audit log, and
+//! by its job, which goes there.
 //!
 //! Invariant: what is refused is refused before it is noted anywhere, and is not repeated: a password may be in it.
 

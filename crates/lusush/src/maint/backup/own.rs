@@ -1,6 +1,6 @@
 //! This home's own repository, as its configuration says.
 //!
-//! `lusush-job` reads no configuration: it is told by the variables that would give the same keys. What is secret is in the
+//! The job reads no configuration: it is told by the variables that would give the same keys. What is secret is in the
 //! environment, or in a file that the configuration names; neither is read here.
 //!
 //! Invariant: a copy of a home, which a drill damages, never goes to where the home itself is saved.
@@ -13,7 +13,7 @@ use super::super::recover::places::Places;
 use crate::maint::config::layers;
 use crate::{launch_config, paths};
 
-/// The variables for `lusush-job`; each is given, so that what the environment has besides says nothing.
+/// The variables for the job; each is given, so that what the environment has besides says nothing.
 pub(crate) fn variables() -> [(String, String); 2] {
     let (repository, credentials) = said();
     let of = |name: Name, value: String| (name.key().variable(), value);

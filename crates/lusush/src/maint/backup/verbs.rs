@@ -1,4 +1,4 @@
-//! The verbs of `lusush maint backup` and their words, read by `lusush`, for help and mistakes, and by `lusush-job`, which
+//! The verbs of `lusush maint backup` and their words, read by `lusush maint`, for help and mistakes, and by its job, which
 //! does what they say.
 
 use std::ffi::OsString;

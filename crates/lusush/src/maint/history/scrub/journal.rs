@@ -1,6 +1,6 @@
 //! The backup's journal after something was taken out of the history.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::{Answer, files_of};
 use crate::maint::backup;
@@ -14,10 +14,8 @@ pub(super) fn begin_anew(own: &Own, answer: &mut Answer) -> Result<(), Box<dyn s
     let Some(journal) = journal.filter(|journal| !files_of(journal, "log").is_empty()) else {
         return Ok(());
     };
-    let job =
-        backup::program().map_err(|_| format!("there is no {} to write the journal anew", backup::JOB))?;
-    let written = Command::new(job)
-        .args(["backup", "create", "--journal", "--anew", "--json"])
+    let written = backup::program()?
+        .args(["create", "--journal", "--anew", "--json"])
         .stdin(Stdio::null())
         .output()?;
     if !written.status.success() {

@@ -1,17 +1,13 @@
-//! `lusush maint backup`, done.
+//! `lusush maint backup`, done: `lusush job backup`, a process of its own that [`crate::maint::backup`] runs.
 //!
 //! Works without a worker, which runs `create` as a job when its task is due. One at a time, by the archive's lock.
 
-#[path = "../../maint/backup/address.rs"]
-mod address;
 mod back;
 mod bar;
 mod keys;
 mod look;
 mod open;
 mod take;
-#[path = "../../maint/backup/verbs.rs"]
-mod verbs;
 mod went;
 
 use std::ffi::OsString;
@@ -19,10 +15,11 @@ use std::process::ExitCode;
 
 use lle_archive::Section;
 use serde::Serialize;
-use verbs::{At, Backup, BackupVerb, Json, Keep, KeyVerb, Part};
 
 use crate::answer;
 use crate::failure::Failure;
+use crate::maint::backup::address;
+use crate::maint::backup::verbs::{At, Backup, BackupVerb, Json, Keep, KeyVerb, Part};
 
 /// What stands for the journal where a snapshot is named.
 const JOURNAL: &str = "journal";
@@ -46,8 +43,20 @@ fn json(answer: &impl Serialize) -> Result<ExitCode, Failure> {
     answer::versioned(SCHEMA_VERSION, answer)
 }
 
+/// Keeps the threads of the library quiet: when whoever takes their results has ended with an error, which is told, they
+/// panic one by one for want of somebody to give them to.
+fn quieten_threads() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name() == Some("main") {
+            tell(panic);
+        }
+    }));
+}
+
 /// Answers one of the verbs.
 pub(crate) fn run(words: &[OsString]) -> Result<ExitCode, Failure> {
+    quieten_threads();
     let parsed = match answer::parse::<Backup>("lusush maint backup", words) {
         Ok(parsed) => parsed,
         Err(code) => return Ok(code),

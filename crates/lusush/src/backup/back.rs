@@ -155,17 +155,11 @@ fn once_it_has_left(
     }
 }
 
-/// Stops or starts the worker, by `lusush`, which knows how.
+/// Stops or starts the worker, by the verb that knows how.
 fn worker(word: &str) -> Result<(), Failure> {
     let failed = || Failure::new(format!("cannot {word} the worker")).hint("`lusush maint status` shows it");
     let own = std::env::current_exe().map_err(|error| failed().because(error))?;
-    let folder = own.parent().unwrap_or(&own);
-    let places = [folder.join("lusush"), folder.join("../../bin/lusush")];
-    let lusush = places
-        .iter()
-        .find(|place| place.is_file())
-        .ok_or_else(|| failed().because("there is no lusush beside lusush-job"))?;
-    let output = Command::new(lusush)
+    let output = Command::new(own)
         .args(["maint", word])
         .stdin(Stdio::null())
         // The terminal's Ctrl-C is not for it.
