@@ -51,8 +51,8 @@ pub(crate) fn library() -> Result<PathBuf, Vec<PathBuf>> {
             Err(vec![named])
         };
     }
-    let program = std::env::current_exe().and_then(|program| program.canonicalize());
-    let folder = program
+    // The kernel names it without links.
+    let folder = std::env::current_exe()
         .ok()
         .and_then(|program| program.parent().map(Path::to_owned))
         .unwrap_or_default();
@@ -144,7 +144,7 @@ impl Bash {
                 eprint!("{}", start_crashes::message(crashed.level));
             }
             let former = std::env::var_os("PROMPT_COMMAND");
-            let leave_out = start_command::begin(asked.retry);
+            let leave_out = start_command::begin(launch_config::in_force().as_ref(), asked.retry);
             if let Some(message) = &leave_out {
                 eprint!("{message}");
             }
@@ -153,8 +153,8 @@ impl Bash {
             let environment = vec![("PROMPT_COMMAND", OsString::from_vec(command))];
             return self.exec(login, &asked.all, environment);
         }
-        launch_config::catch_up();
-        let leave_out = start_command::begin(asked.retry).filter(|_| !asked.safe);
+        let configured = launch_config::catch_up();
+        let leave_out = start_command::begin(configured.as_ref(), asked.retry).filter(|_| !asked.safe);
         let files = files(asked, terminal, self);
         if files.blamed && crashed.is_new {
             // It is not LLE that ends them.

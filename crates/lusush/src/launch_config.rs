@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use lle_core::config::{FILE_NAME, SYSTEM_FILE};
+use lle_core::in_force::InForce;
 use lle_maintenance::real::now;
 use lle_maintenance::real::settle::{ConfigFiles, Settler, settle};
 
@@ -28,11 +29,28 @@ pub(crate) fn files() -> Option<ConfigFiles> {
     })
 }
 
-/// Brings what changed into force, unless somebody has.
-pub(crate) fn catch_up() {
-    let Some(files) = files().filter(|files| !files.is_settled()) else {
-        return;
-    };
+/// A configuration, and what is in force of it.
+pub(crate) struct Configured {
+    pub(crate) files: ConfigFiles,
+    pub(crate) in_force: InForce,
+}
+
+/// What is in force, if that is known.
+pub(crate) fn in_force() -> Option<Configured> {
+    let files = files()?;
+    Some(Configured {
+        in_force: files.read_in_force()?,
+        files,
+    })
+}
+
+/// Brings what changed into force, unless somebody has; gives what is in force then, if that is known.
+pub(crate) fn catch_up() -> Option<Configured> {
+    let files = files()?;
+    let found = files.read_in_force();
+    if files.is_settled_as(found.as_ref()) {
+        return found.map(|in_force| Configured { files, in_force });
+    }
     let by = Settler {
         wall_ns: now().wall_ns,
         tool: "lusush",
@@ -43,4 +61,8 @@ pub(crate) fn catch_up() {
         // Nobody does it later: there may be no worker.
         let _made_anew = settled.unsynced.sync();
     }
+    Some(Configured {
+        in_force: files.read_in_force()?,
+        files,
+    })
 }

@@ -7,8 +7,7 @@
 //! meanwhile leaves the file. What is left out is kept in one small file, until the configuration says something else or
 //! somebody starts with `--retry`.
 //!
-//! Invariants: whatever cannot be read changes nothing. Where no such command is configured, a start costs one look at what
-//! is in force. What the machine has locked is the machine's.
+//! Invariants: whatever cannot be read changes nothing. Where no such command is configured, it costs a start nothing. What the machine has locked is the machine's.
 
 use std::fs;
 use std::path::Path;
@@ -20,9 +19,10 @@ use lle_maintenance::real::versions::VersionLog;
 use lle_metrics::liveness::{from_another_boot, liveness};
 use lle_metrics::{EXTENSION, Gauge, Liveness, Snapshot};
 
+use crate::launch_config::Configured;
+use crate::paths;
 use crate::replace::replace;
 use crate::start_crashes::{hung_up, now_ns};
-use crate::{launch_config, paths};
 
 /// Where it is kept, below the state folder; no backup has it.
 const FILE: &str = "start/prompt-command";
@@ -62,16 +62,12 @@ impl Kept {
 }
 
 /// Decides whether the command is left out of this start; gives what to say then. `retry` says that somebody wants it again.
-pub(crate) fn begin(retry: bool) -> Option<String> {
-    let files = launch_config::files()?;
-    let sessions = paths::runtime().ok()?.join("sessions");
-    decide(&files, &sessions, retry, now_ns())
-}
-
-fn decide(files: &ConfigFiles, sessions: &Path, retry: bool, now_ns: i64) -> Option<String> {
-    let in_force = files.read_in_force()?;
+pub(crate) fn begin(configured: Option<&Configured>, retry: bool) -> Option<String> {
+    let Configured { files, in_force } = configured?;
     let command = in_force.value(Name::PromptCommand.key().name);
     let (command, locked) = command.filter(|(command, _)| !command.is_empty())?;
+    let sessions = paths::runtime().ok()?.join("sessions");
+    let now_ns = now_ns();
     let path = files.state.join(FILE);
     if retry {
         let kept = Kept {
@@ -90,7 +86,7 @@ fn decide(files: &ConfigFiles, sessions: &Path, retry: bool, now_ns: i64) -> Opt
     }
     let says_it =
         |version: u64| version == in_force.version || said_at(files, version) == Some(command.to_owned());
-    let how = look(sessions, kept.since_ns, now_ns, &says_it)?;
+    let how = look(&sessions, kept.since_ns, now_ns, &says_it)?;
     let kept = Kept {
         command: command.to_owned(),
         ..kept

@@ -47,8 +47,9 @@ pub(crate) fn read_small(path: &Path) -> Option<Vec<u8>> {
         .open(path)
         .ok()?;
     let found = file.metadata().ok()?;
-    let mut bytes = Vec::new();
     (found.is_file() && found.len() <= SMALL_BYTES_MAX).then_some(())?;
+    // Room for one more: all of it comes by one read, and that it was all by the next.
+    let mut bytes = Vec::with_capacity(found.len() as usize + 1);
     file.take(SMALL_BYTES_MAX).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }

@@ -179,7 +179,12 @@ impl ConfigFiles {
 
     /// Whether nothing has changed since it was settled. Costs a few looks at the disk.
     pub fn is_settled(&self) -> bool {
-        let Some(found) = self.read_in_force() else {
+        self.is_settled_as(self.read_in_force().as_ref())
+    }
+
+    /// The same, by what [`ConfigFiles::read_in_force`] gave just now.
+    pub fn is_settled_as(&self, in_force: Option<&InForce>) -> bool {
+        let Some(found) = in_force else {
             let is_absent = |path: &Path| path.symlink_metadata().is_err();
             return is_absent(&self.system) && is_absent(&self.user);
         };

@@ -10,7 +10,7 @@ use crate::maint::ask;
 /// Brings what the files say into force; gives what is to be said about that.
 pub(super) fn follow() -> String {
     // With a worker as well: it finds that done.
-    launch_config::catch_up();
+    let _what_it_says = launch_config::catch_up();
     let files = launch_config::files();
     let holds = files.is_some_and(|files| files.is_settled() && !files.is_refused());
     match ask::ask_worker(&Request::Status) {
