@@ -201,7 +201,8 @@ fn made_late(at: u64, fault: Fault) -> u64 {
     );
 
     faults.set(at, fault);
-    let is_there = || log.exists() && missing(&home, &log).is_empty();
+    // Of what was written in part the rest comes with one of the next prompts.
+    let is_there = || log.exists() && missing(&home, &log).is_empty() && logged(&log).damaged == 0;
     wait("the commands in the log, or a shell that is gone", || {
         let is_gone = terminal.press("\r").is_err() || terminal.has_exited();
         is_gone || is_there()
