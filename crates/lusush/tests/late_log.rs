@@ -102,8 +102,8 @@ fn session(home: &Home) -> Terminal {
 
 /// Types in two sessions that have no log, gives room, and looks.
 fn check_comes_late(home: &Home, reason: &str, make_room: impl FnOnce()) {
-    let mut first = session(&home);
-    let mut second = session(&home);
+    let mut first = session(home);
+    let mut second = session(home);
     for terminal in [&first, &second] {
         let said = screen(terminal);
         assert_eq!(said.matches(SAID).count(), 1, "{said}");

@@ -57,7 +57,7 @@ impl MemoryOnly {
 
     /// For people.
     pub(super) fn tell(&self, out: &mut String, ink: Ink) {
-        let pid = self.pid.map_or(String::new(), |pid| format!(", pid {pid}"));
+        let pid = self.pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
         let _ = writeln!(
             out,
             "{}: {}{pid}",
