@@ -20,6 +20,9 @@ const REASON_MAX: usize = 300;
 const REMEDY: &str = "make room, or give yourself the folder: `lusush doctor` says which and how. It is tried again at \
                       each prompt, and the shell goes on meanwhile";
 
+/// What helps where no variable says where anything belongs: a session reads them once.
+const REMEDY_NOWHERE: &str = "set HOME, and start another shell: `lusush doctor` says more";
+
 /// A session that keeps in its memory what belongs on the disk.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct MemoryOnly {
@@ -87,7 +90,12 @@ impl MemoryOnly {
                 &format!("{where_to}: {}", printable(why, REASON_MAX)),
             );
         }
-        line(out, "what to do", REMEDY);
+        let has_no_place = self.history.is_some() && self.commands_waiting.is_none();
+        line(
+            out,
+            "what to do",
+            if has_no_place { REMEDY_NOWHERE } else { REMEDY },
+        );
     }
 }
 

@@ -35,17 +35,13 @@ pub(crate) fn status(status: &Status, ink: Ink) -> String {
         own.tell(&mut out, ink);
         out.push('\n');
     }
-    let is_unseen = status
-        .memory_only
-        .as_ref()
-        .is_some_and(|own| own.unseen.is_some());
     match &status.sessions_unknown {
         Some(why) => {
             let why = format!("Whether others run is unknown: {}", printable(why, 300));
             let _ = writeln!(out, "{}", wrapped(&why, COLUMNS, 2));
         }
         None if !status.sessions.is_empty() => {}
-        None if is_unseen => out.push_str("No other session of LLE can be seen.\n"),
+        None if status.memory_only.is_some() => out.push_str("No other session of LLE can be seen.\n"),
         None => {
             out.push_str("No session of LLE can be seen.\n");
             out.push_str("Start one with `lusush`, or add the line of `lusush init bash` to ~/.bashrc.\n");

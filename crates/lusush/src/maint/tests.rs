@@ -273,6 +273,10 @@ fn a_session_that_no_file_tells_of() {
     });
     let text = rendered(&seen);
     assert!(text.contains("kept by bash alone: none of"), "{text}");
+    assert!(
+        text.contains("set HOME") && !text.contains("tried again"),
+        "{text}"
+    );
     assert!(!text.contains("can be seen"), "{text}");
     // Nor can others be looked for.
     unseen.sessions_unknown = Some("/run is a link or open to others".to_owned());
