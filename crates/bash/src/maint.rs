@@ -6,6 +6,7 @@
 use crate::abi::{BUILTIN_ENABLED, Builtin, WordList};
 use crate::lle::state;
 use crate::readline::text;
+use crate::session::told;
 use libc::{c_char, c_int, c_void};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -27,7 +28,14 @@ unsafe extern "C-unwind" fn run(words: *mut WordList) -> c_int {
 
 /// The command line, in bash's own memory.
 fn command(mut words: *mut WordList) -> Option<*mut c_char> {
-    let mut line = quoted(program().as_os_str().as_bytes());
+    let mut line = Vec::new();
+    // What no file tells of this session is told by the session.
+    if let Some(told) = state().and_then(|lle| lle.session.memory_only_told(lle.owner)) {
+        line.extend_from_slice(format!("{}=", told::VARIABLE).as_bytes());
+        line.extend(quoted(told.as_bytes()));
+        line.push(b' ');
+    }
+    line.extend(quoted(program().as_os_str().as_bytes()));
     line.extend(b" maint");
     while !words.is_null() {
         // SAFETY: bash passes a list of words, each nul-terminated.

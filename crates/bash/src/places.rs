@@ -3,7 +3,7 @@
 //! Invariant: only folders that the effective user owns, by the rules of [`lle_core::paths`]; made 0700 when first used.
 
 use crate::symbols::Bash;
-use lle_core::paths::{self, Found, Values, history_index, history_log, maint_folder};
+use lle_core::paths::{self, Found, Refusal, Values, history_index, history_log, maint_folder};
 use std::cell::OnceCell;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -49,6 +49,11 @@ impl Places {
 
     fn state(&self) -> Result<PathBuf, String> {
         paths::state(&self.values, look).map_err(|e| e.to_string())
+    }
+
+    /// Whether no variable says where the state would be: they were read when this session began, so none ever will.
+    pub(crate) fn has_no_state(&self) -> bool {
+        matches!(paths::state(&self.values, look), Err(Refusal::Unset { .. }))
     }
 
     /// The history log: one per machine, since a home may be shared.

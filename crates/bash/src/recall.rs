@@ -22,7 +22,7 @@ mod state;
 use crate::hooks::guarded;
 use crate::lle::{Lle, state};
 use crate::places::Places;
-use crate::shared_list::{entries, squeezed};
+use crate::shared_list::entries;
 use crate::{clock, readline};
 use input::{Keys, hand_on, read_byte, read_keys};
 use keys::{Meaning, meaning};

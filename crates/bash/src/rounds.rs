@@ -2,6 +2,8 @@
 //!
 //! Invariant: an accepted command is in the log before bash sees the line, or waits in memory for there to be room.
 
+mod others;
+
 use crate::attribution;
 use crate::attribution::table::Name;
 use crate::cache::Account;
@@ -20,7 +22,6 @@ use crate::unparsed;
 use crate::unseen;
 use lle_core::history_builtin;
 use lle_core::lever::{Cost, Lever};
-use lle_log::Disturbance;
 use lle_log::history::{Cursor, History};
 use lle_metrics::{PartKind, Parted};
 use std::ffi::OsStr;
@@ -30,8 +31,6 @@ use std::path::Path;
 
 /// Commands taken over from the log at start: what sessions that were killed had not written to HISTFILE.
 const RECOVERED_MAX: usize = 500;
-/// Commands of other sessions taken over at one prompt.
-const SHARED_MAX: usize = 200;
 
 /// What is told after `history -c` or `-d`, which take nothing out of the log.
 const TAKEN_OUT: &str =
@@ -129,6 +128,9 @@ impl Lle {
         }
         prompt_command::is_over();
         let history_began = clock::now();
+        if !first && self.session.retry_log() {
+            self.log_is_there();
+        }
         self.command_ended(status, spent.command);
         self.log_what_ran_instead(status);
         if self.declined == Some(crate::load::OTHER_LOCALE) {
@@ -312,11 +314,7 @@ impl Lle {
             self.session
                 .say_once(TAKEN_OUT, "`maint history scrub TEXT` takes it out of both");
         }
-        if let Some(history) = self.session.history.as_mut() {
-            let at = clock::now();
-            let result = as_error(|| history.finished(seq, clock::wall(), status, duration));
-            self.session.appended(at, result);
-        }
+        self.session.command_finished(seq, status, duration);
     }
 
     /// `C-x C-e` and `fc` run what an editor made of a command; bash's list has it as its newest entry. Logged after
@@ -333,53 +331,9 @@ impl Lle {
             return;
         }
         self.round.previous.clone_from(&ran);
-        if let Some(history) = self.session.history.as_mut() {
-            let at = clock::now();
-            let cwd = self.bash.variable(c"PWD").unwrap_or_default();
-            let result = as_error(|| {
-                let seq = history.started(clock::wall(), cwd, &ran)?;
-                history.finished(seq, clock::wall(), status, 0)
-            });
-            self.session.appended(at, result);
-        }
-    }
-
-    /// Takes over what other sessions ran meanwhile.
-    fn share(&mut self) {
-        let (Some(history), Some(cursor)) = (self.session.history.as_mut(), self.round.cursor.as_mut())
-        else {
-            return;
-        };
-        let refreshed = history.refresh();
-        // One that an append came upon is told here, too.
-        let disturbed = history.take_disturbance().and_then(told);
-        match refreshed {
-            // Whether it grew says nothing: an own append takes in what others wrote before it.
-            Ok(_) => {}
-            Err(e) => {
-                self.session
-                    .notice(format!("lusush: the history log cannot be read: {e}"));
-                return;
-            }
-        }
-        let own = history.session();
-        let is_mirrored = disturbed.is_some() && history.has_longer_mirror();
-        let new: Vec<_> = history
-            .since(cursor, SHARED_MAX)
-            .into_iter()
-            .filter(|c| c.session != own)
-            .collect();
-        if let Some(what) = disturbed {
-            let remedy = match is_mirrored {
-                true => "the worker has a mirror of it: `lusush maint history restore`",
-                false => "no mirror has more than it: `lusush maint backup list` says what was saved",
-            };
-            self.session.notice(format!(
-                "lusush: another program {what} the history log; {remedy}"
-            ));
-        }
-        if self.settings.share && !self.settings.private {
-            shared_list::add(&self.bash, &new);
+        let cwd = self.bash.variable(c"PWD").unwrap_or_default();
+        if let Some(seq) = self.session.command_started(clock::now(), cwd, &ran) {
+            self.session.command_finished(seq, status, 0);
         }
     }
 
@@ -445,14 +399,9 @@ impl Lle {
         }
         self.round.previous.clear();
         self.round.previous.extend_from_slice(runs);
-        if let Some(history) = self.session.history.as_mut() {
-            let cwd = bash.variable(c"PWD").unwrap_or_default();
-            let result = as_error(|| history.started(clock::wall(), cwd, runs));
-            // One that waits in memory has its number, too.
-            let seq = result.as_ref().ok().copied().or_else(|| history.newest_waits());
-            self.round.running = seq.map(|seq| (seq, now));
-            self.session.appended(now, result.map(drop));
-        }
+        let cwd = bash.variable(c"PWD").unwrap_or_default();
+        let seq = self.session.command_started(now, cwd, runs);
+        self.round.running = seq.map(|seq| (seq, now));
     }
 
     /// A further line of the same command, at PS2.
@@ -465,12 +414,9 @@ impl Lle {
             }
             return;
         }
-        let (Some((seq, _)), Some(history)) = (self.round.running, self.session.history.as_mut()) else {
-            return;
-        };
-        let at = clock::now();
-        let result = as_error(|| history.continued(seq, clock::wall(), line));
-        self.session.appended(at, result);
+        if let Some((seq, _)) = self.round.running {
+            self.session.command_continued(seq, line);
+        }
     }
 }
 
@@ -485,17 +431,6 @@ fn interrupted() -> String {
         "lusush: the start-up files were interrupted{}. To undo what changed: `lusush maint rc restore`",
         place.unwrap_or_default()
     )
-}
-
-/// What another program did to the log, in a word; none if all is there again.
-fn told(disturbance: Disturbance) -> Option<&'static str> {
-    match disturbance {
-        Disturbance::Truncated { .. } => Some("cut"),
-        Disturbance::Replaced => Some("replaced"),
-        Disturbance::Removed => Some("removed"),
-        Disturbance::Lost => Some("took away"),
-        Disturbance::Restored => None,
-    }
 }
 
 /// The process ends by `exit(3)`: bash's own end, or a child's, whose session this is not.

@@ -1,19 +1,21 @@
 //! One session: its flight file, its place in the history log, and what it has to tell the user.
 //!
 //! Invariant: whatever the disk does, the shell goes on. What cannot be written is counted, said once above the next
-//! prompt, and tried again with the next command; records of the history wait for that in memory ([`appends`]).
+//! prompt, and tried again with the next command; records of the history wait for that in memory ([`appends`]), and for a log
+//! that could not be opened, too ([`log`]).
 
 mod appends;
 mod caches;
 mod keys;
 mod levers;
+mod log;
 mod prompts;
 mod suggestions;
+pub(crate) mod told;
 
 use crate::cache::Cache;
 use crate::clock;
 use crate::file_size::as_error;
-use crate::import_progress::Progress;
 use crate::instructions::Instructions;
 use crate::places::Places;
 use lle_core::arms::Arms;
@@ -34,6 +36,18 @@ pub(crate) struct Session {
     flight: Flight,
     pub(crate) places: Places,
     pub(crate) history: Option<History>,
+    /// In place of a log that could not be opened yet.
+    missing: Option<log::Missing>,
+    /// What waits is tried again at prompts from then on.
+    retry_log_at: u64,
+    /// It could be opened since, and that was not told yet.
+    opened_late: bool,
+    /// Commands that waited and are in the log, while others still wait.
+    late_written: u64,
+    /// Why commands are not in the log; none once they are.
+    log_problem: Option<String>,
+    /// Why no other process sees this session; none once they do.
+    flight_problem: Option<String>,
     search: PrefixSearch,
     /// What searches came to, by what was typed, as long as the log is as it was.
     searched: Cache<Option<Box<[u8]>>>,
@@ -76,6 +90,12 @@ impl Session {
             flight,
             places,
             history: None,
+            missing: None,
+            retry_log_at: 0,
+            opened_late: false,
+            late_written: 0,
+            log_problem: None,
+            flight_problem: None,
             search: PrefixSearch::new(),
             searched: Cache::new(0),
             searched_log: (0, 0),
@@ -95,6 +115,7 @@ impl Session {
         };
         if let Some(problem) = problem {
             session.memory_only("nobody else can read how fast this session is", &problem);
+            session.flight_problem = Some(problem);
         }
         session
     }
@@ -124,43 +145,6 @@ impl Session {
     /// The terminal rewraps what it shows when its width changes.
     pub(crate) fn terminal_reflows(&self) -> bool {
         self.reflows
-    }
-
-    /// Opens the history log; its creation imports what bash has kept so far.
-    pub(crate) fn open_history(&mut self, bash_file: Option<&Path>) {
-        let path = match self.places.history() {
-            Ok(path) => path,
-            Err(problem) => {
-                self.memory_only("history is kept by bash alone", &problem);
-                return;
-            }
-        };
-        let mut progress = Progress::new();
-        let opened = as_error(|| {
-            let told = &mut |done, of| progress.tell(done, of);
-            History::open_telling(&path, self.id, clock::wall(), bash_file, told)
-        });
-        progress.end();
-        match opened {
-            Ok(opened) => {
-                if opened.created && opened.imported > 0 {
-                    self.notice(format!(
-                        "lusush: {} commands imported into your history log",
-                        opened.imported
-                    ));
-                }
-                if let Some(e) = opened.import_error {
-                    self.notice(format!("lusush: your history file was read only in part: {e}"));
-                }
-                self.history = Some(opened.history);
-                self.search.set_index(self.places.history_index());
-                if let Some(file) = bash_file {
-                    // Unnamed, it is not guarded.
-                    let _unnamed = as_error(|| crate::histfile::name(&path, file));
-                }
-            }
-            Err(e) => self.memory_only("history is kept by bash alone", &with_causes(&e)),
-        }
     }
 
     /// Something is kept in memory only; said once.
@@ -277,10 +261,7 @@ impl Session {
 
     /// The terminal is gone: what was being typed goes to the state folder.
     pub(crate) fn hung_up(&mut self, line: &[u8], hidden: bool) {
-        if let Some(history) = self.history.as_mut() {
-            // There is no later moment for what waits.
-            let _lost = as_error(|| history.write_waiting());
-        }
+        self.write_what_waits();
         // Bash ends by the signal and calls nobody: without this it would look like a crash.
         self.flight
             .update(|w| w.event(EventKind::Signal, i64::from(libc::SIGHUP), 0, b""));
@@ -310,6 +291,7 @@ impl Session {
     /// The shell ends by itself: nothing is left behind, unless it ends in the command that is configured for before
     /// prompts. Nobody asked for that, and whoever looks next is to know.
     pub(crate) fn end(&mut self) {
+        self.write_what_waits();
         if let Some(history) = self.history.as_mut() {
             // Failing that, the next session lists this one's commands twice: the lesser harm.
             let _ = as_error(|| history.ended(clock::wall()));

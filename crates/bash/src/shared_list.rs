@@ -8,7 +8,7 @@
 
 use crate::abi::HistEntry;
 use crate::symbols::Bash;
-use lle_log::history::Command;
+use lle_log::history::{Command, squeezed};
 use std::collections::HashSet;
 use std::ffi::CString;
 
@@ -48,22 +48,6 @@ pub(crate) fn add_missing(bash: &Bash, commands: &[Command]) {
         .cloned()
         .collect();
     add(bash, &missing);
-}
-
-/// A command with its rows, blanks and semicolons squeezed: bash joins the rows of one in its own way.
-pub(crate) fn squeezed(command: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(command.len());
-    for b in command {
-        let b = if matches!(b, b' ' | b'\t' | b'\n' | b';') {
-            b' '
-        } else {
-            *b
-        };
-        if b != b' ' || out.last() != Some(&b' ') {
-            out.push(b);
-        }
-    }
-    out.trim_ascii().to_vec()
 }
 
 /// The newest entry.

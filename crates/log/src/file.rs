@@ -9,6 +9,7 @@
 //! - Folder 0700, file 0600. Nothing is made durable here: the worker does that, once a second.
 
 mod made;
+mod outbox;
 mod problem;
 mod waiting;
 
@@ -22,8 +23,8 @@ use crate::header::{Beginning, FILE_HEADER_BYTES, FileHeader, LogKind, header};
 use crate::{frame, walk};
 use made::{begin_anew, create, create_folder};
 pub(crate) use made::{give_name, sync_folder_of};
+pub(crate) use outbox::Outbox;
 pub use problem::{AppendError, Disturbance, OpenError};
-use waiting::Waiting;
 
 /// How far to look for a record in a file whose header is damaged: one longest record and some.
 const RECOGNISE_BYTES: u64 = 2 * frame::PAYLOAD_BYTES_MAX as u64;
@@ -32,8 +33,6 @@ const REPLACEMENTS_MAX: usize = 3;
 /// How far from the end of the file a record is looked for that was just written: one longest, and what many sessions
 /// write within milliseconds.
 const NEWEST_BYTES: u64 = 2 * frame::PAYLOAD_BYTES_MAX as u64;
-/// Bytes of the record buffer kept between appends: every command but a pasted script fits.
-const RECORD_BYTES_KEPT: usize = 16 * 1024;
 /// Interrupted writes in a row before giving up; only a network file system interrupts even one.
 const INTERRUPTIONS_MAX: usize = 8;
 
@@ -51,15 +50,12 @@ pub(crate) struct LogFile {
     /// Where records start: after the header, or at once if the header is damaged.
     floor: u64,
     end: u64,
-    session: u64,
-    sequence: u64,
     /// Changes whenever offsets remembered from before mean nothing any more.
     generation: u32,
     disturbance: Option<Disturbance>,
     /// The name is nobody's, or leads to no log: what is written would be read by nobody.
     is_lost: bool,
-    record: Vec<u8>,
-    waiting: Waiting,
+    outbox: Outbox,
 }
 
 /// A log that was opened, and what `fill` returned if this call created it.
@@ -105,8 +101,8 @@ impl LogFile {
             end = begin_anew(&descriptor, &header).map_err(open_error)?;
         }
         let floor = recognise(&descriptor, path, kind, end)?;
-        let mut log = Self::of(descriptor, path, kind, header, floor, end);
-        log.session = session;
+        let outbox = Outbox::new(session);
+        let log = Self::of(descriptor, path, kind, (header, outbox), floor, end);
         Ok(OpenedFile { log, created })
     }
 
@@ -123,14 +119,15 @@ impl LogFile {
             0 => 0,
             _ => recognise(&descriptor, path, kind, end)?,
         };
-        Ok(Self::of(descriptor, path, kind, header(kind, 0, 0), floor, end))
+        let nobody = (header(kind, 0, 0), Outbox::new(0));
+        Ok(Self::of(descriptor, path, kind, nobody, floor, end))
     }
 
     fn of(
         descriptor: Descriptor,
         path: &Path,
         kind: LogKind,
-        header: FileHeader,
+        (header, outbox): (FileHeader, Outbox),
         floor: u64,
         end: u64,
     ) -> Self {
@@ -143,13 +140,10 @@ impl LogFile {
             header,
             floor,
             end,
-            session: 0,
-            sequence: 0,
             generation: 0,
             disturbance: None,
             is_lost: false,
-            record: Vec::new(),
-            waiting: Waiting::default(),
+            outbox,
         }
     }
 
@@ -177,8 +171,12 @@ impl LogFile {
         self.generation
     }
 
-    pub(crate) fn session(&self) -> u64 {
-        self.session
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    pub(crate) fn outbox_mut(&mut self) -> &mut Outbox {
+        &mut self.outbox
     }
 
     pub(crate) fn take_disturbance(&mut self) -> Option<Disturbance> {
@@ -194,33 +192,28 @@ impl LogFile {
         payload_bytes: usize,
         fill: impl FnOnce(&mut Vec<u8>),
     ) -> Result<u64, AppendError> {
-        if payload_bytes > frame::PAYLOAD_BYTES_MAX {
-            // So that no record that waits is taken for it.
-            self.sequence += 1;
-            return Err(AppendError::TooLong { bytes: payload_bytes });
-        }
-        self.prepare(kind, now_ns, fill);
+        self.outbox.prepare(kind, now_ns, payload_bytes, fill)?;
         let written = self
             .write_waiting()
             .and_then(|()| self.look())
             .and_then(|()| self.write());
         if let Err(error) = &written {
-            self.waiting.keep(self.sequence, &self.record, error);
+            self.outbox.keep(error);
         }
-        self.record.shrink_to(RECORD_BYTES_KEPT);
-        written.map(|()| self.sequence)
+        self.outbox.put_away();
+        written.map(|()| self.outbox.sequence)
     }
 
     /// Writes what waits, oldest first, until something of it cannot be written.
     pub(crate) fn write_waiting(&mut self) -> Result<(), AppendError> {
-        while let Some(mut record) = self.waiting.take() {
+        while let Some(mut record) = self.outbox.waiting.take() {
             let written = self.look().and_then(|()| self.write_late(&record));
             if let Err(error) = written {
                 record.failed(&error);
-                self.waiting.put_back(record);
+                self.outbox.waiting.put_back(record);
                 return Err(error);
             }
-            self.waiting.wrote(&record);
+            self.outbox.waiting.wrote(&record);
         }
         Ok(())
     }
@@ -260,23 +253,6 @@ impl LogFile {
         Ok(self.descriptor.read_at(&mut end, from)? == bytes.len() && end == bytes)
     }
 
-    /// The number of the record that was to be appended last, if it waits.
-    pub(crate) fn newest_waits(&self) -> Option<u64> {
-        self.waiting.newest().filter(|newest| *newest == self.sequence)
-    }
-
-    pub(crate) fn waiting(&mut self) -> &mut Waiting {
-        &mut self.waiting
-    }
-
-    /// Makes the next record, in the buffer.
-    fn prepare(&mut self, kind: u8, now_ns: i64, fill: impl FnOnce(&mut Vec<u8>)) {
-        // A number is spent even if the write fails: what reached the file may yet carry it.
-        self.sequence += 1;
-        self.record.clear();
-        frame::encode(&mut self.record, kind, self.sequence, self.session, now_ns, fill);
-    }
-
     /// Goes over to the file that has the name, if that is another one by now.
     fn look(&mut self) -> Result<(), AppendError> {
         if self.is_lost || self.descriptor.file().is_err() || !self.descriptor.is_named() {
@@ -293,9 +269,9 @@ impl LogFile {
     /// Whoever replaces the log carries over what was written into the former file until that has no name any more
     /// ([`crate::leftovers`]). Where there is none, it may have been too late for that.
     fn write(&mut self) -> Result<(), AppendError> {
-        let record = std::mem::take(&mut self.record);
-        let written = self.write_record(&record, self.sequence);
-        self.record = record;
+        let record = std::mem::take(&mut self.outbox.record);
+        let written = self.write_record(&record, self.outbox.sequence);
+        self.outbox.record = record;
         written
     }
 
@@ -332,7 +308,7 @@ impl LogFile {
         let from = self.end.saturating_sub(NEWEST_BYTES).max(self.floor);
         let mut walk = walk::Forward::new(&self.descriptor, from, self.end);
         while let Some(record) = walk.next() {
-            if (record.header.session, record.header.sequence) == (self.session, sequence) {
+            if (record.header.session, record.header.sequence) == (self.outbox.session(), sequence) {
                 return true;
             }
         }
@@ -348,7 +324,7 @@ impl LogFile {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 // Whoever removes the state folder means what is in it; what is typed from now on needs a place.
                 let made = create_folder(&self.path).is_ok()
-                    && create(&self.path, &self.header, self.session, |_| Ok(())).is_ok();
+                    && create(&self.path, &self.header, self.outbox.session(), |_| Ok(())).is_ok();
                 return Ok(self.follow(if made {
                     Disturbance::Removed
                 } else {

@@ -9,6 +9,8 @@
 //! at which it exists without what the user already had. That file is only ever read.
 
 mod late;
+mod squeezed;
+mod unopened;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -19,13 +21,14 @@ use crate::event::Event;
 use crate::file::LogFile;
 use crate::frame::{self, FRAME_BYTES, PAYLOAD_BYTES_MAX};
 use crate::header::{FileHeader, LogKind};
-use crate::import::{self, Import};
 pub use crate::join::{Command, Commands};
 use crate::join::{LooseEnds, join};
 use crate::walk::{Back, Forward, Place, step_back};
 use crate::window::Window;
 use crate::{AppendError, Disturbance, OpenError};
 pub use late::Late;
+pub use squeezed::squeezed;
+pub use unopened::Unopened;
 
 /// Bytes of log looked at for commands that no file of bash's has, from its end: some 10,000 commands with their ends,
 /// 1.4 ms where this was measured (`cargo bench -p lle-log`), once a session.
@@ -113,19 +116,7 @@ impl History {
         import: Option<&Path>,
         told: &mut dyn FnMut(u64, u64),
     ) -> Result<Opened, OpenError> {
-        let opened = LogFile::open(path, LogKind::History, session, now_ns, |out| match import {
-            Some(import) => import::copy(import, out, told),
-            None => Ok(Import::default()),
-        })?;
-        let history = Self { log: opened.log };
-        let created = opened.created.is_some();
-        let Import { count, failed } = opened.created.unwrap_or_default();
-        Ok(Opened {
-            history,
-            created,
-            imported: count,
-            import_error: failed,
-        })
+        Unopened::new(session).open(path, now_ns, import, told)
     }
 
     /// Opens the history log at `path` to read it: nothing is created, and no byte of it is written.
@@ -213,7 +204,7 @@ impl History {
 
     /// The random id this session appends under.
     pub fn session(&self) -> u64 {
-        self.log.session()
+        self.log.outbox().session()
     }
 
     /// Returns the newest `n` commands, oldest first.

@@ -4,12 +4,14 @@
 //! the very first line is such a line, bash wrote them all, and an entry reaches to the next one, over several
 //! lines. Bytes need not be UTF-8. NUL bytes, which a crash leaves and no command can hold, are dropped.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use crate::event::Event;
 use crate::frame::{self, PAYLOAD_BYTES_MAX};
+use crate::history::squeezed;
 
 /// Session id of imported commands.
 const NO_SESSION: u64 = 0;
@@ -46,12 +48,34 @@ impl Read for Counted<'_> {
     }
 }
 
-/// Writes the entries of the history file at `path` to `out` as records, and tells `told` as it goes on. No file: no
-/// entries.
+/// What a session that makes its log late has typed since the history file was as long as that: bash may have appended it
+/// there (`history -a`), and the session writes it itself, with all that is known of it.
+pub(crate) struct Since {
+    /// How long the file was before anything was typed.
+    pub(crate) file_bytes: u64,
+    /// What was typed, [`squeezed`], and how often.
+    pub(crate) typed: HashMap<Vec<u8>, usize>,
+}
+
+impl Since {
+    /// Whether the session writes this one itself; each is said once.
+    fn takes(&mut self, command: &[u8]) -> bool {
+        let left = self.typed.get_mut(&squeezed(command)).filter(|left| **left > 0);
+        left.map(|left| *left -= 1).is_some()
+    }
+}
+
+/// Writes the entries of the history file at `path` to `out` as records, but for those that `since` takes, and tells `told`
+/// as it goes on. No file: no entries.
 ///
 /// # Errors
 /// Those of `out`. Failing to read the history file is reported in the result: it is no reason to have no log.
-pub(crate) fn copy(path: &Path, out: &mut dyn Write, told: Told<'_>) -> io::Result<Import> {
+pub(crate) fn copy(
+    path: &Path,
+    out: &mut dyn Write,
+    told: Told<'_>,
+    since: Option<Since>,
+) -> io::Result<Import> {
     let file = match open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Import::default()),
@@ -69,20 +93,32 @@ pub(crate) fn copy(path: &Path, out: &mut dyn Write, told: Told<'_>) -> io::Resu
         told,
     };
     let mut record = Vec::new();
-    let mut sequence = 0;
-    entries(
-        BufReader::with_capacity(READ_BYTES, counted),
-        PAYLOAD_BYTES_MAX,
-        |time_ns, command| {
-            let event = Event::Imported { command };
-            sequence += 1;
-            record.clear();
-            frame::encode(&mut record, event.kind(), sequence, NO_SESSION, time_ns, |out| {
-                event.write(out);
-            });
-            out.write_all(&record)
-        },
-    )
+    let mut count = 0;
+    let mut write = |time_ns, command: &[u8]| {
+        let event = Event::Imported { command };
+        count += 1;
+        record.clear();
+        frame::encode(&mut record, event.kind(), count, NO_SESSION, time_ns, |out| {
+            event.write(out);
+        });
+        out.write_all(&record)
+    };
+    let mut file = BufReader::with_capacity(READ_BYTES, counted);
+    let before = since.as_ref().map_or(u64::MAX, |since| since.file_bytes);
+    let mut failed = entries((&mut file).take(before), PAYLOAD_BYTES_MAX, &mut write)?.failed;
+    if let Some(mut since) = since
+        && failed.is_none()
+    {
+        // Bash appends whole entries.
+        let rest = entries(file, PAYLOAD_BYTES_MAX, |time_ns, command| {
+            match since.takes(command) {
+                true => Ok(()),
+                false => write(time_ns, command),
+            }
+        });
+        failed = rest?.failed;
+    }
+    Ok(Import { count, failed })
 }
 
 fn open(path: &Path) -> io::Result<File> {

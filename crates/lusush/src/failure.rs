@@ -44,6 +44,17 @@ impl Failure {
         self
     }
 
+    /// What caused it, in a row.
+    pub(crate) fn causes(&self) -> String {
+        let mut causes = Vec::new();
+        let mut cause = self.source.as_deref();
+        while let Some(error) = cause {
+            causes.push(error.to_string());
+            cause = error.source();
+        }
+        causes.join(": ")
+    }
+
     /// The exit status.
     pub(crate) fn status(&self) -> u8 {
         self.code
@@ -83,5 +94,6 @@ mod tests {
             failure.to_string(),
             "Error: cannot start bash\nCaused by: no such thing\nHint: install one\n"
         );
+        assert_eq!(failure.causes(), "no such thing");
     }
 }

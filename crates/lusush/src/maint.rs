@@ -9,6 +9,7 @@ mod cache;
 mod config;
 mod drill;
 pub(crate) mod history;
+mod memory_only;
 mod optimise;
 mod predict;
 mod rc;
@@ -32,6 +33,8 @@ use lle_maintenance::api::{Request, ScheduleRequest};
 use crate::failure::Failure;
 use crate::text::Ink;
 use crate::{answer, paths};
+use memory_only::MemoryOnly;
+use session::Status;
 
 /// Shows and maintains the sessions of this user
 #[derive(Debug, Parser)]
@@ -381,10 +384,20 @@ impl ScheduleArguments {
 
 fn show_status(json: bool) -> Result<ExitCode, Failure> {
     let failed = || Failure::new("cannot look for sessions").hint("`lusush doctor` says more about folders");
-    let runtime = paths::folders()
+    let own = MemoryOnly::of_this_session();
+    let looked = paths::folders()
         .runtime
-        .map_err(|refusal| failed().because(refusal))?;
-    let mut status = status::status(&runtime.join("sessions")).map_err(|error| failed().because(error))?;
+        .map_err(|refusal| failed().because(refusal))
+        .and_then(|runtime| {
+            status::status(&runtime.join("sessions")).map_err(|error| failed().because(error))
+        });
+    let mut status = match (looked, &own) {
+        (Ok(status), _) => status,
+        // What this session says of itself is told whatever becomes of the others.
+        (Err(failure), Some(_)) => Status::of_no_folder(status::now_wall_ns(), &failure),
+        (Err(failure), None) => return Err(failure),
+    };
+    status.memory_only = own;
     // The sessions are shown whatever becomes of the worker.
     match ask::ask(&Request::Status) {
         Ok(answer) => status.worker = serde_json::from_value(answer.value).ok(),

@@ -5,67 +5,15 @@
 mod support;
 
 use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use lle_log::history::History;
 use lle_pty::Terminal;
 use support::household::{Household, wait};
 use support::log_of;
+use support::small::Small;
 
-/// Bytes written at once to fill the disk: the last page, too.
-const PIECES: [usize; 3] = [64 * 1024, 4 * 1024, 64];
 /// What a session says above its prompt.
 const SAID: &str = "memory only, commands wait in this shell";
-
-/// A file system of 4 MiB, unmounted at the end of the test, however it ends.
-struct Small(PathBuf);
-
-impl Small {
-    /// None where nothing can be mounted; where everything is demanded, that is a failure.
-    fn mount(at: &Path) -> Option<Small> {
-        fs::create_dir_all(at).unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs"])
-            .arg(at)
-            .output();
-        if mounted.is_ok_and(|output| output.status.success()) {
-            return Some(Small(at.to_owned()));
-        }
-        let demanded = std::env::var_os("LUSUSH_TEST_REQUIRE").is_some_and(|value| !value.is_empty());
-        assert!(!demanded, "no file system can be mounted");
-        eprintln!("skipped: a full disk (nothing can be mounted here)");
-        None
-    }
-
-    fn filler(&self) -> PathBuf {
-        self.0.join("filler")
-    }
-
-    /// Leaves not a byte.
-    fn fill(&self) {
-        let mut file = fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(self.filler())
-            .unwrap();
-        for bytes in PIECES {
-            let piece = vec![1; bytes];
-            while file.write(&piece).is_ok_and(|written| written > 0) {}
-        }
-    }
-
-    fn make_room(&self) {
-        fs::remove_file(self.filler()).unwrap();
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _lazily = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
 
 fn type_line(terminal: &mut Terminal, id: &str) {
     terminal.press(format!("echo {id} >>~/witness\r")).unwrap();

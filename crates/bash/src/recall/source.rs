@@ -11,10 +11,9 @@
 //!
 //! Invariant: a step is bounded, in entries of the list or bytes of the log, and leaves everything where the next goes on.
 
-use super::squeezed;
 use super::state::{About, Change, Ended, Filter, Row, Search, Since};
 use lle_core::recall::{Recalled, Use, rank};
-use lle_log::history::{Command, History, Reading};
+use lle_log::history::{Command, History, Reading, squeezed};
 use lle_log::search::{Look, Matches, contains};
 use std::path::PathBuf;
 

@@ -9,7 +9,7 @@
 //! Invariants: a function of what it is given, it reads nothing; a row that is kept matches the text; what is shown was found,
 //! and stays when nothing matches any more, as readline has it.
 
-use super::squeezed;
+use lle_log::history::squeezed;
 use lle_log::search::contains;
 use std::collections::HashSet;
 

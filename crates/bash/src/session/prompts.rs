@@ -81,10 +81,22 @@ impl Session {
         if self.flight.is_shared() && self.flight.still_registered() {
             return;
         }
-        if let Ok(dir) = self.places.sessions()
-            && as_error(|| self.flight.rehome(&dir)).is_ok()
-        {
-            self.flight.update(|w| w.event(EventKind::Rehomed, 0, 0, b""));
+        let made = self.places.sessions().and_then(|dir| {
+            let made = as_error(|| self.flight.rehome(&dir));
+            made.map_err(|e| super::with_causes(&e))
+        });
+        match made {
+            Err(problem) => self.flight_problem = Some(problem),
+            // Without memory to record in there is nothing to register.
+            Ok(()) if !self.flight.is_shared() => {}
+            Ok(()) => {
+                self.flight_problem = None;
+                let memory_only = i64::from(self.log_problem.is_some());
+                self.flight.update(|w| {
+                    w.set(Gauge::MemoryOnly, memory_only);
+                    w.event(EventKind::Rehomed, 0, 0, b"");
+                });
+            }
         }
     }
 

@@ -42,14 +42,17 @@ pub(super) fn create<T>(
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{session:016x}.new"));
     let draft = Draft(path.with_file_name(name));
-    let file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft.0)?;
+    let file = match draft.make() {
+        // The name has the session's number in it: it tried before, and could not take the name away again.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            std::fs::remove_file(&draft.0)?;
+            draft.make()?
+        }
+        other => other?,
+    };
+    // At once: on a full disk nobody reads a history file of megabytes first.
+    (&file).write_all(header)?;
     let mut out = io::BufWriter::with_capacity(DRAFT_BUFFER_BYTES, &file);
-    out.write_all(header)?;
     let filled = fill(&mut out)?;
     out.flush()?;
     drop(out);
@@ -89,6 +92,17 @@ pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
 
 /// A temporary name, gone when dropped.
 struct Draft(PathBuf);
+
+impl Draft {
+    fn make(&self) -> io::Result<File> {
+        OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&self.0)
+    }
+}
 
 impl Drop for Draft {
     fn drop(&mut self) {

@@ -70,6 +70,9 @@ pub enum AppendError {
     /// The file lost its name, and there is none in its place that could be written.
     #[error("the log is gone, and none can be made in its place")]
     Lost,
+    /// The log could not be opened yet, see [`Unopened`](crate::history::Unopened).
+    #[error("the log could not be opened")]
+    Unopened,
     /// The system refused.
     #[error("the log could not be written")]
     Write(#[from] io::Error),

@@ -31,7 +31,10 @@ impl Place {
             cwd: b"/",
             command: b"mine",
         };
-        session.prepare(event.kind(), 2, |out| event.write(out));
+        let prepared = session
+            .outbox
+            .prepare(event.kind(), 2, event.payload_bytes(), |out| event.write(out));
+        prepared.unwrap();
         session.look().unwrap();
         session
     }
@@ -239,13 +242,12 @@ fn a_record_that_a_full_disk_cut_short_is_completed_or_written_anew() {
     ] {
         let place = Place::new();
         let mut session = place.looked();
-        let bytes = session.record.len();
+        let bytes = session.outbox.record.len();
         let part = part.min(bytes - 2);
         let mut file = OpenOptions::new().append(true).open(&place.log).unwrap();
-        file.write_all(&session.record[..part]).unwrap();
+        file.write_all(&session.outbox.record[..part]).unwrap();
         let error = AppendError::Short { written: part, bytes };
-        let (sequence, record) = (session.sequence, session.record.clone());
-        session.waiting.keep(sequence, &record, &error);
+        session.outbox.keep(&error);
         if is_followed {
             let mut other = History::open(&place.log, 6, 0, None).unwrap().history;
             other.started(3, b"/", b"other").unwrap();

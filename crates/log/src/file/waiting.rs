@@ -1,4 +1,4 @@
-//! Records that could not be written, until they can be.
+//! Records that could not be written, or have no log yet, until they can be.
 //!
 //! Invariant: they keep their order, their numbers and their times. At most [`BYTES_MAX`] wait; what finds no room is counted.
 
@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use super::AppendError;
 use crate::event::STARTED;
-use crate::frame::{KIND_AT, TRAILER_BYTES};
+use crate::frame::{HEADER_BYTES, KIND_AT, TRAILER_BYTES};
 
 /// Bytes of records that wait: a thousand commands with their ends, and little beside a shell of 4 MiB.
 pub(super) const BYTES_MAX: usize = 256 * 1024;
@@ -27,7 +27,7 @@ impl Late {
         match error {
             AppendError::Short { written, .. } => self.written = *written,
             AppendError::Lost => self.may_be_there = true,
-            AppendError::TooLong { .. } | AppendError::Write(_) => {}
+            AppendError::TooLong { .. } | AppendError::Unopened | AppendError::Write(_) => {}
         }
     }
 
@@ -95,6 +95,19 @@ impl Waiting {
     /// The number of the newest record that waits.
     pub(super) fn newest(&self) -> Option<u64> {
         self.records.back().map(|late| late.sequence)
+    }
+
+    /// Each record that waits, oldest first: its number, its kind and its payload.
+    pub(crate) fn records(&self) -> impl Iterator<Item = (u64, u8, &[u8])> {
+        self.records.iter().filter_map(|late| {
+            let payload = late.bytes.get(HEADER_BYTES..late.bytes.len() - TRAILER_BYTES)?;
+            Some((late.sequence, *late.bytes.get(KIND_AT)?, payload))
+        })
+    }
+
+    /// How many commands wait.
+    pub(crate) fn commands(&self) -> u64 {
+        self.records.iter().filter(|late| late.is_command()).count() as u64
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use super::History;
 use crate::AppendError;
+use crate::file::Outbox;
 
 /// What became of commands that could not be written when they were due, since that was asked last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,13 +27,29 @@ impl History {
 
     /// The sequence number of the record that was to be written last, if it waits.
     pub fn newest_waits(&self) -> Option<u64> {
-        self.log.newest_waits()
+        self.log.outbox().newest_waits()
     }
 
     /// Takes what became of records that waited, so that it is told once.
     pub fn take_late(&mut self) -> Late {
-        let waiting = self.log.waiting();
-        Late {
+        Late::take(self.log.outbox_mut())
+    }
+
+    /// Whether records wait.
+    pub fn waits(&self) -> bool {
+        !self.log.outbox().waiting().is_empty()
+    }
+
+    /// How many commands wait.
+    pub fn commands_waiting(&self) -> u64 {
+        self.log.outbox().waiting().commands()
+    }
+}
+
+impl Late {
+    pub(super) fn take(outbox: &mut Outbox) -> Self {
+        let waiting = outbox.waiting_mut();
+        Self {
             written: waiting.take_written(),
             dropped: waiting.take_dropped(),
             still_waits: !waiting.is_empty(),

@@ -31,9 +31,22 @@ const DEAD_WHOLE: usize = 2;
 /// Writes everything there is to say.
 pub(crate) fn status(status: &Status, ink: Ink) -> String {
     let mut out = String::new();
-    if status.sessions.is_empty() {
-        out.push_str("No session of LLE is running.\n");
-        out.push_str("Start one with `lusush`, or add the line of `lusush init bash` to ~/.bashrc.\n");
+    if let Some(own) = &status.memory_only {
+        own.tell(&mut out, ink);
+        out.push('\n');
+    }
+    match &status.sessions_unknown {
+        Some(why) => {
+            let why = format!("Whether others run is unknown: {}", printable(why, 300));
+            let _ = writeln!(out, "{}", wrapped(&why, COLUMNS, 2));
+        }
+        None if !status.sessions.is_empty() => {}
+        None if status.memory_only.is_some() => out.push_str("No other session of LLE can be seen.\n"),
+        None => {
+            out.push_str("No session of LLE can be seen.\n");
+            out.push_str("Start one with `lusush`, or add the line of `lusush init bash` to ~/.bashrc.\n");
+            out.push_str("One that is memory only is told of by `maint status` typed in it.\n");
+        }
     }
     for (at, session) in status.sessions.iter().enumerate() {
         if at > 0 {
@@ -377,7 +390,7 @@ fn troubles(out: &mut String, session: &Session, ink: Ink) {
     }
 }
 
-fn line(out: &mut String, label: &str, text: &str) {
+pub(super) fn line(out: &mut String, label: &str, text: &str) {
     let text = wrapped(text, COLUMNS - LABEL - 3, 0).replace('\n', &format!("\n{}", " ".repeat(LABEL + 3)));
     let _ = writeln!(out, "  {label:LABEL$} {text}");
 }

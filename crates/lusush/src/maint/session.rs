@@ -12,6 +12,9 @@ use lle_maintenance::world::Cost;
 use lle_metrics::{Counter, EventKind, Gauge, Liveness, Snapshot, Timer};
 use serde::Serialize;
 
+use super::memory_only::MemoryOnly;
+use crate::failure::Failure;
+
 /// The version of this schema.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
 
@@ -35,10 +38,41 @@ pub(crate) struct Status {
     pub(crate) unreadable: Vec<Unreadable>,
     /// Files beyond the number looked at.
     pub(crate) left_out: usize,
+    /// Why no session could be looked for; null if they were.
+    pub(crate) sessions_unknown: Option<String>,
+    /// What the session that this was typed in keeps in its memory only; null if that is nothing, or this was typed elsewhere.
+    pub(crate) memory_only: Option<MemoryOnly>,
     /// What the worker is and does; null if that is unknown.
     pub(crate) worker: Option<StatusDocument>,
     /// Why it is.
     pub(crate) worker_unknown: Option<String>,
+}
+
+impl Status {
+    /// No session, yet.
+    pub(crate) fn empty(now_wall_ns: u64, directory: String) -> Self {
+        Self {
+            version: SCHEMA_VERSION,
+            now_wall_ns,
+            directory,
+            sessions: Vec::new(),
+            dead: Vec::new(),
+            unreadable: Vec::new(),
+            left_out: 0,
+            sessions_unknown: None,
+            memory_only: None,
+            worker: None,
+            worker_unknown: None,
+        }
+    }
+
+    /// Sessions could not be looked for.
+    pub(crate) fn of_no_folder(now_wall_ns: u64, failure: &Failure) -> Self {
+        Self {
+            sessions_unknown: Some(failure.causes()),
+            ..Self::empty(now_wall_ns, String::new())
+        }
+    }
 }
 
 /// A file that cannot be read as a flight file.

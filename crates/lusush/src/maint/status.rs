@@ -11,7 +11,7 @@ use lle_metrics::{EXTENSION, Snapshot};
 
 use lle_maintenance::real::process;
 
-use super::session::{SCHEMA_VERSION, Session, State, Status, Unreadable};
+use super::session::{Session, State, Status, Unreadable};
 
 /// Files looked at. A thousand sessions are promised; the rest are dead ones that piled up.
 pub(super) const FILES_MAX: usize = 2_000;
@@ -30,17 +30,8 @@ pub(crate) fn status(directory: &Path) -> Result<Status, StatusError> {
         directory: directory.to_owned(),
         source,
     })?;
-    let mut status = Status {
-        version: SCHEMA_VERSION,
-        now_wall_ns: now_wall_ns(),
-        directory: directory.to_string_lossy().into_owned(),
-        sessions: Vec::new(),
-        dead: Vec::new(),
-        unreadable: Vec::new(),
-        left_out,
-        worker: None,
-        worker_unknown: None,
-    };
+    let mut status = Status::empty(now_wall_ns(), directory.to_string_lossy().into_owned());
+    status.left_out = left_out;
     for path in files {
         match session(&path) {
             Ok(Some(session)) if session.state == State::Dead => status.dead.push(session),
@@ -108,7 +99,7 @@ fn session(path: &Path) -> Result<Option<Session>, String> {
     Ok(Some(session))
 }
 
-fn now_wall_ns() -> u64 {
+pub(super) fn now_wall_ns() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -2,8 +2,9 @@
 
 use lle_metrics::{Counter, Draft, EventKind, Flight, Gauge, Identity, Liveness, Timer};
 
+use super::memory_only::MemoryOnly;
 use super::render;
-use super::session::{SCHEMA_VERSION, Session, Status, Unreadable};
+use super::session::{Session, Status, Unreadable};
 use crate::text::{COLUMNS, Ink};
 use lle_maintenance::world::Cost;
 
@@ -40,15 +41,9 @@ fn session(flight: &Flight, liveness: Liveness, cost: Result<Cost, String>) -> S
 
 fn status(sessions: Vec<Session>, dead: Vec<Session>) -> Status {
     Status {
-        version: SCHEMA_VERSION,
-        now_wall_ns: NOW,
-        directory: "/run/user/1000/lusush/sessions".to_owned(),
         sessions,
         dead,
-        unreadable: Vec::new(),
-        left_out: 0,
-        worker: None,
-        worker_unknown: None,
+        ..Status::empty(NOW, "/run/user/1000/lusush/sessions".to_owned())
     }
 }
 
@@ -255,4 +250,39 @@ fn colour_adds_nothing_but_colour() {
         coloured = coloured.replace(code, "");
     }
     assert_eq!(coloured, rendered(&status));
+}
+
+#[test]
+fn a_session_that_no_file_tells_of() {
+    let mut unseen = status(Vec::new(), Vec::new());
+    let folder = "/run/user/1000/lusush/0123456789abcdef/sessions";
+    unseen.memory_only = Some(MemoryOnly {
+        session: "00000000000011fe".to_owned(),
+        pid: Some(4711),
+        unseen: Some(format!("{folder}: No space left on device (os error 28)")),
+        history: Some("cannot create the log /home/me/x.log: No space left on device".to_owned()),
+        commands_waiting: Some(3),
+    });
+    insta::assert_snapshot!(rendered(&unseen));
+    // Others can be seen, and it can be by them.
+    let mut seen = status(vec![session(&busy(), Liveness::Alive, cost())], Vec::new());
+    seen.memory_only = Some(MemoryOnly {
+        session: "0000000000005eed".to_owned(),
+        history: Some("none of XDG_STATE_HOME, HOME is set".to_owned()),
+        ..MemoryOnly::default()
+    });
+    let text = rendered(&seen);
+    assert!(text.contains("kept by bash alone: none of"), "{text}");
+    assert!(
+        text.contains("set HOME") && !text.contains("tried again"),
+        "{text}"
+    );
+    assert!(!text.contains("can be seen"), "{text}");
+    // Nor can others be looked for.
+    unseen.sessions_unknown = Some("/run is a link or open to others".to_owned());
+    let text = rendered(&unseen);
+    assert!(
+        text.contains("Whether others run is unknown: /run is a link"),
+        "{text}"
+    );
 }

@@ -10,6 +10,7 @@ use lle_log::history::History;
 use lle_pty::{Home, Terminal};
 
 use super::spread;
+use super::support::household::wait;
 use super::support::{load_lle, log_of};
 
 /// Commands typed in a round.
@@ -163,10 +164,12 @@ fn a_session_starts_whatever_fails_in_its_start() {
         assert_eq!(witnesses(&home), ["first", "second"], "{about}");
         assert!(!terminal.text().contains("panicked"), "{about}");
         assert!(said <= 3, "{about}");
+        // A log that could not be made is made at one of the next prompts.
         let log = log_of(&home);
-        if log.exists() && !terminal.text().contains("memory only, history") {
-            assert_eq!(missing(&home, &log), Vec::<String>::new(), "{about}");
-        }
+        wait("both commands in the log", || {
+            terminal.press("\r").unwrap();
+            log.exists() && missing(&home, &log).is_empty()
+        });
         calls
     };
     let calls = started(u64::MAX, Fault::Short);
@@ -176,4 +179,80 @@ fn a_session_starts_whatever_fails_in_its_start() {
         }
     }
     println!("a start has {calls} calls");
+}
+
+/// Types three commands in a session that cannot make its log, and gives room, with a fault at a call from then on; presses
+/// Enter until they are in the log or it is gone. Gives the calls there were.
+fn made_late(at: u64, fault: Fault) -> u64 {
+    let home = Home::new(&load_lle()).unwrap();
+    fs::write(home.history(), "echo imported\n").unwrap();
+    let faults = Faults::below(&home.lusush().join("state"));
+    faults.set(1, Fault::Full);
+    let mut terminal = session(&home, &faults);
+    let typed = ["one", "two", "three"];
+    for id in typed {
+        terminal.press(format!("{}\r", line(id))).unwrap();
+    }
+    let log = log_of(&home);
+    assert!(
+        !log.exists() && terminal.text().contains(SAID),
+        "{}",
+        terminal.text()
+    );
+
+    faults.set(at, fault);
+    // Of what was written in part the rest comes with one of the next prompts.
+    let is_there = || log.exists() && missing(&home, &log).is_empty() && logged(&log).damaged == 0;
+    wait("the commands in the log, or a shell that is gone", || {
+        let is_gone = terminal.press("\r").is_err() || terminal.has_exited();
+        is_gone || is_there()
+    });
+    let calls = faults.calls();
+    let about = format!("{fault:?} at {at}: {:?}\n{}", faults.hit(), terminal.text());
+    assert_eq!(
+        terminal.has_exited(),
+        fault.kills() && faults.hit().is_some(),
+        "{about}"
+    );
+    faults.clear();
+    // The log is whole or not there, and what is in it is what was typed first.
+    let mut damaged = 0;
+    if log.exists() {
+        let found = logged(&log);
+        let mut expect = vec!["echo imported".to_owned()];
+        expect.extend(typed.map(line));
+        expect.truncate(found.commands.len().max(1));
+        assert_eq!(found.commands, expect, "{about}");
+        damaged = found.damaged;
+    }
+    assert!(damaged <= u64::from(fault == Fault::Torn), "{about}");
+    // The next one goes on, and nothing is there twice.
+    let mut terminal = session(&home, &faults);
+    terminal.press(format!("{}\r", line("after"))).unwrap();
+    let commands = logged(&log).commands;
+    assert_eq!(
+        commands.first().map(String::as_str),
+        Some("echo imported"),
+        "{about}"
+    );
+    assert_eq!(commands.last(), Some(&line("after")), "{about}");
+    let imported = commands.iter().filter(|text| *text == "echo imported");
+    assert_eq!(imported.count(), 1, "{about} {commands:?}");
+    calls
+}
+
+#[test]
+fn a_log_that_is_made_late_is_whole_or_not_there_whatever_fails() {
+    if !are_here() {
+        return;
+    }
+    let calls = made_late(u64::MAX, Fault::Short);
+    for fault in Fault::ALL {
+        for at in spread(calls, 24) {
+            // A disk that is full again is so until somebody makes room.
+            if fault != Fault::Full {
+                made_late(at, fault);
+            }
+        }
+    }
 }

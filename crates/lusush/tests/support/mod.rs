@@ -7,6 +7,7 @@
 
 pub(crate) mod household;
 pub(crate) mod machine;
+pub(crate) mod small;
 
 use std::path::{Path, PathBuf};
 
