@@ -154,10 +154,6 @@ impl Session {
                 }
                 self.history = Some(opened.history);
                 self.search.set_index(self.places.history_index());
-                if let Some(file) = bash_file {
-                    // Unnamed, it is not guarded.
-                    let _unnamed = as_error(|| crate::histfile::name(&path, file));
-                }
             }
             Err(e) => self.memory_only("history is kept by bash alone", &with_causes(&e)),
         }

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use lle_core::error::Code;
+use lle_core::history_names;
 use lle_core::quantity::several;
 use lle_log::mirror::Lock;
 use lle_log::scrub;
@@ -195,13 +196,18 @@ fn history_files(own: &Own) -> Vec<PathBuf> {
         .into_iter()
         .map(|home| home.join(".bash_history"))
         .collect();
+    let list = names_of_history_files(own);
     // A name may be of any bytes; one of them that is no text hides no other.
-    let named = fs::read(own.log.with_extension("lists")).unwrap_or_default();
-    let names = named.split(|byte| *byte == b'\n').map(OsStr::from_bytes);
-    files.extend(names.map(PathBuf::from).filter(|path| path.is_absolute()));
+    let (named, _) = history_names::files(&list);
+    files.extend(named.into_iter().map(|name| PathBuf::from(OsStr::from_bytes(name))));
     files.sort();
     files.dedup();
     files
+}
+
+/// The list of the names of them.
+fn names_of_history_files(own: &Own) -> Vec<u8> {
+    fs::read(own.log.with_extension("lists")).unwrap_or_default()
 }
 
 fn is_log(path: &Path) -> bool {
