@@ -206,6 +206,36 @@ fn a_history_file_with_a_name_that_is_no_text_hides_no_other() {
 }
 
 #[test]
+fn a_folder_s_name_is_told_and_taken_out_only_if_asked_for() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    let mut history = open(&log, 1);
+    for (cwd, command) in [
+        (&b"/srv/hunter2"[..], "make"),
+        (b"/srv/hunter2/src", "ls"),
+        (b"/srv/hunter2", "login hunter2"),
+        (b"/srv", "login hunter2"),
+        (b"/srv", "pwd"),
+    ] {
+        history.started(1, cwd, command.as_bytes()).unwrap();
+    }
+    let counts = |words: &[&str]| {
+        let answer = house.json(&[&["history", "scrub", "hunter2"], words].concat());
+        (answer["commands"].clone(), answer["in_folders"].clone())
+    };
+    assert_eq!(counts(&["--plan"]), (2.into(), 2.into()));
+    assert_eq!(counts(&["--plan", "--folders"]), (4.into(), 2.into()));
+    let said = house.said(&["history", "scrub", "hunter2"]);
+    assert!(said.starts_with("2 commands taken out\n"), "{said}");
+    assert!(said.contains("2 more commands") && said.contains("--folders"), "{said}");
+    assert_eq!(commands(&log), ["make", "ls", "pwd"]);
+    let said = house.said(&["history", "scrub", "hunter2", "--folders"]);
+    assert!(said.starts_with("2 commands taken out, 2 of them"), "{said}");
+    assert!(!said.contains("more command"), "{said}");
+    assert_eq!(commands(&log), ["pwd"]);
+}
+
+#[test]
 fn every_session_s_own_history_file_is_reached_and_guarded() {
     let rc = "HISTFILE=~/hist-$(ls ~ | grep -c '^hist-')\n\
               printf '%s\\n' 'echo first' 'login hunter2' 'echo last' >$HISTFILE\n";

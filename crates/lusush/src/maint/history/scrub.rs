@@ -9,6 +9,7 @@ mod beyond;
 mod journal;
 mod wanted;
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
@@ -21,6 +22,7 @@ use clap::Args;
 use lle_core::error::Code;
 use lle_core::history_names;
 use lle_core::quantity::several;
+use lle_log::history::Command;
 use lle_log::mirror::Lock;
 use lle_log::scrub;
 use lle_maintenance::real::history::list_edit;
@@ -42,7 +44,7 @@ const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Takes commands out of the history, for good
 #[derive(Debug, Args)]
 pub(crate) struct Scrub {
-    /// Every command that contains this text
+    /// Every command that contains this text, wherever it ran
     text: Option<String>,
     /// This command, as `maint history stats` names it
     #[arg(long, value_name = "SESSION:NUMBER", conflicts_with = "text")]
@@ -50,6 +52,9 @@ pub(crate) struct Scrub {
     /// The machine in whose history it has that name: the beginning of its id, or the name it was merged under
     #[arg(long, requires = "id")]
     host: Option<String>,
+    /// Takes out those, too, that only ran in a folder whose name contains the text
+    #[arg(long, requires = "text")]
+    folders: bool,
     /// Says what would be taken out, and takes nothing
     #[arg(long)]
     plan: bool,
@@ -65,6 +70,10 @@ struct Answer {
     version: u32,
     planned: bool,
     commands: usize,
+    /// Commands that have the text in their folder's name alone; among those above with `--folders`, and left otherwise.
+    in_folders: usize,
+    #[serde(skip)]
+    folders: bool,
     /// What was changed, a file each.
     reached: Vec<String>,
     /// Where it may still be.
@@ -87,16 +96,23 @@ pub(super) fn run(asked: &Scrub) -> Result<ExitCode, Failure> {
     let mut answer = Answer {
         version: SCHEMA_VERSION,
         planned: asked.plan,
+        folders: asked.folders,
         ..Answer::default()
     };
+    let in_folders = Cell::new(0);
+    let admits = |command: &Command| {
+        in_folders.set(in_folders.get() + usize::from(wanted.is_in_folder_alone(command)));
+        wanted.admits(command)
+    };
     for log in own.all() {
-        match scrub::find(&log.path, |command| wanted.admits(command)) {
+        match scrub::find(&log.path, admits) {
             Ok(found) => answer.commands += found.commands(),
             Err(error) if log.is_own => return Err(logs::unopened(&log.path, error)),
             // What is no log is named if it has the text.
             Err(_) => {}
         }
     }
+    answer.in_folders = in_folders.get();
     if asked.plan {
         answer.not_reached = beyond(&own, &wanted, asked.histfile);
         return told(&answer, asked.json.json);
@@ -277,14 +293,27 @@ fn told(answer: &Answer, json: bool) -> Result<ExitCode, Failure> {
 fn text(answer: &Answer) -> String {
     let commands = several(answer.commands as u64, "command", "commands");
     let mut out = match answer.planned {
-        true => format!("{commands} would be taken out\n"),
-        false => format!("{commands} taken out\n"),
+        true => format!("{commands} would be taken out"),
+        false => format!("{commands} taken out"),
     };
+    let (more, in_folders) = (answer.in_folders > 0, answer.in_folders as u64);
+    if more && answer.folders {
+        let _ = write!(out, ", {in_folders} of them for the name of their folder");
+    }
+    out.push('\n');
     for reached in &answer.reached {
         let _ = writeln!(out, "  {reached}");
     }
-    if !answer.not_reached.is_empty() {
+    let is_left = more && !answer.folders;
+    if is_left || !answer.not_reached.is_empty() {
         out.push_str("not reached:\n");
+    }
+    if is_left {
+        let commands = several(in_folders, "more command", "more commands");
+        let _ = writeln!(
+            out,
+            "  {commands} that ran in a folder whose name has it: `--folders` takes them out, too"
+        );
     }
     for left in &answer.not_reached {
         let _ = writeln!(out, "  {left}");
@@ -302,6 +331,8 @@ mod tests {
             version: SCHEMA_VERSION,
             planned: false,
             commands: 2,
+            in_folders: 0,
+            folders: false,
             reached: vec![
                 "/s/history/m.mirror: 2 commands".into(),
                 "/s/history/m.log: 2 commands".into(),
@@ -312,5 +343,9 @@ mod tests {
         insta::assert_snapshot!("scrubbed", text(&answer));
         (answer.planned, answer.reached) = (true, Vec::new());
         insta::assert_snapshot!("scrub_planned", text(&answer));
+        (answer.in_folders, answer.not_reached) = (1, Vec::new());
+        insta::assert_snapshot!("scrub_leaves_folders", text(&answer));
+        answer.folders = true;
+        insta::assert_snapshot!("scrub_of_folders", text(&answer));
     }
 }
