@@ -9,7 +9,7 @@
 //! Invariant: any bytes are read; what is no entry is passed over. Whether a file is a history at all is asked before
 //! ([`refusal`]): any bytes read as something, and nobody takes a thousand lines of noise out again.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Write};
 
 use crate::frame::PAYLOAD_BYTES_MAX;
 use crate::header::MAGIC;
@@ -142,6 +142,15 @@ impl Format {
         entries.retain(|entry| !entry.command.is_empty() && entry.command.len() <= PAYLOAD_BYTES_MAX);
         Ok(entries)
     }
+}
+
+/// Writes an entry as bash writes its file when HISTTIMEFORMAT is set. Read back, it is the same to the second, and one of
+/// several lines is one again.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_bash(out: &mut impl Write, time_ns: i64, command: &[u8]) -> io::Result<()> {
+    import::write(out, time_ns.div_euclid(SECOND_NS).max(0), command)
 }
 
 /// The time of `: <seconds>:<duration>;`, and where the command begins.
@@ -392,7 +401,66 @@ mod tests {
         check(b"", None);
     }
 
+    /// A command as a session logs it: without NULs, and not ended by a newline.
+    fn command() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            Just(&b"#"[..]),
+            Just(&b"#1700000000"[..]),
+            Just(&b" "[..]),
+            Just(&b"\n"[..]),
+            Just(&b"5"[..]),
+            Just(&b"\xff\r"[..]),
+            Just(&b" escaped"[..]),
+        ];
+        let pieces = proptest::collection::vec(piece, 1..8);
+        pieces
+            .prop_map(|pieces| pieces.concat())
+            .prop_filter("it has a beginning and an end", |command| {
+                command.first() != Some(&b'\n') && command.last() != Some(&b'\n')
+            })
+    }
+
+    #[test]
+    fn bash_reads_as_many_commands_as_were_written() {
+        let commands: [&[u8]; 4] = [b"ls", b"cat <<E\n#1700000000\nE", b"#5 x", b"pwd"];
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("histfile");
+        let mut file = Vec::new();
+        for (n, command) in commands.into_iter().enumerate() {
+            write_bash(&mut file, (1_600_000_000 + n as i64) * SECOND_NS, command).unwrap();
+        }
+        std::fs::write(&path, file).unwrap();
+        let script = "set -o history; history -c; HISTTIMEFORMAT='at %s '; history -r \"$1\"; history";
+        let output = std::process::Command::new("bash")
+            .args(["--norc", "-c", script, "bash"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        let read = String::from_utf8(output.stdout).unwrap();
+        for n in 0..commands.len() {
+            assert!(read.contains(&format!("{}  at {} ", n + 1, 1_600_000_000 + n)), "{read}");
+        }
+        assert_eq!(read.matches(" at 1").count(), commands.len(), "{read}");
+    }
+
     proptest! {
+        #[test]
+        fn what_was_written_for_bash_is_read_back(
+            commands in proptest::collection::vec((0..5i64, command()), 1..5),
+        ) {
+            let mut file = Vec::new();
+            for (seconds, command) in &commands {
+                write_bash(&mut file, seconds * SECOND_NS, command).unwrap();
+            }
+            let read: Vec<_> = Format::Bash
+                .read(&file[..])
+                .unwrap()
+                .into_iter()
+                .map(|entry| (entry.time_ns / SECOND_NS, entry.command))
+                .collect();
+            prop_assert_eq!(read, commands);
+        }
+
         #[test]
         fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             for (_, format) in Format::ALL {

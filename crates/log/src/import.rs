@@ -3,6 +3,10 @@
 //! The file is only ever read. Format: one entry a line, each optionally after a line `#<unix seconds>`. When
 //! the very first line is such a line, bash wrote them all, and an entry reaches to the next one, over several
 //! lines. Bytes need not be UTF-8. NUL bytes, which a crash leaves and no command can hold, are dropped.
+//!
+//! Bash takes any line that begins with `#` and a digit for a time, and has no way to write a command with such a line. What we
+//! write has a blank before each of them, and after its time the word [`ESCAPED`], which bash passes over and keeps: so it
+//! is one command for bash, and for us the one that it was.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -15,6 +19,9 @@ use crate::frame::{self, PAYLOAD_BYTES_MAX};
 const NO_SESSION: u64 = 0;
 /// Bytes read from the history file at a time.
 const READ_BYTES: usize = 64 * 1024;
+
+/// Stands behind a time if blanks were put before lines of the command.
+const ESCAPED: &str = " escaped";
 
 /// What an import brought.
 #[derive(Debug, Default)]
@@ -106,7 +113,7 @@ pub(crate) fn entries(
     mut each: impl FnMut(i64, &[u8]) -> io::Result<()>,
 ) -> io::Result<Import> {
     let mut entry = Entry {
-        time_ns: 0,
+        stamp: Stamp::default(),
         text: Vec::new(),
         overlong: false,
         empty: true,
@@ -120,13 +127,13 @@ pub(crate) fn entries(
             Ok(None) => break None,
             Err(error) => break Some(error),
         };
-        let stamp = if line_overlong { None } else { timestamp_ns(&line) };
+        let stamp = if line_overlong { None } else { Stamp::of(&line) };
         let spans_lines = *spans_lines.get_or_insert(stamp.is_some());
         if stamp.is_some() || !spans_lines {
             count += entry.hand_over(&mut each)?;
         }
         match stamp {
-            Some(time_ns) => entry.time_ns = time_ns,
+            Some(stamp) => entry.stamp = stamp,
             None => entry.push(&line, line_overlong, entry_bytes_max),
         }
     };
@@ -136,7 +143,7 @@ pub(crate) fn entries(
 
 /// The entry being collected.
 struct Entry {
-    time_ns: i64,
+    stamp: Stamp,
     text: Vec<u8>,
     overlong: bool,
     /// No line of it has been seen: its time, if any, still waits for it.
@@ -149,6 +156,10 @@ impl Entry {
             self.text.push(b'\n');
         }
         self.empty = false;
+        let line = match self.stamp.is_escaped && is_marked(line) {
+            true => line.strip_prefix(b" ").unwrap_or(line),
+            false => line,
+        };
         self.overlong |= line_overlong || self.text.len() + line.len() > bytes_max;
         if self.overlong {
             self.text.clear();
@@ -169,9 +180,9 @@ impl Entry {
             .map_or(0, |last| last + 1);
         let worth = !self.overlong && length > 0;
         if worth {
-            each(self.time_ns, &self.text[..length])?;
+            each(self.stamp.time_ns, &self.text[..length])?;
         }
-        (self.time_ns, self.overlong, self.empty) = (0, false, true);
+        (self.stamp, self.overlong, self.empty) = (Stamp::default(), false, true);
         self.text.clear();
         Ok(u64::from(worth))
     }
@@ -206,18 +217,52 @@ fn read_line(input: &mut impl BufRead, bytes_max: usize, line: &mut Vec<u8>) -> 
     }
 }
 
-/// Reads `#<digits>`. A comment that merely starts with a digit is a command, unlike in bash, which drops it.
-fn timestamp_ns(line: &[u8]) -> Option<i64> {
-    let digits = line.strip_prefix(b"#")?;
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
+/// What stands before an entry.
+#[derive(Clone, Copy, Default)]
+struct Stamp {
+    time_ns: i64,
+    is_escaped: bool,
+}
+
+impl Stamp {
+    /// Reads `#<digits>`. A comment that merely starts with a digit is a command, unlike in bash, which drops it.
+    fn of(line: &[u8]) -> Option<Stamp> {
+        let stamp = line.strip_prefix(b"#")?;
+        let escaped = stamp.strip_suffix(ESCAPED.as_bytes());
+        let digits = escaped.unwrap_or(stamp);
+        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        let seconds: Option<i64> = std::str::from_utf8(digits).ok()?.parse().ok();
+        Some(Stamp {
+            time_ns: seconds
+                .and_then(|seconds| seconds.checked_mul(1_000_000_000))
+                .unwrap_or(0),
+            is_escaped: escaped.is_some(),
+        })
     }
-    let seconds: Option<i64> = std::str::from_utf8(digits).ok()?.parse().ok();
-    Some(
-        seconds
-            .and_then(|seconds| seconds.checked_mul(1_000_000_000))
-            .unwrap_or(0),
-    )
+}
+
+/// Whether bash would take the line for a time, but for blanks before it.
+fn is_marked(line: &[u8]) -> bool {
+    let blanks = line.iter().take_while(|byte| **byte == b' ').count();
+    matches!(line[blanks..], [b'#', digit, ..] if digit.is_ascii_digit())
+}
+
+/// Writes an entry as it is read.
+pub(crate) fn write(out: &mut impl Write, seconds: i64, command: &[u8]) -> io::Result<()> {
+    let lines = || command.split(|byte| *byte == b'\n');
+    // Bash would divide it there.
+    let is_escaped = lines().any(|line| is_marked(line) && line.starts_with(b"#"));
+    writeln!(out, "#{seconds}{}", if is_escaped { ESCAPED } else { "" })?;
+    for line in lines() {
+        if is_escaped && is_marked(line) {
+            out.write_all(b" ")?;
+        }
+        out.write_all(line)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -261,6 +306,10 @@ mod tests {
         );
         check(b"#5\n\nls\n\n#6\n", &[(5, b"ls")]);
         check(b"#5\n#6\nls", &[(6, b"ls")]);
+        check(
+            b"#5 escaped\n #6\n  #7 x\n #x\n# 8\n#9\n #1\n",
+            &[(5, b"#6\n #7 x\n #x\n# 8"), (9, b" #1")],
+        );
         check(b"#\n#5x\n# 5\n", &[(0, b"#"), (0, b"#5x"), (0, b"# 5")]);
         check(b"#99999999999999999999\nls\n", &[(0, b"ls")]);
         check(b"#9999999999999\nls\n", &[(0, b"ls")]);

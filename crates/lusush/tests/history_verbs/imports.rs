@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use lle_log::history::History;
+
 use crate::support::household::{Household, wait};
 use crate::support::{Random, log_of, number};
 use crate::{KILLS, commands, fill, killed, open, refused};
@@ -92,6 +94,41 @@ fn what_is_no_history_of_a_shell_is_refused_and_what_was_exported_comes_back() {
     fs::write(&out, format!("{all}{{ echo; }}\n")).unwrap();
     let said = refused(&elsewhere, &["history", "import", &path(&out)]);
     assert!(said.contains("line 5 "), "{said}");
+}
+
+#[test]
+fn every_command_that_was_exported_is_known_when_it_comes_back() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    let mut history = open(&log, 1);
+    let odd: [&[u8]; 4] = [
+        b"echo \xc3\x28",
+        b"cat <<E\n#1700000000\n #1700000001\nE",
+        b"#5 is a comment",
+        "echo ü \u{fffd}".as_bytes(),
+    ];
+    for (n, command) in odd.into_iter().enumerate() {
+        history
+            .started((1_700_000_000 + n as i64) * 1_000_000_000, b"/srv/\xff", command)
+            .unwrap();
+    }
+    let there = |log: &Path| -> Vec<(Vec<u8>, Vec<u8>)> {
+        let history = History::read(log).unwrap();
+        history.commands().map(|command| (command.cwd, command.command)).collect()
+    };
+    let elsewhere = Household::with_worker("", &["--look-every", "50"]);
+    let other = log_of(&elsewhere.home);
+    drop(open(&other, 3));
+    for format in ["json", "text"] {
+        let out = house.home.path().join(format);
+        fs::write(&out, house.maint(&["history", "export", "--format", format]).stdout).unwrap();
+        let words = ["history", "import", out.to_str().unwrap()];
+        assert_eq!(house.json(&words)["added"], 0, "{format}");
+        // By either the other house gets them once.
+        let added = elsewhere.json(&words)["added"].clone();
+        assert_eq!(added, if format == "json" { 4 } else { 0 }, "{format}");
+    }
+    assert_eq!(there(&other), there(&log));
 }
 
 #[test]

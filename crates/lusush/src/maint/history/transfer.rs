@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use clap::Args;
 use lle_core::quantity::several;
 use lle_log::formats::{self, Format, Refusal};
-use lle_log::history::Command;
 use lle_log::mirror::Lock;
 use lle_log::rewrite::{self, Added, RewriteError};
 use serde::Serialize;
@@ -20,7 +19,6 @@ use crate::answer;
 use crate::failure::Failure;
 
 const SCHEMA_VERSION: u32 = 1;
-const SECOND_NS: i64 = 1_000_000_000;
 /// Bytes of a file by which it is told what it is.
 const BEGINNING_BYTES: usize = 64 * 1024;
 
@@ -234,7 +232,7 @@ pub(super) fn export(asked: &Export) -> Result<ExitCode, Failure> {
         for command in history.commands() {
             let written = match asked.format.as_str() {
                 "json" => exported::write(&mut out, &log.host, &command),
-                _ => text_lines(&mut out, &command),
+                _ => formats::write_bash(&mut out, command.time_ns, &command.command),
             };
             match written {
                 // `… | head` is no failure.
@@ -251,11 +249,4 @@ pub(super) fn export(asked: &Export) -> Result<ExitCode, Failure> {
         _ if opened.logs.is_empty() => Err(logs::none_of(asked.host.as_deref())),
         _ => Ok(ExitCode::SUCCESS),
     }
-}
-
-/// As bash writes its file when HISTTIMEFORMAT is set: read back, an entry of several lines is one again.
-fn text_lines(out: &mut impl Write, command: &Command) -> std::io::Result<()> {
-    writeln!(out, "#{}", command.time_ns.div_euclid(SECOND_NS).max(0))?;
-    out.write_all(&command.command)?;
-    out.write_all(b"\n")
 }
