@@ -149,6 +149,12 @@ impl Session {
                         opened.imported
                     ));
                 }
+                if opened.too_long > 0 {
+                    self.notice(format!(
+                        "lusush: {} of your history file left out: longer than 1 MiB",
+                        opened.too_long
+                    ));
+                }
                 if let Some(e) = opened.import_error {
                     self.notice(format!("lusush: your history file was read only in part: {e}"));
                 }

@@ -6,7 +6,8 @@
 //! | zsh | `: <seconds>:<duration>;<command>`, or the command alone; a line that ends in `\` goes on, whatever stands before that; of blanks behind a `\` one is zsh's own (zsh, `Src/hist.c`, `readhistline`); bytes that zsh uses itself are written as 0x83 and the byte with bit 5 turned (zsh, `Src/utils.c`, `metafy`) |
 //! | fish | `- cmd: <command>`, `when: <seconds>`; `\n` and `\\` are escaped (fish, `history/yaml_backend`) |
 //!
-//! Invariant: any bytes are read; what is no entry is passed over. Whether a file is a history at all is asked before
+//! Invariant: any bytes are read, a line within a bounded memory; what is no entry is passed over, and what no record holds is
+//! counted. Whether a file is a history at all is asked before
 //! ([`refusal`]): any bytes read as something, and nobody takes a thousand lines of noise out again.
 
 use std::io::{self, BufRead, Write};
@@ -14,6 +15,7 @@ use std::io::{self, BufRead, Write};
 use crate::frame::PAYLOAD_BYTES_MAX;
 use crate::header::MAGIC;
 use crate::import;
+use crate::lines::Lines;
 
 /// Whose file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub enum Format {
 const META: u8 = 0x83;
 const META_FLIP: u8 = 0x20;
 const SECOND_NS: i64 = 1_000_000_000;
+/// Bytes of a line: as many as become the longest entry, where each byte is written as two.
+const LINE_BYTES_MAX: usize = 2 * PAYLOAD_BYTES_MAX + 1024;
 
 /// Of so many bytes one that no text has makes a file binary: a program has one of three, what is compressed one of nine.
 const BINARY_ONE_OF: usize = 50;
@@ -87,6 +91,27 @@ pub struct Ran {
     pub end: Option<(i32, u64)>,
 }
 
+/// What was read of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Read {
+    /// Oldest first.
+    pub entries: Vec<Entry>,
+    /// Entries that were left out, since no record holds more than [`PAYLOAD_BYTES_MAX`].
+    pub too_long: u64,
+}
+
+impl Read {
+    /// Takes an entry, unless it is nothing or, known to be or not, too long.
+    pub fn take(&mut self, entry: Entry, is_overlong: bool) {
+        let folder = entry.ran.as_ref().map_or(0, |ran| 4 + ran.cwd.len());
+        if is_overlong || folder + entry.command.len() > PAYLOAD_BYTES_MAX {
+            self.too_long += 1;
+        } else if !entry.command.is_empty() {
+            self.entries.push(entry);
+        }
+    }
+}
+
 impl Entry {
     fn new(time_ns: i64, command: Vec<u8>) -> Self {
         Self {
@@ -120,27 +145,27 @@ impl Format {
         }
     }
 
-    /// Reads every entry, oldest first; entries without a command or too long for a record are left out.
+    /// Reads every entry.
     ///
     /// # Errors
     /// The file's.
-    pub fn read(self, file: impl BufRead) -> io::Result<Vec<Entry>> {
-        let mut entries = Vec::new();
+    pub fn read(self, file: impl BufRead) -> io::Result<Read> {
+        let mut read = Read::default();
         match self {
             Format::Bash => {
-                let read = import::entries(file, PAYLOAD_BYTES_MAX, |time_ns, command| {
-                    entries.push(Entry::new(time_ns, command.to_vec()));
+                let import = import::entries(file, PAYLOAD_BYTES_MAX, |time_ns, command| {
+                    read.take(Entry::new(time_ns, command.to_vec()), false);
                     Ok(())
                 })?;
-                if let Some(error) = read.failed {
+                if let Some(error) = import.failed {
                     return Err(error);
                 }
+                read.too_long += import.too_long;
             }
-            Format::Zsh => zsh(file, &mut entries)?,
-            Format::Fish => fish(file, &mut entries)?,
+            Format::Zsh => zsh(file, &mut read)?,
+            Format::Fish => fish(file, &mut read)?,
         }
-        entries.retain(|entry| !entry.command.is_empty() && entry.command.len() <= PAYLOAD_BYTES_MAX);
-        Ok(entries)
+        Ok(read)
     }
 }
 
@@ -165,36 +190,43 @@ fn zsh_head(line: &[u8]) -> Option<(i64, usize)> {
         .then_some((seconds.saturating_mul(SECOND_NS), 2 + semicolon + 1))
 }
 
-fn zsh(file: impl BufRead, entries: &mut Vec<Entry>) -> io::Result<()> {
-    let mut open: Option<Entry> = None;
-    for line in file.split(b'\n') {
-        let line = unmetafied(&line?);
+fn zsh(file: impl BufRead, read: &mut Read) -> io::Result<()> {
+    let mut lines = Lines::new(file, LINE_BYTES_MAX);
+    // With whether it is too long by now: then only its end is looked for.
+    let mut open: Option<(Entry, bool)> = None;
+    while let Some(found) = lines.next()? {
+        let line = unmetafied(found.bytes);
         // Zsh looks at the last one alone: an entry that ends in one is padded.
         let (goes_on, text) = match line.strip_suffix(b"\\") {
             Some(text) => (true, text.to_vec()),
             None => (false, without_padding(line)),
         };
-        let mut entry = match open.take() {
-            Some(mut entry) => {
+        let (mut entry, was_overlong) = match open.take() {
+            Some((mut entry, is_overlong)) => {
                 entry.command.push(b'\n');
                 entry.command.extend_from_slice(&text);
-                entry
+                (entry, is_overlong)
             }
             None => {
                 // Where no head stands, a colon that looks like one is escaped.
                 let plain = (0, usize::from(text.starts_with(b"\\:")));
                 let (time_ns, from) = zsh_head(&text).unwrap_or(plain);
-                Entry::new(time_ns, text[from..].to_vec())
+                (Entry::new(time_ns, text[from..].to_vec()), false)
             }
         };
-        if goes_on && entry.command.len() <= PAYLOAD_BYTES_MAX {
-            open = Some(entry);
-        } else {
-            entry.command.retain(|byte| *byte != 0);
-            entries.push(entry);
+        entry.command.retain(|byte| *byte != 0);
+        let is_overlong = was_overlong || found.is_overlong || entry.command.len() > PAYLOAD_BYTES_MAX;
+        if is_overlong {
+            entry.command.clear();
+        }
+        match goes_on {
+            true => open = Some((entry, is_overlong)),
+            false => read.take(entry, is_overlong),
         }
     }
-    entries.extend(open);
+    if let Some((entry, is_overlong)) = open {
+        read.take(entry, is_overlong);
+    }
     Ok(())
 }
 
@@ -221,16 +253,24 @@ fn unmetafied(line: &[u8]) -> Vec<u8> {
     out
 }
 
-fn fish(file: impl BufRead, entries: &mut Vec<Entry>) -> io::Result<()> {
-    for line in file.split(b'\n') {
-        let line = line?;
-        if let Some(command) = line.strip_prefix(b"- cmd: ") {
-            entries.push(Entry::new(0, unescaped(command)));
-        } else if let Some(when) = line.strip_prefix(b"  when: ")
-            && let (Some(entry), Some(seconds)) = (entries.last_mut(), number(when.trim_ascii()))
+fn fish(file: impl BufRead, read: &mut Read) -> io::Result<()> {
+    let mut lines = Lines::new(file, LINE_BYTES_MAX);
+    // What a time belongs to that comes behind it.
+    let mut open: Option<(Entry, bool)> = None;
+    while let Some(line) = lines.next()? {
+        if let Some(command) = line.bytes.strip_prefix(b"- cmd: ") {
+            if let Some((entry, is_overlong)) = open.take() {
+                read.take(entry, is_overlong);
+            }
+            open = Some((Entry::new(0, unescaped(command)), line.is_overlong));
+        } else if let Some(when) = line.bytes.strip_prefix(b"  when: ")
+            && let (Some((entry, _)), Some(seconds)) = (&mut open, number(when.trim_ascii()))
         {
             entry.time_ns = seconds.saturating_mul(SECOND_NS);
         }
+    }
+    if let Some((entry, is_overlong)) = open {
+        read.take(entry, is_overlong);
     }
     Ok(())
 }
@@ -266,6 +306,7 @@ mod tests {
         let read: Vec<(i64, String)> = format
             .read(file)
             .unwrap()
+            .entries
             .into_iter()
             .map(|entry| {
                 (
@@ -324,6 +365,29 @@ mod tests {
         check(b"", Format::Bash, &[]);
     }
 
+    #[test]
+    fn what_no_record_holds_is_left_out_counted_and_nothing_else() {
+        let long = "x".repeat(PAYLOAD_BYTES_MAX + 1);
+        let longer = "x".repeat(2 * LINE_BYTES_MAX);
+        let half = "x".repeat(PAYLOAD_BYTES_MAX / 2 + 1);
+        for text in [long, longer, format!("{half}\\\n{half}")] {
+            let is_of_zsh_alone = text.contains('\n');
+            let file = |format| match format {
+                Format::Bash => format!("#1\na\n#2\n{text}\n#3\nb\n"),
+                Format::Zsh => format!(": 1:0;a\n: 2:0;{text}\\\nmore\n: 3:0;b\n"),
+                Format::Fish => format!("- cmd: a\n  when: 1\n- cmd: {text}\n  when: 2\n- cmd: b\n  when: 3\n"),
+            };
+            for (name, format) in Format::ALL {
+                if is_of_zsh_alone && format == Format::Fish {
+                    continue;
+                }
+                let read = format.read(file(format).as_bytes()).unwrap();
+                let there: Vec<_> = read.entries.iter().map(|entry| entry.time_ns / SECOND_NS).collect();
+                assert_eq!((there, read.too_long), (vec![1, 3], 1), "{name}, {} bytes", text.len());
+            }
+        }
+    }
+
     /// What zsh itself makes of a file, where there is one; entries divided by NULs.
     fn zsh_reads(file: &[u8]) -> Option<Vec<u8>> {
         let folder = tempfile::tempdir().unwrap();
@@ -363,6 +427,7 @@ mod tests {
         let read: Vec<u8> = Format::Zsh
             .read(&file[..])
             .unwrap()
+            .entries
             .into_iter()
             .flat_map(|entry| [entry.command, vec![0]].concat())
             .collect();
@@ -455,6 +520,7 @@ mod tests {
             let read: Vec<_> = Format::Bash
                 .read(&file[..])
                 .unwrap()
+                .entries
                 .into_iter()
                 .map(|entry| (entry.time_ns / SECOND_NS, entry.command))
                 .collect();

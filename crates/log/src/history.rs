@@ -63,6 +63,8 @@ pub struct Opened {
     pub created: bool,
     /// Commands imported by this call.
     pub imported: u64,
+    /// Entries that it left out, since no record holds that much.
+    pub too_long: u64,
     /// Why the import ended early. What was read until then is in the log.
     pub import_error: Option<io::Error>,
 }
@@ -119,12 +121,13 @@ impl History {
         })?;
         let history = Self { log: opened.log };
         let created = opened.created.is_some();
-        let Import { count, failed } = opened.created.unwrap_or_default();
+        let import = opened.created.unwrap_or_default();
         Ok(Opened {
             history,
             created,
-            imported: count,
-            import_error: failed,
+            imported: import.count,
+            too_long: import.too_long,
+            import_error: import.failed,
         })
     }
 

@@ -14,6 +14,7 @@ use std::path::Path;
 
 use crate::event::Event;
 use crate::frame::{self, PAYLOAD_BYTES_MAX};
+use crate::lines::Lines;
 
 /// Session id of imported commands.
 const NO_SESSION: u64 = 0;
@@ -28,6 +29,8 @@ const ESCAPED: &str = " escaped";
 pub(crate) struct Import {
     /// Commands imported.
     pub(crate) count: u64,
+    /// Entries that were left out, since no record holds that much.
+    pub(crate) too_long: u64,
     /// Why it ended early, if it did.
     pub(crate) failed: Option<io::Error>,
 }
@@ -64,8 +67,8 @@ pub(crate) fn copy(path: &Path, out: &mut dyn Write, told: Told<'_>) -> io::Resu
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Import::default()),
         Err(error) => {
             return Ok(Import {
-                count: 0,
                 failed: Some(error),
+                ..Import::default()
             });
         }
     };
@@ -103,12 +106,12 @@ fn open(path: &Path) -> io::Result<File> {
 /// Reads the entries of `history`, oldest first, and calls `each` with the time in nanoseconds since the
 /// epoch (0 if the file does not say) and the command.
 ///
-/// Entries longer than `entry_bytes_max` are left out; memory stays within twice that.
+/// Entries longer than `entry_bytes_max` are left out and counted; memory stays within twice that.
 ///
 /// # Errors
 /// Those of `each`.
 pub(crate) fn entries(
-    mut history: impl BufRead,
+    history: impl BufRead,
     entry_bytes_max: usize,
     mut each: impl FnMut(i64, &[u8]) -> io::Result<()>,
 ) -> io::Result<Import> {
@@ -118,27 +121,30 @@ pub(crate) fn entries(
         overlong: false,
         empty: true,
     };
-    let mut line = Vec::new();
+    let mut lines = Lines::new(history, entry_bytes_max);
     let mut spans_lines = None;
-    let mut count = 0;
-    let failed = loop {
-        let line_overlong = match read_line(&mut history, entry_bytes_max, &mut line) {
-            Ok(Some(overlong)) => overlong,
+    let mut import = Import::default();
+    import.failed = loop {
+        let line = match lines.next() {
+            Ok(Some(line)) => line,
             Ok(None) => break None,
             Err(error) => break Some(error),
         };
-        let stamp = if line_overlong { None } else { Stamp::of(&line) };
+        let stamp = match line.is_overlong {
+            true => None,
+            false => Stamp::of(line.bytes),
+        };
         let spans_lines = *spans_lines.get_or_insert(stamp.is_some());
         if stamp.is_some() || !spans_lines {
-            count += entry.hand_over(&mut each)?;
+            entry.hand_over(&mut import, &mut each)?;
         }
         match stamp {
             Some(stamp) => entry.stamp = stamp,
-            None => entry.push(&line, line_overlong, entry_bytes_max),
+            None => entry.push(line.bytes, line.is_overlong, entry_bytes_max),
         }
     };
-    count += entry.hand_over(&mut each)?;
-    Ok(Import { count, failed })
+    entry.hand_over(&mut import, &mut each)?;
+    Ok(import)
 }
 
 /// The entry being collected.
@@ -169,51 +175,28 @@ impl Entry {
     }
 
     /// Passes on what was collected, if anything, and begins anew.
-    fn hand_over(&mut self, each: &mut impl FnMut(i64, &[u8]) -> io::Result<()>) -> io::Result<u64> {
+    fn hand_over(
+        &mut self,
+        import: &mut Import,
+        each: &mut impl FnMut(i64, &[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
         if self.empty {
-            return Ok(0);
+            return Ok(());
         }
         let length = self
             .text
             .iter()
             .rposition(|&byte| byte != b'\n')
             .map_or(0, |last| last + 1);
-        let worth = !self.overlong && length > 0;
-        if worth {
+        if self.overlong {
+            import.too_long += 1;
+        } else if length > 0 {
             each(self.stamp.time_ns, &self.text[..length])?;
+            import.count += 1;
         }
         (self.stamp, self.overlong, self.empty) = (Stamp::default(), false, true);
         self.text.clear();
-        Ok(u64::from(worth))
-    }
-}
-
-/// Reads a line without its newline; says whether it was longer than `bytes_max` and thus cut. None at the end.
-fn read_line(input: &mut impl BufRead, bytes_max: usize, line: &mut Vec<u8>) -> io::Result<Option<bool>> {
-    line.clear();
-    let (mut any, mut overlong) = (false, false);
-    loop {
-        let available = match input.fill_buf() {
-            Ok(available) => available,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        if available.is_empty() {
-            return Ok(any.then_some(overlong));
-        }
-        any = true;
-        let newline = available.iter().position(|&byte| byte == b'\n');
-        let part = &available[..newline.unwrap_or(available.len())];
-        if line.len() + part.len() > bytes_max {
-            overlong = true;
-        } else {
-            line.extend_from_slice(part);
-        }
-        let used = part.len() + usize::from(newline.is_some());
-        input.consume(used);
-        if newline.is_some() {
-            return Ok(Some(overlong));
-        }
+        Ok(())
     }
 }
 
@@ -270,6 +253,10 @@ mod tests {
     use super::*;
 
     fn check(file: &[u8], expect: &[(i64, &[u8])]) {
+        check_long(file, expect, 0);
+    }
+
+    fn check_long(file: &[u8], expect: &[(i64, &[u8])], too_long: u64) {
         for buffer_bytes in [1, 7, 4096] {
             let mut found = Vec::new();
             let reader = BufReader::with_capacity(buffer_bytes, file);
@@ -287,7 +274,8 @@ mod tests {
                 "{:?} by {buffer_bytes}",
                 file.escape_ascii().to_string()
             );
-            assert_eq!(count.unwrap().count, expect.len() as u64);
+            let import = count.unwrap();
+            assert_eq!((import.count, import.too_long), (expect.len() as u64, too_long));
         }
     }
 
@@ -321,15 +309,16 @@ mod tests {
     #[test]
     fn an_overlong_entry_is_left_out_and_nothing_else() {
         let long = [b'x'; 41];
-        check(&[b"a\n", &long[..], b"\nb\n"].concat(), &[(0, b"a"), (0, b"b")]);
+        check_long(&[b"a\n", &long[..], b"\nb\n"].concat(), &[(0, b"a"), (0, b"b")], 1);
         check(
             &[b"a\n", &long[..40], b"\nb\n"].concat(),
             &[(0, b"a"), (0, &long[..40]), (0, b"b")],
         );
-        check(
+        check_long(
             &[b"#1\n", &long[..30], b"\n", &long[..30], b"\n#2\nb\n"].concat(),
             &[(2, b"b")],
+            1,
         );
-        check(&[b"#1\na\n", &long[..], b"\nc\n#2\nb"].concat(), &[(2, b"b")]);
+        check_long(&[b"#1\na\n", &long[..], b"\nc\n#2\nb"].concat(), &[(2, b"b")], 1);
     }
 }

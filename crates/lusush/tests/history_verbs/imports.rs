@@ -132,6 +132,19 @@ fn every_command_that_was_exported_is_known_when_it_comes_back() {
 }
 
 #[test]
+fn what_is_too_long_is_left_out_and_said_to_be() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    fill(&log, 1);
+    let list = house.home.path().join("list");
+    fs::write(&list, format!("echo one\n{}\necho two\n", "x".repeat(3 << 20))).unwrap();
+    let words = ["history", "import", list.to_str().unwrap()];
+    let said = house.said(&words);
+    assert!(said.starts_with("2 entries added") && said.contains("1 left out: longer than 1 MiB"), "{said}");
+    assert_eq!(house.json(&words)["too_long"], 1);
+}
+
+#[test]
 fn an_import_into_a_lost_history_waits_until_it_is_put_back() {
     let house = Household::with_worker("", &["--look-every", "50"]);
     let log = log_of(&house.home);

@@ -9,9 +9,13 @@ use std::io::{BufRead, Write};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use lle_log::PAYLOAD_BYTES_MAX;
-use lle_log::formats::{Entry, Ran};
+use lle_log::formats::{Entry, Ran, Read};
 use lle_log::history::Command;
+use lle_log::lines::Lines;
 use serde::{Deserialize, Serialize};
+
+/// Bytes of a line: the longest command, each byte written as `\u0001` or both as text and in Base64, and some.
+const LINE_BYTES_MAX: usize = 8 * PAYLOAD_BYTES_MAX;
 
 #[derive(Deserialize, Serialize)]
 struct Exported {
@@ -60,28 +64,29 @@ pub(super) fn is_it(beginning: &[u8]) -> bool {
     })
 }
 
-/// Reads every line; those without a command or too long for a record are left out.
+/// Reads every line.
 ///
 /// # Errors
 /// The file's, or a line is none of them: then nothing of it is taken.
-pub(super) fn read(file: impl BufRead) -> std::io::Result<Vec<Entry>> {
-    let mut entries = Vec::new();
-    for (at, line) in file.split(b'\n').enumerate() {
-        let line = line?;
-        if line.trim_ascii().is_empty() {
+pub(super) fn read(file: impl BufRead) -> std::io::Result<Read> {
+    let (mut lines, mut at, mut read) = (Lines::new(file, LINE_BYTES_MAX), 0, Read::default());
+    while let Some(line) = lines.next()? {
+        at += 1;
+        if line.is_overlong {
+            read.too_long += 1;
+            continue;
+        }
+        if line.bytes.trim_ascii().is_empty() {
             continue;
         }
         let refused = |error: String| {
-            std::io::Error::other(format!("line {} is no command of an export: {error}", at + 1))
+            std::io::Error::other(format!("line {at} is no command of an export: {error}"))
         };
-        let exported = serde_json::from_slice(&line).map_err(|error| refused(error.to_string()))?;
-        entries.push(entry(exported).map_err(|error| refused(format!("no Base64: {error}")))?);
+        let exported = serde_json::from_slice(line.bytes).map_err(|error| refused(error.to_string()))?;
+        let entry = entry(exported).map_err(|error| refused(format!("no Base64: {error}")))?;
+        read.take(entry, false);
     }
-    entries.retain(|entry| {
-        let cwd = entry.ran.as_ref().map_or(0, |ran| 4 + ran.cwd.len());
-        !entry.command.is_empty() && cwd + entry.command.len() <= PAYLOAD_BYTES_MAX
-    });
-    Ok(entries)
+    Ok(read)
 }
 
 fn entry(exported: Exported) -> Result<Entry, base64::DecodeError> {
@@ -166,7 +171,10 @@ mod tests {
                 }),
             },
         ];
-        assert_eq!(read(&out[..]).unwrap(), expect);
+        let long = "x".repeat(2 * LINE_BYTES_MAX);
+        out.extend(format!("{{\"host\":\"m\",\"command\":\"{long}\"}}\n").bytes());
+        let read_back = read(&out[..]).unwrap();
+        assert_eq!((&read_back.entries[..], read_back.too_long), (&expect[..], 1));
         let error = read(&b"{\"host\":\"m\",\"command\":\"ls\"}\n{ echo a; }\n"[..]).unwrap_err();
         assert!(error.to_string().starts_with("line 2 "), "{error}");
         let no_base64 = &b"{\"host\":\"m\",\"command\":\"ls\",\"command_bytes\":\"?\"}"[..];

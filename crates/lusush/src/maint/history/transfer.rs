@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use lle_core::quantity::several;
+use lle_core::quantity::{count, several};
 use lle_log::formats::{self, Format, Refusal};
 use lle_log::mirror::Lock;
 use lle_log::rewrite::{self, Added, RewriteError};
@@ -62,6 +62,8 @@ struct Answer {
     version: u32,
     added: u64,
     known: u64,
+    /// Entries of the file that no record holds.
+    too_long: u64,
 }
 
 /// Brings a file in.
@@ -82,22 +84,22 @@ pub(super) fn import(asked: &Import) -> Result<ExitCode, Failure> {
     let is_json = named.map_or_else(|| exported::is_it(beginning), |name| name == "json");
     let known = named.and_then(|name| Format::ALL.iter().find(|known| known.0 == name));
     let format = known.map_or_else(|| Format::of(beginning), |(_, format)| *format);
-    let (entries, format) = match is_json {
+    let (read, format) = match is_json {
         true => (exported::read(file), "Json".to_owned()),
         false => (format.read(file), format!("{format:?}")),
     };
-    let entries = entries.map_err(unread)?;
+    let read = read.map_err(unread)?;
     logs::open(&own.log)?;
-    let detail = format!("{} as {format}, {} entries", asked.file, entries.len());
+    let detail = format!("{} as {format}, {} entries", asked.file, read.entries.len());
     let added = changing(&own, "import", &detail, |lock| {
         // Made again by the worker, of what is then in the log; who extends it holds the lock.
         forget_index(&own)?;
-        let added = rewrite::import(&own.log, lock, logs::random(), &entries)?;
+        let added = rewrite::import(&own.log, lock, logs::random(), &read.entries)?;
         // A worker of an earlier version, which holds no lock, may have made one of the former log meanwhile.
         let _done_before = forget_index(&own);
         Ok(added)
     })?;
-    told(&added, asked.json.json, "entry", "entries")
+    told(&added, read.too_long, asked.json.json, "entry", "entries")
 }
 
 /// Any bytes would be read as commands, and nobody could take them out again.
@@ -154,7 +156,7 @@ pub(super) fn merge(asked: &Merge) -> Result<ExitCode, Failure> {
     let added = changing(&own, "merge", &detail, |lock| {
         rewrite::merge(&target, lock, other)
     })?;
-    told(&added, asked.json.json, "record", "records")
+    told(&added, 0, asked.json.json, "record", "records")
 }
 
 fn forget_index(own: &Own) -> std::io::Result<()> {
@@ -204,19 +206,24 @@ fn changing(
     }
 }
 
-fn told(added: &Added, json: bool, one: &str, more: &str) -> Result<ExitCode, Failure> {
+fn told(added: &Added, too_long: u64, json: bool, one: &str, more: &str) -> Result<ExitCode, Failure> {
     if json {
         return answer::json(&Answer {
             version: SCHEMA_VERSION,
             added: added.added,
             known: added.known,
+            too_long,
         });
     }
-    answer::text(&format!(
+    let mut said = format!(
         "{} added, {} there already\n",
         several(added.added, one, more),
-        lle_core::quantity::count(added.known)
-    ))
+        count(added.known)
+    );
+    if too_long > 0 {
+        said += &format!("{} left out: longer than 1 MiB\n", count(too_long));
+    }
+    answer::text(&said)
 }
 
 /// Writes every command out.
