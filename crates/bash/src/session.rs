@@ -149,6 +149,12 @@ impl Session {
                         opened.imported
                     ));
                 }
+                if opened.is_of_dos {
+                    self.notice(
+                        "lusush: your history file has DOS line ends: the log has the commands without"
+                            .into(),
+                    );
+                }
                 if opened.too_long > 0 {
                     self.notice(format!(
                         "lusush: {} of your history file left out: longer than 1 MiB",

@@ -22,6 +22,7 @@ use crate::header::{FileHeader, LogKind};
 use crate::import::{self, Import};
 pub use crate::join::{Command, Commands};
 use crate::join::{LooseEnds, join};
+use crate::lines::LineEnd;
 use crate::walk::{Back, Forward, Place, step_back};
 use crate::window::Window;
 use crate::{AppendError, Disturbance, OpenError};
@@ -65,6 +66,8 @@ pub struct Opened {
     pub imported: u64,
     /// Entries that it left out, since no record holds that much.
     pub too_long: u64,
+    /// Its lines ended as DOS has it; no command does.
+    pub is_of_dos: bool,
     /// Why the import ended early. What was read until then is in the log.
     pub import_error: Option<io::Error>,
 }
@@ -127,6 +130,7 @@ impl History {
             created,
             imported: import.count,
             too_long: import.too_long,
+            is_of_dos: import.line_end == LineEnd::Dos,
             import_error: import.failed,
         })
     }

@@ -2,19 +2,20 @@
 //!
 //! The file is only ever read. Format: one entry a line, each optionally after a line `#<unix seconds>`. When
 //! the very first line is such a line, bash wrote them all, and an entry reaches to the next one, over several
-//! lines. Bytes need not be UTF-8. NUL bytes, which a crash leaves and no command can hold, are dropped.
+//! lines. Where every line ends by a carriage return and a newline, DOS wrote it, and no command has that. Bytes need not be
+//! UTF-8. NUL bytes, which a crash leaves and no command can hold, are dropped.
 //!
 //! Bash takes any line that begins with `#` and a digit for a time, and has no way to write a command with such a line. What we
 //! write has a blank before each of them, and after its time the word [`ESCAPED`], which bash passes over and keeps: so it
 //! is one command for bash, and for us the one that it was.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::Path;
 
 use crate::event::Event;
 use crate::frame::{self, PAYLOAD_BYTES_MAX};
-use crate::lines::Lines;
+use crate::lines::{LineEnd, Lines};
 
 /// Session id of imported commands.
 const NO_SESSION: u64 = 0;
@@ -31,6 +32,8 @@ pub(crate) struct Import {
     pub(crate) count: u64,
     /// Entries that were left out, since no record holds that much.
     pub(crate) too_long: u64,
+    /// How the lines of the file end.
+    pub(crate) line_end: LineEnd,
     /// Why it ended early, if it did.
     pub(crate) failed: Option<io::Error>,
 }
@@ -72,6 +75,20 @@ pub(crate) fn copy(path: &Path, out: &mut dyn Write, told: Told<'_>) -> io::Resu
             });
         }
     };
+    // What it has is not read for that: the first line says of nearly every file that it is none of DOS's.
+    let line_end = LineEnd::of(BufReader::with_capacity(READ_BYTES, &file)).and_then(|found| {
+        (&file).rewind()?;
+        Ok(found)
+    });
+    let line_end = match line_end {
+        Ok(line_end) => line_end,
+        Err(error) => {
+            return Ok(Import {
+                failed: Some(error),
+                ..Import::default()
+            });
+        }
+    };
     let counted = Counted {
         read: 0,
         of: file.metadata().map_or(0, |found| found.len()),
@@ -82,6 +99,7 @@ pub(crate) fn copy(path: &Path, out: &mut dyn Write, told: Told<'_>) -> io::Resu
     let mut sequence = 0;
     entries(
         BufReader::with_capacity(READ_BYTES, counted),
+        line_end,
         PAYLOAD_BYTES_MAX,
         |time_ns, command| {
             let event = Event::Imported { command };
@@ -112,6 +130,7 @@ fn open(path: &Path) -> io::Result<File> {
 /// Those of `each`.
 pub(crate) fn entries(
     history: impl BufRead,
+    line_end: LineEnd,
     entry_bytes_max: usize,
     mut each: impl FnMut(i64, &[u8]) -> io::Result<()>,
 ) -> io::Result<Import> {
@@ -121,9 +140,12 @@ pub(crate) fn entries(
         overlong: false,
         empty: true,
     };
-    let mut lines = Lines::new(history, entry_bytes_max);
+    let mut lines = Lines::new(history, line_end, entry_bytes_max);
     let mut spans_lines = None;
-    let mut import = Import::default();
+    let mut import = Import {
+        line_end,
+        ..Import::default()
+    };
     import.failed = loop {
         let line = match lines.next() {
             Ok(Some(line)) => line,
@@ -260,7 +282,7 @@ mod tests {
         for buffer_bytes in [1, 7, 4096] {
             let mut found = Vec::new();
             let reader = BufReader::with_capacity(buffer_bytes, file);
-            let count = entries(reader, 40, |time_ns, text| {
+            let count = entries(reader, LineEnd::Newline, 40, |time_ns, text| {
                 found.push((time_ns, text.to_vec()));
                 Ok(())
             });
@@ -309,7 +331,11 @@ mod tests {
     #[test]
     fn an_overlong_entry_is_left_out_and_nothing_else() {
         let long = [b'x'; 41];
-        check_long(&[b"a\n", &long[..], b"\nb\n"].concat(), &[(0, b"a"), (0, b"b")], 1);
+        check_long(
+            &[b"a\n", &long[..], b"\nb\n"].concat(),
+            &[(0, b"a"), (0, b"b")],
+            1,
+        );
         check(
             &[b"a\n", &long[..40], b"\nb\n"].concat(),
             &[(0, b"a"), (0, &long[..40]), (0, b"b")],

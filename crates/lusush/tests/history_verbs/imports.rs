@@ -145,6 +145,23 @@ fn what_is_too_long_is_left_out_and_said_to_be() {
 }
 
 #[test]
+fn line_ends_of_dos_are_taken_off_and_that_is_said() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    drop(open(&log, 1));
+    let list = house.home.path().join("list");
+    fs::write(&list, "#5\r\nls\r\n#6\r\npwd\r\n").unwrap();
+    let words = ["history", "import", list.to_str().unwrap()];
+    assert!(house.said(&words).contains("as DOS has it"));
+    assert_eq!(commands(&log), ["ls", "pwd"]);
+    assert_eq!(house.json(&words)["dos_line_ends"], true);
+    // A carriage return that is somebody's own stays.
+    fs::write(&list, "#7\nprintf 'a\r\n'\n").unwrap();
+    assert_eq!(house.json(&words)["dos_line_ends"], false);
+    assert_eq!(commands(&log), ["printf 'a\r\n'", "ls", "pwd"]);
+}
+
+#[test]
 fn an_import_into_a_lost_history_waits_until_it_is_put_back() {
     let house = Household::with_worker("", &["--look-every", "50"]);
     let log = log_of(&house.home);

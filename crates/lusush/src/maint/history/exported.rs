@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use lle_log::PAYLOAD_BYTES_MAX;
 use lle_log::formats::{Entry, Ran, Read};
 use lle_log::history::Command;
-use lle_log::lines::Lines;
+use lle_log::lines::{LineEnd, Lines};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of a line: the longest command, each byte written as `\u0001` or both as text and in Base64, and some.
@@ -38,7 +38,11 @@ struct Exported {
 /// Writes one line.
 pub(super) fn write(out: &mut impl Write, host: &str, command: &Command) -> std::io::Result<()> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let exact = |bytes: &[u8]| std::str::from_utf8(bytes).is_err().then(|| STANDARD.encode(bytes));
+    let exact = |bytes: &[u8]| {
+        std::str::from_utf8(bytes)
+            .is_err()
+            .then(|| STANDARD.encode(bytes))
+    };
     let exported = Exported {
         host: host.to_owned(),
         time_ns: (command.time_ns != 0).then_some(command.time_ns),
@@ -69,7 +73,11 @@ pub(super) fn is_it(beginning: &[u8]) -> bool {
 /// # Errors
 /// The file's, or a line is none of them: then nothing of it is taken.
 pub(super) fn read(file: impl BufRead) -> std::io::Result<Read> {
-    let (mut lines, mut at, mut read) = (Lines::new(file, LINE_BYTES_MAX), 0, Read::default());
+    let (mut lines, mut at, mut read) = (
+        Lines::new(file, LineEnd::Newline, LINE_BYTES_MAX),
+        0,
+        Read::default(),
+    );
     while let Some(line) = lines.next()? {
         at += 1;
         if line.is_overlong {
@@ -79,9 +87,8 @@ pub(super) fn read(file: impl BufRead) -> std::io::Result<Read> {
         if line.bytes.trim_ascii().is_empty() {
             continue;
         }
-        let refused = |error: String| {
-            std::io::Error::other(format!("line {at} is no command of an export: {error}"))
-        };
+        let refused =
+            |error: String| std::io::Error::other(format!("line {at} is no command of an export: {error}"));
         let exported = serde_json::from_slice(line.bytes).map_err(|error| refused(error.to_string()))?;
         let entry = entry(exported).map_err(|error| refused(format!("no Base64: {error}")))?;
         read.take(entry, false);
@@ -141,7 +148,10 @@ mod tests {
             command: b"echo \xc3\x28 \xef\xbf\xbd".to_vec(),
             ..brought.clone()
         };
-        let odd = Command { imported: false, ..odd };
+        let odd = Command {
+            imported: false,
+            ..odd
+        };
         let mut out = Vec::new();
         for command in [&ran, &brought, &odd] {
             write(&mut out, "m", command).unwrap();

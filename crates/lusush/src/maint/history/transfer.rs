@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use lle_core::quantity::{count, several};
 use lle_log::formats::{self, Format, Refusal};
+use lle_log::lines::LineEnd;
 use lle_log::mirror::Lock;
 use lle_log::rewrite::{self, Added, RewriteError};
 use serde::Serialize;
@@ -62,8 +63,17 @@ struct Answer {
     version: u32,
     added: u64,
     known: u64,
-    /// Entries of the file that no record holds.
+    #[serde(flatten)]
+    file: Told,
+}
+
+/// What was special about the file.
+#[derive(Debug, Default, Serialize)]
+struct Told {
+    /// Entries that no record holds.
     too_long: u64,
+    /// Its lines ended as DOS has it.
+    dos_line_ends: bool,
 }
 
 /// Brings a file in.
@@ -84,9 +94,13 @@ pub(super) fn import(asked: &Import) -> Result<ExitCode, Failure> {
     let is_json = named.map_or_else(|| exported::is_it(beginning), |name| name == "json");
     let known = named.and_then(|name| Format::ALL.iter().find(|known| known.0 == name));
     let format = known.map_or_else(|| Format::of(beginning), |(_, format)| *format);
+    let line_end = match is_json {
+        true => LineEnd::Newline,
+        false => line_end(Path::new(&asked.file), file.buffer()).map_err(unread)?,
+    };
     let (read, format) = match is_json {
         true => (exported::read(file), "Json".to_owned()),
-        false => (format.read(file), format!("{format:?}")),
+        false => (format.read(file, line_end), format!("{format:?}")),
     };
     let read = read.map_err(unread)?;
     logs::open(&own.log)?;
@@ -99,7 +113,19 @@ pub(super) fn import(asked: &Import) -> Result<ExitCode, Failure> {
         let _done_before = forget_index(&own);
         Ok(added)
     })?;
-    told(&added, read.too_long, asked.json.json, "entry", "entries")
+    let file = Told {
+        too_long: read.too_long,
+        dos_line_ends: line_end == LineEnd::Dos,
+    };
+    told(&added, file, asked.json.json, "entry", "entries")
+}
+
+/// How the lines of a file end; of a pipe, which cannot be read twice, by its beginning.
+fn line_end(path: &Path, beginning: &[u8]) -> std::io::Result<LineEnd> {
+    match path.metadata()?.is_file() {
+        true => LineEnd::of(BufReader::with_capacity(BEGINNING_BYTES, File::open(path)?)),
+        false => LineEnd::of(beginning),
+    }
 }
 
 /// Any bytes would be read as commands, and nobody could take them out again.
@@ -156,7 +182,7 @@ pub(super) fn merge(asked: &Merge) -> Result<ExitCode, Failure> {
     let added = changing(&own, "merge", &detail, |lock| {
         rewrite::merge(&target, lock, other)
     })?;
-    told(&added, 0, asked.json.json, "record", "records")
+    told(&added, Told::default(), asked.json.json, "record", "records")
 }
 
 fn forget_index(own: &Own) -> std::io::Result<()> {
@@ -206,13 +232,13 @@ fn changing(
     }
 }
 
-fn told(added: &Added, too_long: u64, json: bool, one: &str, more: &str) -> Result<ExitCode, Failure> {
+fn told(added: &Added, file: Told, json: bool, one: &str, more: &str) -> Result<ExitCode, Failure> {
     if json {
         return answer::json(&Answer {
             version: SCHEMA_VERSION,
             added: added.added,
             known: added.known,
-            too_long,
+            file,
         });
     }
     let mut said = format!(
@@ -220,8 +246,11 @@ fn told(added: &Added, too_long: u64, json: bool, one: &str, more: &str) -> Resu
         several(added.added, one, more),
         count(added.known)
     );
-    if too_long > 0 {
-        said += &format!("{} left out: longer than 1 MiB\n", count(too_long));
+    if file.too_long > 0 {
+        said += &format!("{} left out: longer than 1 MiB\n", count(file.too_long));
+    }
+    if file.dos_line_ends {
+        said += "its lines end as DOS has it: the commands are in the history without the carriage returns\n";
     }
     answer::text(&said)
 }
