@@ -162,6 +162,33 @@ fn line_ends_of_dos_are_taken_off_and_that_is_said() {
 }
 
 #[test]
+fn what_was_scrubbed_does_not_come_back_by_an_import_and_what_may_is_told() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    let mut session = house.session();
+    session.press("echo hunter2\r").unwrap();
+    session.press("echo other\r").unwrap();
+    let list = house.home.path().join("list");
+    let words = ["history", "import", list.to_str().unwrap()];
+    fs::write(&list, "#1600000000\nlogin hunter2\n#1600000001\nls\n").unwrap();
+    let said = house.said(&words);
+    assert!(said.starts_with("2 entries added") && !said.contains("scrub"), "{said}");
+    let exported = house.said(&["history", "export"]);
+    house.said(&["history", "scrub", "hunter2"]);
+    // The same file, and what bash and an export have of it.
+    assert_eq!(house.json(&words)["taken_out"], 1);
+    fs::write(&list, "echo hunter2\necho other\n").unwrap();
+    let answer = house.json(&words);
+    assert_eq!((&answer["taken_out"], &answer["known"]), (&1.into(), &1.into()), "{answer}");
+    fs::write(&list, exported).unwrap();
+    assert_eq!(house.json(&words)["taken_out"], 2);
+    fs::write(&list, "#1600000002\nlogin hunter2 again\n").unwrap();
+    let said = house.said(&words);
+    assert!(said.starts_with("1 entry added") && said.contains("history scrub TEXT"), "{said}");
+    assert_eq!(commands(&log), ["login hunter2 again", "ls", "echo other"]);
+}
+
+#[test]
 fn an_import_into_a_lost_history_waits_until_it_is_put_back() {
     let house = Household::with_worker("", &["--look-every", "50"]);
     let log = log_of(&house.home);

@@ -63,6 +63,10 @@ struct Answer {
     version: u32,
     added: u64,
     known: u64,
+    /// Left out, since they were scrubbed from this history before.
+    taken_out: u64,
+    /// Something was, and may be in what was added in other words.
+    was_scrubbed: bool,
     #[serde(flatten)]
     file: Told,
 }
@@ -238,6 +242,8 @@ fn told(added: &Added, file: Told, json: bool, one: &str, more: &str) -> Result<
             version: SCHEMA_VERSION,
             added: added.added,
             known: added.known,
+            taken_out: added.taken_out,
+            was_scrubbed: added.was_scrubbed,
             file,
         });
     }
@@ -246,6 +252,16 @@ fn told(added: &Added, file: Told, json: bool, one: &str, more: &str) -> Result<
         several(added.added, one, more),
         count(added.known)
     );
+    if added.taken_out > 0 {
+        said += &format!(
+            "{} left out: scrubbed from this history before\n",
+            count(added.taken_out)
+        );
+    }
+    if added.was_scrubbed && added.added > 0 {
+        said += "something was scrubbed from this history before: where this file has it in other words or at other \
+                 times, it is back, and\n`lusush maint history scrub TEXT` takes it out again\n";
+    }
     if file.too_long > 0 {
         said += &format!("{} left out: longer than 1 MiB\n", count(file.too_long));
     }
