@@ -231,7 +231,11 @@ fn a_command_whose_log_is_replaced_before_it_is_written_is_in_the_new_one() {
             .unwrap();
         wait("a session that stands still", || faults.hit().is_some());
         house.said(words);
-        assert_ne!(fs::metadata(&log).unwrap().ino(), before, "{what}: the log was not replaced");
+        assert_ne!(
+            fs::metadata(&log).unwrap().ino(),
+            before,
+            "{what}: the log was not replaced"
+        );
         faults.clear();
         session.signal(Signal::CONT).unwrap();
         wait("the command", || {
@@ -243,5 +247,30 @@ fn a_command_whose_log_is_replaced_before_it_is_written_is_in_the_new_one() {
         let typed = there.iter().filter(|c| c.starts_with(&format!("echo typed-{n}")));
         assert_eq!(typed.count(), 1, "{what}: {there:?}");
         assert_eq!(count(&log, "echo of old"), 1, "{what}: {there:?}");
+    }
+}
+
+#[test]
+fn what_a_scrub_cannot_write_is_named() {
+    if !are_here() {
+        return;
+    }
+    let house = house();
+    let log = log_of(&house.home);
+    add(&log, 2, "secret-word", 1);
+    let list = house.home.path().join("lists/hist");
+    fs::create_dir(list.parent().unwrap()).unwrap();
+    fs::write(&list, "secret-word\n").unwrap();
+    fs::write(log.with_extension("lists"), format!("{}\n", list.display())).unwrap();
+    for (file, kind) in [(&log, Kind::WriteAt), (&list, Kind::Make)] {
+        let folder = file.parent().unwrap();
+        let faults = Faults::below(folder).only(&[kind]);
+        faults.set(1, Fault::Broken);
+        let output = run(&house, &faults, &["scrub", "secret-word", "--histfile"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{kind:?}: {said}");
+        let named = format!("Caused by: {}/", folder.display());
+        assert!(said.contains(&named), "{kind:?} at {:?}: {said}", faults.hit());
+        assert!(said.contains("error 5"), "{kind:?} at {:?}: {said}", faults.hit());
     }
 }

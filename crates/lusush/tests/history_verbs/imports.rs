@@ -114,14 +114,21 @@ fn every_command_that_was_exported_is_known_when_it_comes_back() {
     }
     let there = |log: &Path| -> Vec<(Vec<u8>, Vec<u8>)> {
         let history = History::read(log).unwrap();
-        history.commands().map(|command| (command.cwd, command.command)).collect()
+        history
+            .commands()
+            .map(|command| (command.cwd, command.command))
+            .collect()
     };
     let elsewhere = Household::with_worker("", &["--look-every", "50"]);
     let other = log_of(&elsewhere.home);
     drop(open(&other, 3));
     for format in ["json", "text"] {
         let out = house.home.path().join(format);
-        fs::write(&out, house.maint(&["history", "export", "--format", format]).stdout).unwrap();
+        fs::write(
+            &out,
+            house.maint(&["history", "export", "--format", format]).stdout,
+        )
+        .unwrap();
         let words = ["history", "import", out.to_str().unwrap()];
         assert_eq!(house.json(&words)["added"], 0, "{format}");
         // By either the other house gets them once.
@@ -140,7 +147,10 @@ fn what_is_too_long_is_left_out_and_said_to_be() {
     fs::write(&list, format!("echo one\n{}\necho two\n", "x".repeat(3 << 20))).unwrap();
     let words = ["history", "import", list.to_str().unwrap()];
     let said = house.said(&words);
-    assert!(said.starts_with("2 entries added") && said.contains("1 left out: longer than 1 MiB"), "{said}");
+    assert!(
+        said.starts_with("2 entries added") && said.contains("1 left out: longer than 1 MiB"),
+        "{said}"
+    );
     assert_eq!(house.json(&words)["too_long"], 1);
 }
 
@@ -172,19 +182,29 @@ fn what_was_scrubbed_does_not_come_back_by_an_import_and_what_may_is_told() {
     let words = ["history", "import", list.to_str().unwrap()];
     fs::write(&list, "#1600000000\nlogin hunter2\n#1600000001\nls\n").unwrap();
     let said = house.said(&words);
-    assert!(said.starts_with("2 entries added") && !said.contains("scrub"), "{said}");
+    assert!(
+        said.starts_with("2 entries added") && !said.contains("scrub"),
+        "{said}"
+    );
     let exported = house.said(&["history", "export"]);
     house.said(&["history", "scrub", "hunter2"]);
     // The same file, and what bash and an export have of it.
     assert_eq!(house.json(&words)["taken_out"], 1);
     fs::write(&list, "echo hunter2\necho other\n").unwrap();
     let answer = house.json(&words);
-    assert_eq!((&answer["taken_out"], &answer["known"]), (&1.into(), &1.into()), "{answer}");
+    assert_eq!(
+        (&answer["taken_out"], &answer["known"]),
+        (&1.into(), &1.into()),
+        "{answer}"
+    );
     fs::write(&list, exported).unwrap();
     assert_eq!(house.json(&words)["taken_out"], 2);
     fs::write(&list, "#1600000002\nlogin hunter2 again\n").unwrap();
     let said = house.said(&words);
-    assert!(said.starts_with("1 entry added") && said.contains("history scrub TEXT"), "{said}");
+    assert!(
+        said.starts_with("1 entry added") && said.contains("history scrub TEXT"),
+        "{said}"
+    );
     assert_eq!(commands(&log), ["login hunter2 again", "ls", "echo other"]);
 }
 

@@ -227,7 +227,10 @@ fn a_folder_s_name_is_told_and_taken_out_only_if_asked_for() {
     assert_eq!(counts(&["--plan", "--folders"]), (4.into(), 2.into()));
     let said = house.said(&["history", "scrub", "hunter2"]);
     assert!(said.starts_with("2 commands taken out\n"), "{said}");
-    assert!(said.contains("2 more commands") && said.contains("--folders"), "{said}");
+    assert!(
+        said.contains("2 more commands") && said.contains("--folders"),
+        "{said}"
+    );
     assert_eq!(commands(&log), ["make", "ls", "pwd"]);
     let said = house.said(&["history", "scrub", "hunter2", "--folders"]);
     assert!(said.starts_with("2 commands taken out, 2 of them"), "{said}");
@@ -249,18 +252,28 @@ fn every_session_s_own_history_file_is_reached_and_guarded() {
     fs::write(&files[9], "echo first\nlogin hunter2\necho last\n").unwrap();
     let told = house.said(&["history", "scrub", "hunter2", "--plan"]);
     for file in &files {
-        assert!(told.contains(&format!("{}: `--histfile`", file.display())), "{told}");
+        assert!(
+            told.contains(&format!("{}: `--histfile`", file.display())),
+            "{told}"
+        );
     }
     house.said(&["history", "scrub", "hunter2", "--histfile"]);
     for file in &files {
-        assert_eq!(fs::read_to_string(file).unwrap(), "echo first\necho last\n", "{}", file.display());
+        assert_eq!(
+            fs::read_to_string(file).unwrap(),
+            "echo first\necho last\n",
+            "{}",
+            file.display()
+        );
     }
     // Each of them is seen and put back.
     let log = log_of(&house.home);
     let copies = || {
         let beside = fs::read_dir(log.parent().unwrap()).unwrap().flatten();
         let copies = beside.filter(|entry| entry.file_name().to_string_lossy().contains(".list-"));
-        copies.filter(|entry| fs::read(entry.path()).unwrap() == b"echo first\necho last\n").count()
+        copies
+            .filter(|entry| fs::read(entry.path()).unwrap() == b"echo first\necho last\n")
+            .count()
     };
     wait("a copy of each", || copies() == files.len());
     for file in &files {

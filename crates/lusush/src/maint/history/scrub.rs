@@ -141,6 +141,21 @@ pub(super) fn run(asked: &Scrub) -> Result<ExitCode, Failure> {
     told(&answer, asked.json.json)
 }
 
+/// What could not be taken out of a file.
+#[derive(Debug, thiserror::Error)]
+#[error("{} cannot be written: let it and its folder be written to", path.display())]
+struct Unwritten {
+    path: PathBuf,
+    source: Box<dyn std::error::Error>,
+}
+
+fn unwritten<E: std::error::Error + 'static>(path: &Path) -> impl FnOnce(E) -> Unwritten {
+    move |error| Unwritten {
+        path: path.to_owned(),
+        source: Box::new(error),
+    }
+}
+
 fn take_out(
     own: &Own,
     wanted: &Wanted,
@@ -148,9 +163,9 @@ fn take_out(
     answer: &mut Answer,
 ) -> Result<(), Box<dyn std::error::Error>> {
     // Nobody compares log and mirror meanwhile, and nobody writes either anew.
-    let lock = Lock::take(&own.log)?;
+    let lock = Lock::take(&own.log).map_err(unwritten(&own.log))?;
     // Whoever was killed at an import is helped first: what differs between log and mirror then is no edit of others.
-    lock.settle()?;
+    lock.settle().map_err(unwritten(&own.log))?;
     let mut files: Vec<PathBuf> = own.files().into_iter().filter(|path| is_log(path)).collect();
     // Mirrors first: a log that is ahead of its mirror in this is followed, and not put back.
     files.sort_by_key(|path| path.extension().is_some_and(|extension| extension == "log"));
@@ -161,9 +176,9 @@ fn take_out(
         };
         // Before: killed in between, nobody would find any more what the index has to forget.
         if let Some(index) = own.index.as_deref().filter(|_| path == own.log) {
-            lle_log::index::forget(index, found.at())?;
+            lle_log::index::forget(index, found.at()).map_err(unwritten(index))?;
         }
-        let scrubbed = found.overwrite()?;
+        let scrubbed = found.overwrite().map_err(unwritten(&path))?;
         if scrubbed.commands > 0 {
             let commands = several(scrubbed.commands as u64, "command", "commands");
             answer.reached.push(format!("{}: {commands}", path.display()));
@@ -174,7 +189,7 @@ fn take_out(
         lists.extend(history_files(own));
     }
     for path in lists.into_iter().filter(|path| is_edited(path)) {
-        let taken = take_lines_out(&path, wanted)?;
+        let taken = take_lines_out(&path, wanted).map_err(unwritten(&path))?;
         if taken > 0 {
             let lines = several(taken, "line", "lines");
             answer.reached.push(format!("{}: {lines}", path.display()));
@@ -182,14 +197,14 @@ fn take_out(
     }
     for path in files_of(&own.state.join("drafts"), "draft") {
         if wanted.is_in_file(&path) {
-            overwrite(&path)?;
+            overwrite(&path).map_err(unwritten(&path))?;
             answer.reached.push(format!("{}: removed", path.display()));
         }
     }
     for path in flights_of_the_dead(own) {
         // Only the beginning of a line is there, and of a last command.
         if wanted.as_told().iter().any(|told| told.is_in_file(&path)) {
-            overwrite(&path)?;
+            overwrite(&path).map_err(unwritten(&path))?;
             answer.reached.push(format!("{}: removed", path.display()));
         }
     }
@@ -215,7 +230,11 @@ fn history_files(own: &Own) -> Vec<PathBuf> {
     let list = names_of_history_files(own);
     // A name may be of any bytes; one of them that is no text hides no other.
     let (named, _) = history_names::files(&list);
-    files.extend(named.into_iter().map(|name| PathBuf::from(OsStr::from_bytes(name))));
+    files.extend(
+        named
+            .into_iter()
+            .map(|name| PathBuf::from(OsStr::from_bytes(name))),
+    );
     files.sort();
     files.dedup();
     files

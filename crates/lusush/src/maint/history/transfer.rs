@@ -228,6 +228,13 @@ fn changing(
                     .because(error)
                     .hint("`lusush maint history restore` puts them back; then do this again")
                     .hint("`lusush maint history restore --accept` keeps the history without them"),
+                // It is none of ours, or cannot be read.
+                RewriteError::Open(_) if what == "merge" => failure
+                    .because(error)
+                    .hint(
+                        "name the log of another machine: it is in the folder `history` of its state folder",
+                    )
+                    .hint("history files of other shells come in by `lusush maint history import FILE`"),
                 error => failure
                     .because(error)
                     .hint("what was there is as it was; `lusush maint history check` reads all of it"),

@@ -243,7 +243,7 @@ impl List {
     }
 
     fn restore(&mut self) -> Result<String, String> {
-        let text = |error: io::Error| error.to_string();
+        let text = |error: io::Error| super::refused(&self.path, &error);
         let copy = read(&self.copy, BYTES_MAX).unwrap_or_default();
         let lines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
         let (mut whole, mut gained) = (Vec::new(), 0);
