@@ -11,6 +11,7 @@ use crate::clock;
 use crate::drafts;
 use crate::file_size::as_error;
 use crate::folders::Folders;
+use crate::histfile::Named;
 use crate::lle::{Lle, state};
 use crate::prompt_clock::{self, PromptClock};
 use crate::prompt_command;
@@ -60,6 +61,8 @@ pub(crate) struct Round {
     running: Option<(u64, u64)>,
     /// Bash was told to keep no history, as [`rules::keeps_nothing`] has it, when the prompt was shown.
     pub(crate) keeps_nothing: bool,
+    /// Where bash keeps its own history, as it was written down last.
+    pub(crate) named: Named,
     /// The first line of this command is private, so its further lines are.
     unlogged: bool,
     previous: Vec<u8>,
@@ -142,6 +145,7 @@ impl Lle {
             self.share();
         }
         self.round.keeps_nothing = rules::keeps_nothing(&bash);
+        self.name_history_file();
         let history_ns = clock::now().saturating_sub(history_began);
         self.prompt_for_idle(first);
         self.turn_levers();

@@ -21,6 +21,7 @@ pub mod error;
 #[cfg(feature = "engine")]
 pub mod health;
 pub mod history_builtin;
+pub mod history_names;
 pub mod in_force;
 pub mod lever;
 #[cfg(feature = "engine")]

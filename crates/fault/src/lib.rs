@@ -5,7 +5,7 @@
 //!    │                                                                   │ write, fsync, rename … : the kernel stops it
 //!    │ set, calls, hit                                                   ▼
 //!    └────────────▶ what is wanted ◀── serve: which file? which call? ── listener
-//!                                        └▶ goes on │ fails │ half of it, and goes on │ is killed
+//!                                        └▶ goes on │ fails │ half of it, and goes on │ is killed, or stopped
 //! ```
 //!
 //! A seccomp filter hands every call that changes a file to this process, which looks whether the file is below the watched
@@ -39,10 +39,12 @@ pub enum Fault {
     Killed,
     /// Half of a write is written, and the process is killed; where the call is no write, before it happens.
     Torn,
+    /// The process is stopped before the call happens, which it does once somebody sends SIGCONT.
+    Stopped,
 }
 
 impl Fault {
-    /// All of them.
+    /// All that go by without anybody's help.
     pub const ALL: [Fault; 5] = [
         Fault::Broken,
         Fault::Full,

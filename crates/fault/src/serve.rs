@@ -19,8 +19,8 @@ enum Answer {
     GoesOn,
     Fails(i32),
     Wrote(usize),
-    /// Nobody is left to be told.
-    Killed,
+    /// Nobody waits for it any more.
+    Unwanted,
 }
 
 /// Answers until nobody is under the filter any more.
@@ -72,11 +72,13 @@ fn judge(thread: u32, data: &seccomp_data, wanted: &Mutex<Wanted>) -> Answer {
             }
         }
         Fault::Short => half().map_or(Answer::GoesOn, Answer::Wrote),
-        Fault::Killed => kill(thread),
+        Fault::Killed => send_signal(thread, Signal::KILL),
+        // The wait for an answer ends with the signal, and the call is made anew behind SIGCONT.
+        Fault::Stopped => send_signal(thread, Signal::STOP),
         Fault::Torn => {
             // Where there is no half, this is `Killed`.
             let _written = half();
-            kill(thread)
+            send_signal(thread, Signal::KILL)
         }
     }
 }
@@ -97,12 +99,12 @@ fn half(thread: u32, data: &seccomp_data, kind: Kind) -> Option<usize> {
     }
 }
 
-fn kill(thread: u32) -> Answer {
+fn send_signal(thread: u32, signal: Signal) -> Answer {
     if let Some(process) = process_of(thread) {
         // One that has ended by itself is as gone.
-        let _gone = kill_process(process, Signal::KILL);
+        let _gone = kill_process(process, signal);
     }
-    Answer::Killed
+    Answer::Unwanted
 }
 
 /// The process that a thread is of.
@@ -140,7 +142,7 @@ fn send(listener: &OwnedFd, id: u64, answer: &Answer) -> io::Result<()> {
         Answer::GoesOn => response.flags = libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32,
         Answer::Fails(error) => response.error = -error,
         Answer::Wrote(bytes) => response.val = i64::try_from(*bytes).map_err(io::Error::other)?,
-        Answer::Killed => return Ok(()),
+        Answer::Unwanted => return Ok(()),
     }
     // SAFETY: the kernel reads the response, which outlives the call.
     let sent = unsafe {

@@ -4,31 +4,32 @@
 //! - Created whole under a temporary name and hard-linked to its own: nobody ever sees half a log, and of
 //!   several creators exactly one wins. What the creator fills in (the import) is there from the first moment.
 //! - Appended to by one `write(2)` a record, `O_APPEND`, without a lock. What a failed write leaves behind is
-//!   stepped over by readers; the next append is whole again. A file that lost its last name meanwhile is not where the
-//!   record ends. What could not be written waits in memory, within [`waiting::BYTES_MAX`], and goes before the next.
+//!   stepped over by readers; the next append is whole again. A file that is not the one at the log's path any more is not
+//!   where the record ends, whatever other names it has. What could not be written waits in memory, within
+//!   [`waiting::BYTES_MAX`], and goes before the next.
 //! - Folder 0700, file 0600. Nothing is made durable here: the worker does that, once a second.
 
+mod begun;
 mod made;
 mod outbox;
 mod problem;
 mod waiting;
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::descriptor::{Descriptor, Identity};
-use crate::header::{Beginning, FILE_HEADER_BYTES, FileHeader, LogKind, header};
+use crate::header::{FILE_HEADER_BYTES, FileHeader, LogKind, header};
 use crate::{frame, walk};
+use begun::{beginning_of, recognise};
 use made::{begin_anew, create, create_folder};
 pub(crate) use made::{give_name, sync_folder_of};
 pub(crate) use outbox::Outbox;
 pub use problem::{AppendError, Disturbance, OpenError};
 
-/// How far to look for a record in a file whose header is damaged: one longest record and some.
-const RECOGNISE_BYTES: u64 = 2 * frame::PAYLOAD_BYTES_MAX as u64;
-/// Files in a row that lose their name while one record is written; two would be much.
+/// Files in a row that are replaced while one record is written; two would be much.
 const REPLACEMENTS_MAX: usize = 3;
 /// How far from the end of the file a record is looked for that was just written: one longest, and what many sessions
 /// write within milliseconds.
@@ -235,8 +236,14 @@ impl LogFile {
                 });
             }
             if self.ends_with(&late.bytes)? {
-                self.end = self.descriptor.length()?;
-                return Ok(());
+                if self.is_at_its_path(rest.len()) {
+                    return Ok(());
+                }
+                self.look()?;
+                return match self.has(late.sequence) {
+                    true => Ok(()),
+                    false => self.write_record(&late.bytes, late.sequence),
+                };
             }
         }
         if late.is_whole() || (late.may_be_there && self.has(late.sequence)) {
@@ -264,10 +271,8 @@ impl LogFile {
         }
     }
 
-    /// Writes the record in the buffer into the file that was looked at, or into one that took its place since.
-    ///
-    /// Whoever replaces the log carries over what was written into the former file until that has no name any more
-    /// ([`crate::leftovers`]). Where there is none, it may have been too late for that.
+    /// Writes the record in the buffer into the file that was looked at, and if that is not the log any more, into the one
+    /// that is.
     fn write(&mut self) -> Result<(), AppendError> {
         let record = std::mem::take(&mut self.outbox.record);
         let written = self.write_record(&record, self.outbox.sequence);
@@ -281,16 +286,12 @@ impl LogFile {
             let file = self.descriptor.file()?;
             let written = write_once(&file, record)?;
             drop(file);
-            if written < bytes {
-                return Err(AppendError::Short { written, bytes });
-            }
-            let found = self.descriptor.opened();
-            self.end = found.as_ref().map_or(self.end + bytes as u64, Metadata::len);
             let before = self.descriptor.identity();
-            let is_named = || std::fs::metadata(&self.path).is_ok_and(|named| Identity::of(&named) == before);
-            // Some file systems count no names.
-            if found.is_none_or(|found| found.nlink() > 0) || is_named() {
-                return Ok(());
+            if self.is_at_its_path(written) {
+                return match written < bytes {
+                    true => Err(AppendError::Short { written, bytes }),
+                    false => Ok(()),
+                };
             }
             self.look()?;
             if self.descriptor.identity() == before {
@@ -301,6 +302,27 @@ impl LogFile {
             }
         }
         Err(AppendError::Lost)
+    }
+
+    /// Whether the file that so many bytes were just written into is still the log; takes down how long it is, if it is.
+    ///
+    /// Only its path tells: a file that lost that one may have others, which whoever copies a home by links gives it. What
+    /// was written into it may have come too late for whoever replaced it to carry over ([`crate::leftovers`]).
+    fn is_at_its_path(&mut self, written: usize) -> bool {
+        match std::fs::metadata(&self.path) {
+            Ok(named) if Identity::of(&named) == self.descriptor.identity() => {
+                self.end = named.len();
+                true
+            }
+            Ok(_) => false,
+            Err(error) if error.kind() == ErrorKind::NotFound => false,
+            // The folder cannot be searched just now, or is none: only what was opened can tell.
+            Err(_) => {
+                self.end += written as u64;
+                let opened = self.descriptor.opened();
+                opened.is_none_or(|opened| opened.nlink() > 0)
+            }
+        }
     }
 
     /// Whether a record of this session is at the end of the file: carried over by whoever replaced it.
@@ -419,41 +441,6 @@ fn write_once(mut file: &File, bytes: &[u8]) -> io::Result<usize> {
             }
             other => return other,
         }
-    }
-}
-
-/// The first bytes of a file, zeros where it is shorter.
-fn beginning_of(descriptor: &Descriptor) -> FileHeader {
-    let mut header = [0; FILE_HEADER_BYTES];
-    // What cannot be read is like nothing else.
-    let _shorter = descriptor.read_at(&mut header, 0);
-    header
-}
-
-/// Says where the records of the file start, if it is a log of this kind.
-///
-/// A header that does not check is damage, not a reason to refuse, as long as the file begins like a log or
-/// there is a record in it.
-fn recognise(descriptor: &Descriptor, path: &Path, kind: LogKind, end: u64) -> Result<u64, OpenError> {
-    let mut header = [0; FILE_HEADER_BYTES];
-    let there = descriptor.read_at(&mut header, 0).unwrap_or(0);
-    let foreign = || OpenError::Foreign {
-        path: path.to_owned(),
-    };
-    let has_record = || {
-        walk::Forward::new(descriptor, 0, end.min(RECOGNISE_BYTES))
-            .next()
-            .is_some()
-    };
-    match Beginning::of(&header[..there.min(FILE_HEADER_BYTES)], kind) {
-        Beginning::Sound => Ok(FILE_HEADER_BYTES as u64),
-        Beginning::Damaged => Ok(0),
-        Beginning::Unknown if has_record() => Ok(0),
-        Beginning::Unknown | Beginning::Other => Err(foreign()),
-        Beginning::Version(found) => Err(OpenError::Version {
-            path: path.to_owned(),
-            found,
-        }),
     }
 }
 

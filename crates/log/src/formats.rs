@@ -6,14 +6,16 @@
 //! | zsh | `: <seconds>:<duration>;<command>`, or the command alone; a line that ends in `\` goes on, whatever stands before that; of blanks behind a `\` one is zsh's own (zsh, `Src/hist.c`, `readhistline`); bytes that zsh uses itself are written as 0x83 and the byte with bit 5 turned (zsh, `Src/utils.c`, `metafy`) |
 //! | fish | `- cmd: <command>`, `when: <seconds>`; `\n` and `\\` are escaped (fish, `history/yaml_backend`) |
 //!
-//! Invariant: any bytes are read; what is no entry is passed over. Whether a file is a history at all is asked before
+//! Invariant: any bytes are read, a line within a bounded memory; what is no entry is passed over, and what no record holds is
+//! counted. Whether a file is a history at all is asked before
 //! ([`refusal`]): any bytes read as something, and nobody takes a thousand lines of noise out again.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Write};
 
 use crate::frame::PAYLOAD_BYTES_MAX;
 use crate::header::MAGIC;
 use crate::import;
+use crate::lines::{LineEnd, Lines};
 
 /// Whose file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub enum Format {
 const META: u8 = 0x83;
 const META_FLIP: u8 = 0x20;
 const SECOND_NS: i64 = 1_000_000_000;
+/// Bytes of a line: as many as become the longest entry, where each byte is written as two.
+const LINE_BYTES_MAX: usize = 2 * PAYLOAD_BYTES_MAX + 1024;
 
 /// Of so many bytes one that no text has makes a file binary: a program has one of three, what is compressed one of nine.
 const BINARY_ONE_OF: usize = 50;
@@ -87,6 +91,27 @@ pub struct Ran {
     pub end: Option<(i32, u64)>,
 }
 
+/// What was read of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Read {
+    /// Oldest first.
+    pub entries: Vec<Entry>,
+    /// Entries that were left out, since no record holds more than [`PAYLOAD_BYTES_MAX`].
+    pub too_long: u64,
+}
+
+impl Read {
+    /// Takes an entry, unless it is nothing or, known to be or not, too long.
+    pub fn take(&mut self, entry: Entry, is_overlong: bool) {
+        let folder = entry.ran.as_ref().map_or(0, |ran| 4 + ran.cwd.len());
+        if is_overlong || folder + entry.command.len() > PAYLOAD_BYTES_MAX {
+            self.too_long += 1;
+        } else if !entry.command.is_empty() {
+            self.entries.push(entry);
+        }
+    }
+}
+
 impl Entry {
     fn new(time_ns: i64, command: Vec<u8>) -> Self {
         Self {
@@ -120,28 +145,37 @@ impl Format {
         }
     }
 
-    /// Reads every entry, oldest first; entries without a command or too long for a record are left out.
+    /// Reads every entry of a file whose lines end so.
     ///
     /// # Errors
     /// The file's.
-    pub fn read(self, file: impl BufRead) -> io::Result<Vec<Entry>> {
-        let mut entries = Vec::new();
+    pub fn read(self, file: impl BufRead, line_end: LineEnd) -> io::Result<Read> {
+        let mut read = Read::default();
         match self {
             Format::Bash => {
-                let read = import::entries(file, PAYLOAD_BYTES_MAX, |time_ns, command| {
-                    entries.push(Entry::new(time_ns, command.to_vec()));
+                let import = import::entries(file, line_end, PAYLOAD_BYTES_MAX, |time_ns, command| {
+                    read.take(Entry::new(time_ns, command.to_vec()), false);
                     Ok(())
                 })?;
-                if let Some(error) = read.failed {
+                if let Some(error) = import.failed {
                     return Err(error);
                 }
+                read.too_long += import.too_long;
             }
-            Format::Zsh => zsh(file, &mut entries)?,
-            Format::Fish => fish(file, &mut entries)?,
+            Format::Zsh => zsh(Lines::new(file, line_end, LINE_BYTES_MAX), &mut read)?,
+            Format::Fish => fish(Lines::new(file, line_end, LINE_BYTES_MAX), &mut read)?,
         }
-        entries.retain(|entry| !entry.command.is_empty() && entry.command.len() <= PAYLOAD_BYTES_MAX);
-        Ok(entries)
+        Ok(read)
     }
+}
+
+/// Writes an entry as bash writes its file when HISTTIMEFORMAT is set. Read back, it is the same to the second, and one of
+/// several lines is one again.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_bash(out: &mut impl Write, time_ns: i64, command: &[u8]) -> io::Result<()> {
+    import::write(out, time_ns.div_euclid(SECOND_NS).max(0), command)
 }
 
 /// The time of `: <seconds>:<duration>;`, and where the command begins.
@@ -156,36 +190,42 @@ fn zsh_head(line: &[u8]) -> Option<(i64, usize)> {
         .then_some((seconds.saturating_mul(SECOND_NS), 2 + semicolon + 1))
 }
 
-fn zsh(file: impl BufRead, entries: &mut Vec<Entry>) -> io::Result<()> {
-    let mut open: Option<Entry> = None;
-    for line in file.split(b'\n') {
-        let line = unmetafied(&line?);
+fn zsh(mut lines: Lines<impl BufRead>, read: &mut Read) -> io::Result<()> {
+    // With whether it is too long by now: then only its end is looked for.
+    let mut open: Option<(Entry, bool)> = None;
+    while let Some(found) = lines.next()? {
+        let line = unmetafied(found.bytes);
         // Zsh looks at the last one alone: an entry that ends in one is padded.
         let (goes_on, text) = match line.strip_suffix(b"\\") {
             Some(text) => (true, text.to_vec()),
             None => (false, without_padding(line)),
         };
-        let mut entry = match open.take() {
-            Some(mut entry) => {
+        let (mut entry, was_overlong) = match open.take() {
+            Some((mut entry, is_overlong)) => {
                 entry.command.push(b'\n');
                 entry.command.extend_from_slice(&text);
-                entry
+                (entry, is_overlong)
             }
             None => {
                 // Where no head stands, a colon that looks like one is escaped.
                 let plain = (0, usize::from(text.starts_with(b"\\:")));
                 let (time_ns, from) = zsh_head(&text).unwrap_or(plain);
-                Entry::new(time_ns, text[from..].to_vec())
+                (Entry::new(time_ns, text[from..].to_vec()), false)
             }
         };
-        if goes_on && entry.command.len() <= PAYLOAD_BYTES_MAX {
-            open = Some(entry);
-        } else {
-            entry.command.retain(|byte| *byte != 0);
-            entries.push(entry);
+        entry.command.retain(|byte| *byte != 0);
+        let is_overlong = was_overlong || found.is_overlong || entry.command.len() > PAYLOAD_BYTES_MAX;
+        if is_overlong {
+            entry.command.clear();
+        }
+        match goes_on {
+            true => open = Some((entry, is_overlong)),
+            false => read.take(entry, is_overlong),
         }
     }
-    entries.extend(open);
+    if let Some((entry, is_overlong)) = open {
+        read.take(entry, is_overlong);
+    }
     Ok(())
 }
 
@@ -212,16 +252,23 @@ fn unmetafied(line: &[u8]) -> Vec<u8> {
     out
 }
 
-fn fish(file: impl BufRead, entries: &mut Vec<Entry>) -> io::Result<()> {
-    for line in file.split(b'\n') {
-        let line = line?;
-        if let Some(command) = line.strip_prefix(b"- cmd: ") {
-            entries.push(Entry::new(0, unescaped(command)));
-        } else if let Some(when) = line.strip_prefix(b"  when: ")
-            && let (Some(entry), Some(seconds)) = (entries.last_mut(), number(when.trim_ascii()))
+fn fish(mut lines: Lines<impl BufRead>, read: &mut Read) -> io::Result<()> {
+    // What a time belongs to that comes behind it.
+    let mut open: Option<(Entry, bool)> = None;
+    while let Some(line) = lines.next()? {
+        if let Some(command) = line.bytes.strip_prefix(b"- cmd: ") {
+            if let Some((entry, is_overlong)) = open.take() {
+                read.take(entry, is_overlong);
+            }
+            open = Some((Entry::new(0, unescaped(command)), line.is_overlong));
+        } else if let Some(when) = line.bytes.strip_prefix(b"  when: ")
+            && let (Some((entry, _)), Some(seconds)) = (&mut open, number(when.trim_ascii()))
         {
             entry.time_ns = seconds.saturating_mul(SECOND_NS);
         }
+    }
+    if let Some((entry, is_overlong)) = open {
+        read.take(entry, is_overlong);
     }
     Ok(())
 }
@@ -248,156 +295,4 @@ fn number(digits: &[u8]) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn check(file: &[u8], format: Format, expect: &[(i64, &str)]) {
-        assert_eq!(Format::of(file), format, "{:?}", String::from_utf8_lossy(file));
-        let read: Vec<(i64, String)> = format
-            .read(file)
-            .unwrap()
-            .into_iter()
-            .map(|entry| {
-                (
-                    entry.time_ns / SECOND_NS,
-                    String::from_utf8(entry.command).unwrap(),
-                )
-            })
-            .collect();
-        let expect: Vec<_> = expect
-            .iter()
-            .map(|(at, text)| (*at, (*text).to_owned()))
-            .collect();
-        assert_eq!(read, expect);
-    }
-
-    #[test]
-    fn each_shell_s_file() {
-        check(
-            b"#5\nls\n#6\nfor i\ndo\n",
-            Format::Bash,
-            &[(5, "ls"), (6, "for i\ndo")],
-        );
-        check(b"ls\ncd /\n", Format::Bash, &[(0, "ls"), (0, "cd /")]);
-        check(
-            b": 1700000000:0;git log\n: 1700000001:12;for i in 1\\\ndo echo\\\ndone\nplain\n",
-            Format::Zsh,
-            &[
-                (1_700_000_000, "git log"),
-                (1_700_000_001, "for i in 1\ndo echo\ndone"),
-                (0, "plain"),
-            ],
-        );
-        // ü is C3 BC; zsh writes what lies in 0x83 … 0x9F changed: ß is C3 9F.
-        check(
-            b": 1:0;echo \xc3\xbc \xc3\x83\xbf\n",
-            Format::Zsh,
-            &[(1, "echo ü ß")],
-        );
-        check(
-            b": 1:0;a\\\\\nb\n: 2:0;echo back\\\\ \n: 3:0;c\\ \\\nd\n: 4:0;e\\  \n: 5:0;ls \n\\: x\n",
-            Format::Zsh,
-            &[
-                (1, "a\\\nb"),
-                (2, "echo back\\\\"),
-                (3, "c\\ \nd"),
-                (4, "e\\ "),
-                (5, "ls "),
-                (0, ": x"),
-            ],
-        );
-        check(
-            b"- cmd: git log\n  when: 1700000000\n  paths:\n    - README\n- cmd: a\\nb \\\\n\n  when: 7\n- cmd: last\n",
-            Format::Fish,
-            &[(1_700_000_000, "git log"), (7, "a\nb \\n"), (0, "last")],
-        );
-        check(b"", Format::Bash, &[]);
-    }
-
-    /// What zsh itself makes of a file, where there is one; entries divided by NULs.
-    fn zsh_reads(file: &[u8]) -> Option<Vec<u8>> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("histfile");
-        // The entry that was read last is the one that zsh takes for its own command line, and does not list.
-        std::fs::write(&path, [file, b"not listed\n"].concat()).unwrap();
-        let script = "HISTSIZE=1000; fc -R $1; for k in ${(kn)history}; do printf '%s\\0' $history[$k]; done";
-        let output = std::process::Command::new("zsh")
-            .args(["-f", "-c", script, "zsh"])
-            .arg(&path)
-            .env("LC_ALL", "C")
-            .output();
-        let Ok(output) = output else {
-            eprintln!("skipped: there is no zsh to compare with");
-            return None;
-        };
-        assert!(output.status.success(), "{output:?}");
-        Some(output.stdout)
-    }
-
-    #[test]
-    fn a_file_is_read_as_zsh_reads_it() {
-        // Every line of four of these behind a first letter, plain and with times; an entry of its own closes each.
-        let pieces: [&[u8]; 4] = [b"\\", b" ", b"x", b"\n"];
-        let mut file = Vec::new();
-        for n in 0..256usize {
-            if n % 2 == 0 {
-                file.extend_from_slice(b": 5:0;");
-            }
-            file.extend_from_slice(format!("e{n}").as_bytes());
-            for place in 0..4 {
-                file.extend_from_slice(pieces[n >> (2 * place) & 3]);
-            }
-            file.extend_from_slice(format!("\nend {n}\n").as_bytes());
-        }
-        let Some(expect) = zsh_reads(&file) else { return };
-        let read: Vec<u8> = Format::Zsh
-            .read(&file[..])
-            .unwrap()
-            .into_iter()
-            .flat_map(|entry| [entry.command, vec![0]].concat())
-            .collect();
-        let shown = |bytes: &[u8]| -> Vec<String> {
-            // Of an entry without a text nothing is to be kept.
-            let entries = bytes.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
-            entries
-                .map(|entry| String::from_utf8_lossy(entry).into_owned())
-                .collect()
-        };
-        assert_eq!(shown(&read), shown(&expect));
-    }
-
-    #[test]
-    fn what_is_no_history_is_refused() {
-        let check =
-            |bytes: &[u8], expect| assert_eq!(refusal(bytes), expect, "{:?}", &bytes[..bytes.len().min(40)]);
-        let log = crate::header::header(crate::header::LogKind::History, 1, 1);
-        check(&log, Some(Refusal::Log));
-        let mut random = 7u64;
-        let noise: Vec<u8> = std::iter::repeat_with(|| {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (random >> 56) as u8
-        })
-        .take(64 * 1024)
-        .collect();
-        check(&noise, Some(Refusal::Binary));
-        let program = std::fs::read("/proc/self/exe").unwrap();
-        check(&program[..64 * 1024], Some(Refusal::Binary));
-        // What a crash left, other encodings, a key binding, zsh's own bytes.
-        check(&[&b"ls\ncd\n"[..], &[0; 4096]].concat(), None);
-        check("ls\u{e4}\n".repeat(20).as_bytes(), None);
-        check(&[0xe4, b'\n'].repeat(200), None);
-        check(b"bind '\x18\x05'\n", None);
-        check(b": 1:0;echo \xc3\x83\xbf\n", None);
-        check(b"", None);
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            for (_, format) in Format::ALL {
-                prop_assert!(format.read(&bytes[..]).is_ok());
-            }
-        }
-    }
-}
+mod tests;

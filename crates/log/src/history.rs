@@ -66,6 +66,10 @@ pub struct Opened {
     pub created: bool,
     /// Commands imported by this call.
     pub imported: u64,
+    /// Entries that it left out, since no record holds that much.
+    pub too_long: u64,
+    /// Its lines ended as DOS has it; no command does.
+    pub is_of_dos: bool,
     /// Why the import ended early. What was read until then is in the log.
     pub import_error: Option<io::Error>,
 }

@@ -1,12 +1,14 @@
 //! What is written into the file that had the log's name, while another takes its place.
 //!
 //! ```text
-//!  session │ looks at the name ─────────────── writes ── looks: has the file a name?   yes ▸ it is carried over
-//!  rewrite │     ….log.before = log ── rename ── carry over ── unlink ── carry over     no ▸ writes again, if it was not
+//!  session │ looks at the path ─────────────── writes ── looks: is it another file?   no  ▸ done
+//!  rewrite │     ….log.before = log ── rename ── carry over ── unlink ── carry over   yes ▸ writes again, if it is not there
 //! ```
 //!
-//! Invariant: a record that was written is in the new log, whoever is stopped for however long between two of these steps.
-//! Twice only if both are within the same microseconds.
+//! Invariant: a record that was written is in the new log, whoever is stopped for however long between two of these steps, and
+//! whatever further names somebody gave the former file. A session relies on nobody for what it wrote into that; what is carried
+//! over is of those that were killed, and of sessions of an earlier version. Twice only if both are within the same
+//! microseconds.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;

@@ -31,6 +31,7 @@ mod import;
 pub mod index;
 mod join;
 mod leftovers;
+pub mod lines;
 pub mod mirror;
 pub mod records;
 pub mod rewrite;

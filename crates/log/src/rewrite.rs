@@ -12,6 +12,7 @@
 
 pub mod back;
 mod finish;
+mod taken_out;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
@@ -32,6 +33,7 @@ use crate::mirror::{Lock, Mirror, RestoreError, number, path_of, write_record};
 use crate::walk::Forward;
 use finish::begins_as_its_mirror;
 pub(crate) use finish::finish_import;
+use taken_out::TakenOut;
 
 const SECOND_NS: i64 = 1_000_000_000;
 
@@ -42,6 +44,10 @@ pub struct Added {
     pub added: u64,
     /// Those that were there already.
     pub known: u64,
+    /// Entries that were left out, since they were taken out of the log on purpose.
+    pub taken_out: u64,
+    /// Something was taken out of the log on purpose: what comes in may have it in other words.
+    pub was_scrubbed: bool,
 }
 
 /// Why nothing came in.
@@ -64,7 +70,7 @@ pub enum RewriteError {
 
 /// Puts the entries before everything that the log has, but for those that it has already: as many of the same second and
 /// text as it has are passed over, and of those without a time all whose text it has at any time. Importing twice is importing
-/// once.
+/// once. What was taken out of the log stays out.
 ///
 /// `importer` is a random number, not 0, by which these records are known.
 ///
@@ -86,7 +92,11 @@ pub fn import(log: &Path, _lock: &Lock, importer: u64, entries: &[Entry]) -> Res
         }
         *there.entry(said(command.time_ns, &command.command)).or_default() += 1;
     }
-    let mut added = Added::default();
+    let taken_out = TakenOut::of(&history);
+    let mut added = Added {
+        was_scrubbed: !taken_out.is_empty(),
+        ..Added::default()
+    };
     let new: Vec<&Entry> = entries
         .iter()
         .filter(|entry| {
@@ -95,8 +105,10 @@ pub fn import(log: &Path, _lock: &Lock, importer: u64, entries: &[Entry]) -> Res
             let is_typed = entry.time_ns == 0 && texts.contains(&said(0, &entry.command));
             let is_known = *left > 0 || is_typed;
             *left = left.saturating_sub(1);
+            let is_out = !is_known && !taken_out.is_empty() && taken_out.has(entry);
             added.known += u64::from(is_known);
-            !is_known
+            added.taken_out += u64::from(is_out);
+            !is_known && !is_out
         })
         .collect();
     drop(history);

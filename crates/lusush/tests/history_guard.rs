@@ -80,6 +80,8 @@ fn a_log_that_is_emptied_while_sessions_run_comes_back() {
         assert_eq!(times, 1, "{expected} in {there:?}");
     }
     told(&mut a, "the history log was emptied by another program");
+    let said: String = a.text().chars().filter(|c| !c.is_whitespace()).collect();
+    assert!(said.contains("putback.Thereisnothinglefttodo"), "{}", a.text());
     let audit = house.json(&["audit", "show"]).to_string();
     assert!(
         audit.contains("emptied by another program") && audit.contains("put back"),

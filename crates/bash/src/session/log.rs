@@ -112,6 +112,17 @@ impl Session {
                 opened.imported
             ));
         }
+        if opened.is_of_dos {
+            self.notice(
+                "lusush: your history file has DOS line ends: the log has the commands without".into(),
+            );
+        }
+        if opened.too_long > 0 {
+            self.notice(format!(
+                "lusush: {} of your history file left out: longer than 1 MiB",
+                opened.too_long
+            ));
+        }
         if let Some(e) = opened.import_error {
             self.notice(format!("lusush: your history file was read only in part: {e}"));
         }

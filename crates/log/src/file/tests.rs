@@ -56,26 +56,43 @@ impl Place {
     }
 }
 
+/// As whoever restores a backup does, or copies a home by links: the former file keeps a name of somebody else's.
+fn link_elsewhere(place: &Place) {
+    std::fs::hard_link(&place.log, place.folder.path().join("elsewhere")).unwrap();
+}
+
 #[test]
 fn a_log_that_was_written_anew_meanwhile_gets_the_record() {
-    let place = Place::new();
-    let mut session = place.looked();
-    let lock = Lock::take(&place.log).unwrap();
-    let entry = Entry {
-        time_ns: 5,
-        command: b"imported".to_vec(),
-        ..Entry::default()
-    };
-    import(&place.log, &lock, 7, &[entry]).unwrap();
-    session.write().unwrap();
-    assert_eq!(place.commands(), ["imported", "before", "mine"]);
+    for is_linked in [false, true] {
+        let place = Place::new();
+        let mut session = place.looked();
+        if is_linked {
+            link_elsewhere(&place);
+        }
+        let lock = Lock::take(&place.log).unwrap();
+        let entry = Entry {
+            time_ns: 5,
+            command: b"imported".to_vec(),
+            ..Entry::default()
+        };
+        import(&place.log, &lock, 7, &[entry]).unwrap();
+        session.write().unwrap();
+        assert_eq!(
+            place.commands(),
+            ["imported", "before", "mine"],
+            "linked: {is_linked}"
+        );
+    }
 }
 
 #[test]
 fn what_is_written_at_any_step_of_a_rewrite_is_there_once() {
-    for step in 0..5 {
+    for (step, is_linked) in (0..5).flat_map(|step| [(step, false), (step, true)]) {
         let place = Place::new();
         let mut session = place.looked();
+        if is_linked {
+            link_elsewhere(&place);
+        }
         let mut write = |at| {
             if at == step {
                 session.write().unwrap();
@@ -97,17 +114,50 @@ fn what_is_written_at_any_step_of_a_rewrite_is_there_once() {
         late.carry_over(&place.log).unwrap();
         write(4);
         late.carry_over(&place.log).unwrap();
-        assert_eq!(place.commands(), ["before", "mine"], "step {step}");
+        assert_eq!(
+            place.commands(),
+            ["before", "mine"],
+            "step {step}, linked: {is_linked}"
+        );
+    }
+}
+
+#[test]
+fn a_record_that_is_completed_in_a_former_file_is_in_the_log_too() {
+    for is_linked in [false, true] {
+        let place = Place::new();
+        let mut session = place.looked();
+        let part = session.record.len() / 2;
+        let mut file = OpenOptions::new().append(true).open(&place.log).unwrap();
+        file.write_all(&session.record[..part]).unwrap();
+        if is_linked {
+            link_elsewhere(&place);
+        }
+        place.replace();
+        std::fs::remove_file(leftovers::before(&place.log)).unwrap();
+        let late = waiting::Late {
+            sequence: session.sequence,
+            bytes: session.record.clone(),
+            written: part,
+            may_be_there: false,
+        };
+        session.write_late(&late).unwrap();
+        assert_eq!(place.commands(), ["before", "mine"], "linked: {is_linked}");
     }
 }
 
 #[test]
 fn a_log_that_was_removed_or_replaced_meanwhile_is_made_anew_with_the_record() {
-    let place = Place::new();
-    let mut session = place.looked();
-    std::fs::remove_file(&place.log).unwrap();
-    session.write().unwrap();
-    assert_eq!(place.commands(), ["mine"]);
+    for is_linked in [false, true] {
+        let place = Place::new();
+        let mut session = place.looked();
+        if is_linked {
+            link_elsewhere(&place);
+        }
+        std::fs::remove_file(&place.log).unwrap();
+        session.write().unwrap();
+        assert_eq!(place.commands(), ["mine"], "linked: {is_linked}");
+    }
 
     let place = Place::new();
     let mut session = place.looked();

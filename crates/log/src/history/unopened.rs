@@ -17,6 +17,7 @@ use crate::event::Event;
 use crate::file::{LogFile, Outbox};
 use crate::header::LogKind;
 use crate::import::{self, Import, Since, Told};
+use crate::lines::LineEnd;
 use crate::{AppendError, OpenError};
 
 /// A history log that is not open yet.
@@ -62,12 +63,14 @@ impl Unopened {
         };
         std::mem::swap(opened.log.outbox_mut(), &mut self.outbox);
         let created = opened.created.is_some();
-        let Import { count, failed } = opened.created.unwrap_or_default();
+        let import = opened.created.unwrap_or_default();
         Ok(Opened {
             history: History { log: opened.log },
             created,
-            imported: count,
-            import_error: failed,
+            imported: import.count,
+            too_long: import.too_long,
+            is_of_dos: import.line_end == LineEnd::Dos,
+            import_error: import.failed,
         })
     }
 

@@ -1,11 +1,13 @@
 //! Scrub, import and merge of the history, by `lusush` itself beside a worker that follows the log.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use lle_fault::{Fault, Faults, are_here};
+use lle_fault::{Fault, Faults, Kind, are_here};
 use lle_log::history::History;
+use rustix::process::Signal;
 
 use super::support::household::{Household, wait};
 use super::support::log_of;
@@ -190,4 +192,85 @@ fn a_merge_is_finished_by_the_next() {
             assert_eq!(count(&merged, &marker), OTHERS, "{about}");
         },
     );
+}
+
+/// A session stands still between its look at the log and its write, as under SIGSTOP or on a busy machine, while an import
+/// or a restore replaces the log. Each time somebody has given the former file a name of their own.
+#[test]
+fn a_command_whose_log_is_replaced_before_it_is_written_is_in_the_new_one() {
+    if !are_here() {
+        return;
+    }
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    house.no_drill_is_due();
+    let log = log_of(&house.home);
+    let faults = Faults::below(log.parent().unwrap()).only(&[Kind::Write]);
+    let mut session = faults.start(|| house.session()).unwrap();
+    session.press("echo of old\r").unwrap();
+    house.said(&["backup", "create"]);
+    let list = house.home.path().join("list");
+    fs::write(&list, "#1500000000\nimported\n").unwrap();
+    let import = ["history", "import", list.to_str().unwrap()];
+    // What the snapshot has and the log has not comes back into it by a restore.
+    let words: [(&str, &[&str]); 2] = [
+        ("import", &import),
+        ("restore", &["backup", "restore", "--section", "data"]),
+    ];
+    for (n, (what, words)) in words.into_iter().enumerate() {
+        if what == "restore" {
+            for path in [lle_log::mirror::path_of(&log), log.clone()] {
+                fs::remove_file(path).unwrap();
+            }
+            session.press("echo anew\r").unwrap();
+        }
+        fs::hard_link(&log, house.home.path().join(format!("copied-by-link-{n}"))).unwrap();
+        let before = fs::metadata(&log).unwrap().ino();
+        faults.set(1, Fault::Stopped);
+        session
+            .type_bytes(format!("echo typed-{n} >>~/witness\r").as_bytes())
+            .unwrap();
+        wait("a session that stands still", || faults.hit().is_some());
+        house.said(words);
+        assert_ne!(
+            fs::metadata(&log).unwrap().ino(),
+            before,
+            "{what}: the log was not replaced"
+        );
+        faults.clear();
+        session.signal(Signal::CONT).unwrap();
+        wait("the command", || {
+            let ran = fs::read_to_string(house.home.path().join("witness")).unwrap_or_default();
+            ran.contains(&format!("typed-{n}"))
+        });
+        session.press("\r").unwrap();
+        let there = commands(&log);
+        let typed = there.iter().filter(|c| c.starts_with(&format!("echo typed-{n}")));
+        assert_eq!(typed.count(), 1, "{what}: {there:?}");
+        assert_eq!(count(&log, "echo of old"), 1, "{what}: {there:?}");
+    }
+}
+
+#[test]
+fn what_a_scrub_cannot_write_is_named() {
+    if !are_here() {
+        return;
+    }
+    let house = house();
+    let log = log_of(&house.home);
+    add(&log, 2, "secret-word", 1);
+    let list = house.home.path().join("lists/hist");
+    fs::create_dir(list.parent().unwrap()).unwrap();
+    fs::write(&list, "secret-word\n").unwrap();
+    fs::write(log.with_extension("lists"), format!("{}\n", list.display())).unwrap();
+    for (file, kind) in [(&log, Kind::WriteAt), (&list, Kind::Make)] {
+        let folder = file.parent().unwrap();
+        let faults = Faults::below(folder).only(&[kind]);
+        faults.set(1, Fault::Broken);
+        let output = run(&house, &faults, &["scrub", "secret-word", "--histfile"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{kind:?}: {said}");
+        let named = format!("Caused by: {}/", folder.display());
+        assert!(said.contains(&named), "{kind:?} at {:?}: {said}", faults.hit());
+        assert!(said.contains("error 5"), "{kind:?} at {:?}: {said}", faults.hit());
+    }
 }

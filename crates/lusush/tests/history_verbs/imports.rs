@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use lle_log::history::History;
+
 use crate::support::household::{Household, wait};
 use crate::support::{Random, log_of, number};
 use crate::{KILLS, commands, fill, killed, open, refused};
@@ -92,6 +94,118 @@ fn what_is_no_history_of_a_shell_is_refused_and_what_was_exported_comes_back() {
     fs::write(&out, format!("{all}{{ echo; }}\n")).unwrap();
     let said = refused(&elsewhere, &["history", "import", &path(&out)]);
     assert!(said.contains("line 5 "), "{said}");
+}
+
+#[test]
+fn every_command_that_was_exported_is_known_when_it_comes_back() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    let mut history = open(&log, 1);
+    let odd: [&[u8]; 4] = [
+        b"echo \xc3\x28",
+        b"cat <<E\n#1700000000\n #1700000001\nE",
+        b"#5 is a comment",
+        "echo ü \u{fffd}".as_bytes(),
+    ];
+    for (n, command) in odd.into_iter().enumerate() {
+        history
+            .started((1_700_000_000 + n as i64) * 1_000_000_000, b"/srv/\xff", command)
+            .unwrap();
+    }
+    let there = |log: &Path| -> Vec<(Vec<u8>, Vec<u8>)> {
+        let history = History::read(log).unwrap();
+        history
+            .commands()
+            .map(|command| (command.cwd, command.command))
+            .collect()
+    };
+    let elsewhere = Household::with_worker("", &["--look-every", "50"]);
+    let other = log_of(&elsewhere.home);
+    drop(open(&other, 3));
+    for format in ["json", "text"] {
+        let out = house.home.path().join(format);
+        fs::write(
+            &out,
+            house.maint(&["history", "export", "--format", format]).stdout,
+        )
+        .unwrap();
+        let words = ["history", "import", out.to_str().unwrap()];
+        assert_eq!(house.json(&words)["added"], 0, "{format}");
+        // By either the other house gets them once.
+        let added = elsewhere.json(&words)["added"].clone();
+        assert_eq!(added, if format == "json" { 4 } else { 0 }, "{format}");
+    }
+    assert_eq!(there(&other), there(&log));
+}
+
+#[test]
+fn what_is_too_long_is_left_out_and_said_to_be() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    fill(&log, 1);
+    let list = house.home.path().join("list");
+    fs::write(&list, format!("echo one\n{}\necho two\n", "x".repeat(3 << 20))).unwrap();
+    let words = ["history", "import", list.to_str().unwrap()];
+    let said = house.said(&words);
+    assert!(
+        said.starts_with("2 entries added") && said.contains("1 left out: longer than 1 MiB"),
+        "{said}"
+    );
+    assert_eq!(house.json(&words)["too_long"], 1);
+}
+
+#[test]
+fn line_ends_of_dos_are_taken_off_and_that_is_said() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    drop(open(&log, 1));
+    let list = house.home.path().join("list");
+    fs::write(&list, "#5\r\nls\r\n#6\r\npwd\r\n").unwrap();
+    let words = ["history", "import", list.to_str().unwrap()];
+    assert!(house.said(&words).contains("as DOS has it"));
+    assert_eq!(commands(&log), ["ls", "pwd"]);
+    assert_eq!(house.json(&words)["dos_line_ends"], true);
+    // A carriage return that is somebody's own stays.
+    fs::write(&list, "#7\nprintf 'a\r\n'\n").unwrap();
+    assert_eq!(house.json(&words)["dos_line_ends"], false);
+    assert_eq!(commands(&log), ["printf 'a\r\n'", "ls", "pwd"]);
+}
+
+#[test]
+fn what_was_scrubbed_does_not_come_back_by_an_import_and_what_may_is_told() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    let mut session = house.session();
+    session.press("echo hunter2\r").unwrap();
+    session.press("echo other\r").unwrap();
+    let list = house.home.path().join("list");
+    let words = ["history", "import", list.to_str().unwrap()];
+    fs::write(&list, "#1600000000\nlogin hunter2\n#1600000001\nls\n").unwrap();
+    let said = house.said(&words);
+    assert!(
+        said.starts_with("2 entries added") && !said.contains("scrub"),
+        "{said}"
+    );
+    let exported = house.said(&["history", "export"]);
+    house.said(&["history", "scrub", "hunter2"]);
+    // The same file, and what bash and an export have of it.
+    assert_eq!(house.json(&words)["taken_out"], 1);
+    fs::write(&list, "echo hunter2\necho other\n").unwrap();
+    let answer = house.json(&words);
+    assert_eq!(
+        (&answer["taken_out"], &answer["known"]),
+        (&1.into(), &1.into()),
+        "{answer}"
+    );
+    fs::write(&list, exported).unwrap();
+    assert_eq!(house.json(&words)["taken_out"], 2);
+    fs::write(&list, "#1600000002\nlogin hunter2 again\n").unwrap();
+    let said = house.said(&words);
+    assert!(
+        said.starts_with("1 entry added") && said.contains("history scrub TEXT"),
+        "{said}"
+    );
+    assert_eq!(commands(&log), ["login hunter2 again", "ls", "echo other"]);
 }
 
 #[test]

@@ -140,5 +140,11 @@ fn what_cannot_be_done_says_what_can() {
     fs::write(&foreign, "no log\n").unwrap();
     let house = Household::with_worker("", &[]);
     let said = refused(&house, &["history", "merge", foreign.to_str().unwrap()]);
-    assert!(said.contains("nothing was merged"), "{said}");
+    assert!(
+        said.contains("nothing was merged") && said.contains("history import FILE"),
+        "{said}"
+    );
+    assert!(!said.contains("history check"), "{said}");
+    let said = refused(&house, &["history", "search", "--limit", "0", "echo"]);
+    assert!(said.contains("0 is not in 1.."), "{said}");
 }

@@ -206,6 +206,105 @@ fn a_history_file_with_a_name_that_is_no_text_hides_no_other() {
 }
 
 #[test]
+fn a_folder_s_name_is_told_and_taken_out_only_if_asked_for() {
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    let mut history = open(&log, 1);
+    for (cwd, command) in [
+        (&b"/srv/hunter2"[..], "make"),
+        (b"/srv/hunter2/src", "ls"),
+        (b"/srv/hunter2", "login hunter2"),
+        (b"/srv", "login hunter2"),
+        (b"/srv", "pwd"),
+    ] {
+        history.started(1, cwd, command.as_bytes()).unwrap();
+    }
+    let counts = |words: &[&str]| {
+        let answer = house.json(&[&["history", "scrub", "hunter2"], words].concat());
+        (answer["commands"].clone(), answer["in_folders"].clone())
+    };
+    assert_eq!(counts(&["--plan"]), (2.into(), 2.into()));
+    assert_eq!(counts(&["--plan", "--folders"]), (4.into(), 2.into()));
+    let said = house.said(&["history", "scrub", "hunter2"]);
+    assert!(said.starts_with("2 commands taken out\n"), "{said}");
+    assert!(
+        said.contains("2 more commands") && said.contains("--folders"),
+        "{said}"
+    );
+    assert_eq!(commands(&log), ["make", "ls", "pwd"]);
+    let said = house.said(&["history", "scrub", "hunter2", "--folders"]);
+    assert!(said.starts_with("2 commands taken out, 2 of them"), "{said}");
+    assert!(!said.contains("more command"), "{said}");
+    assert_eq!(commands(&log), ["pwd"]);
+}
+
+#[test]
+fn every_session_s_own_history_file_is_reached_and_guarded() {
+    let rc = "HISTFILE=~/hist-$(ls ~ | grep -c '^hist-')\n\
+              printf '%s\\n' 'echo first' 'login hunter2' 'echo last' >$HISTFILE\n";
+    let house = Household::with_worker(rc, &["--look-every", "50"]);
+    let mut sessions: Vec<_> = (0..9).map(|_| house.session()).collect();
+    // One of them goes over to another file.
+    sessions[0].press("HISTFILE=~/later\r").unwrap();
+    let mut names: Vec<String> = (0..9).map(|n| format!("hist-{n}")).collect();
+    names.push("later".into());
+    let files: Vec<_> = names.iter().map(|name| house.home.path().join(name)).collect();
+    fs::write(&files[9], "echo first\nlogin hunter2\necho last\n").unwrap();
+    let told = house.said(&["history", "scrub", "hunter2", "--plan"]);
+    for file in &files {
+        assert!(
+            told.contains(&format!("{}: `--histfile`", file.display())),
+            "{told}"
+        );
+    }
+    house.said(&["history", "scrub", "hunter2", "--histfile"]);
+    for file in &files {
+        assert_eq!(
+            fs::read_to_string(file).unwrap(),
+            "echo first\necho last\n",
+            "{}",
+            file.display()
+        );
+    }
+    // Each of them is seen and put back.
+    let log = log_of(&house.home);
+    let copies = || {
+        let beside = fs::read_dir(log.parent().unwrap()).unwrap().flatten();
+        let copies = beside.filter(|entry| entry.file_name().to_string_lossy().contains(".list-"));
+        copies
+            .filter(|entry| fs::read(entry.path()).unwrap() == b"echo first\necho last\n")
+            .count()
+    };
+    wait("a copy of each", || copies() == files.len());
+    for file in &files {
+        fs::write(file, "").unwrap();
+    }
+    for file in &files {
+        wait("a file that was emptied to be put back", || {
+            fs::read_to_string(file).unwrap() == "echo first\necho last\n"
+        });
+    }
+}
+
+#[test]
+fn what_history_files_are_not_known_or_not_guarded_is_said() {
+    use lle_core::history_names::{GUARDED_MAX, NAMES_MAX};
+    let house = Household::with_worker("", &["--look-every", "50"]);
+    let log = log_of(&house.home);
+    fill(&log, 1);
+    let names: String = (0..NAMES_MAX - 1).map(|n| format!("/nowhere/{n}\n")).collect();
+    fs::write(log.with_extension("lists"), format!("{names}relative\n")).unwrap();
+    let said = house.said(&["history", "scrub", "hunter2", "--plan"]);
+    assert!(said.contains("HISTFILE=relative: no whole path"), "{said}");
+    assert!(said.contains("beyond the 256 whose names are kept"), "{said}");
+    let checked = house.json(&["history", "check"]);
+    assert_eq!(checked["unguarded_files"], NAMES_MAX - GUARDED_MAX, "{checked}");
+    fs::write(log.with_extension("lists"), "/nowhere/1\n").unwrap();
+    let said = house.said(&["history", "scrub", "hunter2", "--plan"]);
+    assert!(!said.contains("HISTFILE=") && !said.contains("beyond"), "{said}");
+}
+
+#[test]
 fn a_name_that_two_logs_know_takes_the_right_command_out() {
     let house = Household::with_worker("HISTFILE=~/.bash_history\n", &["--look-every", "50"]);
     let log = log_of(&house.home);

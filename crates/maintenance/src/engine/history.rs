@@ -22,6 +22,8 @@ use crate::world::{Answer, HistoryNews, Now, World};
 const HARMED: &str = "history.harmed/";
 const AWAITED: &str = "history.harmed/awaited/";
 const POSSIBLE: &str = "history.harmed/possible/";
+/// What the key of one begins with that was put back: nobody has to do anything.
+pub(super) const PUT_BACK: &str = "history.harmed/put-back/";
 /// How long what was found is shown as a finding, in nanoseconds: its alert stays until it was told. What waits for
 /// somebody's word is shown until it was given.
 const SHOWN_NS: u64 = 60 * SECOND_NS;
@@ -132,6 +134,7 @@ impl Engine {
         let mut title = news.title.clone();
         let mut remedy = news.remedy.clone();
         let mut answer = news.answer;
+        let mut is_put_back = false;
         if puts_back {
             let who = Who::engine(self.config.uid);
             let done = match noticed {
@@ -141,7 +144,7 @@ impl Engine {
             match done {
                 Ok(said) => {
                     title = format!("{title}: {said}");
-                    answer = Answer::None;
+                    (answer, is_put_back) = (Answer::None, true);
                     // By an earlier worker it may have been told that this waits.
                     self.close_answered(world, now, None);
                     remedy = "`lusush maint history scrub` takes out what is not to be kept".into();
@@ -159,6 +162,7 @@ impl Engine {
         self.guarded.last += 1;
         let which = &news.which;
         let about = match answer {
+            Answer::None if is_put_back => PUT_BACK.to_owned(),
             Answer::None => HARMED.to_owned(),
             Answer::Possible => format!("{POSSIBLE}{which}/"),
             Answer::Awaited => format!("{AWAITED}{which}/"),

@@ -315,9 +315,10 @@ impl Histories {
         let has_trouble = match self.mirror.follow() {
             Ok(Followed::Trouble(_)) => true,
             // It looks at the beginning and the end only; who asks may know of something in the middle.
-            Ok(Followed::Unchanged | Followed::Copied { .. } | Followed::Redacted { .. }) => {
-                self.mirror.has_more().map_err(|error| error.to_string())?
-            }
+            Ok(Followed::Unchanged | Followed::Copied { .. } | Followed::Redacted { .. }) => self
+                .mirror
+                .has_more()
+                .map_err(|error| refused(&self.log, &error))?,
             Ok(Followed::Lost { .. }) => {
                 return Err(
                     "the log and its mirror are both gone; `lusush maint recover history-lost` has the newest \
@@ -326,17 +327,20 @@ impl Histories {
                 );
             }
             Ok(Followed::Busy) => return Err(BUSY.into()),
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(refused(&self.log, &error)),
         };
         if !has_trouble {
             return Err("nothing of the log is gone".into());
         }
-        let lock = Lock::try_take(&self.log).map_err(|error| error.to_string())?;
+        let lock = Lock::try_take(&self.log).map_err(|error| refused(&self.log, &error))?;
         let Some(lock) = lock else { return Err(BUSY.into()) };
         let restored = self
             .mirror
             .restore(&lock, NEW_RECORDS_MAX)
-            .map_err(|error| with_cause(&error))?;
+            .map_err(|error| match error {
+                RestoreError::Io(error) => refused(&self.log, &error),
+                error => error.to_string(),
+            })?;
         self.told = None;
         self.forget_index();
         let mut said = format!("{} put back", bytes(restored.bytes_back as f64));
@@ -358,10 +362,11 @@ impl Histories {
 
     /// Takes every history as it is.
     pub(crate) fn accept(&mut self) -> io::Result<()> {
-        let Some(lock) = Lock::try_take(&self.log)? else {
+        let named = |error: io::Error| io::Error::other(refused(&self.log, &error));
+        let Some(lock) = Lock::try_take(&self.log).map_err(named)? else {
             return Err(io::Error::other(BUSY));
         };
-        self.mirror.accept(&lock)?;
+        self.mirror.accept(&lock).map_err(named)?;
         self.told = None;
         self.lists.accept()
     }
@@ -375,11 +380,16 @@ fn name_of(path: &Path) -> String {
         .into_owned()
 }
 
-fn with_cause(error: &RestoreError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
+/// Which file could not be read or written, why, and what helps.
+fn refused(path: &Path, error: &io::Error) -> String {
+    let remedy = match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            ": let its folder be written to, and do this again"
+        }
+        io::ErrorKind::StorageFull => ": make room, and do this again",
+        _ => "",
+    };
+    format!("{}: {error}{remedy}", path.display())
 }
 
 /// Where the mirror of a log is, and how far it is: bytes of both; none if there is no log.
@@ -393,6 +403,27 @@ pub fn mirrored(log: &Path) -> Option<(u64, u64)> {
 mod tests {
     use super::*;
     use lle_log::history::History;
+
+    #[test]
+    fn what_could_not_be_written_is_named_with_what_helps() {
+        let folder = tempfile::tempdir().expect("a folder for a test");
+        let log = folder.path().join("m.log");
+        let mut history = History::open(&log, 1, 0, None).expect("a log").history;
+        history.started(1, b"/", b"ls").expect("a record");
+        let mut histories = Histories::new(&log, None, None);
+        histories.mirror.follow().expect("a mirror");
+        fs::write(&log, "").expect("it can be emptied");
+        // Whoever is root may write where nobody may; a folder in the place of the draft keeps them from it, too.
+        let draft = folder.path().join(format!("m.log.{}.new", std::process::id()));
+        fs::create_dir(&draft).expect("a folder can be made");
+        let said = histories.restore(LOG).expect_err("it cannot be put back");
+        assert!(said.starts_with(&format!("{}: ", log.display())), "{said}");
+        let denied = refused(Path::new("/h/list"), &io::ErrorKind::PermissionDenied.into());
+        assert_eq!(
+            denied,
+            "/h/list: permission denied: let its folder be written to, and do this again"
+        );
+    }
 
     #[test]
     fn the_index_is_not_extended_while_somebody_writes_the_log_anew() {

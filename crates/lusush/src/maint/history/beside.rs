@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use lle_core::history_names;
 use lle_core::quantity::{count, several};
 use lle_log::mirror::{Lock, Mirror};
 use serde::Serialize;
@@ -15,6 +16,8 @@ pub(crate) struct Beside {
     pub(crate) mirror_differs_at: Option<u64>,
     /// Segments of the index that hide a record.
     pub(crate) index_damaged: Option<u64>,
+    /// History files of bash that sessions have named and that the worker does not guard: it has no room for them.
+    pub(crate) unguarded_files: u64,
 }
 
 /// Compares log and mirror, and makes the index anew beside the one that is there.
@@ -44,6 +47,8 @@ pub(super) fn look(log: &Path, index: Option<&Path>) -> Beside {
         mirror_is_same: compared.map(|differs| differs.is_none()),
         mirror_differs_at: compared.flatten(),
         index_damaged: damaged.map(|damaged| damaged.len() as u64),
+        unguarded_files: history_names::files(&std::fs::read(log.with_extension("lists")).unwrap_or_default())
+            .1 as u64,
     }
 }
 
@@ -65,7 +70,15 @@ impl Beside {
                 several(damaged, "segment", "segments")
             ),
         };
-        mirror + &index
+        let unguarded = match self.unguarded_files {
+            0 => String::new(),
+            more => format!(
+                "  {} not guarded: of those that sessions named, the {} newest are\n",
+                several(more, "history file of bash is", "history files of bash are"),
+                history_names::GUARDED_MAX - 1
+            ),
+        };
+        mirror + &index + &unguarded
     }
 }
 
@@ -91,19 +104,22 @@ mod tests {
     #[test]
     fn what_stands_beside_is_said() {
         let all = [
-            (None, None, None),
-            (Some(true), None, Some(0)),
-            (Some(false), Some(12_345), Some(2)),
+            (None, None, None, 0),
+            (Some(true), None, Some(0), 0),
+            (Some(false), Some(12_345), Some(2), 3),
         ];
         let text: String = all
-            .map(|(mirror_is_same, mirror_differs_at, index_damaged)| {
-                Beside {
-                    mirror_is_same,
-                    mirror_differs_at,
-                    index_damaged,
-                }
-                .text()
-            })
+            .map(
+                |(mirror_is_same, mirror_differs_at, index_damaged, unguarded_files)| {
+                    Beside {
+                        mirror_is_same,
+                        mirror_differs_at,
+                        index_damaged,
+                        unguarded_files,
+                    }
+                    .text()
+                },
+            )
             .concat();
         insta::assert_snapshot!("beside", text);
     }

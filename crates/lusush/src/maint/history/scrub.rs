@@ -9,6 +9,7 @@ mod beyond;
 mod journal;
 mod wanted;
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
@@ -19,7 +20,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use lle_core::error::Code;
+use lle_core::history_names;
 use lle_core::quantity::several;
+use lle_log::history::Command;
 use lle_log::mirror::Lock;
 use lle_log::scrub;
 use lle_maintenance::real::history::list_edit;
@@ -41,7 +44,7 @@ const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Takes commands out of the history, for good
 #[derive(Debug, Args)]
 pub(crate) struct Scrub {
-    /// Every command that contains this text
+    /// Every command that contains this text, wherever it ran
     text: Option<String>,
     /// This command, as `maint history stats` names it
     #[arg(long, value_name = "SESSION:NUMBER", conflicts_with = "text")]
@@ -49,6 +52,9 @@ pub(crate) struct Scrub {
     /// The machine in whose history it has that name: the beginning of its id, or the name it was merged under
     #[arg(long, requires = "id")]
     host: Option<String>,
+    /// Takes out those, too, that only ran in a folder whose name contains the text
+    #[arg(long, requires = "text")]
+    folders: bool,
     /// Says what would be taken out, and takes nothing
     #[arg(long)]
     plan: bool,
@@ -64,6 +70,10 @@ struct Answer {
     version: u32,
     planned: bool,
     commands: usize,
+    /// Commands that have the text in their folder's name alone; among those above with `--folders`, and left otherwise.
+    in_folders: usize,
+    #[serde(skip)]
+    folders: bool,
     /// What was changed, a file each.
     reached: Vec<String>,
     /// Where it may still be.
@@ -86,16 +96,23 @@ pub(super) fn run(asked: &Scrub) -> Result<ExitCode, Failure> {
     let mut answer = Answer {
         version: SCHEMA_VERSION,
         planned: asked.plan,
+        folders: asked.folders,
         ..Answer::default()
     };
+    let in_folders = Cell::new(0);
+    let admits = |command: &Command| {
+        in_folders.set(in_folders.get() + usize::from(wanted.is_in_folder_alone(command)));
+        wanted.admits(command)
+    };
     for log in own.all() {
-        match scrub::find(&log.path, |command| wanted.admits(command)) {
+        match scrub::find(&log.path, admits) {
             Ok(found) => answer.commands += found.commands(),
             Err(error) if log.is_own => return Err(logs::unopened(&log.path, error)),
             // What is no log is named if it has the text.
             Err(_) => {}
         }
     }
+    answer.in_folders = in_folders.get();
     if asked.plan {
         answer.not_reached = beyond(&own, &wanted, asked.histfile);
         return told(&answer, asked.json.json);
@@ -124,6 +141,21 @@ pub(super) fn run(asked: &Scrub) -> Result<ExitCode, Failure> {
     told(&answer, asked.json.json)
 }
 
+/// What could not be taken out of a file.
+#[derive(Debug, thiserror::Error)]
+#[error("{} cannot be written: let it and its folder be written to", path.display())]
+struct Unwritten {
+    path: PathBuf,
+    source: Box<dyn std::error::Error>,
+}
+
+fn unwritten<E: std::error::Error + 'static>(path: &Path) -> impl FnOnce(E) -> Unwritten {
+    move |error| Unwritten {
+        path: path.to_owned(),
+        source: Box::new(error),
+    }
+}
+
 fn take_out(
     own: &Own,
     wanted: &Wanted,
@@ -131,9 +163,9 @@ fn take_out(
     answer: &mut Answer,
 ) -> Result<(), Box<dyn std::error::Error>> {
     // Nobody compares log and mirror meanwhile, and nobody writes either anew.
-    let lock = Lock::take(&own.log)?;
+    let lock = Lock::take(&own.log).map_err(unwritten(&own.log))?;
     // Whoever was killed at an import is helped first: what differs between log and mirror then is no edit of others.
-    lock.settle()?;
+    lock.settle().map_err(unwritten(&own.log))?;
     let mut files: Vec<PathBuf> = own.files().into_iter().filter(|path| is_log(path)).collect();
     // Mirrors first: a log that is ahead of its mirror in this is followed, and not put back.
     files.sort_by_key(|path| path.extension().is_some_and(|extension| extension == "log"));
@@ -144,9 +176,9 @@ fn take_out(
         };
         // Before: killed in between, nobody would find any more what the index has to forget.
         if let Some(index) = own.index.as_deref().filter(|_| path == own.log) {
-            lle_log::index::forget(index, found.at())?;
+            lle_log::index::forget(index, found.at()).map_err(unwritten(index))?;
         }
-        let scrubbed = found.overwrite()?;
+        let scrubbed = found.overwrite().map_err(unwritten(&path))?;
         if scrubbed.commands > 0 {
             let commands = several(scrubbed.commands as u64, "command", "commands");
             answer.reached.push(format!("{}: {commands}", path.display()));
@@ -157,7 +189,7 @@ fn take_out(
         lists.extend(history_files(own));
     }
     for path in lists.into_iter().filter(|path| is_edited(path)) {
-        let taken = take_lines_out(&path, wanted)?;
+        let taken = take_lines_out(&path, wanted).map_err(unwritten(&path))?;
         if taken > 0 {
             let lines = several(taken, "line", "lines");
             answer.reached.push(format!("{}: {lines}", path.display()));
@@ -165,14 +197,14 @@ fn take_out(
     }
     for path in files_of(&own.state.join("drafts"), "draft") {
         if wanted.is_in_file(&path) {
-            overwrite(&path)?;
+            overwrite(&path).map_err(unwritten(&path))?;
             answer.reached.push(format!("{}: removed", path.display()));
         }
     }
     for path in flights_of_the_dead(own) {
         // Only the beginning of a line is there, and of a last command.
         if wanted.as_told().iter().any(|told| told.is_in_file(&path)) {
-            overwrite(&path)?;
+            overwrite(&path).map_err(unwritten(&path))?;
             answer.reached.push(format!("{}: removed", path.display()));
         }
     }
@@ -195,13 +227,22 @@ fn history_files(own: &Own) -> Vec<PathBuf> {
         .into_iter()
         .map(|home| home.join(".bash_history"))
         .collect();
+    let list = names_of_history_files(own);
     // A name may be of any bytes; one of them that is no text hides no other.
-    let named = fs::read(own.log.with_extension("lists")).unwrap_or_default();
-    let names = named.split(|byte| *byte == b'\n').map(OsStr::from_bytes);
-    files.extend(names.map(PathBuf::from).filter(|path| path.is_absolute()));
+    let (named, _) = history_names::files(&list);
+    files.extend(
+        named
+            .into_iter()
+            .map(|name| PathBuf::from(OsStr::from_bytes(name))),
+    );
     files.sort();
     files.dedup();
     files
+}
+
+/// The list of the names of them.
+fn names_of_history_files(own: &Own) -> Vec<u8> {
+    fs::read(own.log.with_extension("lists")).unwrap_or_default()
 }
 
 fn is_log(path: &Path) -> bool {
@@ -271,14 +312,27 @@ fn told(answer: &Answer, json: bool) -> Result<ExitCode, Failure> {
 fn text(answer: &Answer) -> String {
     let commands = several(answer.commands as u64, "command", "commands");
     let mut out = match answer.planned {
-        true => format!("{commands} would be taken out\n"),
-        false => format!("{commands} taken out\n"),
+        true => format!("{commands} would be taken out"),
+        false => format!("{commands} taken out"),
     };
+    let (more, in_folders) = (answer.in_folders > 0, answer.in_folders as u64);
+    if more && answer.folders {
+        let _ = write!(out, ", {in_folders} of them for the name of their folder");
+    }
+    out.push('\n');
     for reached in &answer.reached {
         let _ = writeln!(out, "  {reached}");
     }
-    if !answer.not_reached.is_empty() {
+    let is_left = more && !answer.folders;
+    if is_left || !answer.not_reached.is_empty() {
         out.push_str("not reached:\n");
+    }
+    if is_left {
+        let commands = several(in_folders, "more command", "more commands");
+        let _ = writeln!(
+            out,
+            "  {commands} that ran in a folder whose name has it: `--folders` takes them out, too"
+        );
     }
     for left in &answer.not_reached {
         let _ = writeln!(out, "  {left}");
@@ -296,6 +350,8 @@ mod tests {
             version: SCHEMA_VERSION,
             planned: false,
             commands: 2,
+            in_folders: 0,
+            folders: false,
             reached: vec![
                 "/s/history/m.mirror: 2 commands".into(),
                 "/s/history/m.log: 2 commands".into(),
@@ -306,5 +362,9 @@ mod tests {
         insta::assert_snapshot!("scrubbed", text(&answer));
         (answer.planned, answer.reached) = (true, Vec::new());
         insta::assert_snapshot!("scrub_planned", text(&answer));
+        (answer.in_folders, answer.not_reached) = (1, Vec::new());
+        insta::assert_snapshot!("scrub_leaves_folders", text(&answer));
+        answer.folders = true;
+        insta::assert_snapshot!("scrub_of_folders", text(&answer));
     }
 }

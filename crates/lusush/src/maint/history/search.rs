@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -44,8 +45,8 @@ pub(crate) struct Search {
     /// Only those until then
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// So many
-    #[arg(long, default_value_t = 20)]
+    /// So many, one at least
+    #[arg(long, default_value_t = 20, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     limit: usize,
     /// Says why each stands where it stands
     #[arg(long)]

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use lle_core::quantity::several;
+use lle_core::quantity::{count, several};
 use lle_log::formats::{self, Format, Refusal};
-use lle_log::history::Command;
+use lle_log::lines::LineEnd;
 use lle_log::mirror::Lock;
 use lle_log::rewrite::{self, Added, RewriteError};
 use serde::Serialize;
@@ -20,7 +20,6 @@ use crate::answer;
 use crate::failure::Failure;
 
 const SCHEMA_VERSION: u32 = 1;
-const SECOND_NS: i64 = 1_000_000_000;
 /// Bytes of a file by which it is told what it is.
 const BEGINNING_BYTES: usize = 64 * 1024;
 
@@ -64,6 +63,21 @@ struct Answer {
     version: u32,
     added: u64,
     known: u64,
+    /// Left out, since they were scrubbed from this history before.
+    taken_out: u64,
+    /// Something was, and may be in what was added in other words.
+    was_scrubbed: bool,
+    #[serde(flatten)]
+    file: Told,
+}
+
+/// What was special about the file.
+#[derive(Debug, Default, Serialize)]
+struct Told {
+    /// Entries that no record holds.
+    too_long: u64,
+    /// Its lines ended as DOS has it.
+    dos_line_ends: bool,
 }
 
 /// Brings a file in.
@@ -84,22 +98,38 @@ pub(super) fn import(asked: &Import) -> Result<ExitCode, Failure> {
     let is_json = named.map_or_else(|| exported::is_it(beginning), |name| name == "json");
     let known = named.and_then(|name| Format::ALL.iter().find(|known| known.0 == name));
     let format = known.map_or_else(|| Format::of(beginning), |(_, format)| *format);
-    let (entries, format) = match is_json {
-        true => (exported::read(file), "Json".to_owned()),
-        false => (format.read(file), format!("{format:?}")),
+    let line_end = match is_json {
+        true => LineEnd::Newline,
+        false => line_end(Path::new(&asked.file), file.buffer()).map_err(unread)?,
     };
-    let entries = entries.map_err(unread)?;
+    let (read, format) = match is_json {
+        true => (exported::read(file), "Json".to_owned()),
+        false => (format.read(file, line_end), format!("{format:?}")),
+    };
+    let read = read.map_err(unread)?;
     logs::open(&own.log)?;
-    let detail = format!("{} as {format}, {} entries", asked.file, entries.len());
+    let detail = format!("{} as {format}, {} entries", asked.file, read.entries.len());
     let added = changing(&own, "import", &detail, |lock| {
         // Made again by the worker, of what is then in the log; who extends it holds the lock.
         forget_index(&own)?;
-        let added = rewrite::import(&own.log, lock, logs::random(), &entries)?;
+        let added = rewrite::import(&own.log, lock, logs::random(), &read.entries)?;
         // A worker of an earlier version, which holds no lock, may have made one of the former log meanwhile.
         let _done_before = forget_index(&own);
         Ok(added)
     })?;
-    told(&added, asked.json.json, "entry", "entries")
+    let file = Told {
+        too_long: read.too_long,
+        dos_line_ends: line_end == LineEnd::Dos,
+    };
+    told(&added, file, asked.json.json, "entry", "entries")
+}
+
+/// How the lines of a file end; of a pipe, which cannot be read twice, by its beginning.
+fn line_end(path: &Path, beginning: &[u8]) -> std::io::Result<LineEnd> {
+    match path.metadata()?.is_file() {
+        true => LineEnd::of(BufReader::with_capacity(BEGINNING_BYTES, File::open(path)?)),
+        false => LineEnd::of(beginning),
+    }
 }
 
 /// Any bytes would be read as commands, and nobody could take them out again.
@@ -156,7 +186,7 @@ pub(super) fn merge(asked: &Merge) -> Result<ExitCode, Failure> {
     let added = changing(&own, "merge", &detail, |lock| {
         rewrite::merge(&target, lock, other)
     })?;
-    told(&added, asked.json.json, "record", "records")
+    told(&added, Told::default(), asked.json.json, "record", "records")
 }
 
 fn forget_index(own: &Own) -> std::io::Result<()> {
@@ -198,6 +228,13 @@ fn changing(
                     .because(error)
                     .hint("`lusush maint history restore` puts them back; then do this again")
                     .hint("`lusush maint history restore --accept` keeps the history without them"),
+                // It is none of ours, or cannot be read.
+                RewriteError::Open(_) if what == "merge" => failure
+                    .because(error)
+                    .hint(
+                        "name the log of another machine: it is in the folder `history` of its state folder",
+                    )
+                    .hint("history files of other shells come in by `lusush maint history import FILE`"),
                 error => failure
                     .because(error)
                     .hint("what was there is as it was; `lusush maint history check` reads all of it"),
@@ -206,19 +243,39 @@ fn changing(
     }
 }
 
-fn told(added: &Added, json: bool, one: &str, more: &str) -> Result<ExitCode, Failure> {
+fn told(added: &Added, file: Told, json: bool, one: &str, more: &str) -> Result<ExitCode, Failure> {
     if json {
         return answer::json(&Answer {
             version: SCHEMA_VERSION,
             added: added.added,
             known: added.known,
+            taken_out: added.taken_out,
+            was_scrubbed: added.was_scrubbed,
+            file,
         });
     }
-    answer::text(&format!(
+    let mut said = format!(
         "{} added, {} there already\n",
         several(added.added, one, more),
-        lle_core::quantity::count(added.known)
-    ))
+        count(added.known)
+    );
+    if added.taken_out > 0 {
+        said += &format!(
+            "{} left out: scrubbed from this history before\n",
+            count(added.taken_out)
+        );
+    }
+    if added.was_scrubbed && added.added > 0 {
+        said += "something was scrubbed from this history before: where this file has it in other words or at other \
+                 times, it is back, and\n`lusush maint history scrub TEXT` takes it out again\n";
+    }
+    if file.too_long > 0 {
+        said += &format!("{} left out: longer than 1 MiB\n", count(file.too_long));
+    }
+    if file.dos_line_ends {
+        said += "its lines end as DOS has it: the commands are in the history without the carriage returns\n";
+    }
+    answer::text(&said)
 }
 
 /// Writes every command out.
@@ -234,7 +291,7 @@ pub(super) fn export(asked: &Export) -> Result<ExitCode, Failure> {
         for command in history.commands() {
             let written = match asked.format.as_str() {
                 "json" => exported::write(&mut out, &log.host, &command),
-                _ => text_lines(&mut out, &command),
+                _ => formats::write_bash(&mut out, command.time_ns, &command.command),
             };
             match written {
                 // `… | head` is no failure.
@@ -251,11 +308,4 @@ pub(super) fn export(asked: &Export) -> Result<ExitCode, Failure> {
         _ if opened.logs.is_empty() => Err(logs::none_of(asked.host.as_deref())),
         _ => Ok(ExitCode::SUCCESS),
     }
-}
-
-/// As bash writes its file when HISTTIMEFORMAT is set: read back, an entry of several lines is one again.
-fn text_lines(out: &mut impl Write, command: &Command) -> std::io::Result<()> {
-    writeln!(out, "#{}", command.time_ns.div_euclid(SECOND_NS).max(0))?;
-    out.write_all(&command.command)?;
-    out.write_all(b"\n")
 }

@@ -9,7 +9,7 @@ use lle_core::health::finding::Finding;
 use lle_core::policy::sanitise;
 
 use super::session::SessionState;
-use crate::engine::{Engine, config};
+use crate::engine::{Engine, config, history};
 use crate::state::Change;
 use crate::world::{Now, World};
 
@@ -110,8 +110,10 @@ impl Engine {
 fn told(alert: &alert::Alert) -> String {
     let text = if alert.key.starts_with(config::TOLD_WHOLE) {
         alert.title.clone()
+    } else if alert.key.starts_with(history::PUT_BACK) {
+        format!("{}. There is nothing left to do", alert.title)
     } else {
-        format!("{}. `maint health` says what to do", alert.title)
+        format!("{}. `lusush maint health` says what to do", alert.title)
     };
     sanitise(&text, lle_core::desired::TEXT_BYTES_MAX).into_owned()
 }

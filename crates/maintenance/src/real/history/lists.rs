@@ -7,11 +7,14 @@
 //! Invariants: a file is only read, until somebody asks for what it lost; the copy changes only by what bash does to the
 //! file, or when somebody accepts it. What a file held at a look comes back with it, or is in `….before`.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use lle_core::history_names;
 use lle_core::list_file::{self, Verdict};
 use lle_core::quantity::several;
 
@@ -22,12 +25,10 @@ use super::writers::Writers;
 use crate::real::draft;
 use crate::world::{Answer, HistoryNews};
 
-/// Files that are guarded.
-const FILES_MAX: usize = 8;
 /// Bytes of a file that is guarded; what is longer is let be.
 const BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// Bytes of the list of names.
-const NAMES_BYTES_MAX: u64 = 64 * 1024;
+/// Bytes of the list of names that are read: twice what sessions let it become.
+const NAMES_BYTES_MAX: u64 = 2 * history_names::BYTES_MAX as u64;
 const DEFAULT: &str = ".bash_history";
 
 /// What tells one state of a file from another.
@@ -36,6 +37,8 @@ pub(super) type Stamp = (u64, u64, u64, i64, i64);
 pub(super) struct Lists {
     names: PathBuf,
     log: PathBuf,
+    /// The one that is guarded whether it is named or not.
+    default: Option<PathBuf>,
     named: Option<Stamp>,
     files: Vec<List>,
 }
@@ -53,12 +56,11 @@ impl Lists {
         let mut lists = Self {
             names: log.with_extension("lists"),
             log: log.to_owned(),
+            default: home.map(|home| home.join(DEFAULT)),
             named: None,
             files: Vec::new(),
         };
-        if let Some(home) = home {
-            lists.guard(home.join(DEFAULT));
-        }
+        lists.guard(&[]);
         lists
     }
 
@@ -71,18 +73,28 @@ impl Lists {
         self.files.iter().map(|list| list.path.as_path())
     }
 
-    fn guard(&mut self, path: PathBuf) {
-        let known = self.files.iter().any(|list| list.path == path);
-        if known || self.files.len() >= FILES_MAX || !path.is_absolute() {
-            return;
+    /// Guards the default one and the newest of those that are named, and no others, but for one that waits for somebody's
+    /// word.
+    fn guard(&mut self, named: &[u8]) {
+        let (named, unguarded) = history_names::files(named);
+        let newest = named[unguarded..].iter();
+        let named = newest.map(|name| PathBuf::from(OsStr::from_bytes(name)));
+        let mut wanted: Vec<PathBuf> = self.default.iter().cloned().chain(named).collect();
+        self.files.retain(|list| list.told || wanted.contains(&list.path));
+        wanted.retain(|path| path.is_absolute());
+        for path in wanted {
+            if self.files.iter().any(|list| list.path == path) {
+                continue;
+            }
+            let number = number(&path);
+            let copy = self.log.with_extension(format!("list-{number:016x}"));
+            self.files.push(List {
+                copy,
+                path,
+                seen: None,
+                told: false,
+            });
         }
-        let number = number(&path);
-        self.files.push(List {
-            copy: self.log.with_extension(format!("list-{number:016x}")),
-            path,
-            seen: None,
-            told: false,
-        });
     }
 
     /// Looks at each file that changed.
@@ -104,15 +116,16 @@ impl Lists {
         }
         self.named = found;
         let text = read(&self.names, NAMES_BYTES_MAX).unwrap_or_default();
-        for line in text.split(|byte| *byte == b'\n') {
-            use std::os::unix::ffi::OsStrExt;
-            self.guard(PathBuf::from(std::ffi::OsStr::from_bytes(line)));
-        }
+        self.guard(&text);
     }
 
     pub(super) fn restore(&mut self, path: &Path) -> Result<String, String> {
         let Some(list) = self.files.iter_mut().find(|list| list.path == path) else {
-            return Err(format!("{} is no history file of a session", path.display()));
+            return Err(format!(
+                "{} is not guarded: `~/.bash_history` is, and the {} files that sessions named last",
+                path.display(),
+                history_names::GUARDED_MAX - 1
+            ));
         };
         list.restore()
     }
@@ -230,7 +243,7 @@ impl List {
     }
 
     fn restore(&mut self) -> Result<String, String> {
-        let text = |error: io::Error| error.to_string();
+        let text = |error: io::Error| super::refused(&self.path, &error);
         let copy = read(&self.copy, BYTES_MAX).unwrap_or_default();
         let lines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
         let (mut whole, mut gained) = (Vec::new(), 0);
@@ -364,7 +377,6 @@ pub(super) fn stamp(found: &fs::Metadata) -> Stamp {
 /// FNV-1a, 64 bits (Fowler, Noll, Vo): a name for the copy; of two paths with one name the second is not guarded well,
 /// which nobody gains by.
 fn number(path: &Path) -> u64 {
-    use std::os::unix::ffi::OsStrExt;
     path.as_os_str()
         .as_bytes()
         .iter()
@@ -379,109 +391,4 @@ fn shown(path: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bash_may_do_what_it_does_and_nobody_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let (home, state) = (folder.path().join("home"), folder.path().join("history"));
-        fs::create_dir_all(&home).unwrap();
-        fs::create_dir_all(&state).unwrap();
-        let file = home.join(DEFAULT);
-        let text = |range: std::ops::Range<u32>| -> String { range.map(|n| format!("line {n}\n")).collect() };
-        let mut lists = Lists::new(&state.join("m.log"), Some(&home));
-        let mut look = || lists.look(&Writers::new());
-        fs::write(&file, text(0..300)).unwrap();
-        assert_eq!(look(), [], "it is copied");
-        fs::write(&file, text(10..310)).unwrap();
-        assert_eq!(look(), [], "bash cut the oldest");
-        fs::write(&file, "").unwrap();
-        let news = look();
-        assert!(news[0].title.contains("emptied") && news[0].undo && news[0].is_loss);
-        fs::write(&file, "since\n").unwrap();
-        assert_eq!(look(), [], "it was told");
-        assert_eq!(lists.restore(&file).unwrap(), "300 lines put back");
-        assert_eq!(fs::read_to_string(&file).unwrap(), text(10..310) + "since\n");
-        let mut look = || lists.look(&Writers::new());
-        assert_eq!(look(), []);
-        fs::write(&file, text(12..310) + "since\n").unwrap();
-        assert_eq!(look(), [], "two of the oldest");
-        fs::write(&file, text(12..100) + &text(101..310)).unwrap();
-        let news = look();
-        assert!(!news[0].undo && !news[0].is_loss, "{news:?}");
-        assert!(lists.restore(&file).is_ok());
-        assert!(fs::read_to_string(&file).unwrap().contains("line 100\n"));
-        assert!(lists.restore(&home.join("other")).is_err());
-    }
-
-    #[test]
-    fn what_a_file_holds_while_a_cut_waits_survives_the_next_cut() {
-        let cut_twice = || {
-            let folder = tempfile::tempdir().unwrap();
-            let file = folder.path().join(DEFAULT);
-            let mut lists = Lists::new(&folder.path().join("m.log"), Some(folder.path()));
-            fs::write(&file, "a\nb\nc\nd\n").unwrap();
-            assert_eq!(lists.look(&Writers::new()), []);
-            for (text, told) in [
-                ("", 1),
-                ("since\n", 0),
-                ("since\ntwo\n", 0),
-                ("", 0),
-                ("three\n", 0),
-            ] {
-                fs::write(&file, text).unwrap();
-                assert_eq!(lists.look(&Writers::new()).len(), told, "{text:?}");
-                assert_eq!(lists.waits(&file), Some(true));
-            }
-            (folder, file, lists)
-        };
-        let whole = "a\nb\nc\nd\nsince\ntwo\nthree\n";
-        let (_folder, file, mut lists) = cut_twice();
-        lists.restore(&file).unwrap();
-        assert_eq!(fs::read_to_string(&file).unwrap(), whole);
-        assert_eq!(lists.waits(&file), Some(false));
-        // By another worker.
-        let (folder, file, _ended) = cut_twice();
-        fs::write(&file, "").unwrap();
-        let mut lists = Lists::new(&folder.path().join("m.log"), Some(folder.path()));
-        assert_eq!(lists.look(&Writers::new()).len(), 1);
-        lists.restore(&file).unwrap();
-        assert_eq!(fs::read_to_string(&file).unwrap(), whole);
-        // The other answer keeps it beside, and can be taken back.
-        let (_folder, file, mut lists) = cut_twice();
-        lists.accept().unwrap();
-        assert_eq!(
-            (fs::read_to_string(&file).unwrap().as_str(), lists.waits(&file)),
-            ("three\n", Some(false))
-        );
-        assert_eq!(lists.look(&Writers::new()), []);
-        lists.restore(&file).unwrap();
-        assert_eq!(fs::read_to_string(&file).unwrap(), whole);
-        // One that was removed is accepted as gone.
-        fs::remove_file(&file).unwrap();
-        assert_eq!(lists.look(&Writers::new()).len(), 1);
-        lists.accept().unwrap();
-        lists.files[0].seen = None;
-        assert_eq!(lists.look(&Writers::new()), []);
-    }
-
-    #[test]
-    fn sessions_name_further_files() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("m.log");
-        let file = folder.path().join("elsewhere");
-        fs::write(&file, "a\nb\n").unwrap();
-        let mut lists = Lists::new(&log, None);
-        assert_eq!(lists.look(&Writers::new()), []);
-        fs::write(
-            log.with_extension("lists"),
-            format!("{}\nrelative\n", file.display()),
-        )
-        .unwrap();
-        assert_eq!(lists.look(&Writers::new()), []);
-        fs::remove_file(&file).unwrap();
-        let news = lists.look(&Writers::new());
-        assert!(news[0].title.contains("removed") && !news[0].undo, "{news:?}");
-    }
-}
+mod tests;

@@ -6,17 +6,21 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use lle_core::history_names;
 use lle_core::quantity::several;
 use lle_log::scrub;
 
 use super::super::logs::Own;
 use super::wanted::Wanted;
-use super::{files_of, history_files, is_copy, is_edited, is_log};
+use super::{files_of, history_files, is_copy, is_edited, is_log, names_of_history_files};
 use crate::paths;
+use crate::text::printable;
 
 /// What leaves only a snapshot of now.
 const REMEDY: &str = "`lusush maint backup create`, and then `lusush maint backup prune --keep-last 1 --keep-daily 0 \
                       --keep-weekly 0 --keep-monthly 0 --keep-yearly 0`, leave only a new one";
+/// Letters of a name that is told.
+const NAME_CHARS_MAX: usize = 120;
 /// Files below one folder that are looked into: sixteen restores of some hundred files.
 const FILES_BELOW_MAX: usize = 16 * 1024;
 
@@ -57,6 +61,7 @@ fn in_histories(own: &Own, wanted: &Wanted, histfile: bool) -> Vec<String> {
             left.push(format!("{}: {remedy}", path.display()));
         }
     }
+    left.extend(unnamed(own));
     for path in own_files.iter().filter(|path| is_copy(path) && !is_edited(path)) {
         if wanted.is_in_file(path) {
             left.push(format!(
@@ -64,6 +69,25 @@ fn in_histories(own: &Own, wanted: &Wanted, histfile: bool) -> Vec<String> {
                 path.display()
             ));
         }
+    }
+    left
+}
+
+/// History files of bash that nobody can look into from here.
+fn unnamed(own: &Own) -> Vec<String> {
+    let list = names_of_history_files(own);
+    let odd = history_names::names(&list).filter(|name| !name.starts_with(b"/"));
+    let mut left: Vec<String> = odd
+        .map(|name| {
+            let name = printable(&String::from_utf8_lossy(name), NAME_CHARS_MAX);
+            format!("HISTFILE={name}: no whole path, so it lies wherever that shell was: take it out with an editor")
+        })
+        .collect();
+    if history_names::is_full(&list) {
+        left.push(format!(
+            "history files of bash beyond the {} whose names are kept, if there are more: take it out with an editor",
+            history_names::NAMES_MAX
+        ));
     }
     left
 }

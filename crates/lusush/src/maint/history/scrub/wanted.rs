@@ -22,6 +22,8 @@ const PIECE_BYTES: usize = 1024 * 1024;
 pub(super) struct Wanted {
     pub(super) text: Vec<u8>,
     id: Option<(u64, u64)>,
+    /// A folder's name counts, too.
+    folders: bool,
 }
 
 impl Wanted {
@@ -34,7 +36,11 @@ impl Wanted {
                 ))
                 .hint("`lusush maint history scrub --id` takes out one command"));
             }
-            return Ok(Self { text, id: None });
+            return Ok(Self {
+                text,
+                id: None,
+                folders: asked.folders,
+            });
         };
         let unknown = || {
             Failure::new(format!("there is no command {id}"))
@@ -63,6 +69,7 @@ impl Wanted {
             [(text, _)] => Ok(Self {
                 text: text.clone(),
                 id: Some((session, seq)),
+                folders: false,
             }),
             _ => Err(
                 Failure::new(format!("{} commands have the name {id}", texts.len()))
@@ -75,8 +82,16 @@ impl Wanted {
     pub(super) fn admits(&self, command: &Command) -> bool {
         match self.id {
             Some(id) => (command.session, command.seq) == id && command.command == self.text,
-            None => contains(&command.command, &self.text) || contains(&command.cwd, &self.text),
+            None => {
+                contains(&command.command, &self.text) || self.folders && self.is_in_folder_alone(command)
+            }
         }
+    }
+
+    /// Whether only the name of the folder has it that a command ran in: a secret may be there, but so may be the name of a
+    /// project, whose history nobody wants to lose by it.
+    pub(super) fn is_in_folder_alone(&self, command: &Command) -> bool {
+        self.id.is_none() && contains(&command.cwd, &self.text) && !contains(&command.command, &self.text)
     }
 
     pub(super) fn is_in(&self, text: &[u8]) -> bool {
@@ -128,7 +143,11 @@ impl Wanted {
                 .filter(|inner| *inner != beginning)
                 .map(|inner| inner.as_bytes().to_vec()),
         );
-        let wanted = |text| Self { text, id: None };
+        let wanted = |text| Self {
+            text,
+            id: None,
+            folders: false,
+        };
         forms.into_iter().map(wanted).collect()
     }
 
@@ -198,6 +217,7 @@ mod tests {
             let wanted = Wanted {
                 text: wanted.into(),
                 id,
+                folders: false,
             };
             let (left, _) = without(text.as_bytes(), &wanted);
             assert_eq!(String::from_utf8(left).unwrap(), expect);
@@ -222,6 +242,7 @@ mod tests {
             let wanted = Wanted {
                 text: text.to_vec(),
                 id: Some((0, 5)),
+                folders: false,
             };
             let told = wanted.as_told();
             let forms: Vec<_> = told
@@ -251,6 +272,7 @@ mod tests {
             let wanted = Wanted {
                 text: b"needle".to_vec(),
                 id,
+                folders: false,
             };
             for piece_bytes in 1..text.len() + 2 {
                 let found = wanted.is_in_stream(text.as_bytes(), piece_bytes).unwrap();
