@@ -14,6 +14,7 @@
 //! it is durable: those of which the key opens something, or nobody could. One that is sealed by another key is the last
 //! that some other line brings back: it stays, the newest [`FOREIGN_KEPT`] of them.
 
+mod grown;
 mod listing;
 mod seal;
 mod segment;
@@ -296,12 +297,10 @@ fn stretch(known: Option<&Kept>, name: &Path, path: &Path, follow: bool) -> io::
         false => disk::open(path)?,
     };
     let found = file.metadata()?;
-    let same_log = |known: &&Kept| {
-        grows(name) && known.stamp.inode == Stamp::of(&found).inode && known.bytes() <= found.len()
+    let pieces = match known.filter(|_| grows(name)) {
+        Some(known) if grown::goes_on(&mut file, &found, known)? => known.pieces.clone(),
+        _ => Vec::new(),
     };
-    let pieces = known
-        .filter(same_log)
-        .map_or_else(Vec::new, |known| known.pieces.clone());
     let left = found.len() - pieces.iter().map(|piece| u64::from(piece.raw)).sum::<u64>();
     file.seek(SeekFrom::Start(found.len() - left))?;
     Ok(Stretch {

@@ -6,6 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use lle_archive::{
@@ -170,6 +171,38 @@ fn cut_off_anywhere_the_last_whole_state_counts() {
     let house = House::furnished();
     let line = Line::random().unwrap();
     let mut states = Vec::new();
+    // Written over, it is the same file, and longer.
+    let other = support::log(4_000, 2);
+    fs::write(&path, &other).unwrap();
+    record(&house.places, &line).unwrap();
+    assert_eq!(
+        restored(&house, &line).unwrap()[Path::new("data/history/m.log")],
+        other
+    );
+}
+
+#[test]
+fn a_log_that_took_the_number_of_a_former_one_is_kept_whole() {
+    let house = House::furnished();
+    let line = Line::random().unwrap();
+    let path = house.path("lusush/state/history/m.log");
+    // Some file systems give a number again at once, and others never do: both are tried as they are.
+    let mut was_taken = false;
+    for round in 0..50 {
+        record(&house.places, &line).unwrap();
+        let before = fs::metadata(&path).unwrap().ino();
+        fs::remove_file(&path).unwrap();
+        let other = support::log(3_100 + 100 * round, round + 2);
+        fs::write(&path, &other).unwrap();
+        was_taken |= fs::metadata(&path).unwrap().ino() == before;
+        record(&house.places, &line).unwrap();
+        let back = restored(&house, &line).unwrap();
+        assert!(back[Path::new("data/history/m.log")] == other, "round {round}");
+        if was_taken {
+            break;
+        }
+    }
+    println!("a number was given again: {was_taken}");
     for n in 0..4 {
         house.put("lusush/config/config.toml", &state_of_config(n));
         record(&house.places, &line).unwrap();
