@@ -66,6 +66,21 @@ fn what_changed_is_added_and_the_last_state_comes_back() {
 }
 
 #[test]
+fn files_of_the_journal_have_their_times_and_go_to_no_folder_with_something_in_it() {
+    let house = House::furnished();
+    let line = Line::random().unwrap();
+    record(&house.places, &line).unwrap();
+    let of = |path: PathBuf| fs::metadata(path).unwrap().modified().unwrap();
+    let saved = of(house.path("home/.bashrc"));
+    restored(&house, &line).unwrap();
+    assert_eq!(of(house.path("to/configuration/home/.bashrc")), saved);
+    let to = house.path("to");
+    let again = restore_journal_to(&house.places, &line, Section::ALL, &to);
+    assert!(matches!(again, Err(JournalError::Occupied(_))), "{again:?}");
+    assert!(!house.path(".to.lusush-restore").exists());
+}
+
+#[test]
 fn what_another_key_sealed_stays_until_that_key_lets_it_go() {
     let house = House::furnished();
     let line = Line::random().unwrap();
@@ -156,21 +171,6 @@ fn a_log_that_was_rewritten_is_kept_whole() {
         restored(&house, &line).unwrap()[Path::new("data/history/m.log")],
         b"s\n"
     );
-}
-
-/// No two are of one length: where times are kept coarsely, a file written twice at once tells by nothing else.
-fn state_of_config(n: usize) -> Vec<u8> {
-    format!("version = {n}\n").repeat(n + 1).into_bytes()
-}
-
-/// Bytes of the length that closes a record, by which it is known whole from its end, too.
-const CLOSING_BYTES: u64 = 4;
-
-#[test]
-fn cut_off_anywhere_the_last_whole_state_counts() {
-    let house = House::furnished();
-    let line = Line::random().unwrap();
-    let mut states = Vec::new();
     // Written over, it is the same file, and longer.
     let other = support::log(4_000, 2);
     fs::write(&path, &other).unwrap();
@@ -203,6 +203,21 @@ fn a_log_that_took_the_number_of_a_former_one_is_kept_whole() {
         }
     }
     println!("a number was given again: {was_taken}");
+}
+
+/// No two are of one length: where times are kept coarsely, a file written twice at once tells by nothing else.
+fn state_of_config(n: usize) -> Vec<u8> {
+    format!("version = {n}\n").repeat(n + 1).into_bytes()
+}
+
+/// Bytes of the length that closes a record, by which it is known whole from its end, too.
+const CLOSING_BYTES: u64 = 4;
+
+#[test]
+fn cut_off_anywhere_the_last_whole_state_counts() {
+    let house = House::furnished();
+    let line = Line::random().unwrap();
+    let mut states = Vec::new();
     for n in 0..4 {
         house.put("lusush/config/config.toml", &state_of_config(n));
         record(&house.places, &line).unwrap();
@@ -259,7 +274,10 @@ fn a_flipped_byte_is_found_or_harmless() {
         fs::write(&path, bad).unwrap();
         match restored(&house, &line) {
             Ok(found) => assert!(states.contains(&found), "a flip at {at} went unseen"),
-            Err(JournalError::Damaged(_) | JournalError::None) => {}
+            // What was unsealed before the damage was met does not lie about.
+            Err(JournalError::Damaged(_) | JournalError::None) => {
+                assert!(!house.path(".to.lusush-restore").exists(), "{at}");
+            }
             Err(error) => panic!("{at}: {error}"),
         }
     }

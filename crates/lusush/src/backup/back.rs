@@ -3,6 +3,7 @@
 //! A worker would not see that its files were replaced: if state is to come back, it is stopped first and started again
 //! afterwards, whatever came of it, and whoever interrupts it meanwhile.
 
+use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use lle_archive::{RestoreError, Restored, Section};
+use lle_archive::{JournalError, RestoreError, Restored, Section};
 use lle_core::error::Code;
 use lle_core::quantity::{bytes, several};
 use serde::Serialize;
@@ -42,6 +43,8 @@ struct Came {
     grown: u64,
     filled: u64,
     taken_out: u64,
+    /// Files that have their former rights again.
+    rights: u64,
     homeless: Vec<String>,
     aside: Option<String>,
 }
@@ -89,6 +92,7 @@ pub(super) fn restore(
             taken_out: restored.taken_out,
             homeless: restored
                 .homeless
+            rights: restored.rights,
                 .iter()
                 .map(|name| name.display().to_string())
                 .collect(),
@@ -111,10 +115,18 @@ fn from_journal(sections: &[Section], to: Option<&Path>, at: &At) -> Result<Exit
     let line = open::line(&places)?;
     let _lock = open::lock(&places)?;
     let files = lle_archive::restore_journal_to(&places, &line, sections, to).map_err(|error| {
-        failed()
-            .code(Code::BackupInvalid.exit())
-            .because(error)
-            .hint("`lusush maint backup list` names the snapshots in the archive")
+        match &error {
+            JournalError::Occupied(_) => failed()
+                .code(Code::InvalidParameters.exit())
+                .hint("name a folder that is not there yet"),
+            JournalError::Io { .. } => failed()
+                .code(Code::Unavailable.exit())
+                .hint("`--to` names another place"),
+            JournalError::None | JournalError::Damaged(_) | JournalError::TooMuch => failed()
+                .code(Code::BackupInvalid.exit())
+                .hint("`lusush maint backup list` names the snapshots in the archive"),
+        }
+        .because(error)
     })?;
     if at.json.json {
         return super::json(&FromJournal { files });
@@ -190,6 +202,7 @@ fn said(restored: &Restored, to: Option<&Path>) -> String {
             out.push_str(&format!("  {} {what}\n", several(n, of.0, of.1)));
         }
     };
+            (None, 0) if restored.rights > 0 => "came back: nothing was missing".to_owned(),
     let files = ("file", "files");
     also(restored.same, files, "the same as before");
     also(restored.grown, files, "with all of it and more: left as it is");
@@ -212,8 +225,12 @@ fn said(restored: &Restored, to: Option<&Path>) -> String {
     out
 }
 
+    also(restored.rights, files, "with the rights again that were saved");
 fn failure(error: RestoreError, sections: &[Section]) -> Failure {
-    let failed = Failure::new("nothing was restored");
+    let failed = Failure::new(match &error {
+        RestoreError::Stuck { .. } => "not all was restored",
+        _ => "nothing was restored",
+    });
     match &error {
         RestoreError::Nothing => failed.code(Code::NotFound.exit()).hint(format!(
             "asked for: {}; `lusush maint backup show` says what there is",
@@ -227,6 +244,20 @@ fn failure(error: RestoreError, sections: &[Section]) -> Failure {
             .hint("name a folder that is not there yet"),
         RestoreError::Stage(_) => failed
             .code(Code::BackupInvalid.exit())
+        RestoreError::InTheWay(path) => failed.code(Code::InvalidState.exit()).hint(format!(
+            "move {} away, and restore again: a file comes back there",
+            path.display()
+        )),
+        RestoreError::Stuck { path, .. } => failed
+            .code(Code::Unavailable.exit())
+            .hint(format!(
+                "see to {}: any `lusush maint backup` verb then ends what had begun",
+                path.display()
+            ))
+            .hint("or restore something else: what is left of this one is given up then"),
+        RestoreError::Io { path, source } if source.kind() == ErrorKind::PermissionDenied => failed
+            .code(Code::Unauthorized.exit())
+            .hint(format!("`chmod u+rw {}`, if it is yours", path.display())),
             .hint("an earlier snapshot may be whole: `lusush maint backup list`"),
         RestoreError::Plan(path) => failed.code(Code::IntegrityFailed.exit()).hint(format!(
             "remove {} once you have looked at what is there",

@@ -73,6 +73,14 @@ struct Verified {
     good: bool,
     verification: &'static str,
     snapshots: u64,
+    /// In octal, as `chmod` takes them, if they differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rights_before: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rights_after: Option<String>,
+    /// Records that a history lacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lacks: Option<u64>,
     files: u64,
     bytes: u64,
     took_ms: u64,
@@ -264,7 +272,17 @@ fn difference_line(one: &Difference) -> String {
         (Some(size), _) | (None, Some(size)) => size,
         (None, None) => String::new(),
     };
-    let row = format!("{:<8} {} ({sizes})", name_of(one.change), one.path.display());
+    let rights = one.rights.map_or_else(String::new, |(before, after)| {
+        format!("; rights {} to {}", octal(before), octal(after))
+    });
+    let lacks = one.lacks.map_or_else(String::new, |lacks| {
+        format!("; lacks {}", several(lacks, "record", "records"))
+    });
+    let row = format!(
+        "{:<8} {} ({sizes}{rights}{lacks})",
+        name_of(one.change),
+        one.path.display()
+    );
     printable(&row, usize::MAX) + "\n"
 }
 
@@ -296,6 +314,7 @@ pub(super) fn verify(data: bool, at: &At) -> Result<ExitCode, Failure> {
                 .map(|finding| FindingRow {
                     what: finding.what.clone(),
                     serious: finding.serious,
+        Change::Rights => "rights",
                 })
                 .collect(),
             lost: verdict
@@ -305,9 +324,16 @@ pub(super) fn verify(data: bool, at: &At) -> Result<ExitCode, Failure> {
         })?;
     } else {
         answer::text(&verdict_said(&verdict, took, Ink::of_stdout()))?;
+        rights_before: one.rights.map(|(before, _)| octal(before)),
+        rights_after: one.rights.map(|(_, after)| octal(after)),
+        lacks: one.lacks,
     }
     Ok(match verdict.is_good() {
         true => ExitCode::SUCCESS,
+fn octal(rights: u32) -> String {
+    format!("{rights:03o}")
+}
+
         false => ExitCode::from(Code::BackupInvalid.exit()),
     })
 }

@@ -100,7 +100,8 @@ pub(super) fn lock(places: &Places) -> Result<Lock, Failure> {
 /// Opens the repository.
 pub(super) fn open(at: &At, bar: &Bar) -> Result<Store, Failure> {
     let (named, places) = asked(at)?;
-    Store::open(&places, named.as_ref(), bar.watch()).map_err(failure)
+    let opened = Store::open(&places, named.as_ref(), bar.watch()).map_err(failure);
+    opened.inspect(tell_unfinished)
 }
 
 /// Opens the repository, and makes it if there is none.
@@ -111,7 +112,18 @@ pub(super) fn open_or_make(at: &At, bar: &Bar) -> Result<Store, Failure> {
     if let Some(host) = address.in_clear().filter(|_| places.credentials.prove_somebody()) {
         eprintln!("lusush: what proves you to {host} is sent there in the clear, over http: give https");
     }
-    Store::open_or_make(&places, named.as_ref(), bar.watch()).map_err(failure)
+    let opened = Store::open_or_make(&places, named.as_ref(), bar.watch()).map_err(failure);
+    opened.inspect(tell_unfinished)
+}
+
+/// Tells of a restore that could not be brought to its end: nobody waits for it.
+fn tell_unfinished(store: &Store) {
+    let Some(error) = store.unfinished() else { return };
+    let cause = error.source().map(|cause| format!(": {cause}"));
+    eprintln!(
+        "lusush: a restore is not at its end: {error}{}; see to that and any verb ends it, or restore something else",
+        cause.unwrap_or_default()
+    );
 }
 
 /// What a repository that does not open means.
@@ -177,10 +189,6 @@ pub(super) fn failure(error: OpenError) -> Failure {
             .because(error),
         OpenError::Key(error) => key_failure(error),
         OpenError::Lock(error) => lock_failure(error),
-        OpenError::Unfinished(_) => failed()
-            .code(Code::Unavailable.exit())
-            .hint("the restore is brought to its end by the next command that can")
-            .because(error),
         OpenError::Io { .. } | OpenError::Server { .. } | OpenError::Repository(_) => {
             other("cannot open the backup", error)
         }
