@@ -223,13 +223,27 @@ fn give_back(store: &Store, options: &PruneOptions) -> Result<(), RepositoryErro
         .map_err(|error| failures.behind(error.into()))
 }
 
-/// Which snapshots go; only ours are counted and none of another program's goes.
+/// Which snapshots go; only ours are counted and none of another program's goes. Those that lack files are counted apart,
+/// so that none takes the place of a complete one, and among the last ones only while no complete one is newer.
 fn to_forget(all: Vec<SnapshotFile>, keep: Keep) -> Result<Vec<SnapshotId>, RepositoryError> {
-    let ours: Vec<SnapshotFile> = all
+    let ours = all.into_iter().filter(list::is_ours);
+    let (lacking, complete): (Vec<_>, Vec<_>) = ours.partition(list::is_incomplete);
+    let newest = complete.iter().max().cloned();
+    let (newer, older): (Vec<_>, Vec<_>) = lacking
         .into_iter()
-        .filter(|one| one.label == crate::create::LABEL)
-        .collect();
-    let judged = keep.options().apply(ours, &Zoned::now())?;
+        .partition(|one| newest.as_ref().is_none_or(|newest| one > newest));
+    let mut forget = judged(complete, keep)?;
+    forget.extend(judged(newer, keep)?);
+    forget.extend(judged(older, Keep { last: 0, ..keep })?);
+    Ok(forget)
+}
+
+/// Those that the rules do not keep.
+fn judged(snapshots: Vec<SnapshotFile>, keep: Keep) -> Result<Vec<SnapshotId>, RepositoryError> {
+    if keep.keeps_nothing() {
+        return Ok(snapshots.into_iter().map(|one| one.id).collect());
+    }
+    let judged = keep.options().apply(snapshots, &Zoned::now())?;
     Ok(judged
         .into_iter()
         .filter(|one| !one.keep)
@@ -255,20 +269,6 @@ mod tests {
     use std::fs;
 
     use rustic_core::SnapshotOptions;
-
-    #[test]
-    fn the_rules_keep_the_last_and_one_of_each_stretch() {
-        let now: Zoned = "2026-11-25T02:00:00[UTC]".parse().unwrap();
-        let day = |days: i64| {
-            let time = now.checked_sub(Span::new().days(days)).unwrap();
-            let mut one = SnapshotOptions::default()
-                .label("lusush".to_owned())
-                .host("h".to_owned())
-                .time(time)
-                .to_snapshot()
-                .unwrap();
-            one.id = SnapshotId::from(rustic_core::Id::random());
-            one
     use rustic_core::repofile::{BlobType, IndexFile};
 
     use super::*;
@@ -341,6 +341,20 @@ mod tests {
         assert_eq!((pruned.kept, pruned.left_bytes), (1, 0));
         assert!(!has(&store, "hunter2") && has(&store, "# nothing"));
     }
+
+    #[test]
+    fn the_rules_keep_the_last_and_one_of_each_stretch() {
+        let now: Zoned = "2026-11-25T02:00:00[UTC]".parse().unwrap();
+        let day = |days: i64| {
+            let time = now.checked_sub(Span::new().days(days)).unwrap();
+            let mut one = SnapshotOptions::default()
+                .label("lusush".to_owned())
+                .host("h".to_owned())
+                .time(time)
+                .to_snapshot()
+                .unwrap();
+            one.id = SnapshotId::from(rustic_core::Id::random());
+            one
         };
         let all: Vec<_> = (0..1000).map(day).collect();
         let forget = to_forget(all.clone(), KEEP).unwrap();
@@ -348,6 +362,27 @@ mod tests {
         // Seven days, eight weeks and twelve months overlap; two years before this one.
         assert!((20..=44).contains(&kept), "{kept}");
         assert!(all[..7].iter().all(|one| !forget.contains(&one.id)));
+        // Those that lack files take no one's place, and go once a complete one is newer.
+        let lacks = |mut one: SnapshotFile| {
+            one.id = SnapshotId::from(rustic_core::Id::random());
+            one.tags.add(crate::create::INCOMPLETE.to_owned());
+            one
+        };
+        let newest = Keep {
+            last: 1,
+            daily: 0,
+            weekly: 0,
+            monthly: 0,
+            yearly: 0,
+        };
+        let (before, after) = (lacks(all[1].clone()), lacks(all[0].clone()));
+        let mixed = [before.clone(), all[1].clone(), after.clone()];
+        let at = |(mut one, days): (SnapshotFile, i64)| {
+            one.time = now.checked_sub(Span::new().days(days)).unwrap();
+            one
+        };
+        let mixed = mixed.into_iter().zip([2, 1, 0]).map(at).collect();
+        assert_eq!(to_forget(mixed, newest).unwrap(), [before.id]);
         let mut theirs = all;
         theirs.iter_mut().for_each(|one| one.label.clear());
         assert_eq!(to_forget(theirs, KEEP).unwrap(), []);

@@ -19,7 +19,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::bar::Bar;
-use super::look::{Listed, listed, names};
+use super::look::{self, Listed, listed, names};
 use super::{At, JOURNAL, open};
 use crate::failure::Failure;
 use crate::{answer, text};
@@ -47,6 +47,8 @@ struct Came {
     rights: u64,
     homeless: Vec<String>,
     aside: Option<String>,
+    /// A newer snapshot that lacks files, and that `latest` did not mean.
+    passed_over: Option<String>,
 }
 
 /// Brings sections of a snapshot back.
@@ -80,7 +82,7 @@ pub(super) fn restore(
     };
     let restored = restored.map_err(|error| failure(error, sections))?;
     drop(bar);
-    open::tell_unread(&store);
+    open::tell_beside(&store);
     if at.json.json {
         return super::json(&Came {
             snapshot: listed(&restored.snapshot),
@@ -90,13 +92,14 @@ pub(super) fn restore(
             grown: restored.grown,
             filled: restored.filled,
             taken_out: restored.taken_out,
+            rights: restored.rights,
             homeless: restored
                 .homeless
-            rights: restored.rights,
                 .iter()
                 .map(|name| name.display().to_string())
                 .collect(),
             aside: restored.aside.as_ref().map(|aside| aside.display().to_string()),
+            passed_over: store.passed_over().map(|newer| newer.id),
         });
     }
     answer::text(&said(&restored, to))
@@ -199,10 +202,10 @@ fn said(restored: &Restored, to: Option<&Path>) -> String {
     );
     let mut also = |n: u64, of: (&str, &str), what: &str| {
         if n > 0 {
+            (None, 0) if restored.rights > 0 => "came back: nothing was missing".to_owned(),
             out.push_str(&format!("  {} {what}\n", several(n, of.0, of.1)));
         }
     };
-            (None, 0) if restored.rights > 0 => "came back: nothing was missing".to_owned(),
     let files = ("file", "files");
     also(restored.same, files, "the same as before");
     also(restored.grown, files, "with all of it and more: left as it is");
@@ -222,28 +225,19 @@ fn said(restored: &Restored, to: Option<&Path>) -> String {
         out.push_str(&text::printable(&aside.display().to_string(), usize::MAX));
         out.push('\n');
     }
+    also(restored.rights, files, "with the rights again that were saved");
     out
+    if restored.snapshot.incomplete {
+        out.push_str("  INCOMPLETE: files that could not be read when it was taken are not in it\n");
+    }
 }
 
-    also(restored.rights, files, "with the rights again that were saved");
 fn failure(error: RestoreError, sections: &[Section]) -> Failure {
     let failed = Failure::new(match &error {
         RestoreError::Stuck { .. } => "not all was restored",
         _ => "nothing was restored",
     });
     match &error {
-        RestoreError::Nothing => failed.code(Code::NotFound.exit()).hint(format!(
-            "asked for: {}; `lusush maint backup show` says what there is",
-            names(sections)
-        )),
-        RestoreError::WorkerRuns => failed
-            .code(Code::Busy.exit())
-            .hint("`lusush maint stop`, restore, and `lusush maint start`"),
-        RestoreError::Occupied(_) => failed
-            .code(Code::InvalidParameters.exit())
-            .hint("name a folder that is not there yet"),
-        RestoreError::Stage(_) => failed
-            .code(Code::BackupInvalid.exit())
         RestoreError::InTheWay(path) => failed.code(Code::InvalidState.exit()).hint(format!(
             "move {} away, and restore again: a file comes back there",
             path.display()
@@ -264,6 +258,18 @@ fn failure(error: RestoreError, sections: &[Section]) -> Failure {
             path.display()
         )),
         RestoreError::Io { .. } => failed
+        RestoreError::Nothing => failed.code(Code::NotFound.exit()).hint(format!(
+            "asked for: {}; `lusush maint backup show` says what there is",
+            names(sections)
+        )),
+        RestoreError::WorkerRuns => failed
+            .code(Code::Busy.exit())
+            .hint("`lusush maint stop`, restore, and `lusush maint start`"),
+        RestoreError::Occupied(_) => failed
+            .code(Code::InvalidParameters.exit())
+            .hint("name a folder that is not there yet"),
+        RestoreError::Stage(_) => failed
+            .code(Code::BackupInvalid.exit())
             .code(Code::Unavailable.exit())
             .hint("once there is room and permission, any `lusush maint backup` verb ends what had begun"),
         RestoreError::Repository(inner) if inner.remote().is_some() => {
@@ -275,3 +281,6 @@ fn failure(error: RestoreError, sections: &[Section]) -> Failure {
     }
     .because(error)
 }
+        RestoreError::Repository(inner) if inner.is_absent() => {
+            return look::no_such("nothing was restored", error);
+        }

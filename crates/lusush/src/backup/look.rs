@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use lle_archive::{Change, Difference, Entry, Lost, Section, Snapshot, Verdict, Verification};
+use lle_archive::{Change, DiffError, Difference, Entry, Lost, Section, Snapshot, Verdict, Verification};
 use lle_core::error::Code;
 use lle_core::quantity::{age, bytes, several};
 use serde::Serialize;
@@ -25,6 +25,8 @@ pub(super) struct Listed {
     incomplete: bool,
 }
 
+    /// Whether Lusush took it.
+    ours: bool,
 #[derive(Debug, Serialize)]
 struct List {
     repository: String,
@@ -118,6 +120,7 @@ pub(super) fn listed(one: &Snapshot) -> Listed {
 
 /// Nanoseconds since 1970.
 fn now_ns() -> i64 {
+        ours: one.ours,
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.map_or(0, |now| i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))
 }
@@ -125,7 +128,11 @@ fn now_ns() -> i64 {
 /// One line about a snapshot.
 fn line(one: &Snapshot, now_ns: i64) -> String {
     let ago = age(now_ns.saturating_sub(one.time_ns).max(0).unsigned_abs());
-    let lacks = if one.incomplete { ", INCOMPLETE" } else { "" };
+    let lacks = match (one.ours, one.incomplete) {
+        (false, _) => ", of another program",
+        (true, true) => ", INCOMPLETE",
+        (true, false) => "",
+    };
     let line = format!(
         "{} {ago} ago, {}, {}{lacks}, {} ({})",
         one.short(),
@@ -142,7 +149,7 @@ pub(super) fn list(at: &At) -> Result<ExitCode, Failure> {
     let store = open::open(at, &Bar::new())?;
     let all =
         lle_archive::snapshots(&store).map_err(|error| open::other("cannot list the snapshots", error))?;
-    open::tell_unread(&store);
+    open::tell_beside(&store);
     let repository = store.address().to_string();
     if at.json.json {
         return super::json(&List {
@@ -166,7 +173,7 @@ pub(super) fn list(at: &At) -> Result<ExitCode, Failure> {
 pub(super) fn show(name: &str, files: bool, at: &At) -> Result<ExitCode, Failure> {
     let store = open::open(at, &Bar::new())?;
     let (one, entries) = lle_archive::contents(&store, name).map_err(|error| no_snapshot(name, error))?;
-    open::tell_unread(&store);
+    open::tell_beside(&store);
     let parts = lle_archive::parts(&entries);
     let named = || entries.iter().filter(|entry| files && !entry.folder);
     if at.json.json {
@@ -206,7 +213,12 @@ pub(super) fn show(name: &str, files: bool, at: &At) -> Result<ExitCode, Failure
 }
 
 fn no_snapshot(name: &str, error: lle_archive::RepositoryError) -> Failure {
-    Failure::new(format!("cannot read the snapshot {name}"))
+    no_such(&format!("cannot read the snapshot {name}"), error)
+}
+
+/// There is no such snapshot.
+pub(super) fn no_such(what: &str, error: impl std::error::Error + 'static) -> Failure {
+    Failure::new(what)
         .code(Code::NotFound.exit())
         .because(error)
         .hint("`lusush maint backup list` names them")
@@ -215,7 +227,10 @@ fn no_snapshot(name: &str, error: lle_archive::RepositoryError) -> Failure {
 /// Shows what differs.
 pub(super) fn diff(a: &str, b: Option<&str>, at: &At) -> Result<ExitCode, Failure> {
     let store = open::open(at, &Bar::new())?;
-    let failed = |error| open::other("cannot compare", error);
+    let failed = |error| match error {
+        DiffError::Repository(error) if error.is_absent() => no_such("cannot compare", error),
+        error => open::other("cannot compare", error),
+    };
     let (a, b, differences) = match b {
         Some(b) => {
             let (a, b, differences) = lle_archive::between(&store, a, b).map_err(failed)?;
@@ -226,7 +241,7 @@ pub(super) fn diff(a: &str, b: Option<&str>, at: &At) -> Result<ExitCode, Failur
             (a, None, differences)
         }
     };
-    open::tell_unread(&store);
+    open::tell_beside(&store);
     if at.json.json {
         return super::json(&Differences {
             a: listed(&a),

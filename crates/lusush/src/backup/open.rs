@@ -195,12 +195,20 @@ pub(super) fn failure(error: OpenError) -> Failure {
     }
 }
 
-/// Tells of snapshots that were met and could not be read: what was answered is of the others.
-pub(super) fn tell_unread(store: &Store) {
+/// Tells what was met beside what was asked for: snapshots that could not be read, and one that `latest` did not mean. What
+/// was answered is of the others.
+pub(super) fn tell_beside(store: &Store) {
     for (place, why) in store.unread() {
         eprintln!(
             "lusush: a snapshot cannot be read and is passed over, though it may be the newest: {place}: {why}; \
              bring that file back from a copy, or move it away to give it up"
+        );
+    }
+    if let Some(newer) = store.passed_over() {
+        let name = newer.short();
+        eprintln!(
+            "lusush: snapshot {name} is newer and lacks files that could not be read: latest is the last complete one; {name} \
+             in its place takes that one"
         );
     }
 }

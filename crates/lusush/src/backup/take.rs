@@ -95,7 +95,7 @@ pub(super) fn create(why: &str, at: &At) -> Result<ExitCode, Failure> {
              snapshots had of it is lost: `lusush maint backup verify` names them"
         );
     }
-    open::tell_unread(&store);
+    open::tell_beside(&store);
     let unread = created.left_out.iter().any(|file| file.unread);
     if at.json.json {
         super::json(&taken(&created, went))?;

@@ -307,7 +307,14 @@ pub(super) fn archive(places: &Places, depth: Depth) -> Archive {
         Ok(ran) => return Archive::Unknown(ran.why()),
         Err(why) => return Archive::Unknown(why),
     }
-    let snapshots = listed.value["snapshots"].as_array().cloned().unwrap_or_default();
+    let mut snapshots = listed.value["snapshots"].as_array().cloned().unwrap_or_default();
+    // What restic saved of other folders brings nothing back here; and as long as there is a complete one, no other is
+    // gone by.
+    snapshots.retain(|one| one["ours"] != false);
+    let is_complete = |one: &Value| one["incomplete"] == false;
+    if snapshots.iter().any(is_complete) {
+        snapshots.retain(is_complete);
+    }
     let newest = snapshots.iter().filter_map(|one| one["wall_ns"].as_i64()).max();
     Archive::Open {
         snapshots: snapshots.len() as u64,
