@@ -290,6 +290,22 @@ fn is_full(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
+/// Whether something that this user may not read or write is among the causes.
+fn is_denied(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let of_library = error.downcast_ref::<RepositoryError>();
+        let of_system = error.downcast_ref::<io::Error>();
+        if of_library.is_some_and(RepositoryError::is_denied)
+            || of_system.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// What a key that is not there means.
 pub(super) fn key_failure(error: KeyError) -> Failure {
     // The repository may be whole: its code is for that.
@@ -329,6 +345,13 @@ pub(super) fn other(what: &str, error: impl Error + 'static) -> Failure {
             .because(error)
             .hint("there is no room: `lusush maint recover disk-full` lets caches go")
             .hint("`lusush maint backup prune --keep-last 1` lets older snapshots go");
+    }
+    if is_denied(&error) {
+        return Failure::new(what)
+            .code(Code::Unauthorized.exit())
+            .because(error)
+            .hint("nothing says that it is damaged: `chmod u+rw` what is named, if it is yours")
+            .hint("`lusush doctor` says more about folders");
     }
     Failure::new(what)
         .code(Code::Unavailable.exit())
