@@ -108,6 +108,12 @@ pub(super) fn restore(
 /// Writes what the journal holds to a new folder.
 fn from_journal(sections: &[Section], to: Option<&Path>, at: &At) -> Result<ExitCode, Failure> {
     let failed = || Failure::new("nothing was restored from the journal");
+    if at.repository.is_some() {
+        return Err(failed()
+            .code(Code::InvalidParameters.exit())
+            .because("it lies beside this home, in no repository")
+            .hint("without `--repository` it is found"));
+    }
     let to = to.ok_or_else(|| {
         failed()
             .code(Code::InvalidParameters.exit())
@@ -196,13 +202,13 @@ fn said(restored: &Restored, to: Option<&Path>) -> String {
         match (to, restored.moved) {
             (Some(folder), _) => format!("in {}", folder.display()),
             (None, 0) if restored.filled > 0 => "came back into what is here".to_owned(),
+            (None, 0) if restored.rights > 0 => "came back: nothing was missing".to_owned(),
             (None, 0) => "came back: nothing was missing or different".to_owned(),
             (None, _) => "came back, each proven".to_owned(),
         }
     );
     let mut also = |n: u64, of: (&str, &str), what: &str| {
         if n > 0 {
-            (None, 0) if restored.rights > 0 => "came back: nothing was missing".to_owned(),
             out.push_str(&format!("  {} {what}\n", several(n, of.0, of.1)));
         }
     };
@@ -219,17 +225,17 @@ fn said(restored: &Restored, to: Option<&Path>) -> String {
         ("record", "records"),
         "taken out of the history here: they stay out",
     );
+    also(restored.rights, files, "with the rights again that were saved");
     also(restored.homeless.len() as u64, files, "without a place here");
+    if restored.snapshot.incomplete {
+        out.push_str("  INCOMPLETE: files that could not be read when it was taken are not in it\n");
+    }
     if let Some(aside) = &restored.aside {
         out.push_str("What was there is kept in\n  ");
         out.push_str(&text::printable(&aside.display().to_string(), usize::MAX));
         out.push('\n');
     }
-    also(restored.rights, files, "with the rights again that were saved");
     out
-    if restored.snapshot.incomplete {
-        out.push_str("  INCOMPLETE: files that could not be read when it was taken are not in it\n");
-    }
 }
 
 fn failure(error: RestoreError, sections: &[Section]) -> Failure {
@@ -252,12 +258,6 @@ fn failure(error: RestoreError, sections: &[Section]) -> Failure {
         RestoreError::Io { path, source } if source.kind() == ErrorKind::PermissionDenied => failed
             .code(Code::Unauthorized.exit())
             .hint(format!("`chmod u+rw {}`, if it is yours", path.display())),
-            .hint("an earlier snapshot may be whole: `lusush maint backup list`"),
-        RestoreError::Plan(path) => failed.code(Code::IntegrityFailed.exit()).hint(format!(
-            "remove {} once you have looked at what is there",
-            path.display()
-        )),
-        RestoreError::Io { .. } => failed
         RestoreError::Nothing => failed.code(Code::NotFound.exit()).hint(format!(
             "asked for: {}; `lusush maint backup show` says what there is",
             names(sections)
@@ -270,10 +270,19 @@ fn failure(error: RestoreError, sections: &[Section]) -> Failure {
             .hint("name a folder that is not there yet"),
         RestoreError::Stage(_) => failed
             .code(Code::BackupInvalid.exit())
+            .hint("an earlier snapshot may be whole: `lusush maint backup list`"),
+        RestoreError::Plan(path) => failed.code(Code::IntegrityFailed.exit()).hint(format!(
+            "remove {} once you have looked at what is there",
+            path.display()
+        )),
+        RestoreError::Io { .. } => failed
             .code(Code::Unavailable.exit())
             .hint("once there is room and permission, any `lusush maint backup` verb ends what had begun"),
         RestoreError::Repository(inner) if inner.remote().is_some() => {
             return open::other("nothing was restored", error);
+        }
+        RestoreError::Repository(inner) if inner.is_absent() => {
+            return look::no_such("nothing was restored", error);
         }
         RestoreError::Repository(_) => failed
             .code(Code::Unavailable.exit())
@@ -281,6 +290,3 @@ fn failure(error: RestoreError, sections: &[Section]) -> Failure {
     }
     .because(error)
 }
-        RestoreError::Repository(inner) if inner.is_absent() => {
-            return look::no_such("nothing was restored", error);
-        }

@@ -1,5 +1,7 @@
 //! What snapshots there are, what is in them, what differs, and whether all of it is what was written.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lle_archive::{Change, DiffError, Difference, Entry, Lost, Section, Snapshot, Verdict, Verification};
@@ -23,14 +25,17 @@ pub(super) struct Listed {
     files: u64,
     bytes: u64,
     incomplete: bool,
-}
-
     /// Whether Lusush took it.
     ours: bool,
+}
+
 #[derive(Debug, Serialize)]
 struct List {
     repository: String,
     snapshots: Vec<Listed>,
+    /// Damaged repositories that recoveries moved away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kept: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,13 +73,6 @@ struct DifferenceRow {
     change: &'static str,
     bytes_before: Option<u64>,
     bytes_after: Option<u64>,
-}
-
-#[derive(Debug, Serialize)]
-struct Verified {
-    good: bool,
-    verification: &'static str,
-    snapshots: u64,
     /// In octal, as `chmod` takes them, if they differ.
     #[serde(skip_serializing_if = "Option::is_none")]
     rights_before: Option<String>,
@@ -83,6 +81,13 @@ struct Verified {
     /// Records that a history lacks.
     #[serde(skip_serializing_if = "Option::is_none")]
     lacks: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Verified {
+    good: bool,
+    verification: &'static str,
+    snapshots: u64,
     files: u64,
     bytes: u64,
     took_ms: u64,
@@ -115,12 +120,12 @@ pub(super) fn listed(one: &Snapshot) -> Listed {
         files: one.files,
         bytes: one.bytes,
         incomplete: one.incomplete,
+        ours: one.ours,
     }
 }
 
 /// Nanoseconds since 1970.
 fn now_ns() -> i64 {
-        ours: one.ours,
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.map_or(0, |now| i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))
 }
@@ -155,6 +160,10 @@ pub(super) fn list(at: &At) -> Result<ExitCode, Failure> {
         return super::json(&List {
             repository,
             snapshots: all.iter().map(listed).collect(),
+            kept: kept_aside()
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
         });
     }
     let now_ns = now_ns();
@@ -166,7 +175,34 @@ pub(super) fn list(at: &At) -> Result<ExitCode, Failure> {
             several(n as u64, "snapshot", "snapshots")
         ),
     });
+    out.push_str(&kept_said());
     answer::text(&out)
+}
+
+/// Damaged repositories that recoveries moved away: they take room, and hold what was taken out since.
+fn kept_aside() -> Vec<PathBuf> {
+    let Ok(places) = open::places() else {
+        return Vec::new();
+    };
+    let entries = fs::read_dir(places.backup()).into_iter().flatten().flatten();
+    let is_kept = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("archive.damaged-")
+    };
+    let mut kept: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_kept).collect();
+    kept.sort();
+    kept
+}
+
+/// Names them, each with the command that removes it.
+pub(super) fn kept_said() -> String {
+    let of = |path: &PathBuf| {
+        format!(
+            "Kept damaged by a recovery; nothing but this removes it:\n  rm -r '{}'\n",
+            path.display()
+        )
+    };
+    kept_aside().iter().map(of).collect()
 }
 
 /// Shows what is in a snapshot.
@@ -268,6 +304,7 @@ const fn name_of(change: Change) -> &'static str {
         Change::Removed => "removed",
         Change::Grown => "grown",
         Change::Changed => "changed",
+        Change::Rights => "rights",
     }
 }
 
@@ -277,7 +314,14 @@ fn difference_row(one: &Difference) -> DifferenceRow {
         change: name_of(one.change),
         bytes_before: one.before,
         bytes_after: one.after,
+        rights_before: one.rights.map(|(before, _)| octal(before)),
+        rights_after: one.rights.map(|(_, after)| octal(after)),
+        lacks: one.lacks,
     }
+}
+
+fn octal(rights: u32) -> String {
+    format!("{rights:03o}")
 }
 
 fn difference_line(one: &Difference) -> String {
@@ -329,7 +373,6 @@ pub(super) fn verify(data: bool, at: &At) -> Result<ExitCode, Failure> {
                 .map(|finding| FindingRow {
                     what: finding.what.clone(),
                     serious: finding.serious,
-        Change::Rights => "rights",
                 })
                 .collect(),
             lost: verdict
@@ -339,16 +382,9 @@ pub(super) fn verify(data: bool, at: &At) -> Result<ExitCode, Failure> {
         })?;
     } else {
         answer::text(&verdict_said(&verdict, took, Ink::of_stdout()))?;
-        rights_before: one.rights.map(|(before, _)| octal(before)),
-        rights_after: one.rights.map(|(_, after)| octal(after)),
-        lacks: one.lacks,
     }
     Ok(match verdict.is_good() {
         true => ExitCode::SUCCESS,
-fn octal(rights: u32) -> String {
-    format!("{rights:03o}")
-}
-
         false => ExitCode::from(Code::BackupInvalid.exit()),
     })
 }

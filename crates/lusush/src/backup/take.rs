@@ -9,7 +9,7 @@ use lle_core::recovery::backed_up::{BackedUp, Before};
 use serde::Serialize;
 
 use super::bar::Bar;
-use super::look::{Listed, listed};
+use super::look::{self, Listed, listed};
 use super::{At, Keep, open, went};
 use crate::failure::Failure;
 use crate::text::printable;
@@ -226,7 +226,7 @@ pub(super) fn prune(keep: Keep, dry_run: bool, at: &At) -> Result<ExitCode, Fail
     if at.json.json {
         return super::json(&gone(&pruned, dry_run));
     }
-    answer::text(&pruned_said(&pruned, dry_run))
+    answer::text(&(pruned_said(&pruned, dry_run) + &look::kept_said()))
 }
 
 fn gone(pruned: &Pruned, dry_run: bool) -> Gone {
