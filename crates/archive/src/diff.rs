@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use rustic_core::ReadSource;
+use lle_log::rewrite::back;
 use rustic_core::repofile::Node;
+use rustic_core::{IndexedFull, ReadSource, Repository};
 
 use crate::failure::RepositoryError;
+use crate::history;
 use crate::list::{self, Snapshot};
+use crate::restore::place;
 use crate::source::Source;
 use crate::stage::{self, Standing};
 use crate::store::Store;
@@ -24,6 +27,8 @@ pub enum Change {
     Grown,
     /// Its content is another.
     Changed,
+    /// Its content is the same, and its rights are others.
+    Rights,
 }
 
 /// One file that differs.
@@ -37,6 +42,10 @@ pub struct Difference {
     pub before: Option<u64>,
     /// Its bytes after; none if it is gone.
     pub after: Option<u64>,
+    /// Its rights before and after, if those are others.
+    pub rights: Option<(u32, u32)>,
+    /// Records of a history that the one that is there lacks; none if it is no history that differs.
+    pub lacks: Option<u64>,
 }
 
 /// Why nothing was compared.
@@ -56,6 +65,12 @@ fn files(store: &Store, name: &str) -> Result<(Snapshot, Files), RepositoryError
     Ok((Snapshot::of(&file), files.collect()))
 }
 
+/// The rights of a file in two snapshots, if they are others.
+fn other_rights(was: &Node, is: &Node) -> Option<(u32, u32)> {
+    let (was, is) = (was.meta.mode? & 0o777, is.meta.mode? & 0o777);
+    (was != is).then_some((was, is))
+}
+
 /// Compares two snapshots, the earlier one first.
 ///
 /// # Errors
@@ -66,8 +81,10 @@ pub fn between(store: &Store, a: &str, b: &str) -> Result<(Snapshot, Snapshot, V
     let mut out = Vec::new();
     for (path, was) in before {
         let is = after.remove(&path);
+        let rights = is.as_ref().and_then(|is| other_rights(&was, is));
         let change = match &is {
-            Some(is) if is.content == was.content => continue,
+            Some(is) if is.content == was.content && rights.is_none() => continue,
+            Some(is) if is.content == was.content => Change::Rights,
             Some(_) => Change::Changed,
             None => Change::Removed,
         };
@@ -76,6 +93,8 @@ pub fn between(store: &Store, a: &str, b: &str) -> Result<(Snapshot, Snapshot, V
             change,
             before: Some(was.meta.size),
             after: is.map(|is| is.meta.size),
+            rights,
+            lacks: None,
         });
     }
     out.extend(after.into_iter().map(|(path, is)| Difference {
@@ -83,9 +102,30 @@ pub fn between(store: &Store, a: &str, b: &str) -> Result<(Snapshot, Snapshot, V
         change: Change::Added,
         before: None,
         after: Some(is.meta.size),
+        rights: None,
+        lacks: None,
     }));
     out.sort_by(|a, b| a.path.cmp(&b.path));
     Ok((a, b, out))
+}
+
+/// How many records a history lacks that the snapshot has: one that was lost and begun anew is another in every byte, and so
+/// is one into which something was imported.
+fn lacks<S: IndexedFull>(
+    store: &Store,
+    repository: &Repository<S>,
+    node: &Node,
+    name: &Path,
+    target: &Path,
+) -> Option<u64> {
+    if !history::is_history(name) {
+        return None;
+    }
+    let draft = stage::staged(&store.places.backup().join("history"));
+    let staged = stage::stage(repository, node, name, &draft, |_| ());
+    let lacks = staged.ok().and_then(|()| back::lacks(target, &draft).ok());
+    let _none = fs::remove_file(&draft);
+    lacks.map(|lacks| lacks.missing)
 }
 
 /// Compares a snapshot with what is on disk now, by content.
@@ -100,8 +140,10 @@ pub fn since(store: &Store, name: &str) -> Result<(Snapshot, Vec<Difference>), D
         let Some(target) = store.places.target(path) else {
             continue;
         };
+        let rights = place::other_rights(was, &target).map(|(now, saved)| (saved, now));
         let change = match stage::standing(&repository, was, path, &target)? {
-            Standing::Same => continue,
+            Standing::Same if rights.is_none() => continue,
+            Standing::Same => Change::Rights,
             Standing::Absent => Change::Removed,
             Standing::Grown => Change::Grown,
             Standing::Differs => Change::Changed,
@@ -111,6 +153,11 @@ pub fn since(store: &Store, name: &str) -> Result<(Snapshot, Vec<Difference>), D
             change,
             before: Some(was.meta.size),
             after: fs::metadata(&target).ok().map(|found| found.len()),
+            rights,
+            lacks: match change {
+                Change::Changed => lacks(store, &repository, was, path, &target),
+                _ => None,
+            },
         });
     }
     for entry in Source::look(&store.places).entries().flatten() {
@@ -120,6 +167,8 @@ pub fn since(store: &Store, name: &str) -> Result<(Snapshot, Vec<Difference>), D
                 change: Change::Added,
                 before: None,
                 after: Some(entry.node.meta.size),
+                rights: None,
+                lacks: None,
             });
         }
     }

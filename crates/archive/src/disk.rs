@@ -72,9 +72,13 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder_of(path))
 }
 
-/// The folder that a path is in.
+/// The folder that a path is in; of a bare name, the one in which this program runs.
 pub(crate) fn folder_of(path: &Path) -> &Path {
-    path.parent().unwrap_or(Path::new("/"))
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => Path::new("/"),
+    }
 }
 
 /// Writes a draft beside a path and makes it durable; gives its name.
@@ -105,6 +109,14 @@ fn draft_of(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_path_is_in_a_folder_that_can_be_opened() {
+        for (path, expect) in [("out", "."), ("a/out", "a"), ("/out", "/"), ("/", "/")] {
+            assert_eq!(folder_of(Path::new(path)), Path::new(expect));
+        }
+        sync_folder(folder_of(Path::new("out"))).unwrap();
+    }
 
     #[test]
     fn a_file_is_made_once_and_replaced_whole() {

@@ -25,6 +25,8 @@ pub struct RepositoryError {
 enum Code {
     Seal,
     Password,
+    /// There is no such snapshot.
+    Absent,
     Other,
 }
 
@@ -47,6 +49,20 @@ impl RepositoryError {
         }
     }
 
+    /// That there is no such snapshot.
+    pub(crate) fn absent(what: String) -> Self {
+        Self {
+            what,
+            code: Code::Absent,
+            remote: None,
+        }
+    }
+
+    /// Whether the repository is well, and has no such snapshot.
+    pub fn is_absent(&self) -> bool {
+        self.code == Code::Absent
+    }
+
     /// The same, as the first of several.
     pub(crate) fn with_more(mut self, more: u64) -> Self {
         let files = if more == 1 { "file was" } else { "files were" };
@@ -66,8 +82,17 @@ impl RepositoryError {
 
     /// Whether there was no room to write. The library keeps some causes as text alone, in which the system's words are.
     pub fn is_full(&self) -> bool {
-        let number = rustix::io::Errno::NOSPC.raw_os_error();
-        self.what.contains(&format!("(os error {number})"))
+        self.is_of_system(rustix::io::Errno::NOSPC)
+    }
+
+    /// Whether this user may not read or write something.
+    pub fn is_denied(&self) -> bool {
+        self.is_of_system(rustix::io::Errno::ACCESS)
+    }
+
+    fn is_of_system(&self, error: rustix::io::Errno) -> bool {
+        self.what
+            .contains(&format!("(os error {})", error.raw_os_error()))
     }
 
     /// Whether no key file is opened by the line.

@@ -36,6 +36,11 @@ fn is_log(path: &Path) -> bool {
     path.extension() == Some(OsStr::new("log"))
 }
 
+/// Whether a name in an archive is that of a history log.
+pub(crate) fn is_history(name: &Path) -> bool {
+    name.starts_with(FOLDER) && is_log(name)
+}
+
 /// Whether what is here stays without a look at what the snapshot has: what lies beside a log.
 pub(crate) fn stays(name: &Path, target: &Path) -> bool {
     if !name.starts_with(FOLDER) || is_log(name) {
@@ -49,7 +54,7 @@ pub(crate) fn stays(name: &Path, target: &Path) -> bool {
 /// What is done with a file that is staged under this path.
 pub(crate) fn way(name: &Path, target: &Path, staged: &Path) -> Way {
     let is_here = target.exists();
-    if !name.starts_with(FOLDER) || !is_log(name) || !(is_here || path_of(target).exists()) {
+    if !is_history(name) || !(is_here || path_of(target).exists()) {
         return Way::Replace;
     }
     match lacks(target, staged) {

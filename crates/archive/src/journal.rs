@@ -14,6 +14,7 @@
 //! it is durable: those of which the key opens something, or nobody could. One that is sealed by another key is the last
 //! that some other line brings back: it stays, the newest [`FOREIGN_KEPT`] of them.
 
+mod grown;
 mod listing;
 mod seal;
 mod segment;
@@ -33,6 +34,7 @@ use crate::key::Line;
 use crate::sections::{Places, Section};
 use crate::shelf::names;
 use crate::source::{LeftOut, Source, grows};
+use crate::stage;
 
 /// A segment begins anew at so many times what its last listing holds, packed; at less than a few MiB it never does.
 const SURPLUS: u64 = 4;
@@ -54,6 +56,9 @@ pub enum JournalError {
     /// A piece of a file is damaged.
     #[error("the journal's copy of {} is damaged", .0.display())]
     Damaged(PathBuf),
+    /// The folder to restore to has something in it.
+    #[error("{} is there, and not empty", .0.display())]
+    Occupied(PathBuf),
     /// A file or its listing is too long.
     #[error("there are more files than the journal takes")]
     TooMuch,
@@ -296,12 +301,10 @@ fn stretch(known: Option<&Kept>, name: &Path, path: &Path, follow: bool) -> io::
         false => disk::open(path)?,
     };
     let found = file.metadata()?;
-    let same_log = |known: &&Kept| {
-        grows(name) && known.stamp.inode == Stamp::of(&found).inode && known.bytes() <= found.len()
+    let pieces = match known.filter(|_| grows(name)) {
+        Some(known) if grown::goes_on(&mut file, &found, known)? => known.pieces.clone(),
+        _ => Vec::new(),
     };
-    let pieces = known
-        .filter(same_log)
-        .map_or_else(Vec::new, |known| known.pieces.clone());
     let left = found.len() - pieces.iter().map(|piece| u64::from(piece.raw)).sum::<u64>();
     file.seek(SeekFrom::Start(found.len() - left))?;
     Ok(Stretch {
@@ -377,37 +380,41 @@ pub fn restore_journal_to(
     sections: &[Section],
     to: &Path,
 ) -> Result<u64, JournalError> {
+    if stage::is_occupied(to) {
+        return Err(JournalError::Occupied(to.to_owned()));
+    }
     let seal = Seal::of(line);
     let (mut segment, listing) = newest(places, &seal).ok_or(JournalError::None)?;
-    let draft = crate::stage::staged(to);
-    if draft.exists() {
-        fs::remove_dir_all(&draft).map_err(failed(&draft))?;
-    }
-    disk::create_folder(&draft).map_err(failed(&draft))?;
     let mut count = 0;
-    for kept in &listing.files {
-        let Some(name) = kept.path() else { continue };
-        // A listing is sealed, and its names are still held to what a backup has.
-        let asked = Section::of(&name).is_some_and(|section| sections.contains(&section));
-        if !asked || places.target(&name).is_none() {
-            continue;
+    let failed_at = |path: &Path, source| failed(path)(source);
+    stage::whole_folder(to, failed_at, |draft| {
+        for kept in &listing.files {
+            let Some(name) = kept.path() else { continue };
+            // A listing is sealed, and its names are still held to what a backup has.
+            let asked = Section::of(&name).is_some_and(|section| sections.contains(&section));
+            if !asked || places.target(&name).is_none() {
+                continue;
+            }
+            let path = draft.join(name.strip_prefix("/").unwrap_or(&name));
+            disk::create_folder(disk::folder_of(&path)).map_err(failed(&path))?;
+            let mut file = fs::File::create_new(&path).map_err(failed(&path))?;
+            for piece in &kept.pieces {
+                let text = segment
+                    .piece(&seal, piece)
+                    .ok_or_else(|| JournalError::Damaged(name.clone()))?;
+                file.write_all(&text).map_err(failed(&path))?;
+            }
+            if let Some(changed) = kept.stamp.changed() {
+                // A file without its time is still the file.
+                let _unset = file.set_modified(changed);
+            }
+            file.set_permissions(fs::Permissions::from_mode(kept.mode))
+                .and_then(|()| file.sync_all())
+                .map_err(failed(&path))?;
+            count += 1;
         }
-        let path = draft.join(name.strip_prefix("/").unwrap_or(&name));
-        disk::create_folder(disk::folder_of(&path)).map_err(failed(&path))?;
-        let mut file = fs::File::create_new(&path).map_err(failed(&path))?;
-        for piece in &kept.pieces {
-            let text = segment
-                .piece(&seal, piece)
-                .ok_or_else(|| JournalError::Damaged(name.clone()))?;
-            file.write_all(&text).map_err(failed(&path))?;
-        }
-        file.set_permissions(fs::Permissions::from_mode(kept.mode))
-            .and_then(|()| file.sync_all())
-            .map_err(failed(&path))?;
-        count += 1;
-    }
-    fs::rename(&draft, to).map_err(failed(to))?;
-    disk::sync_folder(disk::folder_of(to)).map_err(failed(to))?;
+        Ok(())
+    })?;
     Ok(count)
 }
 

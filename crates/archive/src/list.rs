@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rustic_core::LsOptions;
 use rustic_core::repofile::{Node, SnapshotFile, SnapshotId};
 
-use crate::create::INCOMPLETE;
+use crate::create::{INCOMPLETE, LABEL};
 use crate::failure::RepositoryError;
 use crate::remote::RemoteError;
 use crate::sections::Section;
@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub bytes: u64,
     /// Whether files that were there could not be read.
     pub incomplete: bool,
+    /// Whether Lusush took it: restic may have saved other folders in the same repository.
+    pub ours: bool,
 }
 
 impl Snapshot {
@@ -44,7 +46,8 @@ impl Snapshot {
             host: file.hostname.clone(),
             files: summary.total_files_processed,
             bytes: summary.total_bytes_processed,
-            incomplete: file.tags.contains(INCOMPLETE),
+            incomplete: is_incomplete(file),
+            ours: is_ours(file),
         }
     }
 
@@ -94,21 +97,44 @@ pub(crate) fn readable(store: &Store) -> Result<Vec<SnapshotFile>, RepositoryErr
     Ok(files)
 }
 
-/// Finds a snapshot by the beginning of its name, or the last one by `latest`, or the one so many before it by
-/// `latest~2`.
+pub(crate) fn is_ours(file: &SnapshotFile) -> bool {
+    file.label == LABEL
+}
+
+pub(crate) fn is_incomplete(file: &SnapshotFile) -> bool {
+    file.tags.contains(INCOMPLETE)
+}
+
+/// Finds a snapshot by the beginning of its name; or the last complete one that Lusush took by `latest`, or the one so
+/// many before it by `latest~2`. Where none is complete, those are counted that there are.
 ///
 /// # Errors
 /// There is none, or more than one.
 pub(crate) fn find(store: &Store, name: &str) -> Result<SnapshotFile, RepositoryError> {
-    if let Some(back) = back(name) {
-        // One that cannot be read may be newer: who asks is told of it beside what comes of this.
-        let mut files = readable(store)?;
-        files.sort();
-        if let Some(at) = files.len().checked_sub(back.saturating_add(1)) {
-            return Ok(files.swap_remove(at));
+    let Some(back) = back(name) else {
+        return Ok(store.repository.get_snapshot_from_str(name, |_| true)?);
+    };
+    // One that cannot be read may be newer: who asks is told of it beside what comes of this.
+    let mut ours: Vec<SnapshotFile> = readable(store)?.into_iter().filter(is_ours).collect();
+    ours.sort();
+    if ours.iter().any(|file| !is_incomplete(file)) {
+        if let Some(newest) = ours.last().filter(|file| is_incomplete(file)) {
+            store.note_passed_over(Snapshot::of(newest));
         }
+        ours.retain(|file| !is_incomplete(file));
     }
-    Ok(store.repository.get_snapshot_from_str(name, |_| true)?)
+    let counted = ours.len();
+    let at = counted.checked_sub(back.saturating_add(1));
+    at.map(|at| ours.swap_remove(at)).ok_or_else(|| {
+        RepositoryError::absent(match counted {
+            0 => "there is no snapshot of Lusush's".to_owned(),
+            1 => "there is one snapshot to count from latest".to_owned(),
+            n => format!(
+                "there are {n} snapshots to count from latest, the last of them latest~{}",
+                n - 1
+            ),
+        })
+    })
 }
 
 /// How many snapshots before the last one is meant; none if it is named otherwise.
@@ -196,4 +222,66 @@ pub(crate) fn nodes_of<S: rustic_core::IndexedTree>(
         nodes.push((PathBuf::from("/").join(path), node));
     }
     Ok(nodes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use jiff::Span;
+
+    use super::*;
+    use crate::create::create;
+    use crate::remote::Credentials;
+    use crate::sections::Places;
+
+    #[test]
+    fn latest_is_the_last_complete_one_of_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let places = Places {
+            config: at("config"),
+            state: at("state"),
+            data: at("data"),
+            home: None,
+            repository: None,
+            credentials: Credentials::default(),
+        };
+        fs::create_dir_all(at("config")).unwrap();
+        fs::write(at("config/config.toml"), "version = 1\n").unwrap();
+        let store = Store::open_or_make(&places, None, None).unwrap();
+        assert!(find(&store, "latest").is_err_and(|error| error.is_absent()));
+        create(&store, "complete").unwrap();
+        let complete = find(&store, "latest").unwrap();
+        assert!(find(&store, "latest~1").is_err_and(|error| error.is_absent()));
+        let save = |minutes: i64, change: &dyn Fn(&mut SnapshotFile)| {
+            let mut file = complete.clone();
+            file.time = file.time.checked_add(Span::new().minutes(minutes)).unwrap();
+            change(&mut file);
+            store.repository.save_snapshots(vec![file]).unwrap();
+            let mut all = readable(&store).unwrap();
+            all.sort();
+            all.pop().unwrap()
+        };
+        let lacking = save(1, &|file| {
+            file.tags.add(INCOMPLETE.to_owned());
+        });
+        let theirs = save(2, &|file| file.label.clear());
+        assert_eq!(store.passed_over(), None);
+        assert_eq!(find(&store, "latest").unwrap().id, complete.id);
+        assert_eq!(
+            store.passed_over().map(|one| one.id),
+            Some(lacking.id.to_hex().to_string())
+        );
+        assert!(find(&store, "latest~1").is_err_and(|error| error.is_absent()));
+        for one in [&lacking, &theirs] {
+            let name = one.id.to_hex();
+            assert_eq!(find(&store, &name.as_str()[..12]).unwrap().id, one.id);
+        }
+        let of = |one: &SnapshotFile| Snapshot::of(one);
+        assert!(of(&lacking).incomplete && of(&lacking).ours && !of(&theirs).ours);
+        // Where none is complete, what there is counts.
+        store.repository.delete_snapshots(&[complete.id]).unwrap();
+        assert_eq!(find(&store, "latest").unwrap().id, lacking.id);
+    }
 }

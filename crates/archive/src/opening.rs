@@ -185,6 +185,8 @@ pub(crate) fn open_by_line(
 fn refused(shelf: &Shelf, error: RepositoryError) -> OpenError {
     let address = shelf.address();
     match error.remote() {
+        // What this user may not read may be whole.
+        None if error.is_denied() => OpenError::Repository(error),
         // What is missing or short on a server is damage; a server that does not answer is none.
         Some(RemoteError::Missing(_) | RemoteError::Short(_)) | None => OpenError::Damaged {
             address,

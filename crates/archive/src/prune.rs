@@ -5,7 +5,8 @@
 //! as there is room for, until no more room comes of it.
 //!
 //! Invariants: the last snapshots stay whatever the clock says. Data goes only after no snapshot names it, index before
-//! packs; killed in between, files are left over that nobody names, and the next prune takes them.
+//! packs; killed in between, files are left over that nobody names, and the next prune takes them. What no snapshot names
+//! any more goes, all of it, since somebody may have taken a secret out: what stays for want of room is told.
 
 use std::fs;
 use std::io;
@@ -67,6 +68,8 @@ pub struct Pruned {
     pub later: bool,
     /// Folders with what restores had found that went.
     pub asides: u64,
+    /// Bytes that no snapshot names and that stay, in packs with others: there was no room to write those anew.
+    pub left_bytes: u64,
 }
 
 /// Why nothing more was pruned.
@@ -128,16 +131,20 @@ pub fn prune(store: &Store, keep: Keep, dry: bool) -> Result<Pruned, PruneError>
         freed_bytes: 0,
         later: matches!(store.shelf, Shelf::Server(_)),
         asides: 0,
+        left_bytes: 0,
     };
     let before = store.shelf.size()?;
+    // The library's own limits leave a little of what nobody needs in packs with other data: a line that was taken out
+    // of the history is little.
+    let all = PruneOptions::default()
+        .max_unused(LimitOption::Percentage(0))
+        .max_repack(LimitOption::Unlimited);
     let options = match &store.shelf {
-        Shelf::Folder(_) => PruneOptions::default()
-            // Nobody else reads or writes: the lock is ours.
-            .instant_delete(true)
-            .keep_delete(Span::new()),
+        // Nobody else reads or writes: the lock is ours.
+        Shelf::Folder(_) => all.instant_delete(true).keep_delete(Span::new()),
         // Another machine may write to it just now, and sees no lock of ours: what nobody names is noted, and goes with a
-        // prune a day later, unless somebody names it by then.
-        Shelf::Server(_) => PruneOptions::default(),
+        // prune a day later, unless somebody names it by then. Packs that are only small are not sent once more.
+        Shelf::Server(_) => all.no_resize(true),
     };
     let options = options.ignore_snaps(forget.clone());
     if dry {
@@ -165,6 +172,7 @@ pub fn prune(store: &Store, keep: Keep, dry: bool) -> Result<Pruned, PruneError>
             give_back(store, &nothing_anew)?;
             reserve::give_up(store);
             write_anew_what_fits(store, &options)?;
+            pruned.left_bytes = unused(store, &options)?;
         }
         other => other?,
     }
@@ -174,8 +182,16 @@ pub fn prune(store: &Store, keep: Keep, dry: bool) -> Result<Pruned, PruneError>
     Ok(pruned)
 }
 
+/// Bytes that no snapshot names and that are there still.
+fn unused(store: &Store, options: &PruneOptions) -> Result<u64, RepositoryError> {
+    let plan = store.again()?.prune_plan(options)?;
+    Ok(plan.stats.size_sum().unused)
+}
+
 /// Writes packs anew that hold other data, too, as far as there is room, as often as that makes more.
 fn write_anew_what_fits(store: &Store, options: &PruneOptions) -> Result<(), RepositoryError> {
+    // Small packs in one large one make no room.
+    let options = options.clone().no_resize(true);
     for _ in 0..ROUNDS_MAX {
         let before = store.shelf.size()?;
         let room = reserve::free(store).unwrap_or(0).saturating_sub(INDEX_BYTES);
@@ -207,13 +223,27 @@ fn give_back(store: &Store, options: &PruneOptions) -> Result<(), RepositoryErro
         .map_err(|error| failures.behind(error.into()))
 }
 
-/// Which snapshots go; only ours are counted and none of another program's goes.
+/// Which snapshots go; only ours are counted and none of another program's goes. Those that lack files are counted apart,
+/// so that none takes the place of a complete one, and among the last ones only while no complete one is newer.
 fn to_forget(all: Vec<SnapshotFile>, keep: Keep) -> Result<Vec<SnapshotId>, RepositoryError> {
-    let ours: Vec<SnapshotFile> = all
+    let ours = all.into_iter().filter(list::is_ours);
+    let (lacking, complete): (Vec<_>, Vec<_>) = ours.partition(list::is_incomplete);
+    let newest = complete.iter().max().cloned();
+    let (newer, older): (Vec<_>, Vec<_>) = lacking
         .into_iter()
-        .filter(|one| one.label == crate::create::LABEL)
-        .collect();
-    let judged = keep.options().apply(ours, &Zoned::now())?;
+        .partition(|one| newest.as_ref().is_none_or(|newest| one > newest));
+    let mut forget = judged(complete, keep)?;
+    forget.extend(judged(newer, keep)?);
+    forget.extend(judged(older, Keep { last: 0, ..keep })?);
+    Ok(forget)
+}
+
+/// Those that the rules do not keep.
+fn judged(snapshots: Vec<SnapshotFile>, keep: Keep) -> Result<Vec<SnapshotId>, RepositoryError> {
+    if keep.keeps_nothing() {
+        return Ok(snapshots.into_iter().map(|one| one.id).collect());
+    }
+    let judged = keep.options().apply(snapshots, &Zoned::now())?;
     Ok(judged
         .into_iter()
         .filter(|one| !one.keep)
@@ -236,8 +266,81 @@ fn remove_asides(folder: &Path) -> Result<u64, PruneError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::fs;
+
     use rustic_core::SnapshotOptions;
+    use rustic_core::repofile::{BlobType, IndexFile};
+
+    use super::*;
+    use crate::create::create;
+    use crate::remote::Credentials;
+    use crate::sections::Places;
+
+    /// Every piece of data that the repository has, whether a snapshot names it or not, opened.
+    fn all_data(store: &Store) -> Vec<u8> {
+        let repository = store.again().unwrap().to_indexed().unwrap();
+        let mut named = 0;
+        let mut all = Vec::new();
+        for file in repository.stream_files::<IndexFile>().unwrap() {
+            let index = file.unwrap().1;
+            assert!(index.packs_to_delete.is_empty());
+            for pack in index.packs {
+                named += 1;
+                for blob in pack.blobs.iter().filter(|blob| blob.tpe == BlobType::Data) {
+                    all.extend_from_slice(&repository.get_blob_cached(&blob.id, blob.tpe).unwrap());
+                }
+            }
+        }
+        // None lies beside those that the index knows.
+        assert_eq!(store.shelf.packs().unwrap().len(), named);
+        all
+    }
+
+    #[test]
+    fn a_little_that_no_snapshot_names_goes_with_the_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let places = Places {
+            config: at("config"),
+            state: at("state"),
+            data: at("data"),
+            home: None,
+            repository: None,
+            credentials: Credentials::default(),
+        };
+        let has = |store: &Store, text: &str| {
+            let all = all_data(store);
+            all.windows(text.len()).any(|window| window == text.as_bytes())
+        };
+        // One in a hundred of what is in its pack.
+        let mut seed = 1u64;
+        let mut random = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) as u8
+        };
+        fs::create_dir_all(at("config/themes")).unwrap();
+        for n in 0..100 {
+            let bytes: Vec<u8> = (0..2_000).map(|_| random()).collect();
+            fs::write(at(&format!("config/themes/{n}.toml")), bytes).unwrap();
+        }
+        let secret = at("config/config.toml");
+        fs::write(&secret, "# hunter2\n").unwrap();
+        let store = Store::open_or_make(&places, None, None).unwrap();
+        create(&store, "with it").unwrap();
+        assert!(has(&store, "hunter2"));
+        fs::write(&secret, "# nothing\n").unwrap();
+        create(&store, "without it").unwrap();
+        let newest = Keep {
+            last: 1,
+            daily: 0,
+            weekly: 0,
+            monthly: 0,
+            yearly: 0,
+        };
+        let pruned = prune(&store, newest, false).unwrap();
+        assert_eq!((pruned.kept, pruned.left_bytes), (1, 0));
+        assert!(!has(&store, "hunter2") && has(&store, "# nothing"));
+    }
 
     #[test]
     fn the_rules_keep_the_last_and_one_of_each_stretch() {
@@ -259,6 +362,27 @@ mod tests {
         // Seven days, eight weeks and twelve months overlap; two years before this one.
         assert!((20..=44).contains(&kept), "{kept}");
         assert!(all[..7].iter().all(|one| !forget.contains(&one.id)));
+        // Those that lack files take no one's place, and go once a complete one is newer.
+        let lacks = |mut one: SnapshotFile| {
+            one.id = SnapshotId::from(rustic_core::Id::random());
+            one.tags.add(crate::create::INCOMPLETE.to_owned());
+            one
+        };
+        let newest = Keep {
+            last: 1,
+            daily: 0,
+            weekly: 0,
+            monthly: 0,
+            yearly: 0,
+        };
+        let (before, after) = (lacks(all[1].clone()), lacks(all[0].clone()));
+        let mixed = [before.clone(), all[1].clone(), after.clone()];
+        let at = |(mut one, days): (SnapshotFile, i64)| {
+            one.time = now.checked_sub(Span::new().days(days)).unwrap();
+            one
+        };
+        let mixed = mixed.into_iter().zip([2, 1, 0]).map(at).collect();
+        assert_eq!(to_forget(mixed, newest).unwrap(), [before.id]);
         let mut theirs = all;
         theirs.iter_mut().for_each(|one| one.label.clear());
         assert_eq!(to_forget(theirs, KEEP).unwrap(), []);

@@ -9,20 +9,24 @@
 //! Killed while it stages, it has not happened, and the staged files are removed by the next command; killed while it
 //! moves, it has happened, and the next command moves the rest. At no instant is a file missing that was there.
 //!
-//! Invariants: what was there is kept, in `aside`. No history loses a command by it, and what was taken out of one stays
-//! out. Nothing is moved before all of it is proven. A worker's files are
-//! moved only while no worker runs.
+//! Invariants: nothing is moved where something else is in the way of any. What was there is kept, in `aside`. No history
+//! loses a command by it, and what was taken out of one stays out. Nothing is moved before all of it is proven. A worker's
+//! files are moved only while no worker runs.
+
+pub(crate) mod place;
+mod plan;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rustic_core::repofile::Node;
 use rustix::fs::FlockOperation;
-use serde::{Deserialize, Serialize};
 
-use crate::disk;
+use self::place::through_links;
+pub use self::plan::{Finished, finish};
+use self::plan::{Move, Phase, Plan, VERSION, give_up, note};
 use crate::failure::RepositoryError;
 use crate::hex;
 use crate::history::{self, Way};
@@ -31,11 +35,6 @@ use crate::progress::Step;
 use crate::sections::{Places, Section};
 use crate::stage::{self, StageError, Standing};
 use crate::store::Store;
-
-/// Bytes of a plan that is read: a hundred thousand files with long names.
-const PLAN_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// The version of the plan's form: since the second one, histories are filled and not replaced.
-const VERSION: u32 = 2;
 
 /// Why a restore was not done.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +51,21 @@ pub enum RestoreError {
     /// The folder to restore to has something in it.
     #[error("{} is there, and not empty", .0.display())]
     Occupied(PathBuf),
+    /// Something else stands where a file is to come back.
+    #[error("{} is in the way", .0.display())]
+    InTheWay(PathBuf),
+    /// Some came back, and some did not.
+    #[error("{done} came back, and {} could not be put in its place{}", path.display(), and_more(*more))]
+    Stuck {
+        /// Files that came back.
+        done: u64,
+        /// The first that did not.
+        path: PathBuf,
+        /// How many more did not.
+        more: u64,
+        /// Why not.
+        source: io::Error,
+    },
     /// The plan of an interrupted restore is not what was written.
     #[error("the plan of a restore that was interrupted is damaged: {}", .0.display())]
     Plan(PathBuf),
@@ -85,47 +99,19 @@ pub struct Restored {
     pub filled: u64,
     /// Records of histories that the snapshot has, and that stay taken out.
     pub taken_out: u64,
+    /// Files that had other rights and have those that were saved.
+    pub rights: u64,
     /// Files of the snapshot that have no place here.
     pub homeless: Vec<PathBuf>,
     /// Where what was in their places is; none if nothing was.
     pub aside: Option<PathBuf>,
 }
 
-/// What became of a restore that was interrupted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finished {
-    /// There was none.
-    Nothing,
-    /// It had not happened, and its staged files are gone.
-    TakenBack,
-    /// It had happened, and its last files were moved: so many.
-    Completed(u64),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Phase {
-    Staging,
-    Moving,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Plan {
-    version: u32,
-    phase: Phase,
-    snapshot: String,
-    moves: Vec<Move>,
-}
-
-/// One file: all three paths in hex, since a path need not be text.
-#[derive(Debug, Serialize, Deserialize)]
-struct Move {
-    staged: String,
-    target: String,
-    aside: String,
-    /// Whether the target is a history, into which what it lacks is brought.
-    #[serde(default)]
-    fill: bool,
+fn and_more(more: u64) -> String {
+    match more {
+        0 => String::new(),
+        more => format!(", nor {more} more"),
+    }
 }
 
 struct Wanted {
@@ -133,10 +119,6 @@ struct Wanted {
     node: Node,
     target: PathBuf,
     fill: bool,
-}
-
-fn plan_path(places: &Places) -> PathBuf {
-    places.backup().join("restore.plan")
 }
 
 /// Restores sections of a snapshot to their places.
@@ -154,10 +136,11 @@ pub fn restore(store: &Store, name: &str, sections: &[Section]) -> Result<Restor
         grown: 0,
         filled: 0,
         taken_out: 0,
+        rights: 0,
         homeless: Vec::new(),
         aside: None,
     };
-    let (mut wanted, mut any) = (Vec::new(), false);
+    let (mut wanted, mut rights, mut any) = (Vec::new(), Vec::new(), false);
     for (name, node) in list::nodes_of(&repository, &file)? {
         let asked = Section::of(&name).is_some_and(|section| sections.contains(&section));
         if !asked || !node.is_file() {
@@ -169,6 +152,17 @@ pub fn restore(store: &Store, name: &str, sections: &[Section]) -> Result<Restor
             continue;
         };
         let target = through_links(target);
+        if place::is_denied(&target) {
+            // Who may not read a file cannot say what it lacks.
+            let failed = |source| RestoreError::Io {
+                path: target.clone(),
+                source,
+            };
+            restored.rights += u64::from(place::give_rights(&node, &target).map_err(failed)?);
+        }
+        if place::other_rights(&node, &target).is_some() {
+            rights.push((target.clone(), node.clone()));
+        }
         match stage::standing(&repository, &node, &name, &target)? {
             Standing::Same => restored.same += 1,
             Standing::Grown => restored.grown += 1,
@@ -184,13 +178,18 @@ pub fn restore(store: &Store, name: &str, sections: &[Section]) -> Result<Restor
     if !any {
         return Err(RestoreError::Nothing);
     }
+    if let Some(path) = wanted.iter().find_map(|file| place::in_the_way(&file.target)) {
+        return Err(RestoreError::InTheWay(path));
+    }
     if wanted.is_empty() {
+        restored.give_rights(&rights)?;
         return Ok(restored);
     }
     let _workers = match wanted.iter().any(|file| file.name.starts_with("/state")) {
         true => lock_workers(&store.places.state)?,
         false => Vec::new(),
     };
+    give_up(&store.places)?;
     let aside = aside_folder(&store.places);
     let mut plan = Plan {
         version: VERSION,
@@ -220,6 +219,7 @@ pub fn restore(store: &Store, name: &str, sections: &[Section]) -> Result<Restor
     restored.moved = wanted.len() as u64 - restored.filled;
     restored.bytes = wanted.iter().map(|file| file.node.meta.size).sum();
     finish(&store.places)?;
+    restored.give_rights(&rights)?;
     restored.aside = aside.exists().then_some(aside);
     Ok(restored)
 }
@@ -234,19 +234,11 @@ pub fn restore_to(
     sections: &[Section],
     folder: &Path,
 ) -> Result<Restored, RestoreError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        |source| RestoreError::Io { path, source }
-    };
-    if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) || folder.is_file() {
+    if stage::is_occupied(folder) {
         return Err(RestoreError::Occupied(folder.to_owned()));
     }
     let file = list::find(store, name)?;
     let repository = store.again()?.to_indexed().map_err(RepositoryError::from)?;
-    let draft = stage::staged(folder);
-    if draft.exists() {
-        fs::remove_dir_all(&draft).map_err(failed(&draft))?;
-    }
     let files: Vec<(PathBuf, Node)> = list::nodes_of(&repository, &file)?
         .into_iter()
         .filter(|(name, node)| {
@@ -258,16 +250,21 @@ pub fn restore_to(
     }
     let of = files.iter().map(|(_, node)| node.meta.size).sum();
     let mut bytes = 0;
-    for (name, node) in &files {
-        let told = |n: u64| {
-            bytes += n;
-            (store.watch)(&staging(bytes, of));
-        };
-        let path = draft.join(name.strip_prefix("/").unwrap_or(name));
-        stage::stage(&repository, node, name, &path, told)?;
-    }
-    fs::rename(&draft, folder).map_err(failed(folder))?;
-    disk::sync_folder(disk::folder_of(folder)).map_err(failed(folder))?;
+    let failed = |path: &Path, source| RestoreError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    stage::whole_folder(folder, failed, |draft| {
+        for (name, node) in &files {
+            let told = |n: u64| {
+                bytes += n;
+                (store.watch)(&staging(bytes, of));
+            };
+            let path = draft.join(name.strip_prefix("/").unwrap_or(name));
+            stage::stage(&repository, node, name, &path, told)?;
+        }
+        Ok(())
+    })?;
     Ok(Restored {
         snapshot: Snapshot::of(&file),
         moved: files.len() as u64,
@@ -276,6 +273,7 @@ pub fn restore_to(
         grown: 0,
         filled: 0,
         taken_out: 0,
+        rights: 0,
         homeless: Vec::new(),
         aside: None,
     })
@@ -291,16 +289,21 @@ fn staging(done: u64, of: u64) -> Step {
     }
 }
 
-/// The file that a link to a file stands for: people keep their configuration in a folder of their own.
-fn through_links(target: PathBuf) -> PathBuf {
-    let link = fs::symlink_metadata(&target).is_ok_and(|found| found.is_symlink());
-    match fs::canonicalize(&target) {
-        Ok(real) if link && real.is_file() => real,
-        _ => target,
-    }
-}
-
 impl Restored {
+    /// Gives files that stayed what they were the rights that were saved; those that were replaced have them.
+    fn give_rights(&mut self, others: &[(PathBuf, Node)]) -> Result<(), RestoreError> {
+        for (path, node) in others {
+            let given = place::give_rights(node, path).map_err(|source| RestoreError::Stuck {
+                done: self.moved + self.filled,
+                path: path.clone(),
+                more: 0,
+                source,
+            })?;
+            self.rights += u64::from(given);
+        }
+        Ok(())
+    }
+
     /// Whether a file that is staged comes to its place, and how; a history that has all of it stays as it is.
     fn is_to_come(&mut self, file: &mut Wanted) -> bool {
         let staged = stage::staged(&file.target);
@@ -366,94 +369,4 @@ fn lock_workers(state: &Path) -> Result<Vec<File>, RestoreError> {
         }
     }
     Ok(held)
-}
-
-fn note(places: &Places, plan: &Plan) -> Result<(), RestoreError> {
-    let path = plan_path(places);
-    let text = serde_json::to_string(plan).map_err(|_| RestoreError::Plan(path.clone()))?;
-    let sum = crc32fast::hash(text.as_bytes());
-    disk::replace(&path, format!("{text}\ncheck {sum:08x}\n").as_bytes())
-        .map_err(|source| RestoreError::Io { path, source })
-}
-
-fn noted(places: &Places) -> Result<Option<Plan>, RestoreError> {
-    let path = plan_path(places);
-    let bytes = match disk::read_small(&path, PLAN_BYTES_MAX) {
-        Ok(None) => return Ok(None),
-        Ok(Some(bytes)) => bytes,
-        Err(source) => return Err(RestoreError::Io { path, source }),
-    };
-    let plan = || -> Option<Plan> {
-        let text = std::str::from_utf8(&bytes).ok()?;
-        let (json, check) = text.split_once('\n')?;
-        let sum = crc32fast::hash(json.as_bytes());
-        (check == format!("check {sum:08x}\n")).then_some(())?;
-        let plan: Plan = serde_json::from_str(json).ok()?;
-        (1..=VERSION).contains(&plan.version).then_some(plan)
-    };
-    plan().map(Some).ok_or(RestoreError::Plan(path))
-}
-
-/// Brings a restore that was interrupted to its end. The caller holds the lock.
-///
-/// # Errors
-/// It is still unfinished.
-pub fn finish(places: &Places) -> Result<Finished, RestoreError> {
-    let Some(plan) = noted(places)? else {
-        return Ok(Finished::Nothing);
-    };
-    let damaged = || RestoreError::Plan(plan_path(places));
-    let mut done = 0;
-    for one in &plan.moves {
-        let path = |text: &str| hex::to_path(text).ok_or_else(damaged);
-        let (staged, target, aside) = (path(&one.staged)?, path(&one.target)?, path(&one.aside)?);
-        let result = match plan.phase {
-            Phase::Staging => remove(&staged),
-            Phase::Moving => put(&staged, &target, &aside, one.fill).map(|moved| done += u64::from(moved)),
-        };
-        result.map_err(|source| RestoreError::Io { path: target, source })?;
-    }
-    let path = plan_path(places);
-    remove(&path)
-        .and_then(|()| disk::sync_folder(disk::folder_of(&path)))
-        .map_err(|source| RestoreError::Io { path, source })?;
-    Ok(match plan.phase {
-        Phase::Staging => Finished::TakenBack,
-        Phase::Moving => Finished::Completed(done),
-    })
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// Puts a staged file in its place, or what a history lacks into it, unless that was done before; what is there is kept first.
-fn put(staged: &Path, target: &Path, aside: &Path, fill: bool) -> io::Result<bool> {
-    if fs::symlink_metadata(staged).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-        return Ok(false);
-    }
-    if fs::symlink_metadata(target).is_ok() {
-        let folder = disk::folder_of(aside);
-        disk::create_folder(folder)?;
-        match fs::hard_link(target, aside) {
-            Ok(()) => {}
-            // Linked before the last kill, or gone meanwhile.
-            Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {}
-            // Another file system, or one without links.
-            Err(_) => {
-                fs::copy(target, aside)?;
-                File::open(aside)?.sync_all()?;
-            }
-        }
-        disk::sync_folder(folder)?;
-    }
-    match fill {
-        true => history::fill(target, staged)?,
-        false => fs::rename(staged, target)?,
-    }
-    disk::sync_folder(disk::folder_of(target))?;
-    Ok(true)
 }

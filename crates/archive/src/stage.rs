@@ -98,6 +98,37 @@ pub(crate) fn staged(target: &Path) -> PathBuf {
     target.with_file_name(name)
 }
 
+/// Whether a folder is no place for a new one: it has something in it, or is none.
+pub(crate) fn is_occupied(folder: &Path) -> bool {
+    match fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) => error.kind() != ErrorKind::NotFound,
+    }
+}
+
+/// Makes a folder that is not there yet or is empty, with all that `fill` writes into it, or not at all: what was written
+/// lies beside it until then, and goes if that fails.
+pub(crate) fn whole_folder<E>(
+    folder: &Path,
+    failed: impl Fn(&Path, io::Error) -> E,
+    fill: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<(), E> {
+    let draft = staged(folder);
+    if draft.exists() {
+        fs::remove_dir_all(&draft).map_err(|error| failed(&draft, error))?;
+    }
+    let made = disk::create_folder(&draft)
+        .map_err(|error| failed(&draft, error))
+        .and_then(|()| fill(&draft))
+        .and_then(|()| fs::rename(&draft, folder).map_err(|error| failed(folder, error)));
+    if made.is_err() {
+        // It has in plain text what is sealed where it came from.
+        let _none = fs::remove_dir_all(&draft);
+    }
+    made?;
+    disk::sync_folder(disk::folder_of(folder)).map_err(|error| failed(folder, error))
+}
+
 /// Writes a file of a snapshot, proven and durable.
 pub(crate) fn stage<S: IndexedFull>(
     repository: &Repository<S>,

@@ -17,13 +17,14 @@ use rustic_core::{Credentials, KeyOptions, OpenStatus, Repository};
 use crate::failure::RepositoryError;
 use crate::failures::Failures;
 use crate::key::{Key, KeyError, Line};
+use crate::list::Snapshot;
 use crate::lock::{Lock, LockError};
 use crate::noted::{self, Sealed};
 use crate::opening;
 use crate::progress::{self, Watch};
 use crate::remote::{Remote, RemoteError};
 use crate::restic::{self, Here};
-use crate::restore;
+use crate::restore::{self, RestoreError};
 use crate::sections::Places;
 use crate::shelf::Shelf;
 
@@ -42,6 +43,9 @@ pub struct Store {
     pub(crate) is_new: bool,
     /// Snapshots that were met and cannot be read, by name, and why.
     unread: Mutex<BTreeMap<String, String>>,
+    /// A snapshot that is newer than the one that `latest` meant.
+    passed_over: Mutex<Option<Snapshot>>,
+    unfinished: Option<RestoreError>,
     _lock: Lock,
 }
 
@@ -94,9 +98,6 @@ pub enum OpenError {
     /// Somebody else is at work.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// A restore that was interrupted cannot be brought to its end.
-    #[error(transparent)]
-    Unfinished(#[from] restore::RestoreError),
     /// The system refused.
     #[error("cannot use {}", path.display())]
     Io {
@@ -205,7 +206,8 @@ impl Store {
             });
         }
         let lock = Lock::take(&places.backup(), PATIENCE)?;
-        restore::finish(places)?;
+        // What of it cannot be done now is in nobody's way: it is told, and the next command tries again.
+        let unfinished = restore::finish(places).err();
         let key = Key::read(&places.state)?;
         let watch = watch.unwrap_or_else(progress::nobody);
         // Looked at again: whoever held the lock may have made it.
@@ -237,6 +239,8 @@ impl Store {
             watch,
             is_new: state == State::Nothing,
             unread: Mutex::default(),
+            passed_over: Mutex::default(),
+            unfinished,
             _lock: lock,
         };
         if own {
@@ -308,6 +312,23 @@ impl Store {
         let unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
         let place = |(id, why): (&String, &String)| (format!("{}/snapshots/{id}", self.address), why.clone());
         unread.iter().map(place).collect()
+    }
+
+    /// Notes a snapshot that is newer than the one that `latest` means.
+    pub(crate) fn note_passed_over(&self, newer: Snapshot) {
+        let mut passed_over = self.passed_over.lock().unwrap_or_else(PoisonError::into_inner);
+        *passed_over = Some(newer);
+    }
+
+    /// The newest snapshot, if what was done so far went by an older one: it lacks files that could not be read.
+    pub fn passed_over(&self) -> Option<Snapshot> {
+        let passed_over = self.passed_over.lock().unwrap_or_else(PoisonError::into_inner);
+        passed_over.clone()
+    }
+
+    /// Why a restore that was begun is not at its end, if there is one.
+    pub fn unfinished(&self) -> Option<&RestoreError> {
+        self.unfinished.as_ref()
     }
 
     /// Where the repository is.

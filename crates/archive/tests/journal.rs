@@ -6,6 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use lle_archive::{
@@ -62,6 +63,21 @@ fn what_changed_is_added_and_the_last_state_comes_back() {
     assert_eq!(same("configuration/lusush/config.toml"), b"version = 2\n");
     assert_eq!(same("configuration/lusush/empty"), b"");
     assert_eq!(journal(&house.places, &line).unwrap().1.len(), 10);
+}
+
+#[test]
+fn files_of_the_journal_have_their_times_and_go_to_no_folder_with_something_in_it() {
+    let house = House::furnished();
+    let line = Line::random().unwrap();
+    record(&house.places, &line).unwrap();
+    let of = |path: PathBuf| fs::metadata(path).unwrap().modified().unwrap();
+    let saved = of(house.path("home/.bashrc"));
+    restored(&house, &line).unwrap();
+    assert_eq!(of(house.path("to/configuration/home/.bashrc")), saved);
+    let to = house.path("to");
+    let again = restore_journal_to(&house.places, &line, Section::ALL, &to);
+    assert!(matches!(again, Err(JournalError::Occupied(_))), "{again:?}");
+    assert!(!house.path(".to.lusush-restore").exists());
 }
 
 #[test]
@@ -155,6 +171,38 @@ fn a_log_that_was_rewritten_is_kept_whole() {
         restored(&house, &line).unwrap()[Path::new("data/history/m.log")],
         b"s\n"
     );
+    // Written over, it is the same file, and longer.
+    let other = support::log(4_000, 2);
+    fs::write(&path, &other).unwrap();
+    record(&house.places, &line).unwrap();
+    assert_eq!(
+        restored(&house, &line).unwrap()[Path::new("data/history/m.log")],
+        other
+    );
+}
+
+#[test]
+fn a_log_that_took_the_number_of_a_former_one_is_kept_whole() {
+    let house = House::furnished();
+    let line = Line::random().unwrap();
+    let path = house.path("lusush/state/history/m.log");
+    // Some file systems give a number again at once, and others never do: both are tried as they are.
+    let mut was_taken = false;
+    for round in 0..50 {
+        record(&house.places, &line).unwrap();
+        let before = fs::metadata(&path).unwrap().ino();
+        fs::remove_file(&path).unwrap();
+        let other = support::log(3_100 + 100 * round, round + 2);
+        fs::write(&path, &other).unwrap();
+        was_taken |= fs::metadata(&path).unwrap().ino() == before;
+        record(&house.places, &line).unwrap();
+        let back = restored(&house, &line).unwrap();
+        assert!(back[Path::new("data/history/m.log")] == other, "round {round}");
+        if was_taken {
+            break;
+        }
+    }
+    println!("a number was given again: {was_taken}");
 }
 
 /// No two are of one length: where times are kept coarsely, a file written twice at once tells by nothing else.
@@ -226,7 +274,10 @@ fn a_flipped_byte_is_found_or_harmless() {
         fs::write(&path, bad).unwrap();
         match restored(&house, &line) {
             Ok(found) => assert!(states.contains(&found), "a flip at {at} went unseen"),
-            Err(JournalError::Damaged(_) | JournalError::None) => {}
+            // What was unsealed before the damage was met does not lie about.
+            Err(JournalError::Damaged(_) | JournalError::None) => {
+                assert!(!house.path(".to.lusush-restore").exists(), "{at}");
+            }
             Err(error) => panic!("{at}: {error}"),
         }
     }

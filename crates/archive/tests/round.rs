@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use lle_archive::{
@@ -283,6 +284,75 @@ fn nothing_is_restored_from_a_damaged_snapshot() {
     fs::write(store.folder().unwrap().join("data").join(name), bad).unwrap();
     assert!(restore(&store, "latest", Section::ALL).is_err());
     assert_eq!(house.files(), before);
+    // Nor does what was opened before the damage was met lie about.
+    assert!(restore_to(&store, "latest", Section::ALL, &house.path("to")).is_err());
+    assert_eq!(house.files(), before);
+}
+
+#[test]
+fn links_that_lead_to_nothing_and_rights_are_what_they_were() {
+    let house = House::furnished();
+    let (real, link) = (house.path("home/dot/bashrc"), house.path("home/.bashrc"));
+    fs::create_dir_all(real.parent().unwrap()).unwrap();
+    fs::rename(&link, &real).unwrap();
+    std::os::unix::fs::symlink("dot/bashrc", &link).unwrap();
+    let log = house.path("lusush/state/history/m.log");
+    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    set(&log, 0o600);
+    let store = house.store();
+    create(&store, "by hand").unwrap();
+    let before = fs::read(&real).unwrap();
+    // Once the file alone, and once its folder, too.
+    for folder in [false, true] {
+        fs::remove_file(&real).unwrap();
+        if folder {
+            fs::remove_dir(real.parent().unwrap()).unwrap();
+        }
+        assert_eq!(restore(&store, "latest", Section::ALL).unwrap().moved, 1);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&real).unwrap(), before);
+    }
+    set(&log, 0o666);
+    let found = since(&store, "latest").unwrap().1;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (found[0].change, found[0].rights),
+        (Change::Rights, Some((0o600, 0o666)))
+    );
+    // Also of one that has grown since.
+    let bytes = fs::read(&log).unwrap();
+    fs::write(&log, [&bytes[..], b"later\n"].concat()).unwrap();
+    let restored = restore(&store, "latest", Section::ALL).unwrap();
+    assert_eq!((restored.moved, restored.grown, restored.rights), (0, 1, 1));
+    assert_eq!(mode(&log), 0o600);
+    assert_eq!(restore(&store, "latest", Section::ALL).unwrap().rights, 0);
+}
+
+#[test]
+fn nothing_is_moved_where_a_folder_is_in_the_way() {
+    let house = House::furnished();
+    let store = house.store();
+    create(&store, "by hand").unwrap();
+    house.put("home/.bashrc", b"# another\n");
+    let config = house.path("lusush/config/config.toml");
+    fs::remove_file(&config).unwrap();
+    fs::create_dir(&config).unwrap();
+    let themes = house.path("lusush/config/themes");
+    let way = |expect: &Path| match restore(&store, "latest", Section::ALL) {
+        Err(RestoreError::InTheWay(path)) => assert_eq!(path, expect),
+        other => panic!("{other:?}"),
+    };
+    let before = house.files();
+    way(&config);
+    fs::remove_dir(&config).unwrap();
+    fs::remove_dir_all(&themes).unwrap();
+    fs::write(&themes, "a file").unwrap();
+    way(&themes);
+    assert_eq!(fs::read(house.path("home/.bashrc")).unwrap(), b"# another\n");
+    assert_eq!(before.get(Path::new("home/.bashrc")).unwrap(), b"# another\n");
+    fs::remove_file(&themes).unwrap();
+    assert_eq!(restore(&store, "latest", Section::ALL).unwrap().moved, 3);
 }
 
 fn run(log: &Path, session: u64, second: i64, command: &str) {

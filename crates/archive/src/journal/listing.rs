@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,9 @@ pub(super) struct Stamp {
     pub(super) inode: u64,
     changed: (i64, i64),
     status_changed: (i64, i64),
+    /// When it was made; none where the file system does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) born: Option<(i64, i64)>,
 }
 
 /// A stretch of a file.
@@ -68,8 +72,26 @@ impl Stamp {
             inode: found.ino(),
             changed: (found.mtime(), found.mtime_nsec()),
             status_changed: (found.ctime(), found.ctime_nsec()),
+            born: found.created().ok().and_then(since_1970),
         }
     }
+}
+
+impl Stamp {
+    /// When it was changed; none if that is no time of a file.
+    pub(super) fn changed(&self) -> Option<SystemTime> {
+        let (seconds, nanoseconds) = self.changed;
+        let after = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanoseconds).ok()?);
+        UNIX_EPOCH.checked_add(after)
+    }
+}
+
+fn since_1970(time: SystemTime) -> Option<(i64, i64)> {
+    let since = time.duration_since(UNIX_EPOCH).ok()?;
+    Some((
+        i64::try_from(since.as_secs()).ok()?,
+        i64::from(since.subsec_nanos()),
+    ))
 }
 
 impl Kept {

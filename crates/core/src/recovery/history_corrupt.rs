@@ -12,6 +12,9 @@ pub(super) const SCENARIO: Scenario = Scenario {
     time_objective_ns: 10 * SECOND_NS,
     detect,
     plan: |signs| {
+        if let Some(why) = &signs.history.refused {
+            return Err(format!("the history log may be whole, and cannot be read: {why}"));
+        }
         if signs.history.mirror_is_worse() {
             let anew = phase(Step::MirrorAnew, Check::HistoryWhole, Undo::Nothing);
             return plan(SCENARIO.name, Point::Nothing, &[anew]);
@@ -24,6 +27,9 @@ pub(super) const SCENARIO: Scenario = Scenario {
 fn detect(signs: &Signs) -> Option<Detected> {
     let history = &signs.history;
     let log = history.log_bytes?;
+    if let Some(why) = &history.refused {
+        return Detected::perhaps(format!("the history log cannot be read: {why}"));
+    }
     let is_mirrored = history.has_mirror() && history.mirror_damage == 0;
     if let Some(why) = &history.unreadable {
         let evidence = format!("the history log is none any more: {why}");

@@ -1,7 +1,7 @@
 //! The history log is gone: from its mirror, or, without one, from the backup.
 
 use super::{Check, Detected, Phase, Point, SECOND_NS, Scenario, Signs, Step, Undo, phase, plan, snapshot};
-use crate::quantity::bytes;
+use crate::quantity::{bytes, several};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "history-lost",
@@ -22,6 +22,12 @@ fn detect(signs: &Signs) -> Option<Detected> {
             "the newest snapshot has {} of history, and the log has {}",
             bytes(saved as f64),
             bytes(log as f64)
+        ));
+    }
+    if let (Some(_), Some(lost)) = (history.log_bytes, history.records_lost()) {
+        return Detected::perhaps(format!(
+            "the newest snapshot's history has {} that the log lacks",
+            several(lost, "record", "records")
         ));
     }
     let is_gone = history
@@ -53,7 +59,8 @@ pub(super) fn the_way_back(signs: &Signs) -> Result<super::Plan, String> {
 /// What all three scenarios of the history do: restoring only adds, so that there is nothing to take back.
 pub(super) fn phases(signs: &Signs) -> Result<(Point, Vec<Phase>), String> {
     let back = phase(Step::MirrorToLog, Check::HistoryWhole, Undo::Nothing);
-    if signs.history.has_mirror() && signs.history.more_was_saved().is_none() {
+    let history = &signs.history;
+    if history.has_mirror() && history.more_was_saved().is_none() && history.records_lost().is_none() {
         return Ok((Point::Window, vec![back]));
     }
     let from_archive = phase(Step::ArchiveToMirror, Check::MirrorThere, Undo::Nothing);

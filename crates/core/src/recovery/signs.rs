@@ -45,6 +45,10 @@ pub struct HistorySigns {
     pub mirror_damage: u64,
     /// Bytes of the log in the newest snapshot; none if it has none, or there is none.
     pub saved_bytes: Option<u64>,
+    /// Records of the newest snapshot's log that the log lacks; none if nobody compared them.
+    pub saved_missing: Option<u64>,
+    /// Why the log cannot be read, and what to do about that, though nothing says that it is damaged.
+    pub refused: Option<String>,
 }
 
 impl HistorySigns {
@@ -61,6 +65,13 @@ impl HistorySigns {
         let here = self.log_bytes.max(self.mirror_bytes).unwrap_or(0);
         self.saved_bytes
             .filter(|saved| *saved > here && *saved > Self::EMPTY_BYTES)
+    }
+
+    /// Records of the newest snapshot that the log lacks, whatever its length, if its mirror lacks them, too: one that was lost
+    /// may have been typed on for longer than what was saved.
+    pub fn records_lost(&self) -> Option<u64> {
+        self.saved_missing
+            .filter(|missing| *missing > 0 && self.differs_at.is_none())
     }
 
     /// Whether the mirror has something to give.

@@ -66,6 +66,29 @@ fn each_disaster_is_told_by_its_signs_and_by_no_others() {
         &["history-lost"],
     );
     check(&|signs| signs.history.saved_bytes = Some(1_000), &[]);
+    // For longer than what was saved.
+    check(
+        &|signs| {
+            signs.history.saved_bytes = Some(500);
+            signs.history.saved_missing = Some(7);
+        },
+        &["history-lost"],
+    );
+    check(&|signs| signs.history.saved_missing = Some(0), &[]);
+    // The mirror has them still: that comes first.
+    check(
+        &|signs| {
+            signs.history.log_bytes = Some(500);
+            signs.history.differs_at = Some(500);
+            signs.history.saved_missing = Some(7);
+        },
+        &["history-cut"],
+    );
+    // Nobody may read it: that is no damage.
+    check(
+        &|signs| signs.history.refused = Some("chmod".into()),
+        &["history-corrupt"],
+    );
     check(
         &|signs| {
             signs.history.log_bytes = Some(64);
@@ -215,6 +238,10 @@ fn without_a_mirror_the_history_comes_from_the_backup() {
         [Step::ArchiveToMirror, Step::MirrorToLog],
         "the mirror is of what was typed since"
     );
+    signs.history.saved_bytes = Some(500);
+    signs.history.saved_missing = Some(7);
+    assert_eq!(steps(&signs), [Step::ArchiveToMirror, Step::MirrorToLog]);
+    signs.history.saved_missing = None;
     signs.history.saved_bytes = None;
     signs.history.mirror_bytes = None;
     assert_eq!(steps(&signs), [Step::ArchiveToMirror, Step::MirrorToLog]);
@@ -259,6 +286,17 @@ fn only_a_log_that_is_worse_than_its_mirror_is_mended_unasked() {
     check(0, 0, false, Step::MirrorToLog);
     check(9, 9, false, Step::MirrorToLog);
     check(0, 9, false, Step::MirrorAnew);
+}
+
+#[test]
+fn a_log_that_may_not_be_read_is_neither_mended_nor_called_damaged() {
+    let mut signs = sound();
+    signs.history.refused = Some("m.log: `chmod 600 m.log`".into());
+    let row = named("history-corrupt").expect("it is in the table");
+    let found = (row.detect)(&signs).expect("it is seen");
+    assert!(!found.is_sure && found.evidence.contains("chmod 600"));
+    let why = (row.plan)(&signs).expect_err("there is nothing to mend");
+    assert!(why.contains("chmod 600"), "{why}");
 }
 
 #[test]

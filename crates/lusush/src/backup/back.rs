@@ -3,6 +3,7 @@
 //! A worker would not see that its files were replaced: if state is to come back, it is stopped first and started again
 //! afterwards, whatever came of it, and whoever interrupts it meanwhile.
 
+use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use lle_archive::{RestoreError, Restored, Section};
+use lle_archive::{JournalError, RestoreError, Restored, Section};
 use lle_core::error::Code;
 use lle_core::quantity::{bytes, several};
 use serde::Serialize;
@@ -18,7 +19,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::bar::Bar;
-use super::look::{Listed, listed, names};
+use super::look::{self, Listed, listed, names};
 use super::{At, JOURNAL, open};
 use crate::failure::Failure;
 use crate::{answer, text};
@@ -42,8 +43,12 @@ struct Came {
     grown: u64,
     filled: u64,
     taken_out: u64,
+    /// Files that have their former rights again.
+    rights: u64,
     homeless: Vec<String>,
     aside: Option<String>,
+    /// A newer snapshot that lacks files, and that `latest` did not mean.
+    passed_over: Option<String>,
 }
 
 /// Brings sections of a snapshot back.
@@ -77,7 +82,7 @@ pub(super) fn restore(
     };
     let restored = restored.map_err(|error| failure(error, sections))?;
     drop(bar);
-    open::tell_unread(&store);
+    open::tell_beside(&store);
     if at.json.json {
         return super::json(&Came {
             snapshot: listed(&restored.snapshot),
@@ -87,12 +92,14 @@ pub(super) fn restore(
             grown: restored.grown,
             filled: restored.filled,
             taken_out: restored.taken_out,
+            rights: restored.rights,
             homeless: restored
                 .homeless
                 .iter()
                 .map(|name| name.display().to_string())
                 .collect(),
             aside: restored.aside.as_ref().map(|aside| aside.display().to_string()),
+            passed_over: store.passed_over().map(|newer| newer.id),
         });
     }
     answer::text(&said(&restored, to))
@@ -101,6 +108,12 @@ pub(super) fn restore(
 /// Writes what the journal holds to a new folder.
 fn from_journal(sections: &[Section], to: Option<&Path>, at: &At) -> Result<ExitCode, Failure> {
     let failed = || Failure::new("nothing was restored from the journal");
+    if at.repository.is_some() {
+        return Err(failed()
+            .code(Code::InvalidParameters.exit())
+            .because("it lies beside this home, in no repository")
+            .hint("without `--repository` it is found"));
+    }
     let to = to.ok_or_else(|| {
         failed()
             .code(Code::InvalidParameters.exit())
@@ -111,10 +124,18 @@ fn from_journal(sections: &[Section], to: Option<&Path>, at: &At) -> Result<Exit
     let line = open::line(&places)?;
     let _lock = open::lock(&places)?;
     let files = lle_archive::restore_journal_to(&places, &line, sections, to).map_err(|error| {
-        failed()
-            .code(Code::BackupInvalid.exit())
-            .because(error)
-            .hint("`lusush maint backup list` names the snapshots in the archive")
+        match &error {
+            JournalError::Occupied(_) => failed()
+                .code(Code::InvalidParameters.exit())
+                .hint("name a folder that is not there yet"),
+            JournalError::Io { .. } => failed()
+                .code(Code::Unavailable.exit())
+                .hint("`--to` names another place"),
+            JournalError::None | JournalError::Damaged(_) | JournalError::TooMuch => failed()
+                .code(Code::BackupInvalid.exit())
+                .hint("`lusush maint backup list` names the snapshots in the archive"),
+        }
+        .because(error)
     })?;
     if at.json.json {
         return super::json(&FromJournal { files });
@@ -181,6 +202,7 @@ fn said(restored: &Restored, to: Option<&Path>) -> String {
         match (to, restored.moved) {
             (Some(folder), _) => format!("in {}", folder.display()),
             (None, 0) if restored.filled > 0 => "came back into what is here".to_owned(),
+            (None, 0) if restored.rights > 0 => "came back: nothing was missing".to_owned(),
             (None, 0) => "came back: nothing was missing or different".to_owned(),
             (None, _) => "came back, each proven".to_owned(),
         }
@@ -203,7 +225,11 @@ fn said(restored: &Restored, to: Option<&Path>) -> String {
         ("record", "records"),
         "taken out of the history here: they stay out",
     );
+    also(restored.rights, files, "with the rights again that were saved");
     also(restored.homeless.len() as u64, files, "without a place here");
+    if restored.snapshot.incomplete {
+        out.push_str("  INCOMPLETE: files that could not be read when it was taken are not in it\n");
+    }
     if let Some(aside) = &restored.aside {
         out.push_str("What was there is kept in\n  ");
         out.push_str(&text::printable(&aside.display().to_string(), usize::MAX));
@@ -213,8 +239,25 @@ fn said(restored: &Restored, to: Option<&Path>) -> String {
 }
 
 fn failure(error: RestoreError, sections: &[Section]) -> Failure {
-    let failed = Failure::new("nothing was restored");
+    let failed = Failure::new(match &error {
+        RestoreError::Stuck { .. } => "not all was restored",
+        _ => "nothing was restored",
+    });
     match &error {
+        RestoreError::InTheWay(path) => failed.code(Code::InvalidState.exit()).hint(format!(
+            "move {} away, and restore again: a file comes back there",
+            path.display()
+        )),
+        RestoreError::Stuck { path, .. } => failed
+            .code(Code::Unavailable.exit())
+            .hint(format!(
+                "see to {}: any `lusush maint backup` verb then ends what had begun",
+                path.display()
+            ))
+            .hint("or restore something else: what is left of this one is given up then"),
+        RestoreError::Io { path, source } if source.kind() == ErrorKind::PermissionDenied => failed
+            .code(Code::Unauthorized.exit())
+            .hint(format!("`chmod u+rw {}`, if it is yours", path.display())),
         RestoreError::Nothing => failed.code(Code::NotFound.exit()).hint(format!(
             "asked for: {}; `lusush maint backup show` says what there is",
             names(sections)
@@ -237,6 +280,9 @@ fn failure(error: RestoreError, sections: &[Section]) -> Failure {
             .hint("once there is room and permission, any `lusush maint backup` verb ends what had begun"),
         RestoreError::Repository(inner) if inner.remote().is_some() => {
             return open::other("nothing was restored", error);
+        }
+        RestoreError::Repository(inner) if inner.is_absent() => {
+            return look::no_such("nothing was restored", error);
         }
         RestoreError::Repository(_) => failed
             .code(Code::Unavailable.exit())

@@ -1,8 +1,10 @@
 //! What snapshots there are, what is in them, what differs, and whether all of it is what was written.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use lle_archive::{Change, Difference, Entry, Lost, Section, Snapshot, Verdict, Verification};
+use lle_archive::{Change, DiffError, Difference, Entry, Lost, Section, Snapshot, Verdict, Verification};
 use lle_core::error::Code;
 use lle_core::quantity::{age, bytes, several};
 use serde::Serialize;
@@ -23,12 +25,17 @@ pub(super) struct Listed {
     files: u64,
     bytes: u64,
     incomplete: bool,
+    /// Whether Lusush took it.
+    ours: bool,
 }
 
 #[derive(Debug, Serialize)]
 struct List {
     repository: String,
     snapshots: Vec<Listed>,
+    /// Damaged repositories that recoveries moved away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kept: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,6 +73,14 @@ struct DifferenceRow {
     change: &'static str,
     bytes_before: Option<u64>,
     bytes_after: Option<u64>,
+    /// In octal, as `chmod` takes them, if they differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rights_before: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rights_after: Option<String>,
+    /// Records that a history lacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lacks: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -105,6 +120,7 @@ pub(super) fn listed(one: &Snapshot) -> Listed {
         files: one.files,
         bytes: one.bytes,
         incomplete: one.incomplete,
+        ours: one.ours,
     }
 }
 
@@ -117,7 +133,11 @@ fn now_ns() -> i64 {
 /// One line about a snapshot.
 fn line(one: &Snapshot, now_ns: i64) -> String {
     let ago = age(now_ns.saturating_sub(one.time_ns).max(0).unsigned_abs());
-    let lacks = if one.incomplete { ", INCOMPLETE" } else { "" };
+    let lacks = match (one.ours, one.incomplete) {
+        (false, _) => ", of another program",
+        (true, true) => ", INCOMPLETE",
+        (true, false) => "",
+    };
     let line = format!(
         "{} {ago} ago, {}, {}{lacks}, {} ({})",
         one.short(),
@@ -134,12 +154,16 @@ pub(super) fn list(at: &At) -> Result<ExitCode, Failure> {
     let store = open::open(at, &Bar::new())?;
     let all =
         lle_archive::snapshots(&store).map_err(|error| open::other("cannot list the snapshots", error))?;
-    open::tell_unread(&store);
+    open::tell_beside(&store);
     let repository = store.address().to_string();
     if at.json.json {
         return super::json(&List {
             repository,
             snapshots: all.iter().map(listed).collect(),
+            kept: kept_aside()
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
         });
     }
     let now_ns = now_ns();
@@ -151,14 +175,41 @@ pub(super) fn list(at: &At) -> Result<ExitCode, Failure> {
             several(n as u64, "snapshot", "snapshots")
         ),
     });
+    out.push_str(&kept_said());
     answer::text(&out)
+}
+
+/// Damaged repositories that recoveries moved away: they take room, and hold what was taken out since.
+fn kept_aside() -> Vec<PathBuf> {
+    let Ok(places) = open::places() else {
+        return Vec::new();
+    };
+    let entries = fs::read_dir(places.backup()).into_iter().flatten().flatten();
+    let is_kept = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("archive.damaged-")
+    };
+    let mut kept: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_kept).collect();
+    kept.sort();
+    kept
+}
+
+/// Names them, each with the command that removes it.
+pub(super) fn kept_said() -> String {
+    let of = |path: &PathBuf| {
+        format!(
+            "Kept damaged by a recovery; nothing but this removes it:\n  rm -r '{}'\n",
+            path.display()
+        )
+    };
+    kept_aside().iter().map(of).collect()
 }
 
 /// Shows what is in a snapshot.
 pub(super) fn show(name: &str, files: bool, at: &At) -> Result<ExitCode, Failure> {
     let store = open::open(at, &Bar::new())?;
     let (one, entries) = lle_archive::contents(&store, name).map_err(|error| no_snapshot(name, error))?;
-    open::tell_unread(&store);
+    open::tell_beside(&store);
     let parts = lle_archive::parts(&entries);
     let named = || entries.iter().filter(|entry| files && !entry.folder);
     if at.json.json {
@@ -198,7 +249,12 @@ pub(super) fn show(name: &str, files: bool, at: &At) -> Result<ExitCode, Failure
 }
 
 fn no_snapshot(name: &str, error: lle_archive::RepositoryError) -> Failure {
-    Failure::new(format!("cannot read the snapshot {name}"))
+    no_such(&format!("cannot read the snapshot {name}"), error)
+}
+
+/// There is no such snapshot.
+pub(super) fn no_such(what: &str, error: impl std::error::Error + 'static) -> Failure {
+    Failure::new(what)
         .code(Code::NotFound.exit())
         .because(error)
         .hint("`lusush maint backup list` names them")
@@ -207,7 +263,10 @@ fn no_snapshot(name: &str, error: lle_archive::RepositoryError) -> Failure {
 /// Shows what differs.
 pub(super) fn diff(a: &str, b: Option<&str>, at: &At) -> Result<ExitCode, Failure> {
     let store = open::open(at, &Bar::new())?;
-    let failed = |error| open::other("cannot compare", error);
+    let failed = |error| match error {
+        DiffError::Repository(error) if error.is_absent() => no_such("cannot compare", error),
+        error => open::other("cannot compare", error),
+    };
     let (a, b, differences) = match b {
         Some(b) => {
             let (a, b, differences) = lle_archive::between(&store, a, b).map_err(failed)?;
@@ -218,7 +277,7 @@ pub(super) fn diff(a: &str, b: Option<&str>, at: &At) -> Result<ExitCode, Failur
             (a, None, differences)
         }
     };
-    open::tell_unread(&store);
+    open::tell_beside(&store);
     if at.json.json {
         return super::json(&Differences {
             a: listed(&a),
@@ -245,6 +304,7 @@ const fn name_of(change: Change) -> &'static str {
         Change::Removed => "removed",
         Change::Grown => "grown",
         Change::Changed => "changed",
+        Change::Rights => "rights",
     }
 }
 
@@ -254,7 +314,14 @@ fn difference_row(one: &Difference) -> DifferenceRow {
         change: name_of(one.change),
         bytes_before: one.before,
         bytes_after: one.after,
+        rights_before: one.rights.map(|(before, _)| octal(before)),
+        rights_after: one.rights.map(|(_, after)| octal(after)),
+        lacks: one.lacks,
     }
+}
+
+fn octal(rights: u32) -> String {
+    format!("{rights:03o}")
 }
 
 fn difference_line(one: &Difference) -> String {
@@ -264,7 +331,17 @@ fn difference_line(one: &Difference) -> String {
         (Some(size), _) | (None, Some(size)) => size,
         (None, None) => String::new(),
     };
-    let row = format!("{:<8} {} ({sizes})", name_of(one.change), one.path.display());
+    let rights = one.rights.map_or_else(String::new, |(before, after)| {
+        format!("; rights {} to {}", octal(before), octal(after))
+    });
+    let lacks = one.lacks.map_or_else(String::new, |lacks| {
+        format!("; lacks {}", several(lacks, "record", "records"))
+    });
+    let row = format!(
+        "{:<8} {} ({sizes}{rights}{lacks})",
+        name_of(one.change),
+        one.path.display()
+    );
     printable(&row, usize::MAX) + "\n"
 }
 

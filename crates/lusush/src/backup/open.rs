@@ -100,7 +100,8 @@ pub(super) fn lock(places: &Places) -> Result<Lock, Failure> {
 /// Opens the repository.
 pub(super) fn open(at: &At, bar: &Bar) -> Result<Store, Failure> {
     let (named, places) = asked(at)?;
-    Store::open(&places, named.as_ref(), bar.watch()).map_err(failure)
+    let opened = Store::open(&places, named.as_ref(), bar.watch()).map_err(failure);
+    opened.inspect(tell_unfinished)
 }
 
 /// Opens the repository, and makes it if there is none.
@@ -111,7 +112,18 @@ pub(super) fn open_or_make(at: &At, bar: &Bar) -> Result<Store, Failure> {
     if let Some(host) = address.in_clear().filter(|_| places.credentials.prove_somebody()) {
         eprintln!("lusush: what proves you to {host} is sent there in the clear, over http: give https");
     }
-    Store::open_or_make(&places, named.as_ref(), bar.watch()).map_err(failure)
+    let opened = Store::open_or_make(&places, named.as_ref(), bar.watch()).map_err(failure);
+    opened.inspect(tell_unfinished)
+}
+
+/// Tells of a restore that could not be brought to its end: nobody waits for it.
+fn tell_unfinished(store: &Store) {
+    let Some(error) = store.unfinished() else { return };
+    let cause = error.source().map(|cause| format!(": {cause}"));
+    eprintln!(
+        "lusush: a restore is not at its end: {error}{}; see to that and any verb ends it, or restore something else",
+        cause.unwrap_or_default()
+    );
 }
 
 /// What a repository that does not open means.
@@ -177,22 +189,26 @@ pub(super) fn failure(error: OpenError) -> Failure {
             .because(error),
         OpenError::Key(error) => key_failure(error),
         OpenError::Lock(error) => lock_failure(error),
-        OpenError::Unfinished(_) => failed()
-            .code(Code::Unavailable.exit())
-            .hint("the restore is brought to its end by the next command that can")
-            .because(error),
         OpenError::Io { .. } | OpenError::Server { .. } | OpenError::Repository(_) => {
             other("cannot open the backup", error)
         }
     }
 }
 
-/// Tells of snapshots that were met and could not be read: what was answered is of the others.
-pub(super) fn tell_unread(store: &Store) {
+/// Tells what was met beside what was asked for: snapshots that could not be read, and one that `latest` did not mean. What
+/// was answered is of the others.
+pub(super) fn tell_beside(store: &Store) {
     for (place, why) in store.unread() {
         eprintln!(
             "lusush: a snapshot cannot be read and is passed over, though it may be the newest: {place}: {why}; \
              bring that file back from a copy, or move it away to give it up"
+        );
+    }
+    if let Some(newer) = store.passed_over() {
+        let name = newer.short();
+        eprintln!(
+            "lusush: snapshot {name} is newer and lacks files that could not be read: latest is the last complete one; {name} \
+             in its place takes that one"
         );
     }
 }
@@ -274,6 +290,22 @@ fn is_full(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
+/// Whether something that this user may not read or write is among the causes.
+fn is_denied(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let of_library = error.downcast_ref::<RepositoryError>();
+        let of_system = error.downcast_ref::<io::Error>();
+        if of_library.is_some_and(RepositoryError::is_denied)
+            || of_system.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// What a key that is not there means.
 pub(super) fn key_failure(error: KeyError) -> Failure {
     // The repository may be whole: its code is for that.
@@ -313,6 +345,13 @@ pub(super) fn other(what: &str, error: impl Error + 'static) -> Failure {
             .because(error)
             .hint("there is no room: `lusush maint recover disk-full` lets caches go")
             .hint("`lusush maint backup prune --keep-last 1` lets older snapshots go");
+    }
+    if is_denied(&error) {
+        return Failure::new(what)
+            .code(Code::Unauthorized.exit())
+            .because(error)
+            .hint("nothing says that it is damaged: `chmod u+rw` what is named, if it is yours")
+            .hint("`lusush doctor` says more about folders");
     }
     Failure::new(what)
         .code(Code::Unavailable.exit())

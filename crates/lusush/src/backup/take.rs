@@ -9,7 +9,7 @@ use lle_core::recovery::backed_up::{BackedUp, Before};
 use serde::Serialize;
 
 use super::bar::Bar;
-use super::look::{Listed, listed};
+use super::look::{self, Listed, listed};
 use super::{At, Keep, open, went};
 use crate::failure::Failure;
 use crate::text::printable;
@@ -58,6 +58,8 @@ struct Gone {
     freed_bytes: u64,
     /// Whether the rest of the room is given back by a prune a day later.
     later: bool,
+    /// Bytes that nobody needs and that stay for want of room.
+    left_bytes: u64,
     dry_run: bool,
 }
 
@@ -93,7 +95,7 @@ pub(super) fn create(why: &str, at: &At) -> Result<ExitCode, Failure> {
              snapshots had of it is lost: `lusush maint backup verify` names them"
         );
     }
-    open::tell_unread(&store);
+    open::tell_beside(&store);
     let unread = created.left_out.iter().any(|file| file.unread);
     if at.json.json {
         super::json(&taken(&created, went))?;
@@ -224,7 +226,7 @@ pub(super) fn prune(keep: Keep, dry_run: bool, at: &At) -> Result<ExitCode, Fail
     if at.json.json {
         return super::json(&gone(&pruned, dry_run));
     }
-    answer::text(&pruned_said(&pruned, dry_run))
+    answer::text(&(pruned_said(&pruned, dry_run) + &look::kept_said()))
 }
 
 fn gone(pruned: &Pruned, dry_run: bool) -> Gone {
@@ -233,6 +235,7 @@ fn gone(pruned: &Pruned, dry_run: bool) -> Gone {
         forgotten: pruned.forgotten.clone(),
         freed_bytes: pruned.freed_bytes,
         later: pruned.later,
+        left_bytes: pruned.left_bytes,
         dry_run,
     }
 }
@@ -252,8 +255,21 @@ fn pruned_said(pruned: &Pruned, dry_run: bool) -> String {
     match dry_run {
         true => format!("{gone} would go, {kept}; {freed} would be given back.\n"),
         false => format!(
-            "{gone} went, {kept}; {freed} given back.{}\n",
-            later(pruned.later)
+            "{gone} went, {kept}; {freed} given back.{}{}\n",
+            later(pruned.later),
+            left_for_want_of_room(pruned.left_bytes)
+        ),
+    }
+}
+
+/// Said of what is in files with what is needed, where those cannot be written anew.
+fn left_for_want_of_room(left_bytes: u64) -> String {
+    match left_bytes {
+        0 => String::new(),
+        left => format!(
+            "\n  {} that nobody needs stay, and can still be read: there is no room to write\n  the files anew that \
+             they are in. Once there is, prune again.",
+            bytes(left as f64)
         ),
     }
 }
@@ -271,19 +287,21 @@ mod tests {
                 freed_bytes: 2,
                 later,
                 asides: 0,
+                left_bytes: u64::from(later),
             };
             let said = pruned_said(&pruned, false);
             assert_eq!(said.contains("a day later"), later, "{said}");
+            assert_eq!(said.contains("prune again"), later, "{said}");
             let json = serde_json::to_string(&gone(&pruned, false)).expect("it is plain data");
             assert_eq!(json, expect);
         };
         check(
             true,
-            r#"{"kept":1,"forgotten":["a"],"freed_bytes":2,"later":true,"dry_run":false}"#,
+            r#"{"kept":1,"forgotten":["a"],"freed_bytes":2,"later":true,"left_bytes":1,"dry_run":false}"#,
         );
         check(
             false,
-            r#"{"kept":1,"forgotten":["a"],"freed_bytes":2,"later":false,"dry_run":false}"#,
+            r#"{"kept":1,"forgotten":["a"],"freed_bytes":2,"later":false,"left_bytes":0,"dry_run":false}"#,
         );
     }
 }

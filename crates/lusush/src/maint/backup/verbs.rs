@@ -30,8 +30,8 @@ pub(crate) enum BackupVerb {
         /// Why, for the list
         #[arg(long, value_name = "TEXT", default_value = "asked for")]
         why: String,
-        /// Into the journal: in milliseconds, and only the last state
-        #[arg(long)]
+        /// Into the journal: in milliseconds, and only the last state; it lies beside the home, in no repository
+        #[arg(long, conflicts_with = "repository")]
         journal: bool,
         /// The journal begins anew: nothing that files held earlier stays in it
         #[arg(long, requires = "journal")]

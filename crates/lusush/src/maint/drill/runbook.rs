@@ -24,7 +24,7 @@ pub(super) fn text(places: &Places, drill: &Drill) -> String {
          You need the repository, `{repository}`, or a copy of it, what its server wants if it is on one, and its key, the line that\n\
          `lusush maint backup key export` printed.\n\n\
          1. Install Lusush.\n\
-         2. `lusush maint backup key import --repository WHERE` and type the line, then Ctrl-D.\n\
+         2. `lusush maint backup key import --repository WHERE` and type the line, then Enter.\n\
          3. `lusush maint recover home-gone --repository WHERE`\n\
          4. `lusush`: history, configuration and plugins are there.\n\n\
          Without Lusush: `RESTIC_PASSWORD=the-line restic -r WHERE restore latest --target out`.\n\n\

@@ -76,6 +76,13 @@ fn moved(value: &serde_json::Value) -> String {
     if let Some(aside) = value["aside"].as_str() {
         said += &format!("; what they replaced is in {aside}");
     }
+    // A person may want what only it has.
+    if let Some(newer) = value["passed_over"].as_str() {
+        let name = newer.get(..8).unwrap_or(newer);
+        said += &format!(
+            "; snapshot {name} is newer and lacks files: `lusush maint backup diff {name}` compares"
+        );
+    }
     said
 }
 

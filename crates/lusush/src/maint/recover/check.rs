@@ -71,6 +71,9 @@ fn expect(holds: bool, why: &str) -> Result<(), String> {
 
 fn history_whole(places: &Places) -> Result<(), String> {
     let signs = gather::history_signs(places);
+    if let Some(why) = signs.refused {
+        return Err(format!("the history log cannot be read: {why}"));
+    }
     if let Some(why) = signs.unreadable {
         return Err(format!("the history log cannot be opened: {why}"));
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Read;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -43,9 +43,9 @@ const MODULE: [u8; 4] = *b"\0asm";
 /// Looks at everything.
 pub(crate) fn signs(places: &Places, depth: Depth) -> Signs {
     let archive = archive(places, depth);
-    let saved = match archive {
-        Archive::Open { snapshots: 1.., .. } => saved_files(places),
-        _ => Vec::new(),
+    let (saved, differs) = match archive {
+        Archive::Open { snapshots: 1.., .. } => (saved_files(places), differences(places)),
+        _ => (Vec::new(), None),
     };
     let listed: Vec<String> = saved
         .iter()
@@ -56,15 +56,18 @@ pub(crate) fn signs(places: &Places, depth: Depth) -> Signs {
     let saved_bytes = saved
         .iter()
         .find_map(|(path, bytes)| (path.strip_prefix("/data/history/") == Some(&*log)).then_some(*bytes));
+    let saved_log = format!("/data/history/{log}");
+    let log_differs = differs.iter().flatten().find(|row| row["path"] == saved_log[..]);
     Signs {
         home_exists: home_exists(places),
         history: HistorySigns {
             saved_bytes,
+            saved_missing: log_differs.and_then(|row| row["lacks"].as_u64()),
             ..history_signs(places)
         },
         config: config(places),
         state: state(places),
-        plugins: plugins(places, &listed),
+        plugins: plugins(places, &listed, differs.as_deref()),
         archive,
         disk: disk(places),
         crashes: Crashes {
@@ -108,6 +111,10 @@ pub(super) fn history_signs(places: &Places) -> HistorySigns {
         ..HistorySigns::default()
     };
     let Some(bytes) = log_bytes else { return signs };
+    if let Err(error) = read_one_byte(&places.log) {
+        signs.refused = Some(refusal(&places.log, &error));
+        return signs;
+    }
     if bytes > HistorySigns::EMPTY_BYTES {
         match history::check(&places.log) {
             Ok(checked) => signs.damaged_bytes = checked.damaged_bytes,
@@ -138,6 +145,20 @@ pub(super) fn history_signs(places: &Places) -> HistorySigns {
         }
     }
     signs
+}
+
+/// Whether a file can be read at all, whatever is in it.
+fn read_one_byte(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.read(&mut [0]).map(drop)
+}
+
+/// Why a file could not be read, and what to do about it.
+fn refusal(path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        ErrorKind::PermissionDenied => format!("{path}: {error}; `chmod 600 {path}` lets it be read"),
+        _ => format!("{path}: {error}; see to the disk that it is on"),
+    }
 }
 
 /// The user's configuration.
@@ -239,7 +260,15 @@ fn saved_files(places: &Places) -> Vec<(String, u64)> {
         .collect()
 }
 
-fn plugins(places: &Places, listed: &[String]) -> PluginSigns {
+/// What differs from the newest snapshot; none if that is not known.
+fn differences(places: &Places) -> Option<Vec<Value>> {
+    let asked = own::at(words(&["backup", "diff", "latest"]), places.repository.as_deref());
+    let compared = own::run(&asked).and_then(own::Ran::succeeded).ok()?;
+    compared["differences"].as_array().cloned()
+}
+
+/// The plugins. A file that was no module when it was saved is not damaged: nothing would bring another one back.
+fn plugins(places: &Places, listed: &[String], differs: Option<&[Value]>) -> PluginSigns {
     let folder = places.plugins();
     let name = |path: &Path| path.strip_prefix(&folder).unwrap_or(path).display().to_string();
     let is_broken = |path: &Path| {
@@ -247,11 +276,21 @@ fn plugins(places: &Places, listed: &[String]) -> PluginSigns {
         let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut beginning));
         path.extension() == Some(OsStr::new("wasm")) && (read.is_err() || beginning != MODULE)
     };
+    let is_as_saved = |name: &String| {
+        let row = |row: &Value| {
+            row["path"]
+                .as_str()
+                .and_then(|path| path.strip_prefix("/plugins/"))
+                == Some(name.as_str())
+        };
+        listed.contains(name) && differs.is_some_and(|differs| !differs.iter().any(row))
+    };
     let there = files_below(&folder);
     let broken: Vec<String> = there
         .iter()
         .filter(|(path, _)| is_broken(path))
         .map(|(path, _)| name(path))
+        .filter(|name| !is_as_saved(name))
         .collect();
     PluginSigns {
         unsaved: broken
@@ -307,7 +346,14 @@ pub(super) fn archive(places: &Places, depth: Depth) -> Archive {
         Ok(ran) => return Archive::Unknown(ran.why()),
         Err(why) => return Archive::Unknown(why),
     }
-    let snapshots = listed.value["snapshots"].as_array().cloned().unwrap_or_default();
+    let mut snapshots = listed.value["snapshots"].as_array().cloned().unwrap_or_default();
+    // What restic saved of other folders brings nothing back here; and as long as there is a complete one, no other is
+    // gone by.
+    snapshots.retain(|one| one["ours"] != false);
+    let is_complete = |one: &Value| one["incomplete"] == false;
+    if snapshots.iter().any(is_complete) {
+        snapshots.retain(is_complete);
+    }
     let newest = snapshots.iter().filter_map(|one| one["wall_ns"].as_i64()).max();
     Archive::Open {
         snapshots: snapshots.len() as u64,

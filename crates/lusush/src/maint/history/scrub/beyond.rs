@@ -21,6 +21,8 @@ const REMEDY: &str = "`lusush maint backup create`, and then `lusush maint backu
                       --keep-weekly 0 --keep-monthly 0 --keep-yearly 0`, leave only a new one";
 /// Letters of a name that is told.
 const NAME_CHARS_MAX: usize = 120;
+/// What a repository elsewhere wants besides, since another machine may be at work on it.
+const ON_A_SERVER: &str = ", and where that says so, the same prune a day later once more";
 /// Files below one folder that are looked into: sixteen restores of some hundred files.
 const FILES_BELOW_MAX: usize = 16 * 1024;
 
@@ -129,7 +131,7 @@ fn in_backups(own: &Own, wanted: &Wanted) -> Vec<String> {
         left.push(format!("{}: snapshots made before; {REMEDY}", archive.display()));
     }
     if let Some(own) = crate::maint::backup::own::address() {
-        left.push(format!("{own}: snapshots made before; {REMEDY}"));
+        left.push(format!("{own}: snapshots made before; {REMEDY}{ON_A_SERVER}"));
     }
     let damaged = backup.as_deref().and_then(|backup| fs::read_dir(backup).ok());
     for entry in damaged.into_iter().flatten().flatten() {
