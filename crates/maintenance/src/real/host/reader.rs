@@ -20,12 +20,15 @@ use std::path::{Path, PathBuf};
 
 use lle_metrics::identity::boot_id;
 use lle_metrics::{Liveness, OpenFlight, Seen, Snapshot};
+use rustix::process::{Resource, getrlimit};
 
 use crate::real::process::Process;
 use crate::world::{Cost, Look};
 
-/// Sessions whose files stay open, with two descriptors each: an eighth of what a process has by default.
+/// Sessions whose files stay open, with two descriptors each: an eighth of what a process has by default, and of what it
+/// has where that is less.
 const KEPT_MAX: usize = 64;
+const DESCRIPTORS_TO_A_SESSION: u64 = 16;
 
 /// What a look needs; kept from one to the next.
 pub(super) struct Reader {
@@ -37,6 +40,8 @@ pub(super) struct Reader {
     /// The boot we live in; none if the kernel does not tell.
     boot: Option<[u8; 16]>,
     kept: BTreeMap<u64, Kept>,
+    /// Sessions of which files are kept, at most.
+    kept_max: usize,
     /// The number of the look.
     round: u64,
 }
@@ -59,6 +64,7 @@ impl Reader {
             snapshot: Snapshot::default(),
             boot: boot_id(),
             kept: BTreeMap::new(),
+            kept_max: kept_max(),
             round: 0,
         }
     }
@@ -134,7 +140,7 @@ impl Reader {
         } else if let Some(opened) = opened {
             // What was kept before has lost its name: the session has registered anew.
             self.let_go(session);
-            if self.kept.len() < KEPT_MAX {
+            if self.kept.len() < self.kept_max {
                 self.kept.insert(session, opened);
             }
         }
@@ -188,6 +194,12 @@ impl Kept {
         }
         cost
     }
+}
+
+/// Of how many sessions files are kept: whoever started the worker may have left it few descriptors.
+fn kept_max() -> usize {
+    let may_open = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(may_open / DESCRIPTORS_TO_A_SESSION).map_or(KEPT_MAX, |most| most.min(KEPT_MAX))
 }
 
 /// Whether there is a file of that name, and if its number is known, whether it is that one.

@@ -157,6 +157,19 @@ fn files_stay_open_and_are_read_anew() {
 }
 
 #[test]
+fn where_descriptors_are_few_files_are_opened_in_each_look() {
+    let (folder, _, mut reader) = place();
+    assert!((1..=KEPT_MAX).contains(&reader.kept_max));
+    reader.kept_max = 0;
+    let mut session = Session::start(folder.path(), "itself");
+    for keys in 0..3 {
+        assert_eq!(look(&mut reader), [(Liveness::Alive, Some(keys), true)]);
+        assert_eq!(open_files(&reader), (0, 0));
+        session.press_a_key();
+    }
+}
+
+#[test]
 fn a_session_that_was_killed_is_shown_dead_until_its_file_is_gone() {
     let (folder, path, mut reader) = place();
     let mut session = Session::start(folder.path(), "itself");
