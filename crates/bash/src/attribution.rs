@@ -24,21 +24,18 @@
 mod fork;
 pub(crate) mod names;
 mod page;
+mod pipestatus;
 pub(crate) mod ps1;
 mod stack;
 mod start;
 pub(crate) mod table;
 
-use crate::abi::ShellVar;
 use crate::clock;
-use crate::prompt_clock::is_variable;
-use crate::prompt_text::fnv;
 use crate::symbols::Bash;
 pub(crate) use fork::count as forks;
 use libc::c_int;
 use lle_metrics::{PartKind, Parted};
 pub(crate) use start::is_loaded_by_file;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering::Relaxed};
 use table::{Name, Table};
 
@@ -158,7 +155,7 @@ pub(crate) fn begin_start(bash: Bash) {
     STATE.store(Box::leak(Box::new(fresh)), Relaxed);
     fork::watch();
     if ENABLED.load(Relaxed) {
-        hang(&bash, true);
+        pipestatus::hang();
         enter(Phase::Start);
     }
 }
@@ -200,10 +197,8 @@ pub(crate) fn command_looked_up(now: u64) {
         return;
     }
     begin_round(now);
-    if let Some(a) = state()
-        && is_in(Phase::Command)
-    {
-        hang(&a.bash, true);
+    if is_in(Phase::Command) {
+        pipestatus::hang();
     }
 }
 
@@ -258,9 +253,7 @@ pub(crate) fn set_enabled(on: bool) {
 /// Takes everything off until the next round.
 pub(crate) fn end() {
     enter(Phase::Off);
-    if let Some(bash) = state().map(|a| a.bash) {
-        hang(&bash, false);
-    }
+    pipestatus::take_off();
 }
 
 /// LLE sees no lines from now on: nothing is divided until it does.
@@ -277,14 +270,11 @@ pub(crate) fn leave() {
 pub(crate) fn finish(now: u64, ps1: &[u8]) -> Option<Parted> {
     let a = state()?;
     a.finished = true;
-    if let Some(page) = a.page.take() {
-        a.came_to = page.came_to();
-        a.unparsed = page.unparsed();
-        let (began, stage) = page.into_stage();
-        crate::doubt::first_prompt(began, stage);
+    if a.page.is_some() {
+        a.leave_page();
     }
     let phase = PHASE.load(Relaxed);
-    if phase == Phase::Start as u8 || phase == Phase::Expand as u8 {
+    if a.forks_seen > 0 && (phase == Phase::Start as u8 || phase == Phase::Expand as u8) {
         let seen = a.forks_seen;
         let kept = a.forks.get(..seen).unwrap_or(&a.forks);
         ps1::divide(&mut a.table, ps1, kept, seen, now);
@@ -326,48 +316,17 @@ pub(crate) fn forget_in_child() {
     enter(Phase::Off);
 }
 
-/// Hangs the stamp on `PIPESTATUS`, or takes it off.
-fn hang(bash: &Bash, on: bool) {
-    let Some(find) = bash.find_variable else { return };
-    let ours: Dynamic = stamp;
-    let (from, to) = if on {
-        (None, Some(ours))
-    } else {
-        (Some(ours), None)
-    };
-    let same = |now: Option<Dynamic>| now.map(|f| f as usize) == from.map(|f| f as usize);
-    // SAFETY: as in `prompt_clock::hang`: the variable is looked at before anything is written.
-    quietly(|| unsafe {
-        let v = find(c"PIPESTATUS".as_ptr());
-        if !v.is_null() && is_variable(v, c"PIPESTATUS") && same((*v).dynamic_value) {
-            (*v).dynamic_value = to;
-        }
-    });
-}
-
-/// `sh_var_value_func_t`.
-type Dynamic = unsafe extern "C-unwind" fn(*mut ShellVar) -> *mut ShellVar;
-
-/// Bash looks `PIPESTATUS` up.
-unsafe extern "C-unwind" fn stamp(v: *mut ShellVar) -> *mut ShellVar {
-    if is_in(Phase::Off) || BUSY.load(Relaxed) {
-        return v;
-    }
-    // No exchange: there is one thread.
-    BUSY.store(true, Relaxed);
-    let divided = catch_unwind(AssertUnwindSafe(|| {
-        if let Some(a) = state() {
-            a.stamp();
-        }
-    }));
-    if divided.is_err() {
-        enter(Phase::Off);
-    }
-    BUSY.store(false, Relaxed);
-    v
-}
-
 impl Attribution {
+    /// The first prompt is there: what the page says of the start is kept.
+    #[cold]
+    fn leave_page(&mut self) {
+        let Some(page) = self.page.take() else { return };
+        self.came_to = page.came_to();
+        self.unparsed = page.unparsed();
+        let (began, stage) = page.into_stage();
+        crate::doubt::first_prompt(began, stage);
+    }
+
     fn stamp(&mut self) {
         // The commands of a trap belong to what was running.
         if self.bash.flag(self.bash.running_trap) {
@@ -492,9 +451,19 @@ impl Attribution {
 }
 
 /// Tells texts apart by their beginning: a longer one that begins alike has the same name, too.
+///
+/// By words, not bytes: each step is a bijection of the state, and that is all that is asked.
 fn fingerprint(text: &[u8]) -> u64 {
-    fnv(text.get(..FINGERPRINT_MAX).unwrap_or(text))
+    let text = text.get(..FINGERPRINT_MAX).unwrap_or(text);
+    let (words, rest) = text.as_chunks::<8>();
+    let step = |state: u64, word: u64| (state.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
+    let state = words
+        .iter()
+        .fold(text.len() as u64, |state, bytes| step(state, word(bytes)));
+    rest.iter()
+        .fold(state, |state, byte| step(state, u64::from(*byte)))
 }
 
-/// Bytes of a text that are compared: a quarter of a microsecond.
+/// Bytes of a text that are compared: some 40 steps.
 const FINGERPRINT_MAX: usize = 256;

@@ -5,7 +5,7 @@
 mod others;
 
 use crate::attribution;
-use crate::attribution::table::Name;
+use crate::attribution::table::OWN_MAX;
 use crate::cache::Account;
 use crate::clock;
 use crate::drafts;
@@ -24,7 +24,7 @@ use crate::unseen;
 use lle_core::history_builtin;
 use lle_core::lever::{Cost, Lever};
 use lle_log::history::{Cursor, History};
-use lle_metrics::{PartKind, Parted};
+use lle_metrics::Parted;
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -198,35 +198,28 @@ impl Lle {
             return;
         };
         let end = paint.map_or(due.ended, |_| clock::now());
-        let own = [
+        // What is put off stands last: most prompts have none of it.
+        let own: [_; OWN_MAX] = [
             ("history log", due.history_ns),
             (
                 "the rest of LLE",
                 (due.ended - due.began).saturating_sub(due.history_ns),
             ),
             ("paint", paint.map_or(0, |began| end.saturating_sub(began))),
+            ("PS1, put off", due.put_off_ns),
         ];
-        let own_ns: u64 = own.iter().map(|(_, ns)| ns).sum();
-        if let Some(configured_ns) = due.configured_ns {
-            self.session.prompt_took(own_ns.saturating_add(configured_ns));
-        }
-        let Some(of) = due.of else { return };
-        let put_off = [("PS1, put off", due.put_off_ns)]
-            .into_iter()
-            .filter(|(_, ns)| *ns > 0);
-        let before_ns = match of {
-            Parted::Start => Some(due.began.saturating_sub(self.session.loaded_at())),
-            Parted::Prompt | Parted::Completion => due.before_ns,
+        let [log, rest, paint, put_off] = own.map(|(_, ns)| ns);
+        let own_ns = log + rest + paint;
+        let before_ns = match due.of {
+            Some(Parted::Start) => Some(due.began.saturating_sub(self.session.loaded_at())),
+            _ => due.before_ns,
         };
-        let Some(whole) = before_ns.map(|before| before + own_ns) else {
-            return;
-        };
-        attribution::with_parts(|parts| {
-            for (name, ns) in own.into_iter().chain(put_off) {
-                parts.add(PartKind::Own, Name::of(name), ns, None, false);
-            }
-            self.session.divided(of, whole, parts);
-        });
+        let divided = due.of.zip(before_ns.map(|before| before + own_ns));
+        let told = if put_off > 0 { &own[..] } else { &own[..3] };
+        let own_ns = due
+            .configured_ns
+            .map(|configured| own_ns.saturating_add(configured));
+        self.session.prompt_took(own_ns, divided, told);
     }
 
     /// Puts the values of the levers in force that the line about to be typed is for.

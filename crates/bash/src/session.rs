@@ -60,6 +60,8 @@ pub(crate) struct Session {
     said: Vec<&'static str>,
     loaded_at: u64,
     reached_prompt: bool,
+    /// What the flight file says of what runs beside prompts; none if it says nothing.
+    unseen: Option<i64>,
     /// Keys read and waits for them that are not in the flight file yet: that can wait for the echo.
     untold_keys: u64,
     untold_polls: u64,
@@ -105,6 +107,7 @@ impl Session {
             said: Vec::new(),
             loaded_at: clock::now(),
             reached_prompt: false,
+            unseen: None,
             untold_keys: 0,
             untold_polls: 0,
             draft_file: None,

@@ -11,10 +11,7 @@ const DEBUG_TRAP: c_int = 65;
 
 /// Which of it there is: a `PS0` and a `PS2` that run something, a trap on DEBUG.
 pub(crate) fn of(bash: &Bash) -> i64 {
-    let runs = |name| {
-        let text = attribution::quietly(|| bash.variable(name)).unwrap_or_default();
-        may_run(text)
-    };
+    let runs = |name| attribution::quietly(|| bash.variable(name)).is_some_and(may_run);
     // SAFETY: bash's function only looks at its own table, in which the number is.
     let is_trapped = bash
         .signal_is_trapped

@@ -22,6 +22,7 @@ mod blame;
 pub mod component;
 pub mod finding;
 pub mod floor;
+mod grown;
 pub mod metric;
 mod rows;
 pub mod sample;

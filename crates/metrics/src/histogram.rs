@@ -42,19 +42,29 @@ impl Histogram {
 
     /// The upper bound of the bucket that holds the quantile `q` of 0 to 1; none without samples.
     pub fn quantile(&self, q: f64) -> Option<u64> {
+        self.quantiles([q]).map(|[found]| found)
+    }
+
+    /// The same of several quantiles, the lowest first, in one go; none without samples.
+    pub fn quantiles<const N: usize>(&self, quantiles: [f64; N]) -> Option<[u64; N]> {
         let samples: u64 = self.buckets.iter().map(|&count| u64::from(count)).sum();
         if samples == 0 {
             return None;
         }
-        let rank = ((q.clamp(0.0, 1.0) * samples as f64).ceil() as u64).clamp(1, samples);
+        let rank = |q: f64| ((q.clamp(0.0, 1.0) * samples as f64).ceil() as u64).clamp(1, samples);
+        let mut found = [self.max; N];
+        let mut wanted = quantiles.map(rank).into_iter().zip(&mut found).peekable();
         let mut below = 0;
-        for (at, &count) in self.buckets.iter().enumerate() {
+        for (at, &count) in self.buckets.iter().enumerate().filter(|(_, count)| **count > 0) {
             below += u64::from(count);
-            if below >= rank {
-                return Some((bucket::highest(at) >> self.shift).min(self.max));
+            while let Some((_, found)) = wanted.next_if(|(rank, _)| below >= *rank) {
+                *found = self.highest(at).min(self.max);
+            }
+            if wanted.peek().is_none() {
+                break;
             }
         }
-        Some(self.max)
+        Some(found)
     }
 
     /// The mean; none without samples.
@@ -93,6 +103,11 @@ mod tests {
         histogram.max = 100;
         assert_eq!(histogram.quantile(0.5), Some(1));
         assert_eq!(histogram.quantile(1.0), Some(100));
+        assert_eq!(
+            histogram.quantiles([0.0, 0.5, 0.75, 0.76, 1.0]),
+            Some([1, 1, 1, 100, 100])
+        );
+        assert_eq!(Histogram::empty(Unit::Bytes).quantiles([0.5, 0.99]), None);
         assert_eq!(histogram.buckets().iter().sum::<u32>(), 4);
         assert_eq!(histogram.highest(0), 0);
     }

@@ -146,14 +146,17 @@ impl<const WORDS: usize> Text<WORDS> {
         if self.length.load(Relaxed) as u32 as usize != kept.len() {
             return false;
         }
-        let mut words = self.words.iter();
-        kept.chunks(8).all(|chunk| {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            words
-                .next()
-                .is_some_and(|cell| cell.load(Relaxed) == u64::from_ne_bytes(word))
-        })
+        let (whole, rest) = kept.as_chunks::<8>();
+        let is = |cell: &AtomicU64, bytes: [u8; 8]| cell.load(Relaxed) == u64::from_ne_bytes(bytes);
+        whole
+            .iter()
+            .zip(&self.words)
+            .all(|(bytes, cell)| is(cell, *bytes))
+            && (rest.is_empty()
+                || self
+                    .words
+                    .get(whole.len())
+                    .is_some_and(|cell| is(cell, padded(rest))))
     }
 
     /// Wipes the text and says that there is one.
@@ -173,12 +176,8 @@ impl<const WORDS: usize> Text<WORDS> {
         if rest.is_empty() {
             return whole.len();
         }
-        let mut last = [0; 8];
-        for (to, from) in last.iter_mut().zip(rest) {
-            *to = *from;
-        }
         if let Some(word) = self.words.get(whole.len()) {
-            word.store(u64::from_ne_bytes(last), Relaxed);
+            word.store(u64::from_ne_bytes(padded(rest)), Relaxed);
         }
         whole.len() + 1
     }
@@ -190,6 +189,16 @@ impl<const WORDS: usize> Text<WORDS> {
             word.store(0, Relaxed);
         }
     }
+}
+
+/// A word that begins with these bytes, of which there are fewer than eight, and ends with zeros.
+#[inline]
+fn padded(bytes: &[u8]) -> [u8; 8] {
+    let mut word = [0; 8];
+    for (to, from) in word.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    word
 }
 
 /// Who writes the file.

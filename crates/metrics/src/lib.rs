@@ -36,7 +36,7 @@ pub mod window;
 pub use flight::{CreateError, Flight};
 pub use histogram::Histogram;
 pub use identity::Identity;
-pub use liveness::{Liveness, Seen, liveness, look};
+pub use liveness::{Liveness, OpenFlight, Seen, liveness, look};
 pub use parts::{NewPart, Part, PartKind, Parted, Parts};
 pub use prompts::{PromptChange, TimedPrompt};
 pub use recorder::{Draft, Recorder};

@@ -4,12 +4,12 @@
 //! `kill -9`, forked children do not inherit it, and a process number used again does not hold it.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use super::identity::boot_id;
 use super::layout::MAGIC;
-use super::snapshot::load::open;
+use super::snapshot::load::{length, open};
 use super::snapshot::{ReadError, Snapshot};
 use super::sys;
 
@@ -50,23 +50,62 @@ pub struct Seen {
 /// In this order: a session seen alive may have ended when it is read, but a dead one is never read too early. Not for
 /// the process that writes that flight, as [`liveness`].
 pub fn look(path: &Path, snapshot: &mut Snapshot) -> Seen {
-    match open(path) {
-        Ok((file, length)) => {
-            let (liveness, holder) = writer(&file);
-            let read = snapshot.read_file_again(&file, length);
-            Seen {
-                liveness,
-                holder,
-                read,
-            }
+    match OpenFlight::open(path) {
+        Ok(flight) => flight.look(snapshot),
+        Err(error) => Seen::unreadable(error, snapshot),
+    }
+}
+
+impl Seen {
+    /// What there is to see of a flight that could not be opened.
+    pub fn unreadable(error: ReadError, snapshot: &mut Snapshot) -> Seen {
+        *snapshot = Snapshot::default();
+        Seen {
+            liveness: Liveness::Unknown,
+            holder: None,
+            read: Err(error),
         }
-        Err(error) => {
-            *snapshot = Snapshot::default();
-            Seen {
-                liveness: Liveness::Unknown,
-                holder: None,
-                read: Err(error),
-            }
+    }
+}
+
+/// A flight file that stays open from look to look: most of what a look costs is to find the file.
+///
+/// It stays the same file whatever becomes of its name: whoever keeps it compares [`OpenFlight::number`] with what the name
+/// leads to now. Not for the process that writes that flight, as [`liveness`].
+#[derive(Debug)]
+pub struct OpenFlight {
+    file: File,
+    bytes: usize,
+    number: (u64, u64),
+}
+
+impl OpenFlight {
+    /// Opens the flight file at `path`.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is no regular file.
+    pub fn open(path: &Path) -> Result<OpenFlight, ReadError> {
+        let (file, metadata) = open(path)?;
+        Ok(OpenFlight {
+            bytes: length(&metadata),
+            number: (metadata.dev(), metadata.ino()),
+            file,
+        })
+    }
+
+    /// The file's device and inode. As long as the file is open no other gets the same.
+    pub fn number(&self) -> (u64, u64) {
+        self.number
+    }
+
+    /// What [`look`] does, of this file. One that was shorter when it was opened is read that far: whoever gets an error
+    /// opens it again.
+    pub fn look(&self, snapshot: &mut Snapshot) -> Seen {
+        let (liveness, holder) = writer(&self.file);
+        Seen {
+            liveness,
+            holder,
+            read: snapshot.read_file_again(&self.file, self.bytes),
         }
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Invariant: a part of a part is told besides, never added: it has a parent, and its time is within the parent's.
 
+use std::borrow::Borrow;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::layout::{PART_NAME_WORDS, PARTS_HEAD_WORDS, PartCell, PartCells};
@@ -83,27 +84,41 @@ const MAY_WAIT: u64 = 1 << 16;
 /// Parts recorded at once, at most: as many as a table has rows.
 pub const PARTS_MAX: usize = super::layout::PARTS;
 
-/// Records one round: the whole, and its parts.
-pub(crate) fn record<const ROWS: usize>(table: &PartCells<ROWS>, whole_ns: u64, parts: &[NewPart<'_>]) {
+/// In place of a row: the part found none.
+const NOWHERE: u8 = u8::MAX;
+
+const _: () = assert!(PARTS_MAX < NOWHERE as usize, "a row's number is kept in a byte");
+
+/// Records one round: the whole, and its parts, as they come.
+///
+/// Memory that nothing else touches is what costs at a prompt: nothing is copied on the way.
+pub(crate) fn record<'a, const ROWS: usize>(
+    table: &PartCells<ROWS>,
+    whole_ns: u64,
+    parts: impl IntoIterator<Item: Borrow<NewPart<'a>>>,
+) {
     let round = table.rounds.load(Relaxed).wrapping_add(1);
     table.rounds.store(round, Relaxed);
     add(&table.whole_sum, whole_ns);
     table.whole_last.store(whole_ns, Relaxed);
     raise(&table.whole_max, whole_ns);
-    let mut rows = [None; PARTS_MAX];
+    let mut rows = [NOWHERE; PARTS_MAX];
     // Parts come in the order of the round before: the next one is most often in the next row.
     let mut next = 0;
-    for (at, part) in parts.iter().enumerate().take(PARTS_MAX) {
-        let parent = part.parent.map(|parent| rows.get(parent).copied().flatten());
-        let row = match parent {
-            // The part it belongs to found no row.
-            Some(None) => continue,
-            Some(Some(parent)) => row_for(table, part, Some(parent), round, next),
-            None => row_for(table, part, None, round, next),
+    for (part, place) in parts.into_iter().zip(0..PARTS_MAX) {
+        let part = part.borrow();
+        let parent = match part.parent {
+            None => None,
+            Some(parent) => match rows.get(parent) {
+                Some(row) if *row != NOWHERE => Some(usize::from(*row)),
+                // The part it belongs to found no row.
+                _ => continue,
+            },
         };
+        let row = row_for(table, part, parent, round, next);
         match row.and_then(|row| Some((row, table.rows.get(row)?))) {
             Some((row, cell)) => {
-                rows[at] = Some(row);
+                rows[place] = row as u8;
                 next = row + 1;
                 meet(cell, part, round);
             }
@@ -137,10 +152,23 @@ fn row_for<const ROWS: usize>(
     likely: usize,
 ) -> Option<usize> {
     let kind = u64::from(part.kind as u16) | parent.map_or(0, |row| row as u64 + 1) << 32;
-    let found = |cell: &PartCell| cell.kind.load(Relaxed) & !MAY_WAIT == kind && cell.name.is(part.name);
+    let found = |cell: &PartCell| is_row_of(cell, kind, part.name);
     if table.rows.get(likely).is_some_and(found) {
         return Some(likely);
     }
+    row_elsewhere(table, part, kind, round)
+}
+
+/// Finds the row of a part wherever it is, or makes one: once for each name, and where the order changes.
+#[cold]
+#[inline(never)]
+fn row_elsewhere<const ROWS: usize>(
+    table: &PartCells<ROWS>,
+    part: &NewPart<'_>,
+    kind: u64,
+    round: u64,
+) -> Option<usize> {
+    let found = |cell: &PartCell| is_row_of(cell, kind, part.name);
     if let Some(row) = table.rows.iter().position(found) {
         return Some(row);
     }
@@ -169,6 +197,11 @@ fn row_for<const ROWS: usize>(
     cell.name.write(part.name);
     cell.kind.store(kind, Relaxed);
     Some(row)
+}
+
+/// Whether a row is that of a part, by its kind with the row of what it is a part of, and its name.
+fn is_row_of(cell: &PartCell, kind: u64, name: &[u8]) -> bool {
+    cell.kind.load(Relaxed) & !MAY_WAIT == kind && cell.name.is(name)
 }
 
 /// Empties a row and those of its parts.

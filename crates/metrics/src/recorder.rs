@@ -2,6 +2,7 @@
 //!
 //! There is one writer, so a load and a store suffice where others would need a locked addition.
 
+use std::borrow::Borrow;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::bucket;
@@ -139,12 +140,20 @@ impl Recorder<'_> {
         prompts::record_change(&self.layout.changes, by);
     }
 
-    /// Keeps what one prompt, the start, or a completion took and what it spent it on; 24 parts at most.
-    pub fn parts(&mut self, of: Parted, whole_ns: u64, parts: &[NewPart<'_>]) {
-        match of {
-            Parted::Prompt => parts::record(&self.layout.prompt_parts, whole_ns, parts),
-            Parted::Start => parts::record(&self.layout.start_parts, whole_ns, parts),
-            Parted::Completion => parts::record(&self.layout.completion_parts, whole_ns, parts),
-        }
+    /// Keeps what one prompt, the start, or a completion took and what it spent it on; 24 parts at most, in their order.
+    pub fn parts<'a>(
+        &mut self,
+        of: Parted,
+        whole_ns: u64,
+        parts: impl IntoIterator<Item: Borrow<NewPart<'a>>>,
+    ) {
+        let table = match of {
+            Parted::Prompt => &self.layout.prompt_parts,
+            Parted::Start => &self.layout.start_parts,
+            Parted::Completion => {
+                return parts::record(&self.layout.completion_parts, whole_ns, parts);
+            }
+        };
+        parts::record(table, whole_ns, parts);
     }
 }

@@ -18,7 +18,7 @@ use super::identity::Identity;
 use super::layout::{self, HIDDEN, SectionName, UNKNOWN, VERSION, VERSION_OLDEST};
 use super::parts::{Parted, Parts, Times};
 use super::table::{Counter, EventKind, Gauge, Stage, Timer};
-use load::{load, open};
+use load::{length, load, open};
 use sections::{Sections, half, word_at};
 
 /// Copies taken before a moving sequence counts as torn. A batch takes well under a microsecond and a
@@ -101,8 +101,8 @@ pub struct Event<'a> {
 impl Snapshot {
     /// Reads the flight file at `path`, which this process itself must not be writing.
     pub fn read(path: &Path) -> Result<Snapshot, ReadError> {
-        let (file, length) = open(path)?;
-        Snapshot::read_file(&file, length)
+        let (file, metadata) = open(path)?;
+        Snapshot::read_file(&file, length(&metadata))
     }
 
     pub(crate) fn read_file(file: &File, length: usize) -> Result<Snapshot, ReadError> {
@@ -119,8 +119,8 @@ impl Snapshot {
     /// or becomes empty.
     pub fn read_again(&mut self, path: &Path) -> Result<(), ReadError> {
         let opened = open(path).inspect_err(|_| self.sections = Sections::default());
-        let (file, length) = opened?;
-        self.read_file_again(&file, length)
+        let (file, metadata) = opened?;
+        self.read_file_again(&file, length(&metadata))
     }
 
     pub(crate) fn read_file_again(&mut self, file: &File, length: usize) -> Result<(), ReadError> {
@@ -219,6 +219,12 @@ impl Snapshot {
         (word(0), word(8))
     }
 
+    /// The largest sample of a distribution; 0 without samples, and if the writer does not know it.
+    pub fn largest(&self, timer: Timer) -> u64 {
+        let start = self.timer_start(timer);
+        start.and_then(|start| self.word(start + 16)).unwrap_or(0)
+    }
+
     /// When the flight was created: nanoseconds since 1970, 0 if unknown.
     pub fn created_wall_ns(&self) -> u64 {
         self.identity_word(5)
@@ -247,6 +253,38 @@ impl Snapshot {
         for (to, from) in histogram.buckets.iter_mut().zip(buckets.as_chunks::<4>().0) {
             *to = u32::from_ne_bytes(*from);
         }
+    }
+
+    /// Tells of each bucket of a distribution that is another than in `last`, in their order: which, what it was, and what it
+    /// is. `last` is then the same as the distribution. Of a distribution that the writer does not know it tells nothing.
+    pub fn update_buckets(
+        &self,
+        timer: Timer,
+        last: &mut [u32; BUCKETS],
+        mut each: impl FnMut(usize, u32, u32),
+    ) {
+        const TOGETHER: usize = 8;
+        let start = self.timer_start(timer).map_or(usize::MAX, |start| start + 24);
+        let end = start.saturating_add(4 * BUCKETS);
+        let words = self.bytes.get(start..end).unwrap_or(&[]).as_chunks::<4>().0;
+        let mut update = |first: usize, words: &[[u8; 4]], last: &mut [u32]| {
+            for (at, (word, last)) in words.iter().zip(last).enumerate() {
+                let now = u32::from_ne_bytes(*word);
+                let before = std::mem::replace(last, now);
+                if now != before {
+                    each(first + at, before, now);
+                }
+            }
+        };
+        // Few are another: those that are not are passed over by the handful.
+        let (blocks, rest) = words.as_chunks::<TOGETHER>();
+        let (last_blocks, last_rest) = last.as_chunks_mut::<TOGETHER>();
+        for (at, (words, last)) in blocks.iter().zip(last_blocks).enumerate() {
+            if words.map(u32::from_ne_bytes) != *last {
+                update(at * TOGETHER, words, last);
+            }
+        }
+        update(blocks.len() * TOGETHER, rest, last_rest);
     }
 
     fn timer_start(&self, timer: Timer) -> Option<usize> {

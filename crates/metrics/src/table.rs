@@ -22,7 +22,7 @@ pub enum Unit {
 impl Unit {
     /// How far a value is shifted left before it is bucketed: buckets are exact from 64 upwards, and
     /// bytes per paint start at 1.
-    pub(crate) const fn shift(self) -> u32 {
+    pub const fn shift(self) -> u32 {
         match self {
             Unit::Bytes | Unit::Count => super::bucket::FLOOR_BITS,
             _ => 0,

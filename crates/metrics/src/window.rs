@@ -9,7 +9,7 @@ use std::path::Path;
 use super::FILE_BYTES;
 use super::layout::{SectionName, UNKNOWN};
 use super::mapping::LookMapping;
-use super::snapshot::load::open;
+use super::snapshot::load::{length, open};
 use super::snapshot::sections::{Sections, Span};
 use super::snapshot::{ReadError, Snapshot};
 use super::table::{Counter, Gauge};
@@ -26,7 +26,8 @@ pub struct Window {
 impl Window {
     /// Maps the flight at `path`, which this process itself must not be writing.
     pub fn open(path: &Path) -> Result<Window, ReadError> {
-        let (file, found) = open(path)?;
+        let (file, metadata) = open(path)?;
+        let found = length(&metadata);
         if found < FILE_BYTES {
             return Err(ReadError::Short {
                 found,

@@ -229,6 +229,30 @@ fn a_batch_that_panics_is_closed() {
 }
 
 proptest! {
+    #[test]
+    fn buckets_that_changed_are_told_once_each_in_their_order(
+        rounds in proptest::collection::vec(proptest::collection::vec(any::<u64>(), 0..40), 1..5),
+    ) {
+        let flight = Flight::private(&identity());
+        let mut last = [0; lle_metrics::bucket::BUCKETS];
+        for values in rounds {
+            flight.update(|w| values.iter().for_each(|value| w.time(Timer::Command, value >> (value % 64))));
+            let snapshot = flight.snapshot().unwrap();
+            let before = last;
+            let mut told: Vec<(usize, u32, u32)> = Vec::new();
+            snapshot.update_buckets(Timer::Command, &mut last, |at, was, is| told.push((at, was, is)));
+            let now = *snapshot.histogram(Timer::Command).buckets();
+            let expect: Vec<_> = (0..now.len())
+                .filter(|at| before[*at] != now[*at])
+                .map(|at| (at, before[at], now[at]))
+                .collect();
+            prop_assert_eq!(told, expect);
+            prop_assert_eq!(last, now);
+            snapshot.update_buckets(Timer::Command, &mut last, |_, _, _| panic!("nothing changed"));
+        }
+        Snapshot::default().update_buckets(Timer::Command, &mut last, |_, _, _| panic!("nothing is known"));
+    }
+
     /// The law of the histogram: a quantile is the bucket's end, at most an eighth above the true one.
     #[test]
     fn a_quantile_is_within_one_bucket_of_the_true_one(

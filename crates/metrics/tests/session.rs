@@ -10,7 +10,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use lle_metrics::flight::CreateStep;
 use lle_metrics::{
-    Counter, Draft, EventKind, Flight, Gauge, Liveness, Snapshot, Timer, Window, file_name, liveness,
+    Counter, Draft, EventKind, Flight, Gauge, Liveness, OpenFlight, Snapshot, Timer, Window, file_name,
+    liveness,
 };
 use support::*;
 
@@ -130,6 +131,42 @@ fn the_lock_dies_with_kill_9_and_the_draft_stays() {
     session.kill();
     assert_eq!(liveness(&path), Liveness::Dead);
     assert_eq!(Snapshot::read(&path).unwrap().draft().text, b"git push --force");
+}
+
+#[test]
+fn a_file_that_stays_open_shows_what_becomes_of_its_session() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(file_name(SESSION));
+    let mut session = Actor::start("role_session", dir.path());
+    session.wait_for("recorded");
+    let (flight, mut snapshot) = (OpenFlight::open(&path).unwrap(), Snapshot::default());
+    let metadata = fs::metadata(&path).unwrap();
+    assert_eq!(flight.number(), (metadata.dev(), metadata.ino()));
+    for _ in 0..2 {
+        let seen = flight.look(&mut snapshot);
+        assert_eq!(
+            (seen.liveness, seen.holder, seen.read.is_ok()),
+            (Liveness::Alive, Some(session.child.id()), true)
+        );
+        assert_eq!(snapshot.counter(Counter::Keys), 3);
+    }
+    drop(flight);
+    assert_eq!(liveness(&path), Liveness::Alive, "the lock is the session's");
+    let flight = OpenFlight::open(&path).unwrap();
+    session.kill();
+    fs::remove_file(&path).unwrap();
+    let seen = flight.look(&mut snapshot);
+    assert_eq!((seen.liveness, seen.holder), (Liveness::Dead, None));
+    assert_eq!(snapshot.draft().text, b"git push --force", "its last words");
+    fs::write(&path, "").unwrap();
+    let flight = OpenFlight::open(&path).unwrap();
+    fs::write(&path, vec![1; lle_metrics::FILE_BYTES]).unwrap();
+    assert!(
+        flight.look(&mut snapshot).read.is_err(),
+        "it is read no further than it was"
+    );
+    assert_eq!(snapshot.counter(Counter::Keys), 0);
+    assert!(OpenFlight::open(dir.path()).is_err());
 }
 
 /// A session that forks a child which tries everything a writer may do.

@@ -66,26 +66,33 @@ pub(crate) struct Row {
     pub(crate) may_wait: bool,
 }
 
-/// The parts of one round.
+impl Row {
+    /// What is recorded of it; `parent` is which of the parts it is a part of.
+    fn part(&self, parent: Option<usize>) -> NewPart<'_> {
+        NewPart {
+            kind: self.kind,
+            name: self.name.bytes(),
+            ns: self.ns,
+            may_wait: self.may_wait,
+            parent,
+        }
+    }
+}
+
+/// The parts of one round, but for what LLE itself does.
 #[derive(Default)]
 pub(crate) struct Table {
-    rows: [Option<Row>; PARTS_MAX],
+    rows: [Option<Row>; ROWS_MAX],
     used: usize,
 }
 
 /// The name of what found no row.
 const REST: &str = "(others)";
-/// Rows kept free for what LLE itself does: the log, the paint, parts of PS1 and the rest.
-const OWN_ROWS: usize = 4;
-
-/// Rows that parts of a kind may fill: one more is for those without one, and the last are LLE's own.
-fn rows_for(kind: PartKind) -> usize {
-    if kind == PartKind::Own {
-        PARTS_MAX
-    } else {
-        PARTS_MAX - OWN_ROWS - 1
-    }
-}
+/// Parts recorded beside the table's: what LLE itself does, the log, the paint, parts of PS1 and the rest.
+pub(crate) const OWN_MAX: usize = 4;
+const ROWS_MAX: usize = PARTS_MAX - OWN_MAX;
+/// Rows that parts may fill: one more is for those without one.
+const NAMED_MAX: usize = ROWS_MAX - 1;
 
 /// The names of what nobody may see: where it stands, and that is all.
 const PROMPT_COMMAND: &str = "PROMPT_COMMAND";
@@ -112,8 +119,8 @@ impl Table {
         let at = match self.position(kind, &name, parent) {
             Some(at) => at,
             // The last row is for those without one.
-            None if self.used < rows_for(kind) => self.begin(kind, name, parent, is_function),
-            None => match self.quickest(kind, ns, parent) {
+            None if self.used < NAMED_MAX => self.begin(kind, name, parent, is_function),
+            None => match self.quickest(ns, parent) {
                 Some(at) => self.replace(at, kind, name, parent, is_function),
                 None if kind.is_besides() => return None,
                 None => self.rest(kind),
@@ -125,14 +132,14 @@ impl Table {
         Some(at)
     }
 
-    /// The row that gives way to what took this long, if one took less: never LLE's own, nor what has parts of its own.
+    /// The row that gives way to what took this long, if one took less: never what has parts of its own.
     ///
     /// What is quick needs no name and looks for none: commands in the thousands cost what they did.
-    fn quickest(&self, kind: PartKind, ns: u64, parent: Option<usize>) -> Option<usize> {
-        if ns < GRAIN_NS || kind == PartKind::Own {
+    fn quickest(&self, ns: u64, parent: Option<usize>) -> Option<usize> {
+        if ns < GRAIN_NS {
             return None;
         }
-        let mut has_parts = [false; PARTS_MAX];
+        let mut has_parts = [false; ROWS_MAX];
         for at in self.rows().filter_map(|row| row.parent).chain(parent) {
             if let Some(has_parts) = has_parts.get_mut(at) {
                 *has_parts = true;
@@ -140,10 +147,7 @@ impl Table {
         }
         let rest = Name::of(REST);
         let may_go = self.rows().enumerate().filter(|(at, row)| {
-            row.kind != PartKind::Own
-                && row.ns < ns
-                && !has_parts.get(*at).is_some_and(|has| *has)
-                && row.name != rest
+            row.ns < ns && !has_parts.get(*at).is_some_and(|has| *has) && row.name != rest
         });
         may_go.min_by_key(|(_, row)| row.ns).map(|(at, _)| at)
     }
@@ -186,7 +190,7 @@ impl Table {
     /// For a table of the slowest: what gives way is in none.
     pub(crate) fn add_slow(&mut self, kind: PartKind, name: Name, ns: u64) {
         let at = match self.position(kind, &name, None) {
-            None if self.used < rows_for(kind) => self.begin(kind, name, None, false),
+            None if self.used < NAMED_MAX => self.begin(kind, name, None, false),
             None => {
                 let quickest = self.rows().enumerate().min_by_key(|(_, row)| row.ns);
                 let Some((at, _)) = quickest.filter(|(_, row)| row.ns < ns) else {
@@ -205,8 +209,15 @@ impl Table {
 
     /// Takes the names away that nobody may see; the times stay.
     pub(crate) fn hide(&mut self, private: Private) {
+        if private.command || private.ps1 {
+            self.hide_some(private);
+        }
+    }
+
+    #[cold]
+    fn hide_some(&mut self, private: Private) {
         let mut shown = Self::default();
-        let mut places = [None; PARTS_MAX];
+        let mut places = [None; ROWS_MAX];
         for (at, row) in self.in_order() {
             let (hidden, kind, name) = match row.kind {
                 PartKind::Command | PartKind::FirstPrompt => (private.command, row.kind, PROMPT_COMMAND),
@@ -243,6 +254,12 @@ impl Table {
         }
     }
 
+    /// Whether a `$(…)` took so long.
+    pub(crate) fn has_slow_substitution(&self, least_ns: u64) -> bool {
+        self.rows()
+            .any(|row| row.kind == PartKind::Substitution && row.ns >= least_ns)
+    }
+
     /// Rows by their number, each part of a part behind what it is a part of.
     fn in_order(&self) -> impl Iterator<Item = (usize, &Row)> {
         let (wholes, parts) = (self.rows().enumerate(), self.rows().enumerate());
@@ -257,7 +274,7 @@ impl Table {
     }
 
     fn begin(&mut self, kind: PartKind, name: Name, parent: Option<usize>, is_function: bool) -> usize {
-        let at = self.used.min(PARTS_MAX - 1);
+        let at = self.used.min(ROWS_MAX - 1);
         self.rows[at] = Some(Row {
             kind,
             name,
@@ -270,38 +287,28 @@ impl Table {
         at
     }
 
-    /// Gives the parts worth recording to `f`: a part of a part only if it took at least `1 / INNER_MIN` of it.
-    pub(crate) fn with_parts<T>(&self, f: impl FnOnce(&[NewPart<'_>]) -> T) -> T {
-        const NONE: NewPart<'static> = NewPart {
+    /// The parts worth recording, and with them what LLE itself did: a part of a part only if it took at least
+    /// `1 / INNER_MIN` of it. What is whole stands first.
+    pub(crate) fn parts<'a>(&'a self, own: &'a [(&'static str, u64)]) -> impl Iterator<Item = NewPart<'a>> {
+        let own = own.iter().map(|(name, ns)| NewPart {
             kind: PartKind::Own,
-            name: b"",
-            ns: 0,
+            name: name.as_bytes(),
+            ns: *ns,
             may_wait: false,
             parent: None,
-        };
-        let mut parts = [NONE; PARTS_MAX];
-        let mut places = [None; PARTS_MAX];
-        let mut n = 0;
-        for (at, row) in self.in_order() {
-            let whole = row
-                .parent
-                .and_then(|parent| self.rows.get(parent).copied().flatten());
-            if whole.is_some_and(|whole| row.ns < whole.ns / INNER_MIN) {
-                continue;
-            }
-            parts[n] = NewPart {
-                kind: row.kind,
-                name: row.name.bytes(),
-                ns: row.ns,
-                may_wait: row.may_wait,
-                parent: row
-                    .parent
-                    .and_then(|parent| places.get(parent).copied().flatten()),
-            };
-            places[at] = Some(n);
-            n += 1;
-        }
-        f(parts.get(..n).unwrap_or_default())
+        });
+        let wholes = self.rows().filter(|row| row.parent.is_none());
+        let inner = self.rows().filter_map(|row| {
+            let whole = self.rows.get(row.parent?)?.as_ref()?;
+            (row.ns >= whole.ns / INNER_MIN).then(|| row.part(self.wholes_before(row.parent)))
+        });
+        wholes.map(|row| row.part(None)).chain(own).chain(inner)
+    }
+
+    /// Which of the wholes a row is.
+    fn wholes_before(&self, at: Option<usize>) -> Option<usize> {
+        let before = self.rows.iter().take(at?).flatten();
+        Some(before.filter(|row| row.parent.is_none()).count())
     }
 
     /// The slowest part of these kinds, or the function within it where most of it went.
@@ -309,7 +316,7 @@ impl Table {
         let users = self
             .rows()
             .enumerate()
-            .filter(|(_, row)| !row.kind.is_besides() && row.kind != PartKind::Own && of(row.kind));
+            .filter(|(_, row)| !row.kind.is_besides() && of(row.kind));
         let (at, slowest) = users.max_by_key(|(_, row)| row.ns)?;
         let within = self
             .rows()

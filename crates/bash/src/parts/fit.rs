@@ -16,8 +16,11 @@ const CHOSEN: u64 = 1 << 62;
 impl Lle {
     /// Says of each slow `$(…)` of the prompt whether it could be put off and is not yet. `ps1` is what was expanded.
     pub(crate) fn mark_parts(&self, ps1: &[u8]) {
-        let possible = self.may_put_off();
         attribution::with_parts(|table| {
+            if !table.has_slow_substitution(LOOKED_AT_NS) {
+                return;
+            }
+            let possible = self.may_put_off();
             table.mark(LOOKED_AT_NS, |name| {
                 let Ok(text) = std::str::from_utf8(name) else {
                     return false;

@@ -1,7 +1,7 @@
 //! Prompts and commands: how the last one went, what it was spent on, and what is being typed.
 
 use super::Session;
-use crate::attribution::table::Table;
+use crate::attribution;
 use crate::clock;
 use crate::file_size::as_error;
 use crate::prompt_clock::{Blame, Spent};
@@ -55,9 +55,11 @@ impl Session {
         }
     }
 
-    /// What runs beside the prompt and is not timed.
-    pub(crate) fn runs_unseen(&self, what: i64) {
-        self.flight.update(|w| w.set(Gauge::PromptUnseen, what));
+    /// What runs beside the prompt and is not timed: hardly ever another than at the prompt before.
+    pub(crate) fn runs_unseen(&mut self, what: i64) {
+        if self.unseen.replace(what) != Some(what) {
+            self.flight.update(|w| w.set(Gauge::PromptUnseen, what));
+        }
     }
 
     /// The shell had been there for so long when LLE was loaded.
@@ -66,14 +68,22 @@ impl Session {
             .update(|w| w.set(Gauge::StartBeforeNs, ns.cast_signed()));
     }
 
-    /// What LLE and the configuration's own command took of a prompt.
-    pub(crate) fn prompt_took(&self, own_ns: u64) {
-        self.flight.update(|w| w.stage(Stage::PromptOwn, own_ns));
-    }
-
-    /// What a prompt, or the start, took and what it was spent on.
-    pub(crate) fn divided(&self, of: Parted, whole_ns: u64, parts: &Table) {
-        parts.with_parts(|parts| self.flight.update(|w| w.parts(of, whole_ns, parts)));
+    /// What LLE and the configuration's own command took of a prompt, if it is not the first; and what a prompt, or the
+    /// start, took in all and was spent on, if that was divided: on the parts, and on what LLE itself did.
+    pub(crate) fn prompt_took(
+        &self,
+        own_ns: Option<u64>,
+        divided: Option<(Parted, u64)>,
+        own: &[(&'static str, u64)],
+    ) {
+        self.flight.update(|w| {
+            if let Some(own_ns) = own_ns {
+                w.stage(Stage::PromptOwn, own_ns);
+            }
+            if let Some((of, whole_ns)) = divided {
+                attribution::with_parts(|parts| w.parts(of, whole_ns, parts.parts(own)));
+            }
+        });
     }
 
     /// The flight file can vanish with its folder, or be closed by a script: then another is made.

@@ -121,8 +121,9 @@ pub fn assess(
             metrics.push(row.judge(value, Some(view), config, &mut findings));
         }
     }
+    let mut summaries = Summaries::default();
     for row in &mut rows {
-        let Some(value) = altogether(row.metric, sessions, worker) else {
+        let Some(value) = altogether(row.metric, sessions, worker, &mut summaries) else {
             continue;
         };
         metrics.push(if row.metric.source.is_of_worker() {
@@ -272,11 +273,11 @@ struct Summaries {
 }
 
 impl Summaries {
-    fn of(&mut self, window: &Window, timer: Timer) -> Option<Summary> {
+    fn of(&mut self, timer: Timer, sum_up: impl FnOnce() -> Option<Summary>) -> Option<Summary> {
         match self.last {
             Some((last, summary)) if last == timer => summary,
             _ => {
-                let summary = window.summary(timer);
+                let summary = sum_up();
                 self.last = Some((timer, summary));
                 summary
             }
@@ -286,10 +287,12 @@ impl Summaries {
 
 fn measure(metric: &Metric, view: &SessionView<'_>, worker: &WorkerView, summaries: &mut Summaries) -> Value {
     let window = view.window;
-    let gauge = |name: &str| gauge(window, name);
+    let gauge = |gauge: Gauge| window.gauge(gauge).map(|value| value as f64);
     match metric.source {
         Source::Timer(timer, statistic) => Value::or(
-            summaries.of(window, timer).map(|s| pick(&s, statistic)),
+            summaries
+                .of(timer, || window.summary(timer))
+                .map(|s| pick(&s, statistic)),
             NO_SAMPLES,
         ),
         Source::Recent(timer) => Value::or(
@@ -301,7 +304,7 @@ fn measure(metric: &Metric, view: &SessionView<'_>, worker: &WorkerView, summari
             let grown = (window.span_ns() > 0).then(|| window.grown(counter) as f64);
             Value::or(grown, NOT_YET)
         }
-        Source::Gauge(name) => Value::or(gauge(name), NO_GAUGE),
+        Source::Gauge(of) => Value::or(gauge(of), NO_GAUGE),
         Source::Caches(part) => Value::or(caches(window, part), NO_GAUGE),
         Source::CacheHits(at) => {
             let reading = CACHES.get(at).and_then(|row| Reading::of(row, window));
@@ -311,8 +314,8 @@ fn measure(metric: &Metric, view: &SessionView<'_>, worker: &WorkerView, summari
             }
         }
         Source::FreeShare => {
-            let arena = gauge("malloc_arena_bytes").filter(|arena| *arena > 0.0);
-            let share = gauge("malloc_free_bytes")
+            let arena = gauge(Gauge::MallocArenaBytes).filter(|arena| *arena > 0.0);
+            let share = gauge(Gauge::MallocFreeBytes)
                 .zip(arena)
                 .map(|(free, arena)| 100.0 * free / arena);
             Value::or(share, NO_GAUGE)
@@ -339,11 +342,6 @@ fn pick(summary: &Summary, statistic: Statistic) -> f64 {
         Statistic::P50 => summary.p50,
         Statistic::P99 => summary.p99,
     }) as f64
-}
-
-fn gauge(window: &Window, name: &str) -> Option<f64> {
-    let gauge = Gauge::ALL.iter().find(|gauge| gauge.name() == name)?;
-    window.gauge(*gauge).map(|value| value as f64)
 }
 
 fn caches(window: &Window, part: CachePart) -> Option<f64> {
@@ -389,7 +387,12 @@ fn of_worker(fact: WorkerFact, worker: &WorkerView) -> Value {
 }
 
 /// A metric of all sessions together, or of the worker; none where adding up says nothing.
-fn altogether(metric: &'static Metric, sessions: &[SessionView<'_>], worker: &WorkerView) -> Option<Value> {
+fn altogether(
+    metric: &'static Metric,
+    sessions: &[SessionView<'_>],
+    worker: &WorkerView,
+    summaries: &mut Summaries,
+) -> Option<Value> {
     let alive = || sessions.iter().filter(|view| is_measured(view));
     let sum = |of: &dyn Fn(&SessionView<'_>) -> Option<f64>, why: &'static str| {
         let known = alive().filter_map(of);
@@ -397,12 +400,12 @@ fn altogether(metric: &'static Metric, sessions: &[SessionView<'_>], worker: &Wo
     };
     match metric.source {
         Source::Timer(timer, statistic) => {
-            let mut histogram = Histogram::empty(timer.unit());
-            alive().for_each(|view| view.window.add_to(timer, &mut histogram));
-            Some(Value::or(
-                Summary::of(&histogram).map(|s| pick(&s, statistic)),
-                NO_SAMPLES,
-            ))
+            let summary = summaries.of(timer, || {
+                let mut histogram = Histogram::empty(timer.unit());
+                alive().for_each(|view| view.window.add_to(timer, &mut histogram));
+                Summary::of(&histogram)
+            });
+            Some(Value::or(summary.map(|s| pick(&s, statistic)), NO_SAMPLES))
         }
         Source::Rate(counter) => sum(&|view| view.window.rate(counter), NOT_YET),
         Source::Grown(counter) => {
@@ -412,7 +415,10 @@ fn altogether(metric: &'static Metric, sessions: &[SessionView<'_>], worker: &Wo
             sum(&grown, NOT_YET)
         }
         Source::Caches(part) => sum(&|view| caches(view.window, part), NO_GAUGE),
-        Source::Gauge(name) if metric.unit == Unit::Bytes => sum(&|view| gauge(view.window, name), NO_GAUGE),
+        Source::Gauge(gauge) if metric.unit == Unit::Bytes => sum(
+            &|view| view.window.gauge(gauge).map(|value| value as f64),
+            NO_GAUGE,
+        ),
         Source::Cpu => sum(&|view| view.cpu_percent, NO_PROC),
         Source::RssAnon => sum(&|view| view.rss_anon.map(|bytes| bytes as f64), NO_PROC),
         Source::Worker(fact) => Some(of_worker(fact, worker)),

@@ -2,7 +2,7 @@
 //!
 //! Absolute limits say what is bad for anybody; they are wide, since what is usual for a user is learned.
 
-use lle_metrics::{Counter, Timer};
+use lle_metrics::{Counter, Gauge, Timer};
 
 use super::component::Component::{self, *};
 use super::metric::{CachePart, Limits, Metric, Source, Statistic, Unit, Wording, WorkerFact};
@@ -162,8 +162,8 @@ table! {
             .worse_from(4_096.0 * MIB, Severity::Major)
     }),
     row("rss_peak_bytes", Unit::Bytes, Memory, Source::RssPeak),
-    row("malloc_used_bytes", Unit::Bytes, Memory, Source::Gauge("malloc_used_bytes")),
-    row("malloc_free_bytes", Unit::Bytes, Memory, Source::Gauge("malloc_free_bytes")).limited(Limits::from(
+    row("malloc_used_bytes", Unit::Bytes, Memory, Source::Gauge(Gauge::MallocUsedBytes)),
+    row("malloc_free_bytes", Unit::Bytes, Memory, Source::Gauge(Gauge::MallocFreeBytes)).limited(Limits::from(
         "memory.fragmented", Wording::Last("the allocator holds for nothing"), 16.0 * MIB, Severity::Warning,
         "`lusush maint run memory-defrag` gives it back")),
     row("fragmentation_percent", Unit::Percent, Memory, Source::FreeShare),
@@ -180,7 +180,7 @@ table! {
     row("names_cache_hit_percent", Unit::Percent, Cache, Source::CacheHits(0)),
     row("suggestion_cache_hit_percent", Unit::Percent, Cache, Source::CacheHits(1)),
     row("completion_cache_hit_percent", Unit::Percent, Cache, Source::CacheHits(2)),
-    row("caches_wrong", Unit::Count, Cache, Source::Gauge("caches_wrong")).limited(Limits::from(
+    row("caches_wrong", Unit::Count, Cache, Source::Gauge(Gauge::CachesWrong)).limited(Limits::from(
         "cache.wrong", Wording::First("entries of caches were wrong when they were checked"), 10.0, Severity::Warning,
         "`lusush maint optimize --reset names.keep` forgets them at each prompt")),
     row("history_append_failures", Unit::Count, History, Source::Grown(Counter::HistoryAppendFailures)).limited(Limits::from(
@@ -207,7 +207,7 @@ table! {
     row("recoveries", Unit::Count, Display, Source::Grown(Counter::Fallbacks)).limited(Limits::from(
         "display.fallbacks", Wording::First("lines were handed back to readline in the last minute"), 3.0, Severity::Minor,
         "`lusush doctor` in that session says why")),
-    row("memory_only", Unit::Flag, Storage, Source::Gauge("memory_only")).limited(Limits::from(
+    row("memory_only", Unit::Flag, Storage, Source::Gauge(Gauge::MemoryOnly)).limited(Limits::from(
         "storage.memory_only", Wording::Alone("nothing is kept on disk"), 1.0, Severity::Major,
         "`lusush doctor` says which folder cannot be written; `df` whether the disk is full")),
     row("config_lag", Unit::Count, Config, Source::ConfigLag).limited(Limits::from(

@@ -15,6 +15,7 @@
 use lle_metrics::bucket::BUCKETS;
 use lle_metrics::{Counter, FILE_BYTES, Gauge, Histogram, Snapshot, Timer};
 
+use super::grown::{Grown, Totals};
 use super::slot::{Slot, Sparse};
 
 /// Intervals in the window: six of ten seconds are the minute within which a finding is promised.
@@ -53,12 +54,14 @@ pub struct Summary {
 impl Summary {
     /// Sums a distribution up; none without samples.
     pub fn of(histogram: &Histogram) -> Option<Summary> {
+        let mean = histogram.mean()?;
+        let [p50, p99] = histogram.quantiles([0.5, 0.99])?;
         Some(Summary {
             count: histogram.count,
-            mean: histogram.mean()?,
+            mean,
             max: histogram.max,
-            p50: histogram.quantile(0.5)?,
-            p99: histogram.quantile(0.99)?,
+            p50,
+            p99,
         })
     }
 }
@@ -122,13 +125,6 @@ struct Cumulated {
     counters: [u64; Counter::ALL.len()],
     timers: [Totals; Timer::ALL.len()],
     buckets: [[u32; BUCKETS]; Timer::ALL.len()],
-}
-
-#[derive(Clone, Copy)]
-struct Totals {
-    count: u64,
-    sum: u64,
-    max: u64,
 }
 
 const _: () = assert!(Timer::ALL.len() <= 32, "a timer's freshness is a bit");
@@ -361,55 +357,32 @@ impl Window {
     }
 
     fn fold_timer(&mut self, row: usize, timer: Timer, snapshot: &Snapshot) {
-        let totals = self.last.timers.get(row).map_or(0, |totals| totals.count);
-        if snapshot.samples(timer) == totals {
-            return;
-        }
-        let mut now = Histogram::empty(timer.unit());
-        snapshot.read_histogram(timer, &mut now);
-        let Some(delta) = self.difference(row, timer, &now) else {
+        let (Some(last), Some(buckets)) = (self.last.timers.get_mut(row), self.last.buckets.get_mut(row))
+        else {
             return;
         };
-        self.remember(row, &now);
-        let sparse = Sparse::of(&delta);
-        self.add_recent(row, timer, &sparse);
-        if let Some(kept) = self
-            .slots
-            .get_mut(self.newest)
-            .and_then(|slot| slot.timers.get_mut(row))
-        {
-            if kept.count == 0 {
-                *kept = sparse;
+        let (count, sum) = snapshot.total(timer);
+        if count == last.count {
+            return;
+        }
+        let now = Totals {
+            count,
+            sum,
+            max: snapshot.largest(timer),
+        };
+        let before = std::mem::replace(last, now);
+        let grown = Grown::of(timer, snapshot, buckets, before, now);
+        self.add_recent(row, timer, &grown.sparse);
+        let slot = self.slots.get_mut(self.newest);
+        if let Some(kept) = slot.and_then(|slot| slot.timers.get_mut(row)) {
+            *kept = if kept.count == 0 {
+                grown.sparse
             } else {
-                let mut joined = delta;
+                let mut joined = grown.whole(timer);
                 kept.add_to(&mut joined);
-                *kept = Sparse::of(&joined);
-            }
+                Sparse::of(&joined)
+            };
         }
-    }
-
-    /// What came since the last fold. The largest sample is exact if it is the largest ever.
-    fn difference(&self, row: usize, timer: Timer, now: &Histogram) -> Option<Histogram> {
-        let last = self.last.timers.get(row)?;
-        let buckets = self.last.buckets.get(row)?;
-        let mut delta = Histogram::empty(timer.unit());
-        delta.count = now.count.saturating_sub(last.count);
-        // The writer's sum wraps around, and so does its difference.
-        delta.sum = now.sum.wrapping_sub(last.sum);
-        let mut highest = 0;
-        for (at, (now, last)) in now.buckets().iter().zip(buckets).enumerate() {
-            let grown = now.saturating_sub(*last);
-            if grown > 0 {
-                delta.add_to_bucket(at, grown);
-                highest = at;
-            }
-        }
-        delta.max = if now.max > last.max {
-            now.max
-        } else {
-            delta.highest(highest).min(now.max)
-        };
-        Some(delta)
     }
 
     fn remember(&mut self, row: usize, now: &Histogram) {

@@ -54,22 +54,26 @@ impl Sparse {
     /// Whether all buckets had room.
     fn fill(&mut self, buckets: &[u32; BUCKETS]) -> bool {
         self.used = 0;
-        for (bucket, &n) in buckets.iter().enumerate().filter(|(_, n)| **n > 0) {
-            let group = (bucket >> self.joined) as u8;
-            let used = usize::from(self.used);
-            let last = used
-                .checked_sub(1)
-                .filter(|last| self.at.get(*last) == Some(&group));
-            let slot = last.unwrap_or(used);
-            let (Some(at), Some(sum)) = (self.at.get_mut(slot), self.n.get_mut(slot)) else {
-                return false;
-            };
-            if last.is_some() {
-                *sum = sum.saturating_add(n);
-            } else {
-                (*at, *sum) = (group, n);
-                self.used += 1;
-            }
+        let mut filled = buckets.iter().enumerate().filter(|(_, n)| **n > 0);
+        filled.all(|(bucket, &n)| self.push(bucket, n))
+    }
+
+    /// Adds samples to a bucket that lies behind those so far, or is the last of them; false if there is no room for it.
+    pub(super) fn push(&mut self, bucket: usize, n: u32) -> bool {
+        let group = (bucket >> self.joined) as u8;
+        let used = usize::from(self.used);
+        let last = used
+            .checked_sub(1)
+            .filter(|last| self.at.get(*last) == Some(&group));
+        let slot = last.unwrap_or(used);
+        let (Some(at), Some(sum)) = (self.at.get_mut(slot), self.n.get_mut(slot)) else {
+            return false;
+        };
+        if last.is_some() {
+            *sum = sum.saturating_add(n);
+        } else {
+            (*at, *sum) = (group, n);
+            self.used += 1;
         }
         true
     }
@@ -79,6 +83,11 @@ impl Sparse {
         histogram.count = histogram.count.saturating_add(u64::from(self.count));
         histogram.sum = histogram.sum.saturating_add(self.sum);
         histogram.max = histogram.max.max(self.max);
+        self.add_buckets_to(histogram);
+    }
+
+    /// Adds the samples to the buckets of a distribution, and to none of its sums.
+    pub(super) fn add_buckets_to(&self, histogram: &mut Histogram) {
         let kept = self.at.iter().zip(&self.n).take(usize::from(self.used));
         for (&group, &n) in kept {
             let highest = ((usize::from(group) + 1) << self.joined) - 1;

@@ -115,21 +115,31 @@ impl Entry {
         }
     }
 
-    fn clean(mut self) -> Self {
-        for text in [
-            &mut self.who,
-            &mut self.operation,
-            &mut self.target,
-            &mut self.why,
-            &mut self.outcome,
-        ] {
-            // Most is fit as it is.
-            if let Cow::Owned(fit) = sanitise(text, TEXT_MAX) {
-                *text = fit;
-            }
+    /// As it is written: what is harmful in a terminal is made harmless, and what is too long is cut.
+    fn fit(&self) -> Fit<'_> {
+        let fit = |text| sanitise(text, TEXT_MAX);
+        Fit {
+            who: fit(&self.who),
+            operation: fit(&self.operation),
+            target: fit(&self.target),
+            why: fit(&self.why),
+            phase: &self.phase,
+            outcome: fit(&self.outcome),
+            plan: self.plan,
         }
-        self
     }
+}
+
+/// An [`Entry`] as it is written; most of it is fit as it is.
+#[derive(Serialize)]
+struct Fit<'a> {
+    who: Cow<'a, str>,
+    operation: Cow<'a, str>,
+    target: Cow<'a, str>,
+    why: Cow<'a, str>,
+    phase: &'a str,
+    outcome: Cow<'a, str>,
+    plan: u64,
 }
 
 /// How the audit names somebody.
@@ -148,11 +158,11 @@ impl Engine {
             return true;
         }
         let before = self.audit.failed.is_some();
-        let written = self.audit.append(world, now, entry.clone());
+        let written = self.audit.append(world, now, entry);
         if before && written {
             // There was a gap, and it says so itself.
             let noticed = Entry::noticed("audit", "the log could not be written for a while before this");
-            self.audit.append(world, now, noticed);
+            self.audit.append(world, now, &noticed);
         }
         if written {
             self.bound_audit(world, now);
@@ -171,7 +181,7 @@ impl Engine {
         };
         let what = format!("remove segments of audit before {first_kept}");
         let why = format!("there are more than {SEGMENTS_FORCED}; log-rotation is held back");
-        if !self.audit.append(world, now, Entry::noticed(&what, &why)) {
+        if !self.audit.append(world, now, &Entry::noticed(&what, &why)) {
             return;
         }
         let outcome = match self.audit.remove_below(world, first_kept) {
@@ -183,7 +193,7 @@ impl Engine {
             outcome,
             ..Entry::noticed(&what, "")
         };
-        self.audit.append(world, now, entry);
+        self.audit.append(world, now, &entry);
     }
 
     /// What was found wrong with the log at start is an incident, told in the log itself.

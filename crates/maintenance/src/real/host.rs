@@ -4,6 +4,8 @@
 //! - What a session wrote is read as bytes that may be anything; nothing is written into its files.
 //! - A look at sessions that were there before allocates nothing.
 
+mod reader;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -15,12 +17,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use lle_core::desired::{BYTES_MAX, Desired, FILE_NAME};
-use lle_metrics::identity::boot_id;
-use lle_metrics::{EXTENSION, Liveness, Snapshot, Watch, file_name, liveness, look};
+use lle_metrics::{EXTENSION, Liveness, Watch, file_name, liveness};
 use rustix::fs::{Mode, OFlags, RawDir};
 
 use super::{disk, process};
 use crate::world::Look;
+use reader::Reader;
 
 /// Flight files looked at: a thousand sessions are promised, and the dead among them are buried.
 const FILES_MAX: usize = 2_000;
@@ -44,24 +46,11 @@ pub struct Sessions {
     synced: Option<(u64, i64, i64)>,
 }
 
-/// What a look at one session needs; kept from one to the next.
-struct Reader {
-    /// The folder of the flight files, and for the time of a look the file in it.
-    path: PathBuf,
-    snapshot: Snapshot,
-    /// The boot we live in; none if the kernel does not tell.
-    boot: Option<[u8; 16]>,
-}
-
 impl Sessions {
     /// Looks at the sessions below a runtime folder.
     pub fn new(runtime: PathBuf, history: PathBuf) -> Self {
         Self {
-            reader: Reader {
-                path: runtime.join("sessions"),
-                snapshot: Snapshot::default(),
-                boot: boot_id(),
-            },
+            reader: Reader::of(runtime.join("sessions")),
             names: Vec::with_capacity(NAMES_BYTES),
             runtime,
             history,
@@ -77,10 +66,11 @@ impl Sessions {
 
     pub(crate) fn look(&mut self, each: &mut dyn FnMut(Look<'_>)) {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let Ok(folder) = rustix::fs::open(&self.reader.path, flags, Mode::empty()) else {
-            return;
+        let Ok(folder) = rustix::fs::open(self.reader.folder(), flags, Mode::empty()) else {
+            return self.reader.forget();
         };
         self.own.retain(|_, watch| watch.is_alive());
+        self.reader.begin(&folder);
         let mut entries = RawDir::new(folder, self.names.spare_capacity_mut());
         let mut left = FILES_MAX;
         // A folder that can be read no further ends like one that was read.
@@ -91,7 +81,7 @@ impl Sessions {
                 continue;
             };
             if left == 0 {
-                return;
+                break;
             }
             if let Some(watch) = self.own.get(&session) {
                 look_at_own(watch, session, each);
@@ -99,14 +89,14 @@ impl Sessions {
                 continue;
             }
             left -= 1;
-            self.reader.path.push(name);
-            self.reader.look_at(session, each);
-            self.reader.path.pop();
+            self.reader.look_at(session, name, entry.ino(), each);
         }
+        self.reader.end();
     }
 
     /// Looks at a session of this process through `watch` from now on; one that has ended is looked at as any other.
     pub(crate) fn watch(&mut self, watch: Watch) {
+        self.reader.let_go(watch.session_id());
         self.own.insert(watch.session_id(), watch);
     }
 
@@ -197,39 +187,6 @@ fn look_at_own(watch: &Watch, session: u64, each: &mut dyn FnMut(Look<'_>)) {
         problem: read.as_ref().err().map(ToString::to_string),
         cost: process::cost_of(std::process::id()).ok(),
     });
-}
-
-impl Reader {
-    fn look_at(&mut self, session: u64, each: &mut dyn FnMut(Look<'_>)) {
-        let path = self.path.as_path();
-        let seen = look(path, &mut self.snapshot);
-        let mut alive = seen.liveness;
-        let snapshot = match seen.read {
-            Ok(()) => Some(&self.snapshot),
-            Err(_) if path.symlink_metadata().is_err() => return,
-            Err(_) => None,
-        };
-        let written = snapshot.map(Snapshot::boot_id).filter(|boot| *boot != [0; 16]);
-        if written.is_some() && self.boot.is_some() && written != self.boot {
-            // A lock held on another machine is not always visible here.
-            alive = Liveness::Dead;
-        }
-        let process = snapshot
-            .filter(|_| alive == Liveness::Alive)
-            .map(Snapshot::process);
-        let cost = process.and_then(|(pid, start_ticks)| match seen.holder {
-            // Who holds the lock right now is no other process that got the number later.
-            Some(holder) if holder == pid => process::cost_of(pid).ok(),
-            _ => process::cost_since(pid, start_ticks).ok(),
-        });
-        each(Look {
-            session,
-            liveness: alive,
-            snapshot,
-            problem: seen.read.err().map(|error| error.to_string()),
-            cost,
-        });
-    }
 }
 
 /// The session that a flight file's name names.

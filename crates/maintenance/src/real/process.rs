@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 
 use lle_metrics::Identity;
 use lle_metrics::identity::start_ticks_in;
-use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
 use crate::world::Cost;
@@ -48,13 +48,7 @@ pub fn cost(identity: &Identity) -> Result<Cost, Unknown> {
 /// # Errors
 /// The reason why it cannot be known.
 pub fn cost_since(pid: u32, start_ticks: u64) -> Result<Cost, Unknown> {
-    let mut buffer = [0; BYTES_MAX];
-    let started = read(pid, "stat", &mut buffer).ok().and_then(start_ticks_in);
-    match started {
-        Some(started) if started == start_ticks => cost_of(pid),
-        Some(_) => Err(Unknown::Another(pid)),
-        None => Err(Unknown::Invisible(pid)),
-    }
+    Process::started(pid, start_ticks)?.cost()
 }
 
 /// Asks the kernel what the process of that number costs, whoever it is.
@@ -62,49 +56,76 @@ pub fn cost_since(pid: u32, start_ticks: u64) -> Result<Cost, Unknown> {
 /// # Errors
 /// The reason why it cannot be known.
 pub fn cost_of(pid: u32) -> Result<Cost, Unknown> {
-    let mut buffer = [0; BYTES_MAX];
-    cost_with(pid, read(pid, "statm", &mut buffer))
+    Process::of(pid)?.cost()
 }
 
-/// This process's own cost, with its file kept open: most of a look at another is to find it.
-pub(crate) struct Own {
-    statm: Option<fs::File>,
+/// A process that is asked about again and again: its file stays open, since most of a look at a process is to find it.
+///
+/// The kernel opened the file for that process, not for its number: once it has ended, the file tells nothing, whoever has
+/// the number by then. The file is asked first, so the clock is asked of a process that is there.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pid: u32,
+    statm: fs::File,
+    clock: ClockId,
 }
 
-impl Own {
-    /// Opens the file, if there is a `/proc`.
-    pub(crate) fn open() -> Self {
-        Self {
-            statm: fs::File::open("/proc/self/statm").ok(),
+impl Process {
+    /// The process that has that number now.
+    pub(crate) fn of(pid: u32) -> Result<Self, Unknown> {
+        let statm = open(pid, "statm").map_err(|_| Unknown::Invisible(pid))?;
+        let found = i32::try_from(pid).ok().map(Pid::from_raw);
+        let clock = found.and_then(|pid| clock_getcpuclockid(pid).ok());
+        Ok(Self {
+            pid,
+            statm,
+            clock: clock.ok_or(Unknown::Untold("processor time"))?,
+        })
+    }
+
+    /// The process of that number, if it is the one that started then, in clock ticks since boot.
+    pub(crate) fn started(pid: u32, start_ticks: u64) -> Result<Self, Unknown> {
+        // In this order: who started then and has the number now, had it when the file was opened.
+        let process = Self::of(pid)?;
+        let mut buffer = [0; BYTES_MAX];
+        let read = open(pid, "stat").and_then(|mut stat| stat.read(&mut buffer));
+        let stat = read.ok().and_then(|bytes| buffer.get(..bytes));
+        match stat.and_then(start_ticks_in) {
+            Some(started) if started == start_ticks => Ok(process),
+            Some(_) => Err(Unknown::Another(pid)),
+            None => Err(Unknown::Invisible(pid)),
         }
     }
 
-    /// Asks the kernel; none if it does not tell.
-    pub(crate) fn cost(&self) -> Option<Cost> {
+    /// Its number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Asks the kernel what it costs.
+    pub(crate) fn cost(&self) -> Result<Cost, Unknown> {
         let mut buffer = [0; BYTES_MAX];
-        let bytes = self.statm.as_ref()?.read_at(&mut buffer, 0).ok()?;
-        cost_with(std::process::id(), Ok(buffer.get(..bytes)?)).ok()
+        let bytes = self
+            .statm
+            .read_at(&mut buffer, 0)
+            .map_err(|_| Unknown::Invisible(self.pid))?;
+        let pages = buffer.get(..bytes).and_then(parse_private_pages);
+        let pages = pages.ok_or(Unknown::Untold("private memory"))?;
+        Ok(Cost {
+            cpu_ns: cpu_ns(self.clock).ok_or(Unknown::Untold("processor time"))?,
+            rss_anon_bytes: pages.saturating_mul(rustix::param::page_size() as u64),
+        })
     }
 }
 
-fn cost_with(pid: u32, statm: io::Result<&[u8]>) -> Result<Cost, Unknown> {
-    let pages = statm.ok().and_then(parse_private_pages);
-    let pages = pages.ok_or(Unknown::Untold("private memory"))?;
-    Ok(Cost {
-        cpu_ns: cpu_ns(pid).ok_or(Unknown::Untold("processor time"))?,
-        rss_anon_bytes: pages.saturating_mul(rustix::param::page_size() as u64),
-    })
-}
-
 /// The kernel makes these files at each read, and gives all of it to one that is large enough.
-fn read<'a>(pid: u32, name: &str, buffer: &'a mut [u8; BYTES_MAX]) -> io::Result<&'a [u8]> {
+fn open(pid: u32, name: &str) -> io::Result<fs::File> {
     let mut path = [0; PATH_BYTES_MAX];
     let mut rest = path.as_mut_slice();
     write!(rest, "/proc/{pid}/{name}")?;
     let left = rest.len();
     let path = path.get(..PATH_BYTES_MAX - left).unwrap_or_default();
-    let bytes = fs::File::open(OsStr::from_bytes(path))?.read(buffer)?;
-    Ok(buffer.get(..bytes).unwrap_or_default())
+    fs::File::open(OsStr::from_bytes(path))
 }
 
 /// Processor time of the children that this process has waited for, and of theirs, in nanoseconds; 0 if the kernel
@@ -131,10 +152,9 @@ fn parse_private_pages(statm: &[u8]) -> Option<u64> {
     resident.parse::<u64>().ok()?.checked_sub(shared.parse().ok()?)
 }
 
-/// Of all its threads, without a file to open: a tenth of the cost of asking `/proc`.
-fn cpu_ns(pid: u32) -> Option<u64> {
-    let pid = Pid::from_raw(i32::try_from(pid).ok()?);
-    let time = clock_gettime(clock_getcpuclockid(pid).ok()?).ok()?;
+/// Of all its threads, without a file to open: a tenth of the cost of asking `/proc`. None once it has ended.
+fn cpu_ns(clock: ClockId) -> Option<u64> {
+    let time = clock_gettime(clock).ok()?;
     let seconds = u64::try_from(time.tv_sec()).ok()?;
     seconds
         .checked_mul(1_000_000_000)?
@@ -143,7 +163,12 @@ fn cpu_ns(pid: u32) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
+
+    /// Processes that are started to get a number once more.
+    const USED_AGAIN_TRIES: u32 = 50;
 
     #[test]
     fn private_memory() {
@@ -179,6 +204,44 @@ mod tests {
         assert!(cost_since(own, started).is_ok());
         assert_eq!(cost_since(own, started + 1), Err(Unknown::Another(own)));
         assert_eq!(cost_since(u32::MAX, 1), Err(Unknown::Invisible(u32::MAX)));
+        assert_eq!(cost_of(u32::MAX), Err(Unknown::Invisible(u32::MAX)));
+    }
+
+    /// However soon the number is somebody else's: what is open is that process's, and tells nothing once it has ended.
+    #[test]
+    fn a_process_that_has_ended_tells_nothing_and_is_no_other() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = child.id();
+        let started = lle_metrics::identity::start_ticks(pid).unwrap();
+        let process = Process::started(pid, started).unwrap();
+        assert_eq!(process.pid(), pid);
+        assert!(process.cost().unwrap().rss_anon_bytes > 0);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(process.cost(), Err(Unknown::Invisible(pid)));
+        assert_eq!(
+            Process::started(pid, started).unwrap_err(),
+            Unknown::Invisible(pid)
+        );
+        // A file that was kept stays the one of that process when another gets its number.
+        for _ in 0..USED_AGAIN_TRIES {
+            // Who may not say which number comes next cannot try this.
+            if fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string()).is_err() {
+                return;
+            }
+            let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+            let (kept, asked) = (process.cost(), cost_since(pid, started));
+            // Both may have started within one tick of the kernel's clock; then nothing but the file tells them apart.
+            let is_told = lle_metrics::identity::start_ticks(other.id()) != Some(started);
+            other.kill().unwrap();
+            other.wait().unwrap();
+            // Somebody else's process may have got the number.
+            if other.id() == pid {
+                assert_eq!(kept, Err(Unknown::Invisible(pid)));
+                assert!(!is_told || asked == Err(Unknown::Another(pid)), "{asked:?}");
+                return;
+            }
+        }
     }
 
     #[test]
@@ -190,15 +253,17 @@ mod tests {
 
     #[test]
     fn processor_time() {
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        assert!(cpu_ns(child.id()).is_some());
+        let clock = |pid: u32| clock_getcpuclockid(Pid::from_raw(i32::try_from(pid).unwrap())).unwrap();
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let of_child = clock(child.id());
+        assert!(cpu_ns(of_child).is_some());
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(cpu_ns(child.id()), None);
-        let (before, mut work) = (cpu_ns(std::process::id()).unwrap(), 0_u64);
-        while cpu_ns(std::process::id()).unwrap() < before + 1_000_000 {
+        assert_eq!(cpu_ns(of_child), None);
+        let own = clock(std::process::id());
+        let (before, mut work) = (cpu_ns(own).unwrap(), 0_u64);
+        while cpu_ns(own).unwrap() < before + 1_000_000 {
             work = std::hint::black_box(work + 1);
         }
-        assert_eq!(cpu_ns(u32::MAX), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Reading a flight file that somebody writes meanwhile: again, until its sequence stood still.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
@@ -9,15 +9,20 @@ use std::sync::atomic::{Ordering, fence};
 use super::sections::Sections;
 use super::{BYTES_MAX, READ_ATTEMPTS, ReadError};
 
-/// Opens a file that may be anything, and says how long it is: follows no link, waits for no FIFO.
-pub(crate) fn open(path: &Path) -> Result<(File, usize), ReadError> {
+/// Opens a file that may be anything, and says what it is: follows no link, waits for no FIFO.
+pub(crate) fn open(path: &Path) -> Result<(File, Metadata), ReadError> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(ReadError::Foreign);
     }
-    Ok((file, usize::try_from(metadata.len()).unwrap_or(usize::MAX)))
+    Ok((file, metadata))
+}
+
+/// How long a file is, in bytes.
+pub(crate) fn length(metadata: &Metadata) -> usize {
+    usize::try_from(metadata.len()).unwrap_or(usize::MAX)
 }
 
 pub(super) fn load(file: &File, length: usize, bytes: &mut Vec<u8>) -> Result<(Sections, bool), ReadError> {

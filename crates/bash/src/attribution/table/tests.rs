@@ -3,13 +3,15 @@
 use super::*;
 
 fn names(table: &Table) -> Vec<(String, u64, Option<usize>)> {
-    table.with_parts(|parts| {
-        let text = |part: &NewPart<'_>| String::from_utf8_lossy(part.name).into_owned();
-        parts
-            .iter()
-            .map(|part| (text(part), part.ns, part.parent))
-            .collect()
-    })
+    names_with(table, &[])
+}
+
+fn names_with(table: &Table, own: &[(&'static str, u64)]) -> Vec<(String, u64, Option<usize>)> {
+    let text = |part: &NewPart<'_>| String::from_utf8_lossy(part.name).into_owned();
+    table
+        .parts(own)
+        .map(|part| (text(&part), part.ns, part.parent))
+        .collect()
 }
 
 #[test]
@@ -40,7 +42,6 @@ fn the_function_that_took_it_is_the_slowest() {
         true,
     );
     table.add(PartKind::Inner, Name::of("precmd"), 60, f, true);
-    table.add(PartKind::Own, Name::of("paint"), 500, None, false);
     assert_eq!(
         table.slowest(|_| true).map(|row| row.name.bytes()),
         Some(&b"precmd"[..])
@@ -56,7 +57,6 @@ fn what_nobody_may_see_has_no_name() {
         table.add(PartKind::Command, Name::of("g"), 20, None, true);
         table.add(PartKind::Substitution, Name::of("a"), 30, None, false);
         table.add(PartKind::Expanded, Name::of("b"), 5, None, false);
-        table.add(PartKind::Own, Name::of("paint"), 1, None, false);
         table
     };
     let check = |command, ps1, expect: &[(&str, u64, Option<usize>)]| {
@@ -76,24 +76,11 @@ fn what_nobody_may_see_has_no_name() {
             .map(|row| (row.0.as_str(), row.1, row.2))
             .collect::<Vec<_>>(),
     );
-    check(
-        true,
-        true,
-        &[
-            ("PROMPT_COMMAND", 120, None),
-            ("$(...)", 35, None),
-            ("paint", 1, None),
-        ],
-    );
+    check(true, true, &[("PROMPT_COMMAND", 120, None), ("$(...)", 35, None)]);
     check(
         true,
         false,
-        &[
-            ("PROMPT_COMMAND", 120, None),
-            ("a", 30, None),
-            ("b", 5, None),
-            ("paint", 1, None),
-        ],
+        &[("PROMPT_COMMAND", 120, None), ("a", 30, None), ("b", 5, None)],
     );
 }
 
@@ -105,7 +92,7 @@ fn what_finds_no_row_is_counted() {
     }
     let sum: u64 = names(&table).iter().map(|part| part.1).sum();
     assert_eq!(sum, 100);
-    assert_eq!(table.rows().count(), PARTS_MAX - OWN_ROWS);
+    assert_eq!(table.rows().count(), ROWS_MAX);
     assert_eq!(
         names(&table).last().map(|part| part.0.clone()),
         Some(REST.to_owned())
@@ -153,7 +140,7 @@ fn the_quickest_gives_way_to_what_is_slow() {
     assert_eq!(within.map(|at| names[at].0.as_str()), Some("f"), "{names:?}");
     let added: u64 = names.iter().filter(|row| row.2.is_none()).map(|row| row.1).sum();
     assert_eq!(added, sum, "{names:?}");
-    assert!(names.len() <= PARTS_MAX - OWN_ROWS);
+    assert!(names.len() <= ROWS_MAX);
     assert_eq!(
         table.slowest(|_| true).map(|row| row.name.bytes()),
         Some(&b"sleep 0.1"[..])
@@ -161,8 +148,8 @@ fn the_quickest_gives_way_to_what_is_slow() {
 }
 
 #[test]
-fn what_lle_does_always_finds_a_row() {
-    let own = ["history log", "the rest of LLE", "paint"];
+fn what_lle_does_always_has_a_place_behind_what_is_whole() {
+    let own = ["history log", "the rest of LLE", "paint", "PS1, put off"].map(|name| (name, 1));
     for slow in [false, true] {
         let mut table = Table::default();
         for n in 0..100 {
@@ -173,17 +160,33 @@ fn what_lle_does_always_finds_a_row() {
                 table.add(PartKind::Command, name, n, None, false);
             }
         }
-        for name in own {
-            table.add(PartKind::Own, Name::of(name), 1, None, false);
-        }
-        let names = names(&table);
+        let names = names_with(&table, &own);
+        assert!(names.len() <= PARTS_MAX, "{names:?}");
         let last: Vec<_> = names
             .iter()
-            .rev()
-            .take(3)
-            .rev()
+            .skip(names.len() - own.len())
             .map(|row| row.0.as_str())
             .collect();
-        assert_eq!(last, own, "{names:?}");
+        assert_eq!(last, own.map(|(name, _)| name), "{names:?}");
     }
+    let mut table = Table::default();
+    table.add(PartKind::Command, Name::of("first"), 5, None, false);
+    let f = table.add(PartKind::Command, Name::of("f"), 100, None, true);
+    table.add(PartKind::Inner, Name::of("sleep 1"), 90, f, false);
+    table.add(PartKind::Substitution, Name::of("a"), 30, None, false);
+    let places: Vec<_> = names_with(&table, &own)
+        .into_iter()
+        .map(|row| (row.0, row.2))
+        .collect();
+    let expect = [
+        ("first", None),
+        ("f", None),
+        ("a", None),
+        ("history log", None),
+        ("the rest of LLE", None),
+        ("paint", None),
+        ("PS1, put off", None),
+        ("sleep 1", Some(1)),
+    ];
+    assert_eq!(places, expect.map(|(name, parent)| (name.to_owned(), parent)));
 }

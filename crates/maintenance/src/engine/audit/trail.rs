@@ -56,7 +56,9 @@ pub(crate) struct AuditTrail {
     /// What there is instead: too short or too long, as the loss of power may leave it.
     unusable: Option<Vec<u8>>,
     dirty: bool,
+    /// The record that is being written, and what it says: kept, so that they have room.
     record: Vec<u8>,
+    body: Vec<u8>,
 }
 
 impl AuditTrail {
@@ -81,6 +83,7 @@ impl AuditTrail {
             unusable: None,
             dirty: false,
             record: Vec::new(),
+            body: Vec::new(),
         };
         if let Err(error) = trail.read(disk) {
             trail.failed = Some(error.to_string());
@@ -202,14 +205,15 @@ impl AuditTrail {
     }
 
     /// Appends one record; false if it could not be written.
-    pub(super) fn append(&mut self, disk: &mut impl Disk, now: Now, entry: Entry) -> bool {
+    pub(super) fn append(&mut self, disk: &mut impl Disk, now: Now, entry: &Entry) -> bool {
         let result = self.try_append(disk, now, entry);
         self.failed = result.err().map(|error| error.to_string());
         self.failed.is_none()
     }
 
-    fn try_append(&mut self, disk: &mut impl Disk, now: Now, entry: Entry) -> io::Result<()> {
-        let body = serde_json::to_vec(&entry.clean())?;
+    fn try_append(&mut self, disk: &mut impl Disk, now: Now, entry: &Entry) -> io::Result<()> {
+        self.body.clear();
+        serde_json::to_writer(&mut self.body, &entry.fit())?;
         self.end_doubt(disk)?;
         if self.bytes >= SEGMENT_BYTES_FORCED {
             // The task that rotates may be paused, or not be allowed to.
@@ -224,7 +228,7 @@ impl AuditTrail {
             self.record
                 .extend_from_slice(&header(LogKind::Audit, self.writer, now.wall_ns));
         }
-        let appended = chain.append(&mut self.record, ENTRY, self.writer, now.wall_ns, &body);
+        let appended = chain.append(&mut self.record, ENTRY, self.writer, now.wall_ns, &self.body);
         let written = appended
             .map_err(io::Error::other)
             .and_then(|_| disk.append(File::Audit(self.segment), &self.record));
