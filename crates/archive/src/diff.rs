@@ -10,7 +10,7 @@ use rustic_core::repofile::Node;
 use crate::failure::RepositoryError;
 use crate::list::{self, Snapshot};
 use crate::source::Source;
-use crate::stage::{self, Standing};
+use crate::standing::{self, Placed, Standing};
 use crate::store::Store;
 
 /// How a file differs.
@@ -96,21 +96,27 @@ pub fn since(store: &Store, name: &str) -> Result<(Snapshot, Vec<Difference>), D
     let (snapshot, before) = files(store, name)?;
     let repository = store.again()?.to_indexed().map_err(RepositoryError::from)?;
     let mut out = Vec::new();
-    for (path, was) in &before {
-        let Some(target) = store.places.target(path) else {
-            continue;
-        };
-        let change = match stage::standing(&repository, was, path, &target)? {
+    let placed: Vec<_> = before
+        .iter()
+        .filter_map(|(name, node)| Some((name, node, store.places.target(name)?)))
+        .collect();
+    let files: Vec<_> = placed
+        .iter()
+        .map(|(name, node, path)| Placed { node, name, path })
+        .collect();
+    let standings = standing::standings(&repository, &files)?;
+    for (file, standing) in files.iter().zip(standings) {
+        let change = match standing {
             Standing::Same => continue,
             Standing::Absent => Change::Removed,
             Standing::Grown => Change::Grown,
             Standing::Differs => Change::Changed,
         };
         out.push(Difference {
-            path: path.clone(),
+            path: file.name.to_owned(),
             change,
-            before: Some(was.meta.size),
-            after: fs::metadata(&target).ok().map(|found| found.len()),
+            before: Some(file.node.meta.size),
+            after: fs::metadata(file.path).ok().map(|found| found.len()),
         });
     }
     for entry in Source::look(&store.places).entries().flatten() {

@@ -29,7 +29,8 @@ use crate::history::{self, Way};
 use crate::list::{self, Snapshot};
 use crate::progress::Step;
 use crate::sections::{Places, Section};
-use crate::stage::{self, StageError, Standing};
+use crate::stage::{self, StageError};
+use crate::standing::{self, Placed, Standing};
 use crate::store::Store;
 
 /// Bytes of a plan that is read: a hundred thousand files with long names.
@@ -157,7 +158,7 @@ pub fn restore(store: &Store, name: &str, sections: &[Section]) -> Result<Restor
         homeless: Vec::new(),
         aside: None,
     };
-    let (mut wanted, mut any) = (Vec::new(), false);
+    let (mut asked_for, mut any) = (Vec::new(), false);
     for (name, node) in list::nodes_of(&repository, &file)? {
         let asked = Section::of(&name).is_some_and(|section| sections.contains(&section));
         if !asked || !node.is_file() {
@@ -168,21 +169,28 @@ pub fn restore(store: &Store, name: &str, sections: &[Section]) -> Result<Restor
             restored.homeless.push(name);
             continue;
         };
-        let target = through_links(target);
-        match stage::standing(&repository, &node, &name, &target)? {
-            Standing::Same => restored.same += 1,
-            Standing::Grown => restored.grown += 1,
-            Standing::Absent | Standing::Differs if history::stays(&name, &target) => restored.grown += 1,
-            Standing::Absent | Standing::Differs => wanted.push(Wanted {
-                name,
-                node,
-                target,
-                fill: false,
-            }),
-        }
+        asked_for.push(Wanted {
+            target: through_links(target),
+            name,
+            node,
+            fill: false,
+        });
     }
     if !any {
         return Err(RestoreError::Nothing);
+    }
+    let placed = asked_for.iter().map(Wanted::placed).collect::<Vec<_>>();
+    let standings = standing::standings(&repository, &placed)?;
+    let mut wanted = Vec::new();
+    for (file, standing) in asked_for.into_iter().zip(standings) {
+        match standing {
+            Standing::Same => restored.same += 1,
+            Standing::Grown => restored.grown += 1,
+            Standing::Absent | Standing::Differs if history::stays(&file.name, &file.target) => {
+                restored.grown += 1;
+            }
+            Standing::Absent | Standing::Differs => wanted.push(file),
+        }
     }
     if wanted.is_empty() {
         return Ok(restored);
@@ -323,6 +331,14 @@ impl Restored {
 }
 
 impl Wanted {
+    fn placed(&self) -> Placed<'_> {
+        Placed {
+            node: &self.node,
+            name: &self.name,
+            path: &self.target,
+        }
+    }
+
     fn to_move(&self, aside: &Path) -> Move {
         let aside = aside.join(self.name.strip_prefix("/").unwrap_or(&self.name));
         Move {
