@@ -13,7 +13,7 @@ use crate::history;
 use crate::list::{self, Snapshot};
 use crate::restore::place;
 use crate::source::Source;
-use crate::stage::{self, Standing};
+use crate::standing::{self, Placed, Standing};
 use crate::store::Store;
 
 /// How a file differs.
@@ -136,12 +136,18 @@ pub fn since(store: &Store, name: &str) -> Result<(Snapshot, Vec<Difference>), D
     let (snapshot, before) = files(store, name)?;
     let repository = store.again()?.to_indexed().map_err(RepositoryError::from)?;
     let mut out = Vec::new();
-    for (path, was) in &before {
-        let Some(target) = store.places.target(path) else {
-            continue;
-        };
-        let rights = place::other_rights(was, &target).map(|(now, saved)| (saved, now));
-        let change = match stage::standing(&repository, was, path, &target)? {
+    let placed: Vec<_> = before
+        .iter()
+        .filter_map(|(name, node)| Some((name, node, store.places.target(name)?)))
+        .collect();
+    let files: Vec<_> = placed
+        .iter()
+        .map(|(name, node, path)| Placed { node, name, path })
+        .collect();
+    let standings = standing::standings(&repository, &files)?;
+    for (file, standing) in files.iter().zip(standings) {
+        let rights = place::other_rights(file.node, file.path).map(|(now, saved)| (saved, now));
+        let change = match standing {
             Standing::Same if rights.is_none() => continue,
             Standing::Same => Change::Rights,
             Standing::Absent => Change::Removed,
@@ -149,13 +155,13 @@ pub fn since(store: &Store, name: &str) -> Result<(Snapshot, Vec<Difference>), D
             Standing::Differs => Change::Changed,
         };
         out.push(Difference {
-            path: path.clone(),
+            path: file.name.to_owned(),
             change,
-            before: Some(was.meta.size),
-            after: fs::metadata(&target).ok().map(|found| found.len()),
+            before: Some(file.node.meta.size),
+            after: fs::metadata(file.path).ok().map(|found| found.len()),
             rights,
             lacks: match change {
-                Change::Changed => lacks(store, &repository, was, path, &target),
+                Change::Changed => lacks(store, &repository, file.node, file.name, file.path),
                 _ => None,
             },
         });

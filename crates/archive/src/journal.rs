@@ -17,18 +17,21 @@
 mod grown;
 mod listing;
 mod seal;
+mod sealing;
 mod segment;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use self::listing::{Kept, Listing, PIECE_BYTES, Piece, Stamp};
-use self::seal::{Place, Seal};
-use self::segment::{LISTING, PIECE, Segment};
+use self::seal::Seal;
+use self::sealing::{Sealing, Tools};
+use self::segment::{LISTING, Segment};
 use crate::disk;
 use crate::key::Line;
 use crate::sections::{Places, Section};
@@ -44,8 +47,6 @@ const SEGMENT_BYTES_MIN: u64 = 8 * 1024 * 1024;
 const FOREIGN_KEPT: usize = 2;
 /// How often a file that changes is read.
 const READS_MAX: usize = 3;
-/// Threads that compress.
-const THREADS_MAX: usize = 4;
 
 /// Why nothing was recorded or restored.
 #[derive(Debug, thiserror::Error)]
@@ -166,7 +167,7 @@ fn write(places: &Places, line: &Line, anew: bool, formers: &[Seal]) -> Result<R
             segment.length() > most || listing.is_scattered()
         });
     let last = segments(places).last().map_or(0, |(number, _)| *number);
-    let (mut segment, mut known) = match former {
+    let (segment, mut known) = match former {
         Some((segment, listing)) if !anew => (segment, listing.by_name()),
         _ => {
             let path = folder.join(format!("{:08}.log", last + 1));
@@ -176,26 +177,23 @@ fn write(places: &Places, line: &Line, anew: bool, formers: &[Seal]) -> Result<R
     };
     let before = segment.length();
     let source = Source::look(places);
-    let mut files = Vec::new();
-    let mut changed = 0;
-    for (name, path, follow) in source.files() {
-        match keep(
-            &source,
-            &mut segment,
-            &seal,
-            known.remove(name),
-            name,
-            path,
-            follow,
-        ) {
-            Ok(Some((kept, wrote))) => {
-                changed += u64::from(wrote);
-                files.push(kept);
-            }
-            Ok(None) => {}
-            Err(source) => return Err(failed(path)(source)),
+    let tools = Tools::of(&seal);
+    let (mut segment, files, changed) = rayon::in_place_scope_fifo(|scope| {
+        let mut sealing = Sealing::into(segment, scope, &tools);
+        let mut files = Vec::new();
+        for (name, path, follow) in source.files() {
+            let known = known.remove(name);
+            let kept = keep(&source, &mut sealing, known, name, path, follow).map_err(failed(path))?;
+            files.extend(kept);
         }
-    }
+        let (segment, pieces) = sealing.finish().map_err(failed(&folder))?;
+        let changed = files.iter().filter(|(_, new)| new.is_some()).count() as u64;
+        let files = files.into_iter().map(|(mut kept, new)| {
+            kept.pieces.extend_from_slice(&pieces[new.unwrap_or_default()]);
+            kept
+        });
+        Ok::<_, JournalError>((segment, files.collect::<Vec<_>>(), changed))
+    })?;
     let (count, listing) = (files.len() as u64, Listing { files });
     if anew || changed > 0 || !known.is_empty() {
         let text = listing.encode().ok_or(JournalError::TooMuch)?;
@@ -248,40 +246,44 @@ fn remove_former(
     Ok(foreign)
 }
 
+/// A file, and which of the pieces that were added are its end; none if nothing of it was written.
+type Gathered = (Kept, Option<Range<usize>>);
+
 /// Keeps one file: by what is known of it if it did not change, its new end if it is a log that grew, else all of it.
 /// One that cannot be read stays what it was; one that is gone goes.
 fn keep(
     source: &Source,
-    segment: &mut Segment,
-    seal: &Seal,
+    sealing: &mut Sealing<'_, '_>,
     known: Option<Kept>,
     name: &Path,
     path: &Path,
     follow: bool,
-) -> io::Result<Option<(Kept, bool)>> {
+) -> io::Result<Option<Gathered>> {
     let Ok(found) = fs::metadata(path) else {
         return Ok(None);
     };
     if let Some(known) = &known
         && known.stamp == Stamp::of(&found)
     {
-        return Ok(Some((known.clone(), false)));
+        return Ok(Some((known.clone(), None)));
     }
     for _ in 0..READS_MAX {
-        let mut new = match stretch(known.as_ref(), name, path, follow) {
+        let new = match stretch(known.as_ref(), name, path, follow) {
             Ok(new) => new,
             Err(error) => {
                 source.unread(path, &error);
-                return Ok(known.map(|known| (known, false)));
+                return Ok(known.map(|known| (known, None)));
             }
         };
+        let first = sealing.count();
         // Written again if it changed meanwhile; the pieces of the first time are named by no listing.
-        if new.store(segment, seal, grows(name))? {
-            return Ok(Some((Kept::new(name, &new.found, new.pieces), true)));
+        if new.read_into(sealing, grows(name))? {
+            let kept = Kept::new(name, &new.found, new.pieces);
+            return Ok(Some((kept, Some(first..sealing.count()))));
         }
     }
     source.unread(path, &io::Error::other("it changed each time it was read"));
-    Ok(known.map(|known| (known, false)))
+    Ok(known.map(|known| (known, None)))
 }
 
 /// What of a file is new.
@@ -316,39 +318,24 @@ fn stretch(known: Option<&Kept>, name: &Path, path: &Path, follow: bool) -> io::
 }
 
 impl Stretch {
-    /// Stores the rest, a few pieces at a time; tells whether it is a file that was there at some moment.
-    fn store(&mut self, segment: &mut Segment, seal: &Seal, grows: bool) -> io::Result<bool> {
-        let mut texts = self.read();
-        loop {
-            match texts {
-                None => return Ok(false),
-                Some(batch) if batch.is_empty() => break,
-                Some(batch) => {
-                    let (pieces, next) = segment.pieces(seal, &batch, || self.read())?;
-                    self.pieces.extend(pieces);
-                    texts = next;
-                }
+    /// Reads the rest, piece by piece; tells whether it is a file that was there at some moment. One that cannot be read
+    /// now is read the next time.
+    fn read_into(&self, sealing: &mut Sealing<'_, '_>, grows: bool) -> io::Result<bool> {
+        let mut left = self.left;
+        while left > 0 {
+            let length = left.min(PIECE_BYTES as u64);
+            let mut text = sealing.spare();
+            // One byte more than it holds, lest it grow before it knows the end.
+            text.reserve_exact(length as usize + 1);
+            let read = (&self.file).take(length).read_to_end(&mut text);
+            if read.is_err() || text.is_empty() {
+                return Ok(false);
             }
+            left -= text.len() as u64;
+            sealing.add(text)?;
         }
         let after = self.file.metadata().map(|after| Stamp::of(&after));
         Ok(grows || after.is_ok_and(|after| after == Stamp::of(&self.found)))
-    }
-
-    /// Reads the next few pieces; none at the end, and nothing if it cannot be read now: then it is the next time.
-    fn read(&mut self) -> Option<Vec<Vec<u8>>> {
-        let mut texts = Vec::new();
-        while self.left > 0 && texts.len() < THREADS_MAX {
-            let length = self.left.min(PIECE_BYTES as u64);
-            // One byte more than it holds, lest it grow before it knows the end.
-            let mut text = Vec::with_capacity(length as usize + 1);
-            let read = (&mut self.file).take(length).read_to_end(&mut text);
-            if read.is_err() || text.is_empty() {
-                return None;
-            }
-            self.left -= text.len() as u64;
-            texts.push(text);
-        }
-        Some(texts)
     }
 }
 
@@ -427,57 +414,4 @@ pub fn forget_journal(places: &Places) -> Result<(), JournalError> {
         fs::remove_file(&path).map_err(failed(&path))?;
     }
     Ok(())
-}
-
-/// A text, sealed.
-struct Sealed {
-    name: [u8; Piece::NAME_BYTES],
-    record: Option<Vec<u8>>,
-}
-
-/// Seals texts on as many threads, in order, while this one does `meanwhile`; numbers follow each other from `first` on.
-fn seal_all<T>(
-    seal: &Seal,
-    segment: u64,
-    first: u64,
-    texts: &[Vec<u8>],
-    meanwhile: impl FnOnce() -> T,
-) -> (Vec<Sealed>, T) {
-    let close = |at: usize, text: &[u8]| {
-        let place = Place {
-            segment,
-            sequence: first + at as u64,
-            kind: PIECE,
-        };
-        Sealed {
-            name: name_of(text),
-            record: seal.close(place, text),
-        }
-    };
-    if let [text] = texts {
-        return (vec![close(0, text)], meanwhile());
-    }
-    let close = &close;
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = texts
-            .iter()
-            .enumerate()
-            .map(|(at, text)| scope.spawn(move || close(at, text)))
-            .collect();
-        let meant = meanwhile();
-        let sealed = threads.into_iter().map(|thread| {
-            thread.join().unwrap_or(Sealed {
-                name: [0; Piece::NAME_BYTES],
-                record: None,
-            })
-        });
-        (sealed.collect(), meant)
-    })
-}
-
-/// What names a piece: the beginning of its BLAKE3.
-fn name_of(text: &[u8]) -> [u8; Piece::NAME_BYTES] {
-    let mut name = [0; Piece::NAME_BYTES];
-    name.copy_from_slice(&blake3::hash(text).as_bytes()[..Piece::NAME_BYTES]);
-    name
 }

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use rustic_core::LsOptions;
 use rustic_core::repofile::{Node, SnapshotFile, SnapshotId};
+use rustic_core::{Id, LsOptions};
 
 use crate::create::{INCOMPLETE, LABEL};
 use crate::failure::RepositoryError;
-use crate::remote::RemoteError;
 use crate::sections::Section;
+use crate::small::{self, SNAPSHOTS};
 use crate::store::Store;
 
 /// Digits of a snapshot's name that are shown: more than enough to tell a few hundred apart.
@@ -69,29 +69,18 @@ pub fn snapshots(store: &Store) -> Result<Vec<Snapshot>, RepositoryError> {
 
 /// The same in no order, as they are in the repository.
 pub(crate) fn readable(store: &Store) -> Result<Vec<SnapshotFile>, RepositoryError> {
-    let first = match store.repository.get_all_snapshots() {
-        Ok(files) => return Ok(files),
-        Err(error) => RepositoryError::from(error),
-    };
-    // A server that does not answer says nothing of what it has.
-    let is_damage = |error: &RepositoryError| error.remote().is_none_or(RemoteError::is_damage);
-    if !is_damage(&first) {
-        return Err(first);
-    }
+    let listed = store.shelf.small_files(SNAPSHOTS)?;
+    let read = small::each(store, &listed, |held, text| {
+        let mut file: SnapshotFile = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+        let id: Id = held.name.parse().map_err(|_| "its name is none".to_owned())?;
+        file.id = SnapshotId::from(id);
+        Ok(file)
+    })?;
     let mut files = Vec::new();
-    for id in store.repository.list::<SnapshotId>()? {
-        match store.repository.get_file::<SnapshotFile>(&id) {
-            Ok(mut file) => {
-                file.id = id;
-                files.push(file);
-            }
-            Err(error) => {
-                let error = RepositoryError::from(error);
-                if !is_damage(&error) {
-                    return Err(error);
-                }
-                store.note_unread(id.to_hex().as_str(), &error);
-            }
+    for (held, read) in listed.iter().zip(read) {
+        match read.said {
+            Ok(file) => files.push(file),
+            Err(why) => store.note_unread(&held.name, why),
         }
     }
     Ok(files)

@@ -7,11 +7,8 @@
 //!
 //! Invariants: in doubt restic is at work. Nothing is removed: `restic unlock` does that.
 
-use std::io::Read;
 use std::time::Duration;
 
-use aes256ctr_poly1305aes::aead::Aead;
-use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key};
 use jiff::Timestamp;
 use rustic_core::repofile::MasterKey;
 use rustix::io::Errno;
@@ -20,6 +17,7 @@ use serde::Deserialize;
 
 use crate::hex;
 use crate::lock::LockError;
+use crate::unseal::Opener;
 
 /// Where the locks are.
 pub(crate) const FOLDER: &str = "locks";
@@ -27,10 +25,6 @@ pub(crate) const FOLDER: &str = "locks";
 pub(crate) const LOCK_BYTES_MAX: u64 = 64 * 1024;
 /// restic renews its lock every five minutes and takes one for dead after thirty.
 const STALE: Duration = Duration::from_secs(30 * 60);
-/// Bytes before what is sealed.
-const NONCE_BYTES: usize = 16;
-/// How what is compressed begins; what is not begins as JSON does.
-const COMPRESSED: u8 = 2;
 /// Characters of a machine's name that are repeated.
 const HOST_CHARS_MAX: usize = 64;
 
@@ -115,55 +109,22 @@ fn may_live(pid: i64) -> bool {
 
 /// Reads a lock; none if it is not sealed by that key, or says something else than a lock does.
 fn opened(sealed: &[u8], master: &MasterKey) -> Option<(Timestamp, Said)> {
-    let (nonce, text) = sealed.split_at_checked(NONCE_BYTES)?;
-    let nonce: [u8; NONCE_BYTES] = nonce.try_into().ok()?;
-    let plain = cipher(master)?.decrypt(&nonce.into(), text).ok()?;
-    let said: Said = match plain.split_first()? {
-        (&COMPRESSED, packed) => {
-            let unpacking = zstd::stream::read::Decoder::new(packed).ok()?;
-            let mut json = Vec::new();
-            unpacking.take(LOCK_BYTES_MAX).read_to_end(&mut json).ok()?;
-            serde_json::from_slice(&json).ok()?
-        }
-        _ => serde_json::from_slice(&plain).ok()?,
-    };
+    let mut sealed = sealed.to_vec();
+    let mut opener = Opener::of(master)?;
+    let json = opener.open(&mut sealed, LOCK_BYTES_MAX as usize).ok()?;
+    let said: Said = serde_json::from_slice(json).ok()?;
     Some((said.time.parse().ok()?, said))
-}
-
-/// By what everything in a repository is sealed; none if the key is no key.
-fn cipher(master: &MasterKey) -> Option<Aes256CtrPoly1305Aes> {
-    let mut key = Key::default();
-    let parts = [
-        (0..32, &master.encrypt),
-        (32..48, &master.mac.k),
-        (48..64, &master.mac.r),
-    ];
-    for (range, part) in parts {
-        if part.len() != range.len() {
-            return None;
-        }
-        key[range].copy_from_slice(part);
-    }
-    Some(Aes256CtrPoly1305Aes::new(&key))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unseal;
 
     const NOW: &str = "2026-11-26T12:00:00Z";
 
     fn sealed(master: &MasterKey, json: &str, is_compressed: bool) -> Vec<u8> {
-        let plain = match is_compressed {
-            true => [&[COMPRESSED][..], &zstd::encode_all(json.as_bytes(), 3).unwrap()].concat(),
-            false => json.as_bytes().to_vec(),
-        };
-        let nonce = [7; NONCE_BYTES];
-        let text = cipher(master)
-            .unwrap()
-            .encrypt(&nonce.into(), &plain[..])
-            .unwrap();
-        [&nonce[..], &text].concat()
+        unseal::tests::sealed(master, json.as_bytes(), is_compressed)
     }
 
     fn judged(sealed: Vec<u8>, age_s: Option<u64>, master: &MasterKey) -> Result<(), LockError> {

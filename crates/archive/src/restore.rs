@@ -33,7 +33,8 @@ use crate::history::{self, Way};
 use crate::list::{self, Snapshot};
 use crate::progress::Step;
 use crate::sections::{Places, Section};
-use crate::stage::{self, StageError, Standing};
+use crate::stage::{self, StageError};
+use crate::standing::{self, Placed, Standing};
 use crate::store::Store;
 
 /// Why a restore was not done.
@@ -140,7 +141,7 @@ pub fn restore(store: &Store, name: &str, sections: &[Section]) -> Result<Restor
         homeless: Vec::new(),
         aside: None,
     };
-    let (mut wanted, mut rights, mut any) = (Vec::new(), Vec::new(), false);
+    let (mut asked_for, mut rights, mut any) = (Vec::new(), Vec::new(), false);
     for (name, node) in list::nodes_of(&repository, &file)? {
         let asked = Section::of(&name).is_some_and(|section| sections.contains(&section));
         if !asked || !node.is_file() {
@@ -163,20 +164,28 @@ pub fn restore(store: &Store, name: &str, sections: &[Section]) -> Result<Restor
         if place::other_rights(&node, &target).is_some() {
             rights.push((target.clone(), node.clone()));
         }
-        match stage::standing(&repository, &node, &name, &target)? {
-            Standing::Same => restored.same += 1,
-            Standing::Grown => restored.grown += 1,
-            Standing::Absent | Standing::Differs if history::stays(&name, &target) => restored.grown += 1,
-            Standing::Absent | Standing::Differs => wanted.push(Wanted {
-                name,
-                node,
-                target,
-                fill: false,
-            }),
-        }
+        asked_for.push(Wanted {
+            target,
+            name,
+            node,
+            fill: false,
+        });
     }
     if !any {
         return Err(RestoreError::Nothing);
+    }
+    let placed = asked_for.iter().map(Wanted::placed).collect::<Vec<_>>();
+    let standings = standing::standings(&repository, &placed)?;
+    let mut wanted = Vec::new();
+    for (file, standing) in asked_for.into_iter().zip(standings) {
+        match standing {
+            Standing::Same => restored.same += 1,
+            Standing::Grown => restored.grown += 1,
+            Standing::Absent | Standing::Differs if history::stays(&file.name, &file.target) => {
+                restored.grown += 1;
+            }
+            Standing::Absent | Standing::Differs => wanted.push(file),
+        }
     }
     if let Some(path) = wanted.iter().find_map(|file| place::in_the_way(&file.target)) {
         return Err(RestoreError::InTheWay(path));
@@ -326,6 +335,14 @@ impl Restored {
 }
 
 impl Wanted {
+    fn placed(&self) -> Placed<'_> {
+        Placed {
+            node: &self.node,
+            name: &self.name,
+            path: &self.target,
+        }
+    }
+
     fn to_move(&self, aside: &Path) -> Move {
         let aside = aside.join(self.name.strip_prefix("/").unwrap_or(&self.name));
         Move {

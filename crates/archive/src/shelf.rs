@@ -25,6 +25,8 @@ use crate::store::OpenError;
 
 /// The folders of a repository whose files are named after their content.
 const FOLDERS: &[&str] = &["keys", "snapshots", "index", "data"];
+/// Digits of a name: of a SHA-256.
+const NAME_DIGITS: usize = 64;
 /// Bytes of a key file, at most.
 const KEY_FILE_BYTES_MAX: u64 = 16 * 1024;
 
@@ -198,8 +200,8 @@ impl Shelf {
                     name,
                     bytes,
                 };
-                let config = remote.look("config")?;
-                let mut files: Vec<Held> = config
+                let mut files: Vec<Held> = self
+                    .config_bytes()?
                     .map(|bytes| held(None, "config".to_owned(), bytes))
                     .into_iter()
                     .collect();
@@ -224,6 +226,98 @@ impl Shelf {
                 .map(|held| (held.name, held.bytes))
                 .collect()),
             Shelf::Server(remote) => Ok(remote.list("data")?.into_iter().collect()),
+        }
+    }
+
+    /// The files of one of the folders that hold no packs, as far as they are named as the files of a repository are. How
+    /// long those in a folder are is known once they were read.
+    pub(crate) fn small_files(&self, folder: &'static str) -> Result<Vec<Held>, RepositoryError> {
+        let held = |root: String, (name, bytes): (String, u64)| Held {
+            place: format!("{root}/{folder}/{name}"),
+            folder: Some(folder),
+            name,
+            bytes,
+        };
+        let is_named = |(name, _): &(String, u64)| name.len() == NAME_DIGITS && hex::decode(name).is_some();
+        let (root, listed) = match self {
+            Shelf::Folder(path) => {
+                let names = names(&path.join(folder)).into_iter();
+                (path.display().to_string(), names.map(|name| (name, 0)).collect())
+            }
+            Shelf::Server(remote) => (remote.address().to_string(), remote.list(folder)?),
+        };
+        let listed = listed.into_iter().filter(is_named);
+        Ok(listed.map(|one| held(root.clone(), one)).collect())
+    }
+
+    /// Bytes of the file `config`; none if it is not there.
+    pub(crate) fn config_bytes(&self) -> Result<Option<u64>, RepositoryError> {
+        Ok(match self {
+            Shelf::Folder(path) => fs::metadata(path.join("config")).ok().map(|found| found.len()),
+            Shelf::Server(remote) => remote.look("config")?,
+        })
+    }
+
+    /// The folders of a local repository that are there and do not say what is in them, and why: what is in one would be
+    /// taken for gone.
+    pub(crate) fn unlisted(&self) -> Vec<String> {
+        let Shelf::Folder(path) = self else {
+            return Vec::new();
+        };
+        let folders = FOLDERS.iter().map(|folder| path.join(folder));
+        let why = |folder: PathBuf| match fs::read_dir(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Some(format!("{} cannot be listed: {error}", folder.display()))
+            }
+            _ => None,
+        };
+        folders.filter_map(why).collect()
+    }
+
+    /// All of a small file, or why it cannot be read.
+    ///
+    /// # Errors
+    /// A server went away.
+    pub(crate) fn read(&self, held: &Held) -> Result<Result<Vec<u8>, String>, RepositoryError> {
+        let folder = held.folder.unwrap_or_default();
+        match self {
+            Shelf::Folder(path) => {
+                Ok(fs::read(path.join(folder).join(&held.name)).map_err(|error| error.to_string()))
+            }
+            Shelf::Server(remote) => match remote.read(&format!("{folder}/{}", held.name)) {
+                Ok(bytes) => Ok(Ok(bytes.into())),
+                Err(error) if !error.is_damage() => Err(error.into()),
+                Err(error) => Ok(Err(error.to_string())),
+            },
+        }
+    }
+
+    /// The bytes of these packs, in their order; none of one that is not there. A folder is asked for each by its name:
+    /// listing the 256 folders that packs lie in takes longer than that, as long as there are fewer than some thousand.
+    pub(crate) fn bytes_of_packs(&self, names: &[String]) -> Result<Vec<Option<u64>>, RepositoryError> {
+        match self {
+            Shelf::Folder(path) => {
+                let data = path.join("data");
+                let bytes = |name: &String| {
+                    let folder = data.join(name.get(..2).unwrap_or_default());
+                    let found = fs::metadata(folder.join(name)).ok();
+                    found.filter(fs::Metadata::is_file).map(|found| found.len())
+                };
+                Ok(names.iter().map(bytes).collect())
+            }
+            Shelf::Server(_) => {
+                let there = self.packs()?;
+                Ok(names.iter().map(|name| there.get(name).copied()).collect())
+            }
+        }
+    }
+
+    /// Where a pack lies, as it is said to a person.
+    pub(crate) fn place_of_pack(&self, name: &str) -> String {
+        let folder = name.get(..2).unwrap_or_default();
+        match self {
+            Shelf::Folder(path) => format!("{}/data/{folder}/{name}", path.display()),
+            Shelf::Server(remote) => format!("{}/data/{name}", remote.address()),
         }
     }
 

@@ -1,12 +1,11 @@
 //! Files of a snapshot, written beside the places they are to take, and proven.
 //!
 //! Invariants: a file is staged only if every piece of it is, by its SHA-256, the one that was backed up, and it is
-//! durable. What is in its place is not touched. A log that has only grown since is left as it is: it holds all that the
-//! snapshot has. Whether another one does, [`crate::history`] tells.
+//! durable. What is in its place is not touched.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, BufReader, ErrorKind, Read, Write};
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,7 +16,6 @@ use sha2::{Digest, Sha256};
 
 use crate::disk;
 use crate::failure::RepositoryError;
-use crate::source::grows;
 
 /// How the name of a staged file ends.
 const SUFFIX: &str = ".lusush-restore";
@@ -41,53 +39,6 @@ pub enum StageError {
     /// The repository refused.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
-}
-
-/// How a file on disk stands to one of a snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// There is none.
-    Absent,
-    /// It is the same.
-    Same,
-    /// It is a log that begins with all that the snapshot has.
-    Grown,
-    /// It is another.
-    Differs,
-}
-
-/// Compares a file on disk with one of a snapshot, by content.
-pub(crate) fn standing<S: IndexedFull>(
-    repository: &Repository<S>,
-    node: &Node,
-    name: &Path,
-    path: &Path,
-) -> Result<Standing, RepositoryError> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Standing::Absent),
-        // It is there, and whatever it is, it is kept aside.
-        Err(_) => return Ok(Standing::Differs),
-    };
-    if !file
-        .metadata()
-        .is_ok_and(|found| found.is_file() && found.len() >= node.meta.size)
-    {
-        return Ok(Standing::Differs);
-    }
-    let mut file = BufReader::new(file);
-    for id in node.content.iter().flatten() {
-        let length = u64::from(repository.get_index_entry(id)?.location.data_length());
-        if !id.blob_matches_reader(length, &mut file) {
-            return Ok(Standing::Differs);
-        }
-    }
-    let more = !matches!(file.read(&mut [0]), Ok(0));
-    Ok(match more {
-        false => Standing::Same,
-        true if grows(name) => Standing::Grown,
-        true => Standing::Differs,
-    })
 }
 
 /// The name under which a file is staged, beside its place.

@@ -302,9 +302,9 @@ impl Store {
     }
 
     /// Notes that a snapshot cannot be read.
-    pub(crate) fn note_unread(&self, id: &str, why: &RepositoryError) {
+    pub(crate) fn note_unread(&self, id: &str, why: String) {
         let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
-        unread.insert(id.to_owned(), why.to_string());
+        unread.insert(id.to_owned(), why);
     }
 
     /// The snapshots that what was done so far has met, and could not read: where each lies, and why not.

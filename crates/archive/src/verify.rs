@@ -1,10 +1,12 @@
 //! Whether the repository is what was written.
 //!
-//! The quick look compares what the index, the snapshots and their trees say with the files that are there; it reads no
-//! data, and a flipped bit in a file's content escapes it. The full one reads every byte: each file of a restic
-//! repository is named after the SHA-256 of what is in it, but for `config`, which is sealed.
+//! Three looks, each of which finds what the one before finds. The quick one, [`Verification::Metadata`], reads no pack:
+//! what it finds and what not is said in `metadata.rs`. The next reads the trees, too, and holds every piece of every file
+//! of every snapshot to the index; a flipped bit in a file's content escapes it. The full one reads every byte: each file
+//! of a restic repository is named after the SHA-256 of what is in it, but for `config`, which is sealed.
 //!
-//! Invariant: nothing is changed. One flipped byte in any file of the repository is found by the full look.
+//! Invariant: nothing is changed. One flipped byte in any file of the repository is found by the full look, and by the
+//! others if it is in no pack.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -18,6 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::failure::{RepositoryError, remote, sentence};
 use crate::hex;
 use crate::lost::{self, Lost};
+use crate::metadata;
 use crate::progress::Step;
 use crate::shelf::{Held, Shelf};
 use crate::store::Store;
@@ -30,8 +33,11 @@ const READ_BYTES: usize = 256 * 1024;
 /// How deep it was looked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verification {
-    /// Index, snapshots and trees against the files that are there.
+    /// Keys, snapshots and index, each read whole, and the lengths of the packs that the index names: in milliseconds. No
+    /// pack is read: what has changed in one is not found, nor a folder below the first that the index does not know.
     Metadata,
+    /// The same, and the trees of all snapshots, each piece that they name held to the index.
+    Trees,
     /// Every byte.
     Data,
 }
@@ -74,6 +80,59 @@ impl Verdict {
 /// # Errors
 /// It could not be looked at; what is wrong with it is no error.
 pub fn verify(store: &Store, verification: Verification) -> Result<Verdict, RepositoryError> {
+    match verification {
+        Verification::Metadata => quick(store),
+        Verification::Trees | Verification::Data => deep(store, verification),
+    }
+}
+
+/// Reads no pack.
+fn quick(store: &Store) -> Result<Verdict, RepositoryError> {
+    let looked = metadata::look(store)?;
+    let mut findings = looked.findings;
+    findings.extend(outside(store)?);
+    let config = store.shelf.config_bytes()?;
+    let verdict = Verdict {
+        verification: Verification::Metadata,
+        bytes: looked.bytes + config.unwrap_or(0),
+        files: looked.files + u64::from(config.is_some()),
+        snapshots: looked.snapshots,
+        findings,
+        lost: Some(Vec::new()),
+    };
+    Ok(judged(store, verdict, &HashSet::new()))
+}
+
+/// What is wrong with what is not named after its content. `config` is sealed: opening the repository again is looking at
+/// it. What is in a folder that cannot be listed is not known to be gone.
+fn outside(store: &Store) -> Result<Vec<Finding>, RepositoryError> {
+    let finding = |what| Finding { what, serious: true };
+    let mut findings: Vec<Finding> = store.shelf.unlisted().into_iter().map(finding).collect();
+    match store.again() {
+        Ok(_) => {}
+        // Nobody knows what is there.
+        Err(error) if error.remote().is_some_and(|error| !error.is_damage()) => return Err(error),
+        Err(error) => findings.push(finding(format!("{}/config: {error}", store.shelf.address()))),
+    }
+    Ok(findings)
+}
+
+/// Says what a repository that is not good has lost.
+fn judged(store: &Store, mut verdict: Verdict, damaged: &HashSet<String>) -> Verdict {
+    // What is only untidy pushes nothing out that is serious.
+    verdict.findings.sort_by_key(|finding| !finding.serious);
+    verdict.findings.truncate(FINDINGS_MAX);
+    if !verdict.is_good() {
+        // Packs on a server are read by the library, which does not say which of them are damaged.
+        let is_told = verdict.verification != Verification::Data || matches!(store.shelf, Shelf::Folder(_));
+        let looked = catch_unwind(AssertUnwindSafe(|| lost::lost(store, damaged)));
+        verdict.lost = looked.ok().and_then(Result::ok).filter(|_| is_told);
+    }
+    verdict
+}
+
+/// Reads the trees, and all data if it is asked for.
+fn deep(store: &Store, verification: Verification) -> Result<Verdict, RepositoryError> {
     let full = verification == Verification::Data;
     let mut findings = Vec::new();
     let (mut files, mut bytes) = (0, 0);
@@ -82,7 +141,7 @@ pub fn verify(store: &Store, verification: Verification) -> Result<Verdict, Repo
     let of: u64 = all.iter().map(|held| held.bytes).sum();
     for held in &all {
         files += 1;
-        if full && is_ours_to_read(&store.shelf, held) {
+        if is_ours_to_read(&store.shelf, held, full) {
             (store.watch)(&Step {
                 what: "reading every file".into(),
                 done: bytes,
@@ -97,16 +156,7 @@ pub fn verify(store: &Store, verification: Verification) -> Result<Verdict, Repo
         }
         bytes += held.bytes;
     }
-    // The one file that is not named after its content is sealed: opening it again is looking at it.
-    match store.again() {
-        Ok(_) => {}
-        // Nobody knows what is there.
-        Err(error) if error.remote().is_some_and(|error| !error.is_damage()) => return Err(error),
-        Err(error) => findings.push(Finding {
-            what: format!("{}/config: {error}", store.shelf.address()),
-            serious: true,
-        }),
-    }
+    findings.extend(outside(store)?);
     let snapshots = store
         .repository
         .list::<rustic_core::repofile::SnapshotId>()?
@@ -142,8 +192,7 @@ pub fn verify(store: &Store, verification: Verification) -> Result<Verdict, Repo
             serious: true,
         }),
     }
-    findings.truncate(FINDINGS_MAX);
-    let mut verdict = Verdict {
+    let verdict = Verdict {
         verification,
         bytes,
         files,
@@ -151,13 +200,7 @@ pub fn verify(store: &Store, verification: Verification) -> Result<Verdict, Repo
         findings,
         lost: Some(Vec::new()),
     };
-    if !verdict.is_good() {
-        // Packs on a server are read by the library, which does not say which of them are damaged.
-        let is_told = !full || matches!(store.shelf, Shelf::Folder(_));
-        let looked = catch_unwind(AssertUnwindSafe(|| lost::lost(store, &damaged)));
-        verdict.lost = looked.ok().and_then(Result::ok).filter(|_| is_told);
-    }
-    Ok(verdict)
+    Ok(judged(store, verdict, &damaged))
 }
 
 /// What the library found, in a sentence: its causes are pages with traces, and what it says to do is for another program.
@@ -178,10 +221,10 @@ fn said(found: &impl std::error::Error) -> String {
     words.join(" ").trim_end_matches(['.', '!']).to_owned()
 }
 
-/// Whether a file is read here. What comes over a line is read once: packs by the library, which compares each with its
-/// name, too.
-fn is_ours_to_read(shelf: &Shelf, held: &Held) -> bool {
-    matches!(shelf, Shelf::Folder(_)) || held.folder != Some("data")
+/// Whether a file is read here: small ones always, packs if all of them are. What comes over a line is read once: packs by
+/// the library, which compares each with its name, too.
+fn is_ours_to_read(shelf: &Shelf, held: &Held, full: bool) -> bool {
+    held.folder != Some("data") || (full && matches!(shelf, Shelf::Folder(_)))
 }
 
 /// Where the first key file lies whose content is not what its name says.

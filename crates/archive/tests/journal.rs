@@ -81,6 +81,36 @@ fn files_of_the_journal_have_their_times_and_go_to_no_folder_with_something_in_i
 }
 
 #[test]
+fn pieces_come_back_in_their_order_whoever_sealed_them() {
+    let house = House::empty();
+    let line = Line::random().unwrap();
+    let piece = 960 * 1024;
+    // Short ones between long ones, and more than are in memory at once.
+    let lengths = [
+        0,
+        1,
+        3 * piece,
+        100,
+        piece,
+        piece + 1,
+        0,
+        20 * piece - 1,
+        7,
+        2 * piece,
+    ];
+    let mut expect = BTreeMap::new();
+    for (n, length) in lengths.into_iter().chain([5; 300]).enumerate() {
+        let text = support::log(length as u32 / 20 + 1, n as u32 + 3)[..length].to_vec();
+        house.put(&format!("lusush/config/{n:03}"), &text);
+        expect.insert(PathBuf::from(format!("configuration/lusush/{n:03}")), text);
+    }
+    let recorded = record(&house.places, &line).unwrap();
+    assert_eq!((recorded.files, recorded.changed), (310, 310));
+    assert_eq!(restored(&house, &line).unwrap(), expect);
+    assert_eq!(record(&house.places, &line).unwrap().written_bytes, 0);
+}
+
+#[test]
 fn what_another_key_sealed_stays_until_that_key_lets_it_go() {
     let house = House::furnished();
     let line = Line::random().unwrap();

@@ -171,6 +171,50 @@ fn what_was_there_is_kept_and_logs_that_grew_are_left() {
     assert_eq!(fs::read(house.path("lusush/state/history/m.log")).unwrap(), log);
 }
 
+/// Bytes that do not get smaller, and of which none are the same.
+fn random(length: usize, mut seed: u64) -> Vec<u8> {
+    let mut byte = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) as u8
+    };
+    (0..length).map(|_| byte()).collect()
+}
+
+#[test]
+fn a_changed_byte_is_seen_whatever_the_times_of_the_file_say() {
+    let house = House::furnished();
+    // Of several pieces; and more files than are open at once.
+    let long = random(9 << 20, 1);
+    house.put("lusush/config/long", &long);
+    for n in 0..150 {
+        house.put(&format!("lusush/config/many/{n}"), &random(200, n));
+    }
+    let store = house.store();
+    create(&store, "by hand").unwrap();
+    let whole = house.files();
+    let same = restore(&store, "latest", Section::ALL).unwrap();
+    assert_eq!((same.moved, same.same), (0, 162));
+    let check = |name: &str, at: usize| {
+        let path = house.path(name);
+        let times = fs::metadata(&path).unwrap().modified().unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[at] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_modified(times).unwrap();
+        let found = since(&store, "latest").unwrap().1;
+        assert_eq!(found.len(), 1, "{name} at {at}");
+        assert_eq!(found[0].change, Change::Changed);
+        assert_eq!(restore(&store, "latest", Section::ALL).unwrap().moved, 1);
+        assert_eq!(house.files(), whole, "{name} at {at}");
+    };
+    for at in [0, 1 << 20, 5 << 20, long.len() - 1] {
+        check("lusush/config/long", at);
+    }
+    check("lusush/config/many/0", 7);
+    check("lusush/config/many/149", 199);
+}
+
 #[test]
 fn a_snapshot_is_written_to_a_folder_or_not_at_all() {
     let house = House::furnished();
@@ -252,8 +296,9 @@ fn one_flipped_byte_in_any_file_is_found() {
     create(&store, "by hand").unwrap();
     house.put("lusush/config/config.toml", b"version = 2\n");
     create(&store, "by hand").unwrap();
-    assert_eq!(verify(&store, Verification::Data).unwrap().findings, []);
-    assert_eq!(verify(&store, Verification::Metadata).unwrap().findings, []);
+    for depth in [Verification::Metadata, Verification::Trees, Verification::Data] {
+        assert_eq!(verify(&store, depth).unwrap().findings, []);
+    }
     let root = store.folder().unwrap().to_owned();
     let all = files(&root);
     assert!(all.len() > 6);
@@ -262,8 +307,17 @@ fn one_flipped_byte_in_any_file_is_found() {
             let mut bad = content.clone();
             bad[at] ^= 0x10;
             fs::write(root.join(&name), &bad).unwrap();
-            let found = verify(&store, Verification::Data);
-            assert!(found.is_ok_and(|verdict| !verdict.is_good()), "{name:?} at {at}");
+            let mut depths = vec![Verification::Data];
+            if !name.starts_with("data") {
+                depths.extend([Verification::Trees, Verification::Metadata]);
+            }
+            for depth in depths {
+                let found = verify(&store, depth);
+                assert!(
+                    found.is_ok_and(|verdict| !verdict.is_good()),
+                    "{name:?} at {at}, {depth:?}"
+                );
+            }
         }
         fs::write(root.join(&name), &content).unwrap();
     }

@@ -13,7 +13,7 @@ mod went;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use lle_archive::Section;
+use lle_archive::{Section, Verification};
 use serde::Serialize;
 
 use crate::answer;
@@ -76,7 +76,14 @@ pub(crate) fn run(words: &[OsString]) -> Result<ExitCode, Failure> {
         BackupVerb::List(at) => look::list(&at),
         BackupVerb::Show { snapshot, files, at } => look::show(&snapshot, files, &at),
         BackupVerb::Diff { a, b, at } => look::diff(&a, b.as_deref(), &at),
-        BackupVerb::Verify { data, at } => look::verify(data, &at),
+        BackupVerb::Verify { data, metadata, at } => {
+            let verification = match (data, metadata) {
+                (true, _) => Verification::Data,
+                (false, true) => Verification::Metadata,
+                (false, false) => Verification::Trees,
+            };
+            look::verify(verification, &at)
+        }
         BackupVerb::Restore {
             snapshot,
             section,

@@ -242,6 +242,7 @@ fn every_answer_is_json_or_fits_eighty_columns() {
         &["diff"],
         &["diff", "latest", "latest"],
         &["verify"],
+        &["verify", "--metadata"],
         &["verify", "--data"],
         &["restore"],
         &["prune"],

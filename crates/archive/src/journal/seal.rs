@@ -6,10 +6,14 @@
 //!
 //! Invariant: a sealed record opens only in the segment, at the number and as the kind that it was sealed for.
 
+use std::io;
+
 use blake3::derive_key;
 use chacha20poly1305::aead::{Aead, Payload};
-use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use chacha20poly1305::{AeadInOut, KeyInit, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
+use zstd::bulk::Compressor;
+use zstd::zstd_safe::compress_bound;
 
 use crate::key::Line;
 
@@ -17,6 +21,8 @@ use crate::key::Line;
 const CONTEXT: &str = "lusush 2026-11 backup journal 1";
 /// Bytes of a nonce.
 const NONCE_BYTES: usize = 24;
+/// Bytes of the tag behind what is sealed.
+const TAG_BYTES: usize = 16;
 /// The fastest of zstd's levels that is better than none: the ratio is the archive's business.
 const LEVEL: i32 = 1;
 
@@ -41,6 +47,28 @@ impl Place {
     }
 }
 
+/// Compresses texts one after another, in the memory of the one before.
+pub(super) struct Packer {
+    zstd: Compressor<'static>,
+    packed: Vec<u8>,
+}
+
+impl Packer {
+    pub(super) fn new() -> io::Result<Packer> {
+        Ok(Packer {
+            zstd: Compressor::new(LEVEL)?,
+            packed: Vec::new(),
+        })
+    }
+
+    fn pack(&mut self, text: &[u8]) -> io::Result<&[u8]> {
+        self.packed.clear();
+        self.packed.reserve(compress_bound(text.len()));
+        self.zstd.compress_to_buffer(text, &mut self.packed)?;
+        Ok(&self.packed)
+    }
+}
+
 /// The journal's key.
 pub(super) struct Seal(XChaCha20Poly1305);
 
@@ -51,22 +79,23 @@ impl Seal {
     }
 
     /// Compresses and seals.
-    pub(super) fn close(&self, place: Place, text: &[u8]) -> Option<Vec<u8>> {
-        let packed = zstd::bulk::compress(text, LEVEL).ok()?;
+    pub(super) fn close(&self, packer: &mut Packer, place: Place, text: &[u8]) -> Option<Vec<u8>> {
+        let packed = packer.pack(text).ok()?;
         let mut nonce = [0; NONCE_BYTES];
         let mut drawn = 0;
         while drawn < NONCE_BYTES {
             drawn +=
                 rustix::rand::getrandom(&mut nonce[drawn..], rustix::rand::GetRandomFlags::empty()).ok()?;
         }
-        let payload = Payload {
-            msg: &packed,
-            aad: &place.bytes(),
-        };
-        let sealed = self.0.encrypt(&XNonce::from(nonce), payload).ok()?;
-        let mut out = Vec::with_capacity(NONCE_BYTES + sealed.len());
+        let mut out = Vec::with_capacity(NONCE_BYTES + packed.len() + TAG_BYTES);
         out.extend_from_slice(&nonce);
-        out.extend_from_slice(&sealed);
+        out.extend_from_slice(packed);
+        let (_, text) = out.split_at_mut(NONCE_BYTES);
+        let tag = self
+            .0
+            .encrypt_inout_detached(&XNonce::from(nonce), &place.bytes(), text.into())
+            .ok()?;
+        out.extend_from_slice(&tag);
         Some(out)
     }
 
@@ -92,7 +121,9 @@ mod tests {
         fn what_was_sealed_opens_there_and_nowhere_else(text: Vec<u8>, at: prop::sample::Index, bit in 0..8u8) {
             let seal = Seal::of(&Line::random().unwrap());
             let place = Place { segment: 7, sequence: 1, kind: 2 };
-            let sealed = seal.close(place, &text).unwrap();
+            let mut packer = Packer::new().unwrap();
+            packer.pack(b"what was packed before").unwrap();
+            let sealed = seal.close(&mut packer, place, &text).unwrap();
             prop_assert_eq!(seal.open(place, &sealed, text.len()), Some(text.clone()));
             prop_assert_eq!(seal.open(Place { sequence: 2, ..place }, &sealed, text.len()), None);
             prop_assert_eq!(Seal::of(&Line::random().unwrap()).open(place, &sealed, text.len()), None);

@@ -10,8 +10,8 @@ use lle_log::PAYLOAD_BYTES_MAX;
 use lle_log::records::{self, Entry, LogKind};
 
 use super::listing::{LISTING_BYTES_MAX, Listing, PIECE_BYTES, Piece};
-use super::seal::{Place, Seal};
-use super::{name_of, seal_all};
+use super::seal::{Packer, Place, Seal};
+use super::sealing::name_of;
 
 /// A record with a stretch of a file.
 pub(super) const PIECE: u8 = 1;
@@ -149,36 +149,34 @@ impl Segment {
         }
     }
 
-    /// Appends the pieces of a file, which follow each other, and does `meanwhile` while others compress.
-    pub(super) fn pieces<T>(
+    /// Where the piece will stand that comes after `before` others.
+    pub(super) fn place_of(&self, before: usize) -> Place {
+        self.place(self.next + before as u64, PIECE)
+    }
+
+    /// Appends a piece of that many bytes which was sealed for the place where it comes to stand.
+    pub(super) fn put_piece(
         &mut self,
-        seal: &Seal,
-        texts: &[Vec<u8>],
-        meanwhile: impl FnOnce() -> T,
-    ) -> io::Result<(Vec<Piece>, T)> {
-        let (sealed, meant) = seal_all(seal, self.number, self.next, texts, meanwhile);
-        let mut pieces = Vec::new();
-        for (text, sealed) in texts.iter().zip(sealed) {
-            let record = sealed
-                .record
-                .ok_or_else(|| io::Error::other("it cannot be sealed"))?;
-            let (at, sequence) = (self.length(), self.next);
-            let record = self.put(PIECE, &record)?;
-            pieces.push(Piece {
-                at,
-                record,
-                sequence,
-                raw: u32::try_from(text.len()).unwrap_or(u32::MAX),
-                name: sealed.name,
-            });
-        }
-        Ok((pieces, meant))
+        sealed: &[u8],
+        raw: usize,
+        name: [u8; Piece::NAME_BYTES],
+    ) -> io::Result<Piece> {
+        let (at, sequence) = (self.length(), self.next);
+        let record = self.put(PIECE, sealed)?;
+        Ok(Piece {
+            at,
+            record,
+            sequence,
+            raw: u32::try_from(raw).unwrap_or(u32::MAX),
+            name,
+        })
     }
 
     /// Appends one record.
     pub(super) fn append(&mut self, seal: &Seal, kind: u8, text: &[u8]) -> io::Result<()> {
-        let sealed = seal
-            .close(self.place(self.next, kind), text)
+        let sealed = Packer::new()
+            .ok()
+            .and_then(|mut packer| seal.close(&mut packer, self.place(self.next, kind), text))
             .ok_or_else(|| io::Error::other("it cannot be sealed"))?;
         self.put(kind, &sealed).map(|_| ())
     }

@@ -346,15 +346,10 @@ fn difference_line(one: &Difference) -> String {
 }
 
 /// Says whether all is what was written.
-pub(super) fn verify(data: bool, at: &At) -> Result<ExitCode, Failure> {
+pub(super) fn verify(verification: Verification, at: &At) -> Result<ExitCode, Failure> {
     let bar = Bar::new();
     let store = open::open(at, &bar)?;
     let began = std::time::Instant::now();
-    let verification = if data {
-        Verification::Data
-    } else {
-        Verification::Metadata
-    };
     let verdict =
         lle_archive::verify(&store, verification).map_err(|error| open::other("cannot verify", error))?;
     let took = began.elapsed();
@@ -362,7 +357,7 @@ pub(super) fn verify(data: bool, at: &At) -> Result<ExitCode, Failure> {
     if at.json.json {
         super::json(&Verified {
             good: verdict.is_good(),
-            verification: if data { "data" } else { "metadata" },
+            verification: name_of_depth(verification),
             snapshots: verdict.snapshots,
             files: verdict.files,
             bytes: verdict.bytes,
@@ -387,6 +382,14 @@ pub(super) fn verify(data: bool, at: &At) -> Result<ExitCode, Failure> {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(Code::BackupInvalid.exit()),
     })
+}
+
+const fn name_of_depth(verification: Verification) -> &'static str {
+    match verification {
+        Verification::Metadata => "metadata",
+        Verification::Trees => "trees",
+        Verification::Data => "data",
+    }
 }
 
 fn lost_row(lost: &Lost) -> LostRow {
@@ -442,7 +445,11 @@ fn verdict_said(verdict: &Verdict, took: std::time::Duration, ink: Ink) -> Strin
             let seconds = took.as_secs_f64().max(f64::MIN_POSITIVE);
             format!("every byte was read, {}/s", bytes(verdict.bytes as f64 / seconds))
         }
-        Verification::Metadata => "metadata only: `--data` reads every byte".to_owned(),
+        Verification::Trees => "no file's content was read: `--data` reads every byte".to_owned(),
+        Verification::Metadata => {
+            "metadata only: no pack was read, so folders and files in them may have changed; `--data` reads every byte"
+                .to_owned()
+        }
     };
     let good = match verdict.is_good() {
         true => "Good".to_owned(),

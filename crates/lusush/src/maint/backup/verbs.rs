@@ -67,6 +67,9 @@ pub(crate) enum BackupVerb {
         /// Reads every byte: only this finds one that has changed
         #[arg(long)]
         data: bool,
+        /// Reads no pack: finds in milliseconds what is gone or cut, and what has changed in any other file
+        #[arg(long, conflicts_with = "data")]
+        metadata: bool,
         #[command(flatten)]
         at: At,
     },
