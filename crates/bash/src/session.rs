@@ -46,6 +46,10 @@ pub(crate) struct Session {
     said: Vec<&'static str>,
     loaded_at: u64,
     reached_prompt: bool,
+    /// Commands that may have changed PS1 or `PROMPT_COMMAND` themselves.
+    text_changes: i64,
+    /// Which of the last ones that may have changed the prompt set how it looks alone: [`Gauge::PromptLooksAlone`].
+    looks_alone: i64,
     /// Keys read and waits for them that are not in the flight file yet: that can wait for the echo.
     untold_keys: u64,
     untold_polls: u64,
@@ -85,6 +89,8 @@ impl Session {
             said: Vec::new(),
             loaded_at: clock::now(),
             reached_prompt: false,
+            text_changes: 0,
+            looks_alone: 0,
             untold_keys: 0,
             untold_polls: 0,
             draft_file: None,
@@ -93,6 +99,8 @@ impl Session {
             instructions: Instructions::open(),
             keys: 0,
         };
+        // Told from the first: who reads it knows that this version tells.
+        session.flight.update(|w| w.set(Gauge::PromptTextChanges, 0));
         if let Some(problem) = problem {
             session.memory_only("nobody else can read how fast this session is", &problem);
         }
