@@ -96,6 +96,12 @@ pub(crate) struct Attribution {
     inner: Name,
     /// What bash forked for since the last stamp, if it did.
     forked: Option<Name>,
+    /// The text that it forked for last, and what `$!` was then.
+    forked_sum: u64,
+    forked_background: c_int,
+    /// A trap has run since the last stamp, and when what runs in it was forked for.
+    trapped: bool,
+    trap_began: Option<u64>,
     /// The line of a start-up file that it forked for.
     forked_line: Option<c_int>,
     /// Stamps in a function, one after another, that were quick; and of those the last without a look at the clock.
@@ -138,6 +144,10 @@ pub(crate) fn begin_start(bash: Bash) {
         outer: Name::default(),
         inner: Name::default(),
         forked: None,
+        forked_sum: 0,
+        forked_background: 0,
+        trapped: false,
+        trap_began: None,
         forked_line: None,
         quick_ones: 0,
         skipped: 0,
@@ -235,6 +245,7 @@ fn begin_round(now: u64) {
         return;
     }
     (a.last, a.depth, a.forked, a.forks_seen) = (now, 0, None, 0);
+    (a.trapped, a.trap_began) = (false, None);
     (a.quick_ones, a.skipped) = (0, 0);
     a.table.clear();
     a.forget_printed();
@@ -328,8 +339,9 @@ impl Attribution {
     }
 
     fn stamp(&mut self) {
-        // The commands of a trap belong to what was running.
-        if self.bash.flag(self.bash.running_trap) {
+        let trap = self.bash.number(self.bash.running_trap);
+        if trap != 0 {
+            self.stamp_trap(trap);
             return;
         }
         let depth = self.bash.number(self.bash.variable_context);
@@ -369,6 +381,7 @@ impl Attribution {
             return;
         }
         let forked = self.forked.take();
+        (self.trapped, self.trap_began) = (false, None);
         self.last = now;
         // Many that were quick together, and none of them slow by itself: the loop goes on.
         let goes_on = self.quick_ones >= 2 * LOOP_MIN && since < GRAIN_NS + GRAIN_NS / 2;
@@ -406,6 +419,19 @@ impl Attribution {
             self.table
                 .add(PartKind::Inner, inner, since, row, depth > 1 || before > 1);
         }
+    }
+
+    /// A command of a trap has ended. What it forked for is told by its own name, and is no part of what was running; where it
+    /// forked for nothing, it is, since nobody tells that a trap begins.
+    fn stamp_trap(&mut self, trap: c_int) {
+        self.trapped = true;
+        let Some(began) = self.trap_began.take().filter(|_| is_in(Phase::Command)) else {
+            return;
+        };
+        let since = clock::now().saturating_sub(began);
+        self.last = self.last.saturating_add(since);
+        self.table
+            .add(PartKind::Command, Name::of(trap_name(trap)), since, None, false);
     }
 
     /// Says whether bash has begun a command since the last call.
@@ -447,6 +473,15 @@ impl Attribution {
         let text = self.bash.printed_except_trap?;
         // SAFETY: null or a nul-terminated string of bash's; callers use it before bash runs on and may free it.
         Some(unsafe { crate::readline::text(*text) })
+    }
+}
+
+/// What a trap is called in a prompt: bash keeps its number and one more, and counts its own from `NSIG` on, which is 65 on Linux.
+fn trap_name(number: c_int) -> &'static str {
+    match number - 1 {
+        libc::SIGCHLD => "the trap on CHLD",
+        65 => "the trap on DEBUG",
+        _ => "a trap",
     }
 }
 

@@ -15,7 +15,7 @@ use crate::histfile::Named;
 use crate::lle::{Lle, state};
 use crate::prompt_clock::{self, PromptClock};
 use crate::prompt_command;
-use crate::prompt_text::{Private, PromptText, Unseen};
+use crate::prompt_text::{Acts, By, Private, PromptText, Unseen, acts};
 use crate::rules::{self, Expanded};
 use crate::shared_list;
 use crate::theme::Role;
@@ -66,6 +66,10 @@ pub(crate) struct Round {
     /// The first line of this command is private, so its further lines are.
     unlogged: bool,
     previous: Vec<u8>,
+    /// What its further lines do to the shell, if it has any.
+    more: Option<Acts>,
+    /// The command that runs is the one before once more, and so not kept again.
+    is_repeated: bool,
     /// What makes the prompt, as it was at the last one.
     prompt_text: PromptText,
     /// Those that prompts were shown in.
@@ -173,15 +177,20 @@ impl Lle {
     /// on, it is to be named. Gives what may not be named itself.
     fn watch_prompt_text(&mut self, ps1: &[u8]) -> Private {
         let command = attribution::quietly(|| self.bash.variable(c"PROMPT_COMMAND")).unwrap_or_default();
-        // After an empty line, or one that nobody may see, nothing can be named.
-        let by = match self.round.running {
-            Some(_) => &self.round.previous[..],
-            None => b"",
-        };
         let unseen = std::mem::take(&mut self.round.unseen);
+        let by = By {
+            // After an empty line, or one that nobody may see, nothing can be named.
+            line: match self.round.running.is_some() || self.round.is_repeated {
+                true => &self.round.previous[..],
+                false => b"",
+            },
+            more: self.round.more.take(),
+            unseen,
+        };
+        self.round.is_repeated = false;
         let set = self.round.prompt_text.private(command, ps1, unseen);
-        if self.round.prompt_text.see(command, ps1, by) {
-            self.session.prompt_changed(by);
+        if let Some(changed) = self.round.prompt_text.see(command, ps1, by) {
+            self.session.prompt_changed(by.line, changed);
         }
         // What bash last printed may be the line that nobody may see.
         if self.settings.private || unseen != Unseen::No {
@@ -363,6 +372,7 @@ impl Lle {
             return;
         }
         crate::doubt::accepted(&bash);
+        (self.round.more, self.round.is_repeated) = (None, false);
         self.prompt_clock.accepted(now);
         prompt_command::accepted();
         self.session.line_accepted();
@@ -387,8 +397,8 @@ impl Lle {
         self.session.command_begins(runs, keeps);
         self.round.unlogged = !keeps;
         // One that is not kept since it was kept just before hides nothing.
-        let is_repeated = !self.settings.private && runs == self.round.previous;
-        if !keeps && !is_repeated {
+        self.round.is_repeated = !keeps && !self.settings.private && runs == self.round.previous;
+        if !keeps && !self.round.is_repeated {
             self.round.unseen = Unseen::of(runs);
         }
         if !keeps {
@@ -406,11 +416,10 @@ impl Lle {
         // It is typed no more: a shell that is killed while the command runs leaves no half of it behind.
         self.session.line_dropped();
         if self.round.unlogged || self.settings.private {
-            if self.round.unseen != Unseen::Speaks {
-                self.round.unseen = Unseen::of(line);
-            }
+            self.round.unseen = self.round.unseen.max(Unseen::of(line));
             return;
         }
+        self.round.more = self.round.more.max(Some(acts(line)));
         if let Some((seq, _)) = self.round.running {
             self.session.command_continued(seq, line);
         }

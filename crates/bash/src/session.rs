@@ -62,6 +62,10 @@ pub(crate) struct Session {
     reached_prompt: bool,
     /// What the flight file says of what runs beside prompts; none if it says nothing.
     unseen: Option<i64>,
+    /// Commands that may have changed PS1 or `PROMPT_COMMAND` themselves.
+    text_changes: i64,
+    /// Which of the last ones that may have changed the prompt set how it looks alone: [`Gauge::PromptLooksAlone`].
+    looks_alone: i64,
     /// Keys read and waits for them that are not in the flight file yet: that can wait for the echo.
     untold_keys: u64,
     untold_polls: u64,
@@ -108,6 +112,8 @@ impl Session {
             loaded_at: clock::now(),
             reached_prompt: false,
             unseen: None,
+            text_changes: 0,
+            looks_alone: 0,
             untold_keys: 0,
             untold_polls: 0,
             draft_file: None,
@@ -116,6 +122,8 @@ impl Session {
             instructions: Instructions::open(),
             keys: 0,
         };
+        // Told from the first: who reads it knows that this version tells.
+        session.flight.update(|w| w.set(Gauge::PromptTextChanges, 0));
         if let Some(problem) = problem {
             session.memory_only("nobody else can read how fast this session is", &problem);
             session.flight_problem = Some(problem);

@@ -164,6 +164,7 @@ optional {
     bind_variable c"bind_variable": unsafe extern "C-unwind" fn(*const c_char, *mut c_char, c_int) -> *mut ShellVar = "the cap of bash's list";
     variable_context c"variable_context": *mut c_int = "what a prompt spends its time on";
     running_trap c"running_trap": *mut c_int = "what a prompt spends its time on";
+    last_background c"last_asynchronous_pid": *mut c_int = "what a prompt spends its time on";
     execute_level c"parse_and_execute_level": *mut c_int = "what a prompt spends its time on";
     command_string_index c"command_string_index": *mut c_int = "what a prompt spends its time on";
     printed c"the_printed_command": *mut *mut c_char = "what a prompt spends its time on";

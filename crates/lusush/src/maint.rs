@@ -32,7 +32,7 @@ use lle_maintenance::api::{Request, ScheduleRequest};
 
 use crate::failure::Failure;
 use crate::text::Ink;
-use crate::{answer, paths};
+use crate::{answer, paths, start_record};
 use memory_only::MemoryOnly;
 use session::Status;
 
@@ -423,7 +423,9 @@ fn show_why(of: why::Subject, session: Option<&str>, json: bool) -> Result<ExitC
     let mut answer = why::why(&snapshot, of);
     if of == why::Subject::Prompt {
         why::put_off::advise(&mut answer, &snapshot, why::put_off::in_force());
-        why::set_in::locate(&mut answer, &snapshot, paths::home().as_deref());
+        let state = paths::state().ok();
+        let read = state.and_then(|state| start_record::has_read(&state, snapshot.process()));
+        why::set_in::locate(&mut answer, &snapshot, paths::home().as_deref(), read.as_ref());
         answer.slower_since = show::slower_since();
     }
     if json {

@@ -29,7 +29,7 @@ use found::Found;
 /// The files of a login shell, of which bash reads the first that it can.
 pub(crate) const PROFILES: [&str; 3] = [".bash_profile", ".bash_login", ".profile"];
 pub(crate) const RC: &str = ".bashrc";
-const GOOD: &str = "good";
+pub(crate) const GOOD: &str = "good";
 /// Starts of one process that make a circle: one more may be meant, by a file that marks the environment first.
 const ROUNDS_MIN: usize = 2;
 /// An unfinished record older than this is a start that was killed while writing it, in nanoseconds.
@@ -456,7 +456,7 @@ fn notice_circle(records: &mut [Record], boot: &str) {
 }
 
 /// The folder of a kind of start.
-fn kind(login: bool) -> &'static str {
+pub(crate) fn kind(login: bool) -> &'static str {
     if login { "login" } else { "interactive" }
 }
 

@@ -12,6 +12,7 @@
 use std::cell::OnceCell;
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -199,6 +200,43 @@ impl Record {
             false => Reached::Ready,
         }
     }
+}
+
+/// What a start says that it has read.
+#[derive(Debug, Default)]
+pub(crate) struct HasRead {
+    pub(crate) files: Vec<PathBuf>,
+    /// There was room to name all.
+    pub(crate) is_whole: bool,
+}
+
+/// What the shell of a process and its start in clock ticks has read, by the record of its start; none if there is none.
+/// `state` is the folder of records and versions.
+pub(crate) fn has_read(state: &Path, process: (u32, u64)) -> Option<HasRead> {
+    let kinds = [false, true].map(|login| state.join("start").join(crate::start::kind(login)));
+    let entries = kinds.iter().filter_map(|kind| std::fs::read_dir(kind).ok());
+    let own = format!("-{}", process.0);
+    let may_be_its = |name: &std::ffi::OsStr| {
+        let name = name.to_string_lossy();
+        name == crate::start::GOOD || !name.starts_with(DRAFT) && name.ends_with(&own)
+    };
+    let records = entries
+        .flatten()
+        .flatten()
+        .filter(|entry| may_be_its(&entry.file_name()))
+        .filter_map(|entry| Record::read(entry.path()).ok());
+    let mut its = records.filter(|record| (record.begun.pid, record.begun.process_start) == process);
+    let record = its.next()?;
+    let files = &record.trace()?.files;
+    let bytes: usize = files.iter().map(|file| 2 + file.len()).sum();
+    Some(HasRead {
+        is_whole: files.len() < trace::FILES_MAX
+            && bytes + 2 + trace::NAME_BYTES_MAX <= trace::BYTES - trace::offset::NAMES,
+        files: files
+            .iter()
+            .map(|file| PathBuf::from(std::ffi::OsStr::from_bytes(file)))
+            .collect(),
+    })
 }
 
 /// True if the start whose record is in `dir` read all of its guarded files, and bash parsed them.

@@ -116,6 +116,43 @@ fn of_lines_typed_one_after_another_the_slow_one_is_named() {
 }
 
 #[test]
+fn a_function_that_is_defined_anew_is_named_and_lines_around_it_that_set_ps1_are_not() {
+    let rc = "p() { :; }\nq() { :; }\nPROMPT_COMMAND=q\n";
+    let q = "q() { sleep 0.06; }";
+    for story in [["PS1='$(p)$ '", q], [q, "PS1='% $ '"]] {
+        let house = Household::with_worker(rc, SELDOM);
+        let mut terminal = house.session();
+        use_a_while(&house, &mut terminal);
+        for line in story {
+            press(&mut terminal, &format!("{line}\r"), "$");
+        }
+        let (title, blamed) = blame(&house, &mut terminal);
+        assert!(title.ends_with("slower since `q() { …` was typed"), "{blamed}");
+        assert!(!blamed.to_string().contains("PS1="), "{blamed}");
+    }
+}
+
+#[test]
+fn a_file_that_is_read_and_a_variable_that_is_exported_are_named() {
+    let rc = "q() { [[ -z $SHOWDIRTY ]] || sleep 0.06; }\nPROMPT_COMMAND=q\n";
+    for (line, expect) in [
+        (". ~/slow.sh", "slower since `. ~/slow.sh` was typed"),
+        (
+            "export SHOWDIRTY=1",
+            "slower since `export SHOWDIRTY=…` was typed",
+        ),
+    ] {
+        let house = Household::with_worker(rc, SELDOM);
+        fs::write(house.home.path().join("slow.sh"), "q() { sleep 0.06; }\n").unwrap();
+        let mut terminal = house.session();
+        use_a_while(&house, &mut terminal);
+        press(&mut terminal, &format!("{line}\r"), "$");
+        let (title, blamed) = blame(&house, &mut terminal);
+        assert!(title.ends_with(expect), "{blamed}");
+    }
+}
+
+#[test]
 fn of_lines_that_nothing_tells_apart_none_is_picked() {
     // The prompt between the two is not timed as a whole: the variable was made by the first.
     let house = Household::with_worker("PS1='0$ '\n", SELDOM);

@@ -213,7 +213,7 @@ fn every_entry_and_every_kind_of_command_is_named() {
         for (name, least) in [
             ("deep", 20),
             ("sleep 0.03", 30),
-            ("sleep 0.02", 20),
+            ("sleep 0.02 | cat", 20),
             ("x=$(sleep 0.02)", 20),
         ] {
             let took = timed.took(Parted::Prompt, PartKind::Command, name);
@@ -228,6 +228,34 @@ fn every_entry_and_every_kind_of_command_is_named() {
             Some("deep"),
             "{parts:#?}"
         );
+    });
+}
+
+#[test]
+fn a_pipeline_is_named_whole_whichever_of_its_commands_is_slow() {
+    let rc = "PROMPT_COMMAND=('echo hi | sleep 0.05' 'true & sleep 0.03')\nPS1='$(echo x | sleep 0.02)$ '";
+    in_every_bash(rc, |timed| {
+        timed.press("true\r", "$");
+        timed.press("true\r", "$");
+        assert!(timed.took(Parted::Prompt, PartKind::Command, "echo hi | sleep 0.05") >= 50 * MS);
+        assert!(timed.took(Parted::Prompt, PartKind::Substitution, "echo x | sleep 0.02") >= 20 * MS);
+        // What ran in the background is no part of it.
+        assert!(timed.took(Parted::Prompt, PartKind::Command, "sleep 0.03") >= 30 * MS);
+    });
+}
+
+#[test]
+fn a_trap_that_forks_has_a_row_of_its_own_and_the_commands_keep_their_names() {
+    let rc = "trap 'x=$(sleep 0.02)' DEBUG\nPROMPT_COMMAND='sleep 0.06; sleep 0.01'";
+    in_every_bash(rc, |timed| {
+        timed.press("true\r", "$");
+        timed.press("true\r", "$");
+        for (name, least) in [("the trap on DEBUG", 20), ("sleep 0.06", 60), ("sleep 0.01", 10)] {
+            let took = timed.took(Parted::Prompt, PartKind::Command, name);
+            assert!(took >= least * MS, "{name}: {took}");
+        }
+        let parts = timed.parts(Parted::Prompt);
+        assert!(!parts.iter().any(|part| part.1.starts_with("x=")), "{parts:#?}");
     });
 }
 

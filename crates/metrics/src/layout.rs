@@ -11,7 +11,7 @@
 //! stages     count, sum, last, max
 //! prompts    a ring of 16-byte slots: the last prompts, one by one
 //! changes    a ring: what was typed that may have changed the prompt
-//! folders    u64 each: in which folder each of the prompts was, by a number of the session's own
+//! folders    u64 each: in which folder each of the prompts was, by a number of the session's own, and what PROMPT_COMMAND took
 //! completers what completes, as parts of completions
 //! ```
 //!
@@ -343,7 +343,8 @@ pub(crate) struct Layout {
     pub(crate) stages: [StageCells; Stage::ALL.len()],
     pub(crate) prompts: PromptRing,
     pub(crate) changes: ChangeRing,
-    /// Where the prompt of the same slot was; 0 is not told. Of its own, since a prompt's slot is full.
+    /// Where the prompt of the same slot was in the lower half, 0 is not told; what `PROMPT_COMMAND` took of it in the upper
+    /// one, in microseconds and one more, 0 is not told. Of its own, since a prompt's slot is full.
     pub(crate) prompt_folders: [AtomicU64; PROMPTS_KEPT],
     pub(crate) completion_parts: PartCells<COMPLETERS>,
 }

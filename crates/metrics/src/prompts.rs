@@ -5,7 +5,9 @@
 //! it: so the reader knows of each prompt on which side of which change it is, and needs no clock for that.
 //!
 //! In some folders a prompt takes longer than in others, whatever was typed. So beside each stands in which it was shown: a
-//! number that the session gives, and that says of a folder nothing but which prompts were in the same one.
+//! number that the session gives, and that says of a folder nothing but which prompts were in the same one. In the other
+//! half of that word stands what of the prompt was `PROMPT_COMMAND`: a line that cannot have changed the part that grew did
+//! not make prompts slower.
 //!
 //! Invariant: rows are numbered from 0 over the session's life. What was overwritten before somebody read it is missing
 //! by its number, never taken for something else.
@@ -15,6 +17,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::layout::{CHANGE_WORDS, ChangeCell, ChangeRing, Layout, PromptCell, SectionName};
 use super::snapshot::Snapshot;
 use super::sys;
+use super::table::Gauge;
 
 /// Prompts kept: a minute of somebody who does little but press Enter, since idle sessions are looked at once a minute.
 pub const PROMPTS_KEPT: usize = 64;
@@ -25,6 +28,9 @@ pub const CHANGES_KEPT: usize = 8;
 /// Bits of the candidates before a prompt; what it took has the other 40, which are 18 minutes.
 const CHANGES_BITS: u32 = 24;
 const CHANGES_MASK: u64 = (1 << CHANGES_BITS) - 1;
+
+/// Commands of which [`Gauge::PromptLooksAlone`] has a bit.
+pub const LOOKS_BITS: u64 = 32;
 
 /// A prompt that was timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +45,8 @@ pub struct TimedPrompt {
     pub changes: u64,
     /// The folder in which it was shown, by a number of the session's own; 0 if that is not told.
     pub folder: u64,
+    /// What `PROMPT_COMMAND` took of it, in microseconds; none if that is not told.
+    pub command_us: Option<u32>,
 }
 
 /// A command that may have changed what makes the prompt.
@@ -51,10 +59,15 @@ pub struct PromptChange<'a> {
     /// What the session tells of the command, at most 128 bytes; empty if nobody may see it. A session of a version before
     /// this one told its beginning as it was typed.
     pub text: &'a [u8],
+    /// It set how prompts look, and nothing else; false if that is not told.
+    pub looks_alone: bool,
 }
 
+/// Bits of a folder's number in the word that it shares with what `PROMPT_COMMAND` took.
+const FOLDER_BITS: u32 = 32;
+
 /// Appends a prompt over the oldest one.
-pub(crate) fn record(layout: &Layout, took_ns: u64, folder: u64) {
+pub(crate) fn record(layout: &Layout, took_ns: u64, folder: u64, command_ns: Option<u64>) {
     let ring = &layout.prompts;
     let number = ring.written.load(Relaxed);
     let at = number as usize % PROMPTS_KEPT;
@@ -66,7 +79,10 @@ pub(crate) fn record(layout: &Layout, took_ns: u64, folder: u64) {
     slot.wall_ns.store(sys::coarse_wall_ns(), Relaxed);
     slot.took_and_changes
         .store(took | changes & CHANGES_MASK, Relaxed);
-    shown_in.store(folder, Relaxed);
+    // One more than it is: sessions of a version before this one left the half empty.
+    let command = command_ns.map_or(0, |ns| (ns / 1_000).saturating_add(1).min(u64::from(u32::MAX)));
+    let folder = folder & u64::from(u32::MAX);
+    shown_in.store(command << FOLDER_BITS | folder, Relaxed);
     ring.written.store(number.wrapping_add(1), Relaxed);
 }
 
@@ -97,12 +113,15 @@ impl Snapshot {
             let slot = ring.slot(number, size_of::<PromptCell>());
             let folder = folders_at.and_then(|at| self.word(at + ring.row(number) * 8));
             let took_and_changes = self.word(slot + 8)?;
+            let command_and_folder = folder.unwrap_or(0);
+            let command = (command_and_folder >> FOLDER_BITS) as u32;
             Some(TimedPrompt {
                 number,
                 wall_ns: self.word(slot)?,
                 took_ns: took_and_changes >> CHANGES_BITS,
                 changes: took_and_changes & CHANGES_MASK,
-                folder: folder.unwrap_or(0),
+                folder: command_and_folder & u64::from(u32::MAX),
+                command_us: command.checked_sub(1),
             })
         })
     }
@@ -110,12 +129,15 @@ impl Snapshot {
     /// The candidates for a change from a number on that are still there, oldest first, at most [`CHANGES_KEPT`].
     pub fn prompt_changes_since(&self, from: u64) -> impl Iterator<Item = PromptChange<'_>> {
         let ring = self.ring(SectionName::Changes).unwrap_or_default();
+        let looks_alone = self.gauge(Gauge::PromptLooksAlone).unwrap_or(0);
         ring.since(from).filter_map(move |number| {
             let slot = ring.slot(number, size_of::<ChangeCell>());
+            let later = ring.written - 1 - number;
             Some(PromptChange {
                 number,
                 wall_ns: self.word(slot)?,
                 text: self.text(slot + 8, CHANGE_WORDS).text,
+                looks_alone: later < LOOKS_BITS && looks_alone >> later & 1 == 1,
             })
         })
     }

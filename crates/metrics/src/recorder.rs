@@ -131,7 +131,12 @@ impl Recorder<'_> {
     /// The same of a prompt that was shown in a folder: `folder` is a number that the writer gives to it and to no other, 0
     /// if it does not know.
     pub fn prompt_in(&mut self, folder: u64, took_ns: u64) {
-        prompts::record(self.layout, took_ns, folder);
+        self.prompt_divided(folder, took_ns, None);
+    }
+
+    /// The same, with what `PROMPT_COMMAND` took of it, if that is known.
+    pub fn prompt_divided(&mut self, folder: u64, took_ns: u64, command_ns: Option<u64>) {
+        prompts::record(self.layout, took_ns, folder, command_ns);
     }
 
     /// Keeps that a command may have changed what makes the prompt, and 128 bytes of what may be told of it: they stay as

@@ -216,6 +216,8 @@ table! {
         TrialCandidateStalls, "trial_candidate_stalls", Count, "Lines with the value tried that took more than 16 times the usual.";
         PromptCommandSinceWallNs, "prompt_command_since_wall_ns", WallNanoseconds, "Since when the command of the configuration runs before the prompt; 0: it does not.";
         PromptCommandVersion, "prompt_command_version", Count, "Version of the configuration whose command that is; 0: it is a variable's.";
+        PromptTextChanges, "prompt_text_changes", Count, "Commands that may have changed PS1 or PROMPT_COMMAND themselves, not only what they run.";
+        PromptLooksAlone, "prompt_looks_alone", Count, "Which of the last commands that may have changed the prompt set how it looks and nothing else, as bits, the last one lowest.";
     }
 }
 

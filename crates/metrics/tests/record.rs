@@ -221,6 +221,46 @@ fn a_folder_that_is_not_told_is_not_that_of_the_prompt_before_it_in_the_ring() {
 }
 
 #[test]
+fn what_the_prompt_command_took_stands_beside_the_folder() {
+    let flight = Flight::private(&identity());
+    let told = [
+        (u64::from(u32::MAX), Some(1_999_999), Some(1_999)),
+        (3, Some(0), Some(0)),
+        (0, None, None),
+        (1, Some(u64::MAX), Some(u32::MAX - 1)),
+    ];
+    for (folder, command_ns, _) in told {
+        flight.update(|w| w.prompt_divided(folder, 9, command_ns));
+    }
+    let snapshot = flight.snapshot().unwrap();
+    let read: Vec<_> = snapshot
+        .prompts_since(0)
+        .map(|prompt| (prompt.folder, prompt.command_us))
+        .collect();
+    assert_eq!(read, told.map(|(folder, _, us)| (folder, us)));
+}
+
+#[test]
+fn which_changes_set_how_prompts_look_alone_is_told_of_each() {
+    let flight = Flight::private(&identity());
+    let told = || -> Vec<bool> {
+        let snapshot = flight.snapshot().unwrap();
+        snapshot
+            .prompt_changes_since(0)
+            .map(|change| change.looks_alone)
+            .collect()
+    };
+    flight.update(|w| w.prompt_change(b"PS1=x"));
+    assert_eq!(told(), [false], "a session that does not tell");
+    flight.update(|w| {
+        w.prompt_change(b"PS1=y");
+        w.prompt_change(b"q");
+        w.set(Gauge::PromptLooksAlone, 0b010);
+    });
+    assert_eq!(told(), [false, true, false]);
+}
+
+#[test]
 fn a_batch_that_panics_is_closed() {
     let flight = Flight::private(&identity());
     let outcome = std::panic::catch_unwind(|| flight.update(|_| panic!("inside the batch")));

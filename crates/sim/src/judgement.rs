@@ -23,7 +23,7 @@ mod signal;
 mod typist;
 
 /// The version of the corpus: another one makes pages written before incomparable.
-pub const CORPUS_VERSION: u32 = 4;
+pub const CORPUS_VERSION: u32 = 5;
 
 /// The first seed that nothing was set by. Those from 10001 on were version 1's, those from 20001 on version 2's and those from
 /// 30001 on version 3's: once looked at, they led to changes and are held out no more.

@@ -1,5 +1,8 @@
 //! Forks of the shell, seen by the C library's own hook: each `$(…)` of `PS1` is one.
 //!
+//! The commands of a pipeline are forked for one after another, and waited for together: what they take has the names of all.
+//! Which of two forks was for a command in the background shows in the `$!` that it has left.
+//!
 //! Invariants: until bash prints a command of this round, the text it keeps is the user's own last line, maybe one that
 //! nobody may see: it names nothing. The handlers allocate nothing and lock nothing; in the child only the phase is left, so that it
 //! stamps nothing.
@@ -41,6 +44,13 @@ unsafe extern "C" fn in_child() {
 
 impl Attribution {
     fn forks_now(&mut self) {
+        if self.bash.flag(self.bash.running_trap) {
+            // What a trap forks for is neither the command that was running nor a part of PS1.
+            if is_in(Phase::Command) {
+                self.trap_began.get_or_insert_with(clock::now);
+            }
+            return;
+        }
         if is_in(Phase::Start) && self.executes_text() != Some(false) {
             self.note_line();
         } else if is_in(Phase::Start) || is_in(Phase::Expand) {
@@ -49,14 +59,33 @@ impl Attribution {
                 *at = clock::now();
             }
             self.forks_seen = self.forks_seen.saturating_add(1);
-        } else if self.forked.is_none()
-            && self.has_printed()
-            && let Some(text) = self.bash.printed
-        {
-            // The first of a pipeline's forks names it.
-            // SAFETY: null or a nul-terminated buffer of bash's, copied at once.
-            self.forked =
-                Some(names::command(unsafe { crate::readline::text(*text) })).filter(|n| !n.is_empty());
+        } else if self.has_printed() {
+            self.note_forked();
         }
+    }
+
+    /// Takes the name of what the shell forks for; where no command has ended since the last time, it is a further one of a
+    /// pipeline, and both are in the name.
+    fn note_forked(&mut self) {
+        let background = self.bash.number(self.bash.last_background);
+        // A trap on DEBUG, which runs before the command, has printed its own over it.
+        let text = if self.trapped {
+            self.kept_text()
+        } else {
+            // SAFETY: null or a nul-terminated buffer of bash's, copied at once.
+            self.bash
+                .printed
+                .map(|text| unsafe { crate::readline::text(*text) })
+        };
+        let Some(text) = text else { return };
+        let (name, sum) = (names::command(text), super::fingerprint(text));
+        let first = self.forked.filter(|_| background == self.forked_background);
+        self.forked = match first {
+            // A command with several `$(…)` forks for each.
+            Some(_) if sum == self.forked_sum => return,
+            Some(first) => Some(names::piped(&first, &name)),
+            None => Some(name).filter(|name| !name.is_empty()),
+        };
+        (self.forked_sum, self.forked_background) = (sum, background);
     }
 }

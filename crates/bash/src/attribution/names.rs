@@ -7,10 +7,106 @@ use super::table::{NAME_MAX, Name};
 /// Bytes kept of a command: its name and what it is asked to do, not what it is given.
 const COMMAND_MAX: usize = 40;
 
+/// What a text runs: of a pipeline each of its commands, as [`words`] names one, since any of them may be the slow one.
+pub(crate) fn command(text: &[u8]) -> Name {
+    let (mut name, mut rest) = (Name::default(), Some(text));
+    while let Some(text) = rest {
+        let (one, behind) = to_pipe(text);
+        let next = words(one);
+        name = if name.is_empty() {
+            next
+        } else {
+            piped(&name, &next)
+        };
+        rest = behind;
+    }
+    name
+}
+
+/// The name of a pipeline, of which another command becomes known: shortened to the first words of its commands where there
+/// is no room for more, and to its beginning where there is none for those.
+pub(crate) fn piped(name: &Name, next: &Name) -> Name {
+    let joined = |first: &[u8], next: &[u8]| {
+        let mut joined = Name::default();
+        let all = first.iter().chain(PIPE).chain(next);
+        all.clone().for_each(|b| joined.push(*b, NAME_MAX));
+        (joined, all.count() <= NAME_MAX)
+    };
+    if next.is_empty() || name.bytes().ends_with(CUT) {
+        return *name;
+    }
+    let (whole, fits) = joined(name.bytes(), next.bytes());
+    if fits {
+        return whole;
+    }
+    let mut short = Name::default();
+    for one in name.bytes().split(|b| *b == b'|').chain([next.bytes()]) {
+        let first = one.trim_ascii().split(|b| *b == b' ').next().unwrap_or_default();
+        let (longer, fits) = match short.is_empty() {
+            true => (function(first), true),
+            false => joined(short.bytes(), first),
+        };
+        if !fits {
+            let mut cut = Name::default();
+            let room = NAME_MAX - CUT.len();
+            short
+                .bytes()
+                .iter()
+                .take(room)
+                .chain(CUT)
+                .for_each(|b| cut.push(*b, NAME_MAX));
+            return cut;
+        }
+        short = longer;
+    }
+    short
+}
+
+/// What stands between the commands of a pipeline, and at the end of a name that lacks some.
+const PIPE: &[u8] = b" | ";
+const CUT: &[u8] = b"...";
+
+/// The text up to a pipe, and what is behind that; quotes and parentheses are followed, and no further than to where the
+/// pipeline ends.
+fn to_pipe(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let (mut at, mut quote, mut open) = (0, 0u8, 0usize);
+    let first = text.trim_ascii_start();
+    // A pipe in these is a part of a pattern or of a number.
+    if [&b"case "[..], b"[[ ", b"(("]
+        .iter()
+        .any(|lead| first.starts_with(lead))
+    {
+        return (text, None);
+    }
+    while let Some(&b) = text.get(at) {
+        let next = text.get(at + 1).copied().unwrap_or(0);
+        match (b, quote) {
+            (b'\\', 0 | b'"') => at += 1,
+            (b'\'' | b'"' | b'`', 0) => quote = b,
+            (b, q) if q != 0 => quote = if b == q { 0 } else { q },
+            (b'(', _) => open += 1,
+            (b')', _) => open = open.saturating_sub(1),
+            _ if open > 0 => {}
+            // What is written over a file that must not be is no pipe.
+            (b'>', _) if next == b'|' => at += 1,
+            (b'>', _) if next == b'&' => at += 1,
+            (b'&', _) if next == b'>' => at += 1,
+            (b'|', _) if next != b'|' => {
+                let behind = at + 1 + usize::from(next == b'&');
+                return (&text[..at], text.get(behind..));
+            }
+            (b'|' | b';' | b'&' | b'\n' | b'#', _) => break,
+            _ => {}
+        }
+        at += 1;
+    }
+    (text, None)
+}
+
 /// The first word of a command, and the second if it is plain and so says what is done, not to what: `git status`, never
 /// an option, an address or a value. No further than a separator or a redirection. Of an assignment only what is
 /// assigned to, unless a command gives the value.
-pub(crate) fn command(text: &[u8]) -> Name {
+fn words(text: &[u8]) -> Name {
     let mut name = Name::default();
     let words = text.trim_ascii().split(u8::is_ascii_whitespace);
     for (nth, word) in words.filter(|word| !word.is_empty()).enumerate() {
@@ -154,7 +250,36 @@ mod tests {
         check("git status --porcelain -b", "git status");
         check("[[ -n $x ]]", "[[");
         check("  git   status ", "git status");
-        check("a | b", "a");
+        check("a | b", "a | b");
+        check("echo hi | sleep 0.05", "echo hi | sleep 0.05");
+        check("echo hunter2:x|slow", "echo | slow");
+        check(
+            "git status -s 2>&1 |& grep -v 'a | b' | wc -l",
+            "git status | grep | wc",
+        );
+        check("a || b", "a");
+        check("a; b | c", "a");
+        check("a & b | c", "a");
+        check("echo 'a | b'", "echo");
+        check("echo a\\|b", "echo");
+        check("[[ a == a|b ]]", "[[ a");
+        check("case x in a|b) c ;; esac", "case x");
+        check("a >| b", "a");
+        check("a | # b", "a");
+        check("a | TOKEN=hunter2 b", "a | TOKEN=... b");
+        let (long, many) = ("l".repeat(30), "m".repeat(14));
+        check(
+            &format!("{long} one | two three"),
+            &format!("{long} one | two three"),
+        );
+        check(
+            &format!("{long} one | two three | four"),
+            &format!("{long} | two | four"),
+        );
+        check(
+            &format!("{long} | {many} one | four"),
+            &format!("{long} | {many}..."),
+        );
         check("history -a; history -n", "history");
         check("tput cols > /dev/null 2>&1", "tput cols");
         check("( sleep 1 )", "( sleep");

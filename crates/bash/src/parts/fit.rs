@@ -25,6 +25,9 @@ impl Lle {
                 let Ok(text) = std::str::from_utf8(name) else {
                     return false;
                 };
+                // A text is a command's first words: of a pipeline those of its first one.
+                let text = text.split(" | ").next().unwrap_or_default();
+                let name = text.as_bytes();
                 let is_named = self.parts.consented.iter().any(|one| text::speaks_of(one, name));
                 let is_refused = self.parts.refused.iter().any(|part| text::is_of(part, text));
                 possible && !is_named && !is_refused && text::can_be_without(ps1, text)

@@ -53,7 +53,12 @@ pub(super) fn split(ps1: &[u8], consented: &[String]) -> Option<Split> {
 pub(super) fn can_be_without(ps1: &[u8], name: &str) -> bool {
     let mut names = [Name::default(); NAMES_MAX];
     let left = split(ps1, &[name.to_owned()]).map(|split| substitutions_of(&split.rest, &mut names));
-    left.is_some_and(|n| n <= NAMES_MAX && names.iter().take(n).all(|left| left.bytes() != name.as_bytes()))
+    // A pipeline that begins with it has a longer one.
+    let is_it = |left: &Name| {
+        let behind = left.bytes().strip_prefix(name.as_bytes());
+        behind.is_some_and(|behind| behind.is_empty() || behind.starts_with(b" | "))
+    };
+    left.is_some_and(|n| n <= NAMES_MAX && !names.iter().take(n).any(is_it))
 }
 
 /// Commands of a PS1 whose names are looked at.

@@ -5,7 +5,9 @@ use crate::attribution;
 use crate::clock;
 use crate::file_size::as_error;
 use crate::prompt_clock::{Blame, Spent};
+use crate::prompt_text::MayChange;
 use lle_core::shown::command_line;
+use lle_metrics::prompts::LOOKS_BITS;
 use lle_metrics::{Counter, Draft, EventKind, Gauge, Parted, Stage, Timer};
 
 /// A prompt slower than this is an event: a person notices 100 ms.
@@ -51,7 +53,8 @@ impl Session {
     /// shown in.
     pub(crate) fn prompt_timed(&self, spent: Spent, folder: u64) {
         if let Some(ns) = spent.prompt {
-            self.flight.update(|w| w.prompt_in(folder, ns));
+            self.flight
+                .update(|w| w.prompt_divided(folder, ns, spent.prompt_command));
         }
     }
 
@@ -125,9 +128,14 @@ impl Session {
     ///
     /// What is told of it stays as long as the session lives, where no scrub of the history reaches it: so no more than
     /// may be shown anywhere, without options and values.
-    pub(crate) fn prompt_changed(&self, by: &[u8]) {
+    pub(crate) fn prompt_changed(&mut self, by: &[u8], changed: MayChange) {
         let by = command_line(&String::from_utf8_lossy(by));
+        self.text_changes += i64::from(changed.texts);
+        self.looks_alone = self.looks_alone << 1 & ((1 << LOOKS_BITS) - 1) | i64::from(changed.looks_alone);
+        let (text_changes, looks_alone) = (self.text_changes, self.looks_alone);
         self.flight.update(|w| {
+            w.set(Gauge::PromptTextChanges, text_changes);
+            w.set(Gauge::PromptLooksAlone, looks_alone);
             w.add(Counter::PromptChanges, 1);
             w.prompt_change(by.as_bytes());
             w.event(EventKind::PromptChanged, 0, 0, by.as_bytes());

@@ -28,12 +28,17 @@ const DELAY_NS: f64 = 60e9;
 /// How probable it is, before looking, that a change that nobody recorded did it.
 const UNKNOWN_CAUSE: f64 = 0.3;
 
+/// However sure it was none of those that fit, one of them may have been it.
+const NONE_LEAST: f64 = 1e-6;
+
 /// What kind of change it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
-    /// A line of a start-up file.
+    /// A line of a start-up file, or one that was typed.
     Rc,
+    /// A line that was typed and sets how prompts look, and nothing else: what runs before them is as it was.
+    Looks,
     /// A plugin was installed, enabled, changed or disabled.
     Plugin,
     /// A value of the configuration.
@@ -83,6 +88,8 @@ const fn prior(kind: ChangeKind, session: f64, worker: f64, disk: f64) -> Prior 
 const PRIORS: &[Prior] = &[
     // The shell runs it before each prompt; the worker never does, and little of it writes files.
     prior(ChangeKind::Rc, 1.0, 0.1, 0.2),
+    // It is expanded for each prompt.
+    prior(ChangeKind::Looks, 1.0, 0.1, 0.1),
     // Called while one types; has a process and files of its own.
     prior(ChangeKind::Plugin, 1.0, 0.5, 0.5),
     // Some keys are of sessions, some of the worker, some say what is kept.
@@ -147,16 +154,18 @@ pub fn blame(
     measured: Measured,
     changes: &[Change],
 ) -> Vec<Suspect> {
-    weigh(changepoint, interval_ns, measured, changes, |_| 1.0)
+    weigh(changepoint, interval_ns, measured, changes, |_| 1.0, None)
 }
 
-/// The same where more is known of a change: `share` says, by its number among them, how much less likely it is for that.
+/// The same where more is known of a change: `share` says, by its number among them, how much less likely it is for that;
+/// `none` is how probable it is, but for that, that it was none of those that fit.
 pub(super) fn weigh(
     changepoint: &Changepoint,
     interval_ns: i64,
     measured: Measured,
     changes: &[Change],
     share: impl Fn(usize) -> f64,
+    none: Option<f64>,
 ) -> Vec<Suspect> {
     let interval = interval_ns.max(1) as f64;
     let near = changes
@@ -168,18 +177,24 @@ pub(super) fn weigh(
         })
         .rev()
         .take(CHANGES_MAX);
+    let mut all_fit = 0.0;
     let mut suspects: Vec<Suspect> = near
-        .map(|(at, change)| Suspect {
-            what: Some(change.what.clone()),
-            at_ns: Some(change.at_ns),
-            confidence: share(at) * change.kind.weight(measured) * fits(changepoint, interval, change.at_ns),
+        .map(|(at, change)| {
+            let fit = change.kind.weight(measured) * fits(changepoint, interval, change.at_ns);
+            all_fit += fit;
+            Suspect {
+                what: Some(change.what.clone()),
+                at_ns: Some(change.at_ns),
+                confidence: share(at) * fit,
+            }
         })
         .collect();
     let span = (SPAN_NS as f64).max(interval * 8.0);
+    let odds = none.map_or(0.0, |none| none / (1.0 - none).max(NONE_LEAST));
     suspects.push(Suspect {
         what: None,
         at_ns: None,
-        confidence: UNKNOWN_CAUSE / span,
+        confidence: (UNKNOWN_CAUSE / span).max(odds * all_fit),
     });
     let all: f64 = suspects.iter().map(|suspect| suspect.confidence).sum();
     for suspect in &mut suspects {
@@ -319,6 +334,7 @@ mod tests {
     fn every_kind_has_one_row_and_a_later_one_is_another() {
         let kinds = [
             ChangeKind::Rc,
+            ChangeKind::Looks,
             ChangeKind::Plugin,
             ChangeKind::Config,
             ChangeKind::Feature,

@@ -17,6 +17,7 @@
 
 use lle_metrics::{Counter, PromptChange, Snapshot, TimedPrompt};
 
+use super::blame::ChangeKind;
 use super::noticed;
 use super::suspected::{Found, Lines, Matters, VALUES_KEPT, Value, Watched};
 use crate::quantity::several;
@@ -61,6 +62,8 @@ pub struct Typed {
     pub what: String,
     /// Its number in the session, counted from 0; of several that are told as one, the first.
     pub number: u64,
+    /// [`ChangeKind::Looks`] if it set how prompts look and nothing else, as far as that is told.
+    pub kind: ChangeKind,
 }
 
 /// What is known of the prompts of one session.
@@ -127,7 +130,8 @@ impl Prompts {
             if lines == 0 {
                 self.untouched(at_ns, prompt.took_ns as f64);
             }
-            self.add(at_ns, prompt.took_ns as f64, prompt.folder, matters);
+            let value = Value::of(at_ns, prompt.took_ns as f64, prompt.folder);
+            self.take(value.map(|value| value.with_command(prompt.command_us)), matters);
         }
         // The prompt after it is still to come, or was not timed as a whole.
         let typed = rows.typed();
@@ -154,6 +158,10 @@ impl Prompts {
                 at_ns,
                 what: named(line.text),
                 number: line.number,
+                kind: match line.looks_alone {
+                    true => ChangeKind::Looks,
+                    false => ChangeKind::Rc,
+                },
             });
         }
         let unknown = (until - from).saturating_sub(known);
@@ -163,6 +171,7 @@ impl Prompts {
                 at_ns,
                 what: format!("{commands} changed the prompt, too many at once to know which"),
                 number: from,
+                kind: ChangeKind::Rc,
             });
         }
         self.suspect(at_ns, Lines { from, until });
@@ -176,7 +185,11 @@ impl Prompts {
 
     /// Adds a prompt, and judges what is suspected. `folder` is 0 if it is not known where it was shown.
     pub fn add(&mut self, wall_ns: i64, ns: f64, folder: u64, matters: Matters) {
-        self.watched.add(wall_ns, ns, folder);
+        self.take(Value::of(wall_ns, ns, folder), matters);
+    }
+
+    fn take(&mut self, value: Option<Value>, matters: Matters) {
+        self.watched.take(value);
         let before = self.watched.suspects();
         self.moved.extend(self.watched.judge(matters));
         self.turned |= before != self.watched.suspects();

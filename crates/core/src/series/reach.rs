@@ -17,6 +17,9 @@ const PROMPT_NS: i64 = 1_000_000_000;
 /// How much of what can be changed, and is no line of a start-up file, is for new shells alone.
 const NEW_SHELL_SHARE: f64 = 0.1;
 
+/// How much of what says how prompts look slows what `PROMPT_COMMAND` runs: it would have to read it.
+const LOOKS_SHARE: f64 = 1e-4;
+
 /// What can have moved a series.
 #[derive(Clone, Copy, Debug)]
 pub enum Reach<'a> {
@@ -28,6 +31,10 @@ pub enum Reach<'a> {
         id: &'a str,
         /// The lines between the two prompts; none if a version before this one began to suspect them.
         lines: Lines,
+        /// How probable it is that it was none of them, by where the values turned.
+        none: f64,
+        /// What `PROMPT_COMMAND` takes has changed, and nothing else.
+        in_command: bool,
     },
     /// A line of a start-up file at that moment, or a change that is no line.
     StartFiles {
@@ -49,13 +56,13 @@ impl Reach<'_> {
     /// Whether it can have been that change. Nothing that is typed reaches another session, and no start-up file one that
     /// has read it; and where prompts lie between a line and the changepoint, it was another.
     fn includes(self, change: &Change, at: &Changepoint) -> bool {
-        let is_line = change.kind == ChangeKind::Rc;
+        let is_line = matches!(change.kind, ChangeKind::Rc | ChangeKind::Looks);
         let is_then = (at.earliest_ns..=at.latest_ns).contains(&change.at_ns);
         // The last prompt before is the one that came with the line before.
         let is_later = change.at_ns > at.earliest_ns || change.at_ns == at.at_ns;
         match (self, &change.session) {
             (Self::Any, _) => true,
-            (Self::Session { id, lines }, Some(typed_in)) => {
+            (Self::Session { id, lines, .. }, Some(typed_in)) => {
                 let number = change.number.filter(|_| !lines.is_empty());
                 typed_in == id && number.map_or(is_then && is_later, |number| lines.has(number))
             }
@@ -65,14 +72,23 @@ impl Reach<'_> {
         }
     }
 
-    /// How much less likely a change did it for what other sessions show: what is no line of a start-up file reaches all that
-    /// run, but for the little that waits for a new shell.
+    /// How much less likely a change did it for what else is known: what is no line of a start-up file reaches all sessions that
+    /// run, but for the little that waits for a new shell; and what grew is not always what the line says anything of.
     fn share(self, change: &Change) -> f64 {
         match self {
             Self::StartFiles {
                 unmoved_ns: Some(unmoved_ns),
             } if change.kind != ChangeKind::Rc && change.at_ns <= unmoved_ns => NEW_SHELL_SHARE,
+            Self::Session { in_command: true, .. } if change.kind == ChangeKind::Looks => LOOKS_SHARE,
             _ => 1.0,
+        }
+    }
+
+    /// How probable it is that it was none of those that it can have been, if values have told.
+    fn none(self) -> Option<f64> {
+        match self {
+            Self::Session { none, .. } => Some(none),
+            Self::Any | Self::StartFiles { .. } => None,
         }
     }
 }
@@ -100,7 +116,8 @@ pub fn suspects<'a>(
         })
         .collect();
     let share = |at: usize| changes.get(at).map_or(1.0, |change| reach.share(change));
-    let mut suspects = weigh(changepoint, reach.interval_ns(), measured, &weighed, share);
+    let interval_ns = reach.interval_ns();
+    let mut suspects = weigh(changepoint, interval_ns, measured, &weighed, share, reach.none());
     for suspect in &mut suspects {
         let change = changes
             .iter()
@@ -129,6 +146,15 @@ mod tests {
         }
     }
 
+    fn within(lines: Lines) -> Reach<'static> {
+        Reach::Session {
+            id: OWN,
+            lines,
+            none: 0.01,
+            in_command: false,
+        }
+    }
+
     fn change(at_s: i64, kind: ChangeKind, typed_in: Option<&str>, number: Option<u64>) -> Change {
         Change {
             at_ns: at_s * S,
@@ -144,7 +170,7 @@ mod tests {
         let lines = Lines { from: 3, until: 5 };
         let check = |change: Change, expect: [bool; 3]| {
             let told = [
-                Reach::Session { id: OWN, lines }.includes(&change, &at()),
+                within(lines).includes(&change, &at()),
                 Reach::StartFiles { unmoved_ns: None }.includes(&change, &at()),
                 Reach::Any.includes(&change, &at()),
             ];
@@ -186,10 +212,7 @@ mod tests {
 
     #[test]
     fn a_suspicion_of_an_earlier_version_goes_by_time() {
-        let reach = Reach::Session {
-            id: OWN,
-            lines: Lines::default(),
-        };
+        let reach = within(Lines::default());
         assert!(reach.includes(&change(99, ChangeKind::Rc, Some(OWN), Some(7)), &at()));
         assert!(!reach.includes(&change(97, ChangeKind::Rc, Some(OWN), Some(7)), &at()));
     }
@@ -227,16 +250,53 @@ mod tests {
             change(600, ChangeKind::Rc, Some(OWN), Some(3)),
             change(95, ChangeKind::Rc, Some(OWN), Some(4)),
         ];
-        let told = suspects(
-            &at(),
-            Reach::Session { id: OWN, lines },
-            Measured::Session,
-            &changes,
-        );
+        let told = suspects(&at(), within(lines), Measured::Session, &changes);
         assert_eq!(told.len(), 3, "two and none: {told:?}");
         assert!((told[0].confidence - told[1].confidence).abs() < 1e-9, "{told:?}");
         let mut times: Vec<_> = told.iter().filter_map(|suspect| suspect.at_ns).collect();
         times.sort_unstable();
         assert_eq!(times, [95 * S, 600 * S]);
+    }
+
+    #[test]
+    fn a_line_that_cannot_have_changed_what_grew_is_not_blamed() {
+        let lines = Lines { from: 3, until: 5 };
+        let changes = [
+            change(99, ChangeKind::Looks, Some(OWN), Some(3)),
+            change(98, ChangeKind::Rc, Some(OWN), Some(4)),
+        ];
+        let check = |changes: &[Change], in_command: bool, expect: Option<&str>| {
+            let reach = Reach::Session {
+                id: OWN,
+                lines,
+                none: 0.01,
+                in_command,
+            };
+            let told = suspects(&at(), reach, Measured::Session, changes);
+            assert_eq!(told[0].what.as_deref(), expect, "{told:?}");
+            told[0].confidence
+        };
+        // PROMPT_COMMAND grew: a new PS1 is nobody's cause, alone or beside another line.
+        assert!(check(&changes[..1], true, None) > 0.9);
+        assert!(check(&changes, true, Some("Rc at 98")) > 0.9);
+        // PS1 may have grown.
+        assert!(check(&changes[..1], false, Some("Looks at 99")) > 0.9);
+        check(&changes, false, Some("Looks at 99"));
+    }
+
+    #[test]
+    fn how_probable_it_is_that_it_was_none_is_told() {
+        let changes = [change(99, ChangeKind::Rc, Some(OWN), Some(3))];
+        for none in [0.005, 0.1, 0.4] {
+            let reach = Reach::Session {
+                id: OWN,
+                lines: Lines { from: 3, until: 4 },
+                none,
+                in_command: false,
+            };
+            let told = suspects(&at(), reach, Measured::Session, &changes);
+            assert!((told[1].confidence - none).abs() < 1e-3, "{none}: {told:?}");
+            assert_eq!(told[1].what, None);
+        }
     }
 }

@@ -31,6 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Changepoint;
 use kept::Kept;
+use located::Turned;
 use sides::Sides;
 
 /// Values on either side with which something is said, however quickly they came: ranks tell nothing with fewer, and a
@@ -46,6 +47,8 @@ pub const OPEN_MAX: usize = VALUES_KEPT / 3 * 2;
 pub const CHANGES_MAX: usize = 16;
 /// So many values next to a change are compared first, then more: what is far from it may have other causes.
 const WIDTHS: [usize; 3] = [16, 32, VALUES_KEPT];
+/// Of a difference so much is in `PROMPT_COMMAND` if it is there: the rest scatters, and both are known by 254ths.
+const IN_COMMAND_MIN: f64 = 0.8;
 /// See [`super::blame`]: the change is known, and the values differ beyond doubt.
 const CONFIDENCE: f64 = 0.999;
 
@@ -106,6 +109,10 @@ pub struct Found {
     pub changepoint: Changepoint,
     /// What was typed there; none if it was a change that was not typed.
     pub lines: Lines,
+    /// How probable it is that it was none of these: something began at another moment, and values in between are off by chance.
+    pub none: f64,
+    /// What `PROMPT_COMMAND` takes has grown or shrunk by as much, and the rest has not.
+    pub in_command: bool,
 }
 
 /// One value.
@@ -117,7 +124,12 @@ pub struct Value {
     us: u32,
     /// Where; 0 if that is not known.
     folder: u32,
+    /// How much of it `PROMPT_COMMAND` took, in 254ths and one more; 0 if that is not known.
+    command: u8,
 }
+
+/// In so many parts a value is divided.
+const PARTS: f64 = 254.0;
 
 impl Value {
     /// One of so many nanoseconds, if that is a number; of a number of a folder the lower half tells it from others.
@@ -126,6 +138,25 @@ impl Value {
             at_ms: wall_ns.div_euclid(NS_PER_MS),
             us: (ns / 1e3) as u32,
             folder: folder as u32,
+            command: 0,
+        })
+    }
+
+    /// The same, of which `PROMPT_COMMAND` took so many microseconds, if that is known.
+    pub fn with_command(self, command_us: Option<u32>) -> Self {
+        let share = command_us.map(|us| f64::from(us) / f64::from(self.us.max(1)));
+        Self {
+            command: share.map_or(0, |share| 1 + (share.clamp(0.0, 1.0) * PARTS).round() as u8),
+            ..self
+        }
+    }
+
+    /// What `PROMPT_COMMAND` took of it, as a value of its own; none if that is not known.
+    fn of_command(&self) -> Option<Self> {
+        let share = f64::from(self.command.checked_sub(1)?) / PARTS;
+        Some(Self {
+            us: (f64::from(self.us) * share) as u32,
+            ..*self
         })
     }
 
@@ -172,11 +203,14 @@ pub struct Watched {
 impl Watched {
     /// Adds a value, in nanoseconds; what is no number is passed over.
     pub fn add(&mut self, wall_ns: i64, ns: f64, folder: u64) {
+        self.take(Value::of(wall_ns, ns, folder));
+    }
+
+    /// Adds a value, if there is one.
+    pub(super) fn take(&mut self, value: Option<Value>) {
         self.values
             .reserve_exact(VALUES_KEPT.saturating_sub(self.values.len()));
-        if let Some(value) = Value::of(wall_ns, ns, folder) {
-            self.push(value);
-        }
+        value.into_iter().for_each(|value| self.push(value));
     }
 
     /// Adds values.
@@ -276,7 +310,7 @@ impl Watched {
             clearest.and_then(|(suspect, shift, _)| located::by(values, &self.suspects, *suspect, shift));
         let is_over = since >= OPEN_MAX
             || since >= CLEARED_AFTER && compared(values, first).after_count() >= CLEARED_AFTER;
-        if let Some(found) = by.and_then(|(from, until)| self.found(from, until, matters)) {
+        if let Some(found) = by.and_then(|turned| self.found(turned, matters)) {
             return Some(found);
         }
         if is_over {
@@ -287,7 +321,8 @@ impl Watched {
 
     /// The series moved with one of the changes from a number to another, counted from 0: those are no more under suspicion,
     /// nor those before, and what was measured before is nothing to compare with.
-    fn found(&mut self, from: usize, until: usize, matters: Matters) -> Option<Found> {
+    fn found(&mut self, turned: Turned, matters: Matters) -> Option<Found> {
+        let Turned { from, until, none } = turned;
         let (first, last) = (*self.suspects.get(from)?, *self.suspects.get(until)?);
         let lines = self.suspects[from..=until].iter();
         let lines = lines.fold(Lines::default(), |lines, suspect| lines.with(suspect.lines));
@@ -308,10 +343,26 @@ impl Watched {
             after: high,
             confidence: CONFIDENCE,
         };
+        let in_command = is_in_command(before, after, high - low);
         self.suspects.drain(..=until);
         self.forget(last.until);
-        Some(Found { changepoint, lines })
+        Some(Found {
+            changepoint,
+            lines,
+            none,
+            in_command,
+        })
     }
+}
+
+/// Whether what `PROMPT_COMMAND` takes differs by about as much as the whole does, `by` nanoseconds.
+fn is_in_command(before: &[Value], after: &[Value], by: f64) -> bool {
+    let of_command =
+        |values: &[Value]| -> Vec<Value> { values.iter().filter_map(Value::of_command).collect() };
+    let (before, after) = (of_command(before), of_command(after));
+    let are_known = before.len().min(after.len()) >= sides::SPREAD_MIN;
+    let (low, high) = Sides::of(&before, &after).medians();
+    are_known && (high - low) / by >= IN_COMMAND_MIN
 }
 
 /// All that is known on both sides of a change.

@@ -74,7 +74,7 @@ impl Engine {
                 typed.extend(prompts.typed.drain(..).map(|line| blame::Change {
                     at_ns: line.at_ns,
                     what: line.what,
-                    kind: ChangeKind::Rc,
+                    kind: line.kind,
                     session: Some(whose.clone()),
                     number: Some(line.number),
                 }));
@@ -88,6 +88,8 @@ impl Engine {
             let reach = Reach::Session {
                 id: &named(id),
                 lines: found.lines,
+                none: found.none,
+                in_command: found.in_command,
             };
             self.moved(world, now, PROMPT, found.changepoint, reach);
         }
@@ -162,13 +164,17 @@ impl Engine {
         self.keep_prompts(world, now, true, false);
     }
 
-    /// Once a minute, and before the first prompts of a new session are taken for those of the files as they were.
+    /// Once a minute, before the first prompts of a new session are taken for those of the files as they were, and once its
+    /// start has read all that it reads: only from then on is it known which files these are.
     fn rc_look_is_due(&mut self, now: Now) -> bool {
         let mut is_new = false;
         for session in self.sessions.values_mut() {
             // By whether it was known, not by when it began: the clock may have been set back.
             is_new |= session.created_wall_ns().is_some() && !session.prompts.is_known;
             session.prompts.is_known |= session.created_wall_ns().is_some();
+            let has_started = !matches!(session.prompts.start, Start::Ahead);
+            is_new |= has_started && !session.prompts.has_started;
+            session.prompts.has_started |= has_started;
         }
         let files = &mut self.rc_looks;
         let is_old = files

@@ -23,6 +23,10 @@ use crate::world::RcChange;
 const BYTES_MAX: u64 = 1024 * 1024;
 /// Files that others read, at most.
 const SOURCED_MAX: usize = 24;
+/// Starts of either kind whose files are watched besides those of the good one, and records that are looked through for
+/// them: the launcher keeps fewer.
+const STARTS_MAX: usize = 4;
+const ENTRIES_MAX: usize = 256;
 /// What a line that makes the prompt speaks of: of several new lines it is the one to tell.
 const TELLING: [&str; 3] = ["PROMPT_COMMAND", "PS1", "precmd"];
 /// Who writes versions here.
@@ -83,16 +87,21 @@ impl RcFiles {
         changes
     }
 
-    /// The user's own files that the last good starts read.
+    /// The user's own files that the last good starts read, and the last ones of all: a first start is no good one before
+    /// another begins, and what it has read may be changed by then.
     fn sourced(&self, home: &Path) -> Vec<PathBuf> {
-        let mut paths = Vec::new();
+        let mut paths: Vec<PathBuf> = Vec::new();
         for good in &self.good {
-            let files = page(good).map(|trace| trace.files).unwrap_or_default();
-            let read = files
-                .iter()
-                .map(|path| PathBuf::from(std::ffi::OsStr::from_bytes(path)));
             let starts = good.parent().unwrap_or(good);
-            paths.extend(read.filter(|path| path.starts_with(home) && !path.starts_with(starts)));
+            for record in std::iter::once(good.clone()).chain(last(starts)) {
+                let files = page(&record).map(|trace| trace.files).unwrap_or_default();
+                let read = files
+                    .iter()
+                    .map(|path| PathBuf::from(std::ffi::OsStr::from_bytes(path)))
+                    .filter(|path| path.starts_with(home) && !path.starts_with(starts));
+                let new: Vec<PathBuf> = read.filter(|path| !paths.contains(path)).collect();
+                paths.extend(new);
+            }
         }
         paths.truncate(SOURCED_MAX);
         paths
@@ -181,6 +190,20 @@ impl RcFiles {
             Some(String::from_utf8_lossy(&file.bytes).into_owned())
         })
     }
+}
+
+/// The records of the last starts, the newest first: each is named after when it began, in as many digits.
+fn last(starts: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(starts).into_iter().flatten().flatten();
+    let begins_with_digit = |name: &std::ffi::OsStr| name.as_bytes().first().is_some_and(u8::is_ascii_digit);
+    let mut records: Vec<PathBuf> = entries
+        .take(ENTRIES_MAX)
+        .filter(|entry| begins_with_digit(&entry.file_name()))
+        .map(|entry| entry.path())
+        .collect();
+    records.sort_unstable_by(|a, b| b.cmp(a));
+    records.truncate(STARTS_MAX);
+    records
 }
 
 /// What a start said of the files that it read.
@@ -326,6 +349,35 @@ mod tests {
             .collect();
         assert_eq!(told, ["~/d/aliases:2 `exit` was added"]);
         assert_eq!(versions(), 2);
+    }
+
+    #[test]
+    fn what_a_first_start_read_is_watched_before_there_is_a_good_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (home, state) = (folder.path().join("home"), folder.path().join("state"));
+        fs::create_dir_all(&home).unwrap();
+        let lib = home.join("lib.sh");
+        fs::write(&lib, "a=1\n").unwrap();
+        // Older ones read other files, and the newest is told from them by its name.
+        for (began, file) in [(1, "gone.sh"), (2, "lib.sh")] {
+            let record = state.join(format!("start/interactive/{began:020}-7"));
+            fs::create_dir_all(&record).unwrap();
+            let mut page = trace::header(began).to_vec();
+            page[trace::offset::FILES] = 1;
+            let name = home.join(file).display().to_string();
+            page.extend_from_slice(&(name.len() as u16).to_le_bytes());
+            page.extend_from_slice(name.as_bytes());
+            fs::write(record.join(trace::NAME), page).unwrap();
+        }
+        let mut rc = RcFiles::new(Some(home), Some(&state));
+        assert!(rc.changes(1).is_empty());
+        fs::write(&lib, "a=1\nPROMPT_COMMAND='sleep 0.1'\n").unwrap();
+        let told: Vec<String> = rc
+            .changes(i64::MAX)
+            .into_iter()
+            .map(|change| change.what)
+            .collect();
+        assert_eq!(told, ["~/lib.sh:2 `PROMPT_COMMAND='sleep 0.1'` was added"]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use lle_core::series::reach::{Reach, suspects};
 use lle_core::series::suspected::Matters;
 
 use super::signal::{DAY, HOUR, S, START, between};
-use super::typist::{Machine, Session};
+use super::typist::{LOOKS, Machine, Session};
 use crate::random::Random;
 
 /// What prompts must differ by: what the engine demands of the series of prompts.
@@ -70,6 +70,14 @@ pub enum Kind {
     File,
     /// The same, with heavy tails.
     FileHeavy,
+    /// Something that nobody typed makes prompts slower, some prompts before or after a line that does nothing.
+    Outside,
+    /// The same, with heavy tails.
+    OutsideHeavy,
+    /// A function that `PROMPT_COMMAND` runs gets slower by what is no line, right when a line sets PS1.
+    OutsideLooks,
+    /// A slow line that is no candidate by what is told, right between lines that set PS1 and do nothing.
+    Unseen,
 }
 
 /// A kind beside those that have a target: a folder that somebody is in for twenty prompts, and seldom again, tells nothing.
@@ -98,6 +106,17 @@ pub const KINDS: &[(Kind, &str)] = &[
     (Kind::FileHeavy, "the same, heavy tails"),
 ];
 
+/// Kinds in which no line did it that is known: whoever is named, is named wrongly.
+pub const INNOCENT: &[(Kind, &str)] = &[
+    (Kind::Outside, "nobody's, lines one to five prompts from it"),
+    (Kind::OutsideHeavy, "the same, heavy tails"),
+    (Kind::OutsideLooks, "of PROMPT_COMMAND, PS1 set at that moment"),
+    (
+        Kind::Unseen,
+        "a line that is not told, PS1 set before and after it",
+    ),
+];
+
 impl Kind {
     /// Whether nothing makes prompts slower in it.
     pub fn is_quiet(self) -> bool {
@@ -106,7 +125,10 @@ impl Kind {
 
     /// Whether one prompt in twenty takes many times the usual.
     pub(super) fn is_heavy(self) -> bool {
-        matches!(self, Kind::QuietHeavy | Kind::TypedHeavy | Kind::FileHeavy)
+        matches!(
+            self,
+            Kind::QuietHeavy | Kind::TypedHeavy | Kind::FileHeavy | Kind::OutsideHeavy
+        )
     }
 
     /// Whether the machine is busy now and then.
@@ -154,6 +176,9 @@ pub fn run(kind: Kind, seeds: impl Iterator<Item = u64>) -> Tally {
         match kind {
             kind if kind.is_quiet() => tally.quiet(kind, &mut random),
             Kind::File | Kind::FileHeavy => tally.file(kind, &mut random),
+            Kind::Outside | Kind::OutsideHeavy | Kind::OutsideLooks | Kind::Unseen => {
+                tally.innocent(kind, &mut random);
+            }
             _ => tally.typed(kind, &mut random),
         }
     }
@@ -197,7 +222,7 @@ impl Worker {
             self.noticed.note(Change {
                 at_ns: line.at_ns,
                 what: line.what,
-                kind: ChangeKind::Rc,
+                kind: line.kind,
                 session: Some(OWN.into()),
                 number: Some(line.number),
             });
@@ -209,6 +234,8 @@ impl Worker {
             let reach = Reach::Session {
                 id: OWN,
                 lines: found.lines,
+                none: found.none,
+                in_command: found.in_command,
             };
             named(&found.changepoint, reach, changes)
         });
@@ -330,6 +357,64 @@ impl Tally {
         }
         go_on(&mut session, random, PATIENCE, self);
         self.take(told);
+    }
+
+    /// A session in which prompts get slower, and no line that is known did it.
+    fn innocent(&mut self, kind: Kind, random: &mut Random) {
+        let machine = Machine::draw(random, kind);
+        let slower_ms = machine.noticeable_ms() * between(random, 2.0, 10.0);
+        let mut session = Session::new(machine, START);
+        session.is_in_command = kind == Kind::OutsideLooks || random.once_in(2);
+        let mut worker = Worker::new(kind, random);
+        // What is done, and how many prompts follow: `None` makes prompts slower, and nobody is told.
+        let near = |random: &mut Random| 1 + random.below(5);
+        let decoy = |random: &mut Random| match random.once_in(2) {
+            true => format!("{LOOKS}decoy"),
+            false => "decoy".to_owned(),
+        };
+        let story: Vec<(Option<String>, u64)> = match kind {
+            Kind::OutsideLooks => vec![(Some(format!("{LOOKS}decoy")), 0), (None, PATIENCE)],
+            Kind::Unseen => vec![
+                (Some(format!("{LOOKS}before")), 1),
+                (None, 1),
+                (Some(format!("{LOOKS}after")), PATIENCE),
+            ],
+            _ => match random.below(3) {
+                0 => vec![(Some(decoy(random)), near(random)), (None, PATIENCE)],
+                1 => vec![(None, near(random)), (Some(decoy(random)), PATIENCE)],
+                _ => vec![
+                    (Some(decoy(random)), near(random)),
+                    (None, near(random)),
+                    (Some(decoy(random)), PATIENCE),
+                ],
+            },
+        };
+        let before = 20 + random.below(100);
+        let mut named = None;
+        let mut told = false;
+        for (at, (line, prompts)) in std::iter::once((Some(String::new()), before))
+            .chain(story)
+            .enumerate()
+        {
+            match line {
+                Some(_) if at == 0 => {}
+                Some(line) => {
+                    self.decoys += 1;
+                    session.types(line);
+                }
+                None => session.slower_ms = slower_ms,
+            }
+            for _ in 0..prompts {
+                session.prompt(random, true);
+                for one in worker.look(&session) {
+                    told = true;
+                    named = named.or(one);
+                }
+            }
+        }
+        self.noticed += u64::from(told);
+        self.unsure += u64::from(told && named.is_none());
+        self.others += u64::from(named.is_some());
     }
 
     /// Sessions that begin one after another, two at a time, while lines are added to a start-up file.

@@ -22,7 +22,12 @@ pub(super) struct Machine {
     is_busy: bool,
     busy_ns: (i64, i64),
     busy_times: f64,
+    /// How much of a prompt is `PROMPT_COMMAND`.
+    command_share: f64,
 }
+
+/// How a line begins that sets how prompts look, and nothing else.
+pub(super) const LOOKS: &str = "PS1=";
 
 impl Machine {
     pub(super) fn draw(random: &mut Random, kind: Kind) -> Self {
@@ -34,6 +39,7 @@ impl Machine {
             is_busy: kind.is_busy(),
             busy_ns: (i64::MIN, i64::MIN),
             busy_times: 1.0,
+            command_share: 0.5,
         }
     }
 
@@ -81,6 +87,8 @@ pub(super) struct Session {
     pub(super) factor: f64,
     /// How much slower a line has made them.
     pub(super) slower_ms: f64,
+    /// Whether what is slower is `PROMPT_COMMAND`.
+    pub(super) is_in_command: bool,
     /// When it began, by the true time.
     pub(super) began_ns: i64,
     true_ns: i64,
@@ -99,6 +107,7 @@ impl Session {
             machine,
             factor: 1.0,
             slower_ms: 0.0,
+            is_in_command: true,
             began_ns: now_ns,
             true_ns: now_ns,
             folder: 1,
@@ -130,6 +139,14 @@ impl Session {
 
     pub(super) fn set_clock(&mut self, by_ns: i64) {
         self.clock_off_ns += by_ns;
+    }
+
+    /// What of a prompt `PROMPT_COMMAND` took: its share of the machine's own, and all that came later or none of it.
+    fn command_us(&self, us: u32) -> u32 {
+        let own = self.machine.base_ms * self.factor;
+        let slower = if self.is_in_command { self.slower_ms } else { 0.0 };
+        let share = own.mul_add(self.machine.command_share, slower) / (own + self.slower_ms);
+        (f64::from(us) * share) as u32
     }
 
     /// A line is typed that may have changed the prompt.
@@ -179,6 +196,7 @@ impl Session {
             took_ns: (ms * 1e6) as u64,
             changes: self.lines.len() as u64,
             folder: self.folder,
+            command_us: Some(self.command_us((ms * 1e3) as u32)),
         });
         self.timed += 1;
         if self.prompts.len() > PROMPTS_KEPT {
@@ -210,6 +228,7 @@ impl Rows for Session {
             number: number as u64,
             wall_ns: at_ns.cast_unsigned(),
             text: text.as_bytes(),
+            looks_alone: text.starts_with(LOOKS),
         });
         lines.filter(move |line| line.number >= from.max(kept))
     }

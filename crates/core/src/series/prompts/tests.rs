@@ -37,6 +37,7 @@ impl Rows for Session {
             number: number as u64,
             wall_ns: at_ns.cast_unsigned(),
             text: text.as_bytes(),
+            looks_alone: false,
         })
     }
 }
@@ -51,6 +52,7 @@ impl Session {
             took_ns: ms * 1_000_000 + number * 7 % 5 * 100_000,
             changes: self.lines.len() as u64,
             folder: 1,
+            command_us: None,
         });
     }
 
@@ -95,6 +97,8 @@ fn told(set_at: usize, set_by_ns: i64, looks: impl Fn(u64) -> bool) -> Vec<Vec<S
             let reach = Reach::Session {
                 id: OWN,
                 lines: found.lines,
+                none: found.none,
+                in_command: found.in_command,
             };
             suspects(&found.changepoint, reach, Measured::Session, &*changes)
         }));
@@ -188,6 +192,7 @@ fn numbers_that_make_no_sense_are_survived() {
                 number,
                 wall_ns: u64::MAX,
                 text: b"\xff\x1b[2J",
+                looks_alone: false,
             })
         }
     }
@@ -203,6 +208,7 @@ fn numbers_that_make_no_sense_are_survived() {
             took_ns: *number,
             changes: number.rotate_left(3 * at as u32),
             folder: number.rotate_left(at as u32 / 7),
+            command_us: None,
         });
     let rows = Liar(prompts.collect());
     let mut prompts = Prompts::default();

@@ -16,6 +16,9 @@ pub(super) struct Kept {
     /// None if no folder is known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     folders: Vec<u32>,
+    /// None if of no value it is known what `PROMPT_COMMAND` took of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    commands: Vec<u8>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     suspects: Vec<Suspect>,
 }
@@ -31,10 +34,13 @@ impl From<Watched> for Kept {
         let since_ms = since_ms.collect();
         let is_told = watched.values.iter().any(|value| value.folder != 0);
         let folders = watched.values.iter().filter(|_| is_told);
+        let is_divided = watched.values.iter().any(|value| value.command != 0);
+        let commands = watched.values.iter().filter(|_| is_divided);
         Self {
             since_ms,
             us: watched.values.iter().map(|value| value.us).collect(),
             folders: folders.map(|value| value.folder).collect(),
+            commands: commands.map(|value| value.command).collect(),
             suspects: watched.suspects,
         }
     }
@@ -44,11 +50,19 @@ impl From<Kept> for Watched {
     fn from(kept: Kept) -> Self {
         let mut at_ms = 0i64;
         let folders = kept.folders.into_iter().chain(std::iter::repeat(0));
-        let values = kept.since_ms.into_iter().zip(kept.us).zip(folders);
-        let values = values.take(VALUES_KEPT).map(|((since_ms, us), folder)| {
-            at_ms = at_ms.wrapping_add(since_ms);
-            Value { at_ms, us, folder }
-        });
+        let commands = kept.commands.into_iter().chain(std::iter::repeat(0));
+        let values = kept.since_ms.into_iter().zip(kept.us).zip(folders).zip(commands);
+        let values = values
+            .take(VALUES_KEPT)
+            .map(|(((since_ms, us), folder), command)| {
+                at_ms = at_ms.wrapping_add(since_ms);
+                Value {
+                    at_ms,
+                    us,
+                    folder,
+                    command,
+                }
+            });
         let mut watched = Self {
             values: values.collect(),
             suspects: kept.suspects,

@@ -8,7 +8,7 @@
 //! Bayes: of each place between two values, how probable all of them are if the level changed there. Before looking, any one
 //! moment at which nobody is known to have changed anything is less probable than a line, by [`ELSEWHERE`]: so what began
 //! some prompts after a line is none of it, and one value that is off by chance moves nothing. Values scatter by their
-//! logarithm, with a tail (Student's distribution with four degrees of freedom).
+//! logarithm, with a tail (Student's distribution with four degrees of freedom), and now and then one is off by chance.
 //!
 //! Invariant: a change is named alone only if the others together are less probable than [`DOUBT_MAX`].
 
@@ -16,37 +16,50 @@ use super::{Suspect, Value};
 
 /// How probable it is, before looking, that a level changed at a moment at which nothing is known to have been changed,
 /// compared with one at which something was.
-const ELSEWHERE: f64 = 0.005;
+const ELSEWHERE: f64 = 0.015;
 /// How improbable the other changes must be for one to be named alone.
 const DOUBT_MAX: f64 = 0.15;
 /// The least scatter of a logarithm: a clock and a processor have some.
 const SCATTER_MIN: f64 = 0.02;
+/// How improbable it must be that it was none of the changes.
+const NONE_MAX: f64 = 0.5;
 /// Degrees of freedom of the scatter.
 const FREEDOM: f64 = 4.0;
-/// How much a single value says at most, as a logarithm: one in some dozens takes many times the usual, on any level. So one
-/// that is off beside a line does not say that the level changed there, and two do.
-const SAYS_MAX: f64 = 3.0;
+/// Student's distribution with so many, where it is highest.
+const HIGHEST: f64 = 0.375;
+/// How often a value is off by chance, on any level. Much may hold a prompt up for once, and nothing makes one quick that is
+/// not: so one slow prompt right before a line does not say that it was not the line, and one quick prompt behind it does.
+const SLOW_BY_CHANCE: f64 = 0.05;
+const QUICK_BY_CHANCE: f64 = 0.002;
+/// By how much, then: the scale of an exponential distribution of the logarithm.
+const OFF_BY: f64 = 1.5;
 
-/// The numbers of the first and the last of the changes that fit, if any does better than other moments. `shift_ns` is by
+/// The changes that fit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Turned {
+    /// The number of the first of them.
+    pub(super) from: usize,
+    /// Of the last.
+    pub(super) until: usize,
+    /// How probable it is that it was none.
+    pub(super) none: f64,
+}
+
+/// Says which changes fit, if any does better than other moments. `shift_ns` is by
 /// how much the series differs if it is divided at the one of them that divides it most clearly.
-pub(super) fn by(
-    values: &[Value],
-    suspects: &[Suspect],
-    clearest: Suspect,
-    shift_ns: f64,
-) -> Option<(usize, usize)> {
+pub(super) fn by(values: &[Value], suspects: &[Suspect], clearest: Suspect, shift_ns: f64) -> Option<Turned> {
     let sums = turns(values, clearest, shift_ns / 1e3);
     let best = sums.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let at = |place: usize| sums.get(place).map_or(0.0, |sum| libm::exp(sum - best));
-    let mut elsewhere: f64 = (0..sums.len()).map(at).sum();
-    let mut fits = Vec::with_capacity(suspects.len());
-    for suspect in suspects {
-        let places = suspect.before..=suspect.until;
-        elsewhere -= places.clone().map(at).sum::<f64>();
-        fits.push(places.map(at).fold(0.0, f64::max));
-    }
+    // It may have begun at a line's moment, too, and be none of the line.
+    let elsewhere: f64 = (0..sums.len()).map(at).sum();
+    let fits: Vec<f64> = suspects
+        .iter()
+        .map(|suspect| (suspect.before..=suspect.until).map(at).fold(0.0, f64::max))
+        .collect();
     let all: f64 = fits.iter().sum();
-    if all <= ELSEWHERE * elsewhere {
+    let none = ELSEWHERE * elsewhere / (all + ELSEWHERE * elsewhere);
+    if none >= NONE_MAX {
         return None;
     }
     let most = fits.iter().copied().fold(0.0, f64::max);
@@ -55,9 +68,9 @@ pub(super) fn by(
     } else {
         all * DOUBT_MAX / 2.0
     };
-    let first = fits.iter().position(|fit| *fit >= least)?;
-    let last = fits.iter().rposition(|fit| *fit >= least)?;
-    Some((first, last))
+    let from = fits.iter().position(|fit| *fit >= least)?;
+    let until = fits.iter().rposition(|fit| *fit >= least)?;
+    Some(Turned { from, until, none })
 }
 
 /// For each place between two values, and before the first and after the last, the logarithm of how probable they are if
@@ -92,18 +105,28 @@ fn turns(values: &[Value], at: Suspect, shift_us: f64) -> Vec<f64> {
         })
         .collect();
     let scatter = (1.4826 * middle(&mut distances)).max(SCATTER_MIN);
-    let improbable =
-        |off: f64| (FREEDOM + 1.0) / 2.0 * libm::log((off / scatter).powi(2).mul_add(1.0 / FREEDOM, 1.0));
     let mut sum = 0.0;
     let mut sums = vec![0.0];
     for value in values {
         if let Some(level) = level_of(value) {
-            let says = improbable(off(value.us, level + shift_us)) - improbable(off(value.us, level));
-            sum += says.clamp(-SAYS_MAX, SAYS_MAX);
+            let says = |level: f64| libm::log(density(off(value.us, level), scatter));
+            sum += says(level) - says(level + shift_us);
         }
         sums.push(sum);
     }
     sums
+}
+
+/// How dense the probability of a value is whose logarithm is off a level's by so much.
+fn density(off: f64, scatter: f64) -> f64 {
+    let tail = (off / scatter).powi(2).mul_add(1.0 / FREEDOM, 1.0);
+    let usual = HIGHEST / scatter * libm::pow(tail, -(FREEDOM + 1.0) / 2.0);
+    let by_chance = if off > 0.0 {
+        SLOW_BY_CHANCE
+    } else {
+        QUICK_BY_CHANCE
+    };
+    (1.0 - SLOW_BY_CHANCE - QUICK_BY_CHANCE) * usual + by_chance * libm::exp(-off.abs() / OFF_BY) / OFF_BY
 }
 
 /// What values of each folder are before the level changes, by the number of the folder: from those of both sides. Of one that

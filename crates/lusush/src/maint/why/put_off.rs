@@ -130,11 +130,17 @@ fn recommended(why: &Why) -> Option<String> {
             && share.spent.count >= PROMPTS_MIN
             && share.spent.mean_ns.is_some_and(|ns| ns >= WORTH_NS)
             && is_slow_now(share)
-            && is_plain(&share.name)
-            && !why.in_force.contains(&share.name)
+            && is_plain(first_words(&share.name))
+            && !why.in_force.iter().any(|text| text == first_words(&share.name))
     };
     let slowest = why.parts.iter().filter(slow);
-    Some(slowest.max_by_key(|share| share.spent.last_ns)?.name.clone())
+    let slowest = slowest.max_by_key(|share| share.spent.last_ns)?;
+    Some(first_words(&slowest.name).to_owned())
+}
+
+/// What a text of `prompt.cached` names a part by: of a pipeline the words of its first command.
+fn first_words(name: &str) -> &str {
+    name.split(" | ").next().unwrap_or_default()
 }
 
 /// It made the last prompt slow: what is put off by now, or no longer in PS1, did not.
@@ -158,10 +164,11 @@ pub(crate) fn advice(why: &Why) -> Option<String> {
     let part = why
         .parts
         .iter()
-        .find(|share| share.kind == "substitution" && share.name == text)?;
+        .find(|share| share.kind == "substitution" && first_words(&share.name) == text)?;
     Some(format!(
-        "The prompt part `{text}` took {} of the {} of the last prompt. If it may be shown older for that long, `{}` takes it \
+        "The prompt part `{}` took {} of the {} of the last prompt. If it may be shown older for that long, `{}` takes it \
          off the prompt's path.",
+        part.name,
         duration(part.spent.last_ns? as f64),
         duration(why.whole?.last_ns? as f64),
         command(&why.in_force, text)

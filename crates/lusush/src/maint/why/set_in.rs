@@ -6,22 +6,24 @@
 //!
 //! A session keeps no copy of its prompt where others can read it, so this is looked for in the files as they are now.
 //!
-//! Invariant: a place is told only if one line alone can have done it: the files are as they were when the session began,
-//! nothing that was typed may have changed the prompt since, and no other line assigns the same. Otherwise it says why not.
+//! Invariant: a place is told only if one line alone can have done it: every file that the start says it has read was looked
+//! into, the files are as they were when the session began, nothing that was typed may have changed PS1 or PROMPT_COMMAND
+//! since, and no other line assigns the same. Otherwise it says why not.
 
 use std::path::{Path, PathBuf};
 
 use lle_log::start_up;
 use lle_maintenance::real::rc_versions::{self, shown};
 use lle_maintenance::real::start_file::{self, StartFile};
-use lle_metrics::{Counter, PartKind, Parted, Snapshot};
+use lle_metrics::{Counter, Gauge, PartKind, Parted, Snapshot};
 
 use super::{Share, Why};
+use crate::start_record::HasRead;
 
 /// Bytes of a file that is looked into.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
-/// Files that are looked into: those that bash reads by itself, and as many that these read.
-const FILES_MAX: usize = 32;
+/// Files that are looked into: those that bash reads by itself, and all that a start says it has read.
+const FILES_MAX: usize = 64;
 /// Bytes of one assignment that are looked at: longer than any prompt.
 const VALUE_BYTES_MAX: usize = 8 * 1024;
 /// Files that bash reads for all users, where it is built to.
@@ -50,12 +52,13 @@ struct Assignment {
     is_sure: bool,
 }
 
-/// Says of each part of the prompt where it was set, as far as that is certain; of the whole, why something is not.
-pub(crate) fn locate(why: &mut Why, snapshot: &Snapshot, home: Option<&Path>) {
+/// Says of each part of the prompt where it was set, as far as that is certain; of the whole, why something is not. `read` is
+/// what the start of the session has read, if its record is there.
+pub(crate) fn locate(why: &mut Why, snapshot: &Snapshot, home: Option<&Path>, read: Option<&HasRead>) {
     if !why.parts.iter().any(|part| variable_of(part.kind).is_some()) {
         return;
     }
-    match assignments(snapshot, home) {
+    match assignments(snapshot, home, read) {
         Ok(found) => name(why, &found),
         Err(unknown) => why.set_unknown = Some(unknown),
     }
@@ -68,7 +71,7 @@ fn name(why: &mut Why, found: &[Assignment]) {
             continue;
         };
         // Of a value that is not told the name has three dots.
-        let names = part.name.split(", ");
+        let names = part.name.split(", ").flat_map(|name| name.split(" | "));
         let names: Vec<Vec<String>> = names.map(|name| words(&name.replace("...", " "))).collect();
         if names.iter().any(Vec::is_empty) {
             continue;
@@ -94,7 +97,7 @@ fn name(why: &mut Why, found: &[Assignment]) {
     let unnamed = why.parts.iter().filter(is_unnamed);
     if let Some(part) = unnamed.max_by_key(|part| part.spent.sum_ns) {
         why.set_unknown = Some(format!(
-            "no single line of your start-up files assigns `{}` as it runs",
+            "no single line of the start-up files that this session is known to have read assigns `{}` as it runs",
             part.name
         ));
     }
@@ -109,16 +112,26 @@ pub(crate) fn variable_of(kind: &str) -> Option<&'static str> {
 }
 
 /// All assignments in the files that the session has read; why they tell nothing, if they do not.
-fn assignments(snapshot: &Snapshot, home: Option<&Path>) -> Result<Vec<Assignment>, String> {
-    if snapshot.counter(Counter::PromptChanges) > 0 {
+fn assignments(
+    snapshot: &Snapshot,
+    home: Option<&Path>,
+    read: Option<&HasRead>,
+) -> Result<Vec<Assignment>, String> {
+    if may_be_typed(snapshot) {
         return Err(
             "a command in this session may have changed the prompt: see `lusush maint anomalies`".to_owned(),
         );
     }
     let home = home.ok_or("there is no home folder to look in")?;
     let began_ns = snapshot.created_wall_ns().cast_signed();
-    let mut found = Vec::new();
-    for path in paths(snapshot, home) {
+    let is_whole = read.is_none_or(|read| read.is_whole);
+    let mut paths = paths(snapshot, home, read);
+    let (mut found, mut looked) = (Vec::new(), 0);
+    while let Some(path) = paths.get(looked).cloned() {
+        looked += 1;
+        if !is_whole || looked > FILES_MAX {
+            return Err("its start has read more files than are looked into".to_owned());
+        }
         let name = shown(&path, home);
         let file: Option<StartFile> =
             start_file::read(&path, FILE_BYTES_MAX).map_err(|_| format!("{name} cannot be looked into"))?;
@@ -126,13 +139,29 @@ fn assignments(snapshot: &Snapshot, home: Option<&Path>) -> Result<Vec<Assignmen
         if file.stamp.changed_ns() > began_ns {
             return Err(format!("{name} has changed since this session began"));
         }
-        read(&String::from_utf8_lossy(&file.bytes), &name, &mut found);
+        let text = String::from_utf8_lossy(&file.bytes);
+        self::read(&text, &name, &mut found);
+        if read.is_none() {
+            // No record says what was read: what the text itself names may have been.
+            let named = text.lines().flat_map(|line| sourced(line, home));
+            let new: Vec<_> = named.filter(|path| !paths.contains(path)).collect();
+            paths.extend(new);
+        }
     }
     Ok(found)
 }
 
+/// Whether something that was typed may have changed what makes the prompt. A session of a version before this one does not
+/// tell what else a line may have changed.
+fn may_be_typed(snapshot: &Snapshot) -> bool {
+    match snapshot.gauge(Gauge::PromptTextChanges) {
+        Some(changes) => changes > 0,
+        None => snapshot.counter(Counter::PromptChanges) > 0,
+    }
+}
+
 /// What bash reads by itself, and what this session is known to have read.
-fn paths(snapshot: &Snapshot, home: &Path) -> Vec<PathBuf> {
+fn paths(snapshot: &Snapshot, home: &Path, read: Option<&HasRead>) -> Vec<PathBuf> {
     let own = start_up::AT_START
         .iter()
         .filter(|name| **name != ".inputrc")
@@ -145,14 +174,37 @@ fn paths(snapshot: &Snapshot, home: &Path) -> Vec<PathBuf> {
         .filter(|name| name.starts_with("~/") || name.starts_with('/'))
         .map(|name| rc_versions::path(name, home))
         .collect();
+    let read = read.map(|read| read.files.clone()).unwrap_or_default();
     let mut paths: Vec<PathBuf> = own
         .chain(OF_ALL_USERS.iter().map(PathBuf::from))
         .chain(told)
+        .chain(read)
         .collect();
     paths.sort();
     paths.dedup();
-    paths.truncate(FILES_MAX);
     paths
+}
+
+/// The files that a line has the shell read, as far as it names them by words that nothing is to be put in for but the home.
+fn sourced(line: &str, home: &Path) -> Vec<PathBuf> {
+    let of_commands = line.split([';', '&', '|', '{', '(']).map(str::trim_start);
+    let named = of_commands.filter_map(|command| {
+        let command = ["then ", "do ", "else "]
+            .iter()
+            .find_map(|lead| command.strip_prefix(lead))
+            .unwrap_or(command)
+            .trim_start();
+        let word = command.strip_prefix(". ").or(command.strip_prefix("source "))?;
+        let word = word.split_whitespace().next()?.replace(['"', '\''], "");
+        let below = ["~/", "$HOME/", "${HOME}/"]
+            .iter()
+            .find_map(|lead| word.strip_prefix(lead))
+            .map(|rest| home.join(rest));
+        let path = below.unwrap_or_else(|| PathBuf::from(&word));
+        let is_plain = path.is_absolute() && !path.to_string_lossy().contains(['$', '`', '*', '?', '\\']);
+        is_plain.then_some(path)
+    });
+    named.collect()
 }
 
 /// Finds the assignments in a text, and the lines that look as if they had one: what a here-document or a quote holds is
@@ -319,6 +371,19 @@ mod tests {
         check("(PS1=a); y=$(PS1=b)\n", &[]);
         check("it's PS1=a\n", &[]);
         check("", &[]);
+    }
+
+    #[test]
+    fn what_a_line_has_the_shell_read_is_found_where_it_is_named() {
+        let check = |line: &str, expect: &[&str]| {
+            let found = sourced(line, Path::new("/home/u"));
+            let expect: Vec<PathBuf> = expect.iter().map(PathBuf::from).collect();
+            assert_eq!(found, expect, "{line}");
+        };
+        check(". ~/lib.sh", &["/home/u/lib.sh"]);
+        check("[ -r ~/a ] && . \"$HOME/a\" x; source /b", &["/home/u/a", "/b"]);
+        check("if [ -f ~/c ]; then . ~/c; fi", &["/home/u/c"]);
+        check(". \"$x\"; . relative; echo . ~/d; source ~/*.sh", &[]);
     }
 
     #[test]

@@ -91,7 +91,7 @@ fn located(bashrc: &str, later: bool, typed: bool) -> Why {
         std::fs::write(&file, bashrc).unwrap();
     }
     let mut why = why(&seen, Subject::Prompt);
-    set_in::locate(&mut why, &seen, Some(home.path()));
+    set_in::locate(&mut why, &seen, Some(home.path()), None);
     why
 }
 
@@ -400,7 +400,7 @@ fn what_no_line_sets_is_named_and_what_one_sets_is_not_doubted() {
         let identity = Identity::of_this_process(7, "", "", "");
         let seen = snapshot_of(&identity, |w| w.parts(Parted::Prompt, 131_000_000, parts));
         let mut why = why(&seen, Subject::Prompt);
-        set_in::locate(&mut why, &seen, Some(home.path()));
+        set_in::locate(&mut why, &seen, Some(home.path()), None);
         why
     };
     let all = [
@@ -414,4 +414,40 @@ fn what_no_line_sets_is_named_and_what_one_sets_is_not_doubted() {
         unknown.as_deref(),
         Some("no single line of your start-up files assigns `__other` as it runs")
     );
+}
+
+#[test]
+fn a_line_of_a_file_that_the_start_has_read_is_named_however_quick_it_was() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join(".bashrc"), ". \"$lib\"\n").unwrap();
+    let (lib, other) = (home.path().join("lib.sh"), home.path().join("other.sh"));
+    std::fs::write(&lib, "a=1\nPROMPT_COMMAND='sleep 0.1'\n").unwrap();
+    std::fs::write(&other, "PROMPT_COMMAND='sleep 0.1'\n").unwrap();
+    let parts = [part(PartKind::Command, "sleep 0.1", 100_000_000, None)];
+    let mut seen = None;
+    // The clock of the file system stands still for some milliseconds at a time.
+    while seen
+        .as_ref()
+        .is_none_or(|seen: &Snapshot| changed_ns(&other) > seen.created_wall_ns().cast_signed())
+    {
+        let identity = Identity::of_this_process(7, "", "", "");
+        seen = Some(snapshot_of(&identity, |w| {
+            w.parts(Parted::Prompt, 131_000_000, &parts)
+        }));
+    }
+    let seen = seen.unwrap();
+    let located = |files: &[&std::path::Path], is_whole: bool| {
+        let read = crate::start_record::HasRead {
+            files: files.iter().map(|file| file.to_path_buf()).collect(),
+            is_whole,
+        };
+        let mut why = why(&seen, Subject::Prompt);
+        set_in::locate(&mut why, &seen, Some(home.path()), Some(&read));
+        (why.parts[0].set_in.clone(), why.set_unknown)
+    };
+    assert_eq!(located(&[&lib], true), (Some("~/lib.sh:2".to_owned()), None));
+    assert_eq!(located(&[&lib, &other], true).0, None, "either may have done it");
+    let (set_in, unknown) = located(&[&lib], false);
+    assert_eq!(set_in, None, "one that is not known may have, too");
+    assert!(unknown.unwrap().contains("more files"));
 }

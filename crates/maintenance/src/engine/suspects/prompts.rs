@@ -2,6 +2,7 @@
 //!
 //! Invariant: a look at which nothing was typed that may have changed the prompt allocates nothing.
 
+use lle_core::series::blame::ChangeKind;
 use lle_core::series::noticed;
 use lle_core::series::prompts::{self as each, Typed, named};
 use lle_core::series::suspected::{Lines, Matters};
@@ -18,6 +19,8 @@ pub(crate) struct Prompts {
     pub(super) start: Start,
     /// Start-up files were looked at since it came.
     pub(super) is_known: bool,
+    /// And since it has reached its first prompt.
+    pub(super) has_started: bool,
     /// How much of it is in the state: prompts that were timed by then.
     pub(super) kept: u64,
 }
@@ -82,6 +85,7 @@ impl Prompts {
                 at_ns,
                 what: named(event.map_or(b"", |event| event.text)),
                 number: typed - 1,
+                kind: ChangeKind::Rc,
             });
             let lines = Lines {
                 from: typed_before,
