@@ -321,9 +321,20 @@ fn events_gauges_and_processes() {
         });
     });
     check("config.lag/0000000000000009", Some(Severity::Warning), |s, c| {
-        s.flight.update(|w| w.set(Gauge::ConfigGeneration, 4));
+        s.flight.update(|w| w.set(Gauge::ConfigVersion, 4));
         c.worker = Some(WorkerView {
-            config_generation: Some(7),
+            config_version: Some(7),
+            ..WorkerView::default()
+        });
+    });
+    check("", None, |s, c| {
+        // Trials, settings and alerts were published since it looked.
+        s.flight.update(|w| {
+            w.set(Gauge::ConfigVersion, 7);
+            w.set(Gauge::ConfigGeneration, 4);
+        });
+        c.worker = Some(WorkerView {
+            config_version: Some(7),
             ..WorkerView::default()
         });
     });
