@@ -9,6 +9,7 @@ mod tasks;
 mod tests;
 pub(crate) mod worker;
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use lle_core::error::Code;
@@ -16,6 +17,7 @@ use lle_core::quantity::age;
 use lle_maintenance::api::Request;
 use lle_maintenance::api::audit::{AuditDocument, VerifyDocument};
 use lle_maintenance::api::tasks::TasksDocument;
+use lle_maintenance::api::{Request, how_to_get_a_worker};
 use lle_maintenance::api::trials::TrialsDocument;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -46,7 +48,13 @@ fn told(request: &Request, given: &Answer, json: bool) -> Result<ExitCode, Failu
     if json {
         answer::json(&given.value)?;
     } else {
-        answer::text(&text(request, given, Ink::of_stdout())?)?;
+        let mut out = text(request, given, Ink::of_stdout())?;
+        if matches!(request, Request::Pause { .. } | Request::Resume { .. })
+            && let Some(Ok(trials)) = ask::ask_worker(&Request::Trials)
+        {
+            out.push_str(&optimise::held(&read::<TrialsDocument>(&trials)?));
+        }
+        answer::text(&out)?;
     }
     Ok(code)
 }
@@ -145,7 +153,8 @@ fn text(request: &Request, given: &Answer, ink: Ink) -> Result<String, Failure> 
     );
     if !given.from_worker && is_asked_of_worker {
         out.push_str("\nThere is no worker: this is what is on disk, and a single look at the sessions.\n");
-        out.push_str("`lusush maint start` starts one; so does every new session.\n");
+        let how = format!("{}.", how_to_get_a_worker(ask::is_stopped()));
+        let _ = writeln!(out, "{}", wrapped(&optimise::capital(&how), COLUMNS, 0));
     }
     Ok(out)
 }

@@ -31,6 +31,7 @@ impl Engine {
             no_opportunity: found
                 .is_empty()
                 .then(|| performance::why_none(&costs, &levers, &tried, now.wall_ns)),
+            waits: self.trials_wait().map(str::to_owned),
             baseline: self.state.targets.as_ref().map(baseline),
             open: self
                 .state
