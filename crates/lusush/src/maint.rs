@@ -411,7 +411,9 @@ fn show_why(of: why::Subject, session: Option<&str>, json: bool) -> Result<ExitC
     if of == why::Subject::Prompt {
         why::put_off::advise(&mut answer, &snapshot, why::put_off::in_force());
         why::set_in::locate(&mut answer, &snapshot, paths::home().as_deref());
-        answer.slower_since = show::slower_since();
+        let began_ns = snapshot.created_wall_ns().cast_signed();
+        answer.slower_since = show::anomalies()
+            .and_then(|found| why::since::slower(&found, &answer, began_ns, show::now_wall_ns()));
     }
     if json {
         answer::json(&answer)

@@ -14,11 +14,10 @@ use std::process::ExitCode;
 
 use lle_core::error::Code;
 use lle_core::quantity::age;
-use lle_maintenance::api::Request;
 use lle_maintenance::api::audit::{AuditDocument, VerifyDocument};
 use lle_maintenance::api::tasks::TasksDocument;
-use lle_maintenance::api::{Request, how_to_get_a_worker};
 use lle_maintenance::api::trials::TrialsDocument;
+use lle_maintenance::api::{Request, how_to_get_a_worker};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -89,15 +88,9 @@ pub(crate) fn advice(json: bool) -> Result<ExitCode, Failure> {
     answer::text(&out)
 }
 
-/// What was found last to have made prompts slower, in words; none if nothing was, or nobody can say.
-pub(crate) fn slower_since() -> Option<String> {
-    let given = ask::ask(&Request::Anomalies).ok()?;
-    let changes = given.value["changes"].as_array()?;
-    let slower = changes
-        .iter()
-        .filter(|change| change["metric"] == "prompt_ns_recent" && change["worse"] == true);
-    let last = slower.max_by_key(|change| change["noticed_wall_ns"].as_i64())?;
-    Some(last["title"].as_str()?.to_owned())
+/// What is unusual, and what changed; none if nobody can say.
+pub(crate) fn anomalies() -> Option<Value> {
+    Some(ask::ask(&Request::Anomalies).ok()?.value)
 }
 
 /// A log that is not whole is an answer and a failure.
@@ -167,7 +160,7 @@ fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Failure> {
     })
 }
 
-fn now_wall_ns() -> i64 {
+pub(super) fn now_wall_ns() -> i64 {
     lle_maintenance::real::now().wall_ns
 }
 

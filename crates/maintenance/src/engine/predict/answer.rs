@@ -155,3 +155,4 @@ fn moved(told: Told<'_>) -> Value {
         "suspects": told.moved.suspects,
     })
 }
+        "reached": told.moved.reached,

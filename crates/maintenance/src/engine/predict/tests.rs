@@ -39,6 +39,7 @@ fn moved(before_ms: f64, after_ms: f64) -> Moved {
         suspects: blame(&changepoint, MEAN_NS, Measured::Session, &changes),
         noticed_wall_ns: 13_000 * S,
     }
+        reached: Reached::All,
 }
 
 fn told(moved: &Moved) -> Told<'_> {
