@@ -3,6 +3,7 @@
 use super::*;
 use lle_core::health::metric::METRICS;
 use lle_core::series::blame::{ChangeKind, Measured, blame};
+use serde_json::Value;
 
 const S: i64 = 1_000_000_000;
 const MS: f64 = 1e6;
@@ -108,6 +109,38 @@ fn a_series_of_another_version_is_passed_over() {
 }
 
 #[test]
+#[test]
+fn a_forecast_of_a_moment_that_is_behind_us_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_world, mut engine, now) = super::super::tests::started(folder.path());
+    let watch = engine.predict.watches.entry(PROMPT.metric).or_default();
+    for ago in (0..3 * 288).rev() {
+        watch.add(now.wall_ns - ago * MEAN_NS, 20.0 * MS + (ago % 7) as f64 * 1e5);
+    }
+    let told = |hours: i64| {
+        let wall_ns = now.wall_ns + hours * 3_600 * S;
+        engine.forecasts(Now { wall_ns, ..now })["resources"][0].clone()
+    };
+    let fresh = told(1);
+    assert!(fresh["shown"].is_string(), "{fresh}");
+    assert!(
+        fresh["due_wall_ns"].as_i64() > Some(now.wall_ns + 3_600 * S),
+        "{fresh}"
+    );
+    let old = told(25);
+    assert_eq!(
+        (&old["shown"], &old["due_wall_ns"]),
+        (&Value::Null, &Value::Null),
+        "{old}"
+    );
+    let unknown = old["unknown"].as_str().unwrap();
+    assert!(
+        unknown.starts_with("unknown: the last sample is 1 d 1 h old"),
+        "{unknown}"
+    );
+    assert!(old["at_wall_ns"].as_i64() < Some(now.wall_ns), "{old}");
+}
+
 fn what_was_changed_and_what_moved_outlives_the_worker() {
     let folder = tempfile::tempdir().unwrap();
     let (mut world, mut engine, now) = super::super::tests::started(folder.path());
