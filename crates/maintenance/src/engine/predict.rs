@@ -313,8 +313,14 @@ impl<'a> Told<'a> {
     fn evidence(&self) -> String {
         let unit = self.row.unit;
         let change = &self.moved.changepoint;
+        // Of single prompts it is the typical one that is compared, of everything else the means of five minutes: an alert,
+        // which compares the mean of the last ones with what it has learned, has other numbers.
+        let of = match (self.row.metric == PROMPT.metric, &self.moved.reached) {
+            (true, Reached::Session(_) | Reached::BegunSince(_)) => "the typical prompt",
+            _ => "on average",
+        };
         let mut out = format!(
-            "{} before, {} after; {:.1} % sure that it changed",
+            "{of} {} before, {} after; {:.1} % sure that it changed",
             unit.show(change.before),
             unit.show(change.after),
             (change.confidence * 100.0).min(99.9)

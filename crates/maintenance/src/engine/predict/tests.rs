@@ -39,8 +39,8 @@ fn moved(before_ms: f64, after_ms: f64) -> Moved {
         changepoint,
         suspects: blame(&changepoint, MEAN_NS, Measured::Session, &changes),
         noticed_wall_ns: 13_000 * S,
-    }
         reached: Reached::All,
+    }
 }
 
 fn told(moved: &Moved) -> Told<'_> {
@@ -85,7 +85,17 @@ fn a_slower_prompt_names_what_was_changed() {
     );
     assert_eq!(
         told(&moved).evidence(),
-        "20 ms before, 58 ms after; 99.9 % sure that it changed, 100 % of what did it; 1 other change was made then too"
+        "on average 20 ms before, 58 ms after; 99.9 % sure that it changed, 100 % of what did it; 1 other change was made then too"
+    );
+    // Of single prompts something else is compared than an alert compares, and that is said.
+    let typed = Moved {
+        reached: Reached::Session("00000000000000ff".into()),
+        ..moved
+    };
+    let evidence = told(&typed).evidence();
+    assert!(
+        evidence.starts_with("the typical prompt 20 ms before, 58 ms after; "),
+        "{evidence}"
     );
 }
 
@@ -99,16 +109,6 @@ fn what_gets_better_or_hardly_changes_is_no_finding() {
     );
 }
 
-#[test]
-fn a_series_of_another_version_is_passed_over() {
-    let other = Moved {
-        metric: "moon_phase".into(),
-        ..moved(20.0, 58.0)
-    };
-    assert!(Told::of(&other).is_none());
-}
-
-#[test]
 #[test]
 fn a_forecast_of_a_moment_that_is_behind_us_is_none() {
     let folder = tempfile::tempdir().unwrap();
@@ -141,6 +141,16 @@ fn a_forecast_of_a_moment_that_is_behind_us_is_none() {
     assert!(old["at_wall_ns"].as_i64() < Some(now.wall_ns), "{old}");
 }
 
+#[test]
+fn a_series_of_another_version_is_passed_over() {
+    let other = Moved {
+        metric: "moon_phase".into(),
+        ..moved(20.0, 58.0)
+    };
+    assert!(Told::of(&other).is_none());
+}
+
+#[test]
 fn what_was_changed_and_what_moved_outlives_the_worker() {
     let folder = tempfile::tempdir().unwrap();
     let (mut world, mut engine, now) = super::super::tests::started(folder.path());
