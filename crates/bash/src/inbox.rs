@@ -83,6 +83,11 @@ impl Inbox {
         (&self.settings, self.trial.as_ref())
     }
 
+    /// Nobody judges the trial any more; true if there was one. The next worker says anew what it wants.
+    pub(crate) fn drop_trial(&mut self) -> bool {
+        self.trial.take().is_some()
+    }
+
     /// The configuration that is published, if one is.
     pub(crate) fn configuration(&self) -> Option<&InForce> {
         self.config.as_ref()

@@ -8,7 +8,7 @@
 //! datagram socket in the runtime folder.
 //!
 //! Invariants: in doubt nothing is started; a worker that was killed is replaced at once; starts that fail become ever
-//! rarer.
+//! rarer. What is on trial is typed with only as long as there is, or soon will be, a worker that judges it.
 
 use crate::detached;
 use crate::lle::Lle;
@@ -33,6 +33,8 @@ const EARLY_MAX: u8 = 20;
 const CRASHES: &str = "the maintenance worker dies each time it starts, and is started ever more rarely";
 const CRASHES_REMEDY: &str =
     "`lusush doctor` says more; `lusush maint recover worker-crashes` lets it begin anew";
+/// A worker that was killed is replaced within seconds, and its trial goes on. After so long nobody judges it.
+const MISSED_NS: u64 = 60_000_000_000;
 /// Bytes of the lock's file: a number and a word.
 const LEFT_BYTES_MAX: u64 = 32;
 /// The worker's bell is rung at most this often: whoever is active is looked at every ten seconds, and idle after thirty.
@@ -100,6 +102,8 @@ pub(crate) struct Worker {
     crashes: bool,
     /// When the bell was last rung; none before that.
     rung_at: Option<u64>,
+    /// Since when each look has found it gone.
+    gone_at: Option<u64>,
 }
 
 impl Worker {
@@ -136,6 +140,18 @@ impl Worker {
         true
     }
 
+    /// True if nobody judges what is on trial: the user wants no worker, or for long there was none.
+    fn is_missed(&mut self, now: u64, found: Found) -> bool {
+        match found {
+            Found::Alive | Found::Unknown => {
+                self.gone_at = None;
+                false
+            }
+            Found::Stopped => true,
+            Found::Gone(_) => now.saturating_sub(*self.gone_at.get_or_insert(now)) >= MISSED_NS,
+        }
+    }
+
     /// It lives: should it go one day, that is the first time.
     fn lives(&mut self) {
         (self.retry, self.next_start) = (0, 0);
@@ -156,6 +172,7 @@ impl Lle {
             worker.folder = self.session.places.maint().ok();
         }
         let found = worker.folder.as_deref().map_or(Found::Unknown, look);
+        let is_missed = worker.is_missed(crate::clock::now(), found);
         if found == Found::Alive {
             worker.lives();
             // A session that has no flight file is not looked at.
@@ -167,6 +184,12 @@ impl Lle {
                 worker.ring(crate::clock::now(), runtime);
             }
         }
+        if is_missed && self.idle.inbox.drop_trial() {
+            let (settings, trial) = self.idle.inbox.settings();
+            // What of them this version does not have was counted when they came.
+            let _counted = self.session.take_levers(settings, trial);
+        }
+        let worker = &mut self.idle.worker;
         let Found::Gone(left) = found else { return };
         let may_start = worker.may_start(crate::clock::now(), left);
         if worker.crashes {
@@ -267,6 +290,24 @@ mod tests {
         let again = now + 300 * S;
         let mut may = |at| worker.may_start(at, Left::default());
         assert!(may(again) && !may(again + 4 * S) && may(again + 5 * S));
+    }
+
+    #[test]
+    fn a_trial_is_given_up_when_nobody_is_left_to_judge_it() {
+        let mut worker = Worker::default();
+        let gone = Found::Gone(Left::default());
+        let mut check = |at: u64, found: Found, expect: bool| {
+            assert_eq!(worker.is_missed(at, found), expect, "{at} {found:?}");
+        };
+        check(0, Found::Alive, false);
+        check(1, gone, false);
+        check(MISSED_NS, gone, false);
+        // Another has come meanwhile, and was killed, too.
+        check(MISSED_NS + 1, Found::Alive, false);
+        check(MISSED_NS + 2, gone, false);
+        check(2 * MISSED_NS + 2, gone, true);
+        check(2 * MISSED_NS + 3, Found::Unknown, false);
+        check(2 * MISSED_NS + 4, Found::Stopped, true);
     }
 
     #[test]

@@ -11,8 +11,8 @@
 //! trial hears nothing, since a line whose completion was given up with the value in force makes no pair. What the allocator
 //! holds and does not use is given back by `memory-defrag`, which measures what came of it.
 //!
-//! Invariants: too few samples are no opportunity; what was tried and did not help is left alone for
-//! [`RETRY_NS`]; a candidate is a value of its lever, and not the one in force; a lever that decides how much is done
+//! Invariants: too few samples are no opportunity; what was tried is left alone for [`RETRY_NS`], whatever came of it: what did
+//! not help is not tried on, and a proven value that is not in force somebody has let go ([`left_alone`] says which); a candidate is a value of its lever, and not the one in force; a lever that decides how much is done
 //! before it is given up ([`Lever::bounds_work`]) is never one, however slow its work: half as much is always faster.
 
 pub mod since;
@@ -114,6 +114,40 @@ pub struct Opportunity {
 
 /// Finds what may be worth turning, the largest gain first.
 pub fn opportunities(costs: &Costs, levers: &Levers, tried: &[Ended], now_wall_ns: i64) -> Vec<Opportunity> {
+    let mut found = candidates(costs, levers);
+    found.retain(|found| !is_settled(found, levers, tried, now_wall_ns));
+    found
+}
+
+/// What would be worth turning, but was tried not long ago: what may gain most of it, with its trial.
+pub(crate) fn left_alone<'a>(
+    costs: &Costs,
+    levers: &Levers,
+    tried: &'a [Ended],
+    now_wall_ns: i64,
+) -> Option<LeftAlone<'a>> {
+    let found = candidates(costs, levers).into_iter();
+    let of = |found: Opportunity| {
+        let (trial, left_ns) = settled(&found, levers, tried, now_wall_ns)?;
+        Some(LeftAlone {
+            found,
+            trial,
+            left_ns,
+        })
+    };
+    found.filter_map(of).next()
+}
+
+/// Something that was tried not long ago.
+pub(crate) struct LeftAlone<'a> {
+    pub(crate) found: Opportunity,
+    pub(crate) trial: &'a Ended,
+    /// How much longer it is left alone, in nanoseconds.
+    pub(crate) left_ns: i64,
+}
+
+/// Whatever could be turned by what was measured, the largest gain first.
+fn candidates(costs: &Costs, levers: &Levers) -> Vec<Opportunity> {
     let found = [
         keep_names(costs),
         colour_later(costs),
@@ -126,27 +160,37 @@ pub fn opportunities(costs: &Costs, levers: &Levers, tried: &[Ended], now_wall_n
         .flatten()
         .filter(|found| found.candidate != levers.value(found.lever))
         .filter(|found| found.lever.row().admits(found.candidate))
-        .filter(|found| !is_settled(found, levers, tried, now_wall_ns))
         .collect();
     found.sort_by(|a, b| b.gain.total_cmp(&a.gain));
     found
 }
 
-/// Whether this was tried against the value in force not long ago, and did not turn out better.
+/// Whether this was tried against the value in force not long ago.
 pub(crate) fn is_settled(found: &Opportunity, levers: &Levers, tried: &[Ended], now_wall_ns: i64) -> bool {
+    settled(found, levers, tried, now_wall_ns).is_some()
+}
+
+/// The trial of this against the value in force that was not long ago, and how much longer it settles the matter.
+fn settled<'a>(
+    found: &Opportunity,
+    levers: &Levers,
+    tried: &'a [Ended],
+    now_wall_ns: i64,
+) -> Option<(&'a Ended, i64)> {
     let row = found.lever.row();
     let change = (
         row.name.to_owned(),
         row.show(levers.value(found.lever)),
         row.show(found.candidate),
     );
-    tried.iter().any(|ended| {
+    tried.iter().find_map(|ended| {
         let wait = match ended.estimate {
             Some(_) if ended.verdict != Verdict::Withdrawn => RETRY_NS,
             _ => RETRY_UNSEEN_NS,
         };
         let passed = now_wall_ns.saturating_sub(ended.wall_ns);
-        ended.lever.as_ref() == Some(&change) && (0..wait).contains(&passed)
+        let settles = ended.lever.as_ref() == Some(&change) && (0..wait).contains(&passed);
+        settles.then(|| (ended, wait.saturating_sub(passed)))
     })
 }
 
@@ -425,5 +469,20 @@ mod tests {
         check(ended(Verdict::InconclusiveReverted, false), RETRY_UNSEEN_NS, true);
         // A clock that was set back holds nothing up.
         check(ended(Verdict::Revert, true), -1, true);
+        // One that was proven and let go is left alone, too; that is said.
+        check(ended(Verdict::Confirm, true), RETRY_NS - 1, false);
+        let hours = 2 * 60 * 60 * 1_000_000_000;
+        let proven = [ended(Verdict::Confirm, true)];
+        let why =
+            |now| crate::task::performance::why_none(&everything_is_slow(), &Levers::default(), &proven, now);
+        assert_eq!(
+            why(hours),
+            "names.keep = path may save 90 % of highlight, but was tried 2 h ago (better), and is left alone for 29 d 22 h \
+             more; `lusush maint optimize --force names.keep=path` tries it all the same"
+        );
+        assert_eq!(
+            why(RETRY_NS),
+            "nothing that was measured is slow enough for a lever"
+        );
     }
 }

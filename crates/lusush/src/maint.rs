@@ -426,7 +426,9 @@ fn show_why(of: why::Subject, session: Option<&str>, json: bool) -> Result<ExitC
         let state = paths::state().ok();
         let read = state.and_then(|state| start_record::has_read(&state, snapshot.process()));
         why::set_in::locate(&mut answer, &snapshot, paths::home().as_deref(), read.as_ref());
-        answer.slower_since = show::slower_since();
+        let began_ns = snapshot.created_wall_ns().cast_signed();
+        answer.slower_since = show::anomalies()
+            .and_then(|found| why::since::slower(&found, &answer, began_ns, show::now_wall_ns()));
     }
     if json {
         answer::json(&answer)

@@ -290,3 +290,50 @@ fn a_line_of_a_start_up_file_is_named_however_seldom_it_is_looked() {
     (0..KNOWN_MIN).for_each(|_| press(&mut early, "true\r", "$"));
     is_named_in_the_start_up_file(&house);
 }
+
+#[test]
+fn a_mended_prompt_is_blamed_no_more_and_no_other_session_is_told() {
+    let house = Household::with_worker("PROMPT_COMMAND=:\n", OFTEN);
+    let mut terminal = house.session();
+    let own = house.json(&["status"])["sessions"][0]["id"].clone();
+    let own = own.as_str().unwrap();
+    let told = |session: &str| {
+        let why = house.json(&["why", "prompt", "--session", session]);
+        why["slower_since"].as_str().map(str::to_owned)
+    };
+    use_a_while(&house, &mut terminal);
+    press(&mut terminal, &format!("{SLOW}\r"), "$");
+    blame(&house, &mut terminal);
+    let slower = told(own).unwrap();
+    assert!(
+        slower.contains(&format!("{SLOW_TYPED}, found ")),
+        "it is dated: {slower}"
+    );
+    (0..20).for_each(|_| press(&mut terminal, "true\r", "$"));
+    // It is as slow there, but not by what was typed here.
+    let mut other = house.session();
+    press(&mut other, "PROMPT_COMMAND='sleep 0.07'\r", "$");
+    (0..3).for_each(|_| press(&mut other, "true\r", "$"));
+    let sessions = house.json(&["status"])["sessions"].clone();
+    let ids = sessions.as_array().unwrap().iter();
+    let others: Vec<&str> = ids
+        .filter_map(|one| one["id"].as_str())
+        .filter(|id| *id != own)
+        .collect();
+    let [other_id] = others[..] else {
+        panic!("two sessions: {sessions}")
+    };
+    assert_eq!(told(other_id), None);
+
+    press(&mut terminal, "PROMPT_COMMAND=:\r", "$");
+    for _ in 0..12 {
+        press(&mut terminal, "true\r", "$");
+    }
+    assert_eq!(told(own), None);
+    let said = house.said(&["why", "prompt", "--session", own]);
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        said.contains("Most of it was `sleep 0.06`, which did not run in the last"),
+        "{said}"
+    );
+}

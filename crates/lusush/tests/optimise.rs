@@ -381,3 +381,77 @@ fn room_goes_to_the_cache_that_wins_most_by_it() {
     house.said(&["optimize", "--reset", "suggestion.cache_entries"]);
     assert_eq!(told(&house), [""; 0], "the trial goes with the setting");
 }
+
+/// Presses Enter until the session compares two values, or does not any more.
+fn wait_for_arms(house: &Household, terminal: &mut Terminal, compares: bool) {
+    wait("the session to hear of the trial, or of its end", || {
+        terminal.press("\r").unwrap();
+        terminal.settle().unwrap();
+        let files = std::fs::read_dir(house.runtime().join("sessions")).unwrap();
+        let paths = files.map(|entry| entry.unwrap().path());
+        let mut flights = paths.filter(|path| path.extension().is_some_and(|name| name == "flight"));
+        let snapshot = lle_metrics::Snapshot::read(&flights.next().unwrap()).unwrap();
+        let trial = snapshot.gauge(lle_metrics::Gauge::TrialId);
+        trial.is_some_and(|id| (id > 0) == compares)
+    });
+}
+
+#[test]
+fn a_value_on_trial_goes_with_the_worker() {
+    let mut house = Household::with_worker("", OFTEN);
+    let mut terminal = house.session();
+    house.said(&["optimize", "--force", "completion.deadline_ms=100"]);
+    wait_for_arms(&house, &mut terminal, true);
+    house.said(&["stop"]);
+    wait("the worker to end", || house.worker().is_none());
+    assert_eq!(told(&house), [""; 0]);
+    wait_for_arms(&house, &mut terminal, false);
+    for words in [&["optimize", "--history"][..], &["status"]] {
+        let said = house.said(words);
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("there is no worker"), "{said}");
+    }
+    let refused = house.maint(&["optimize", "--withdraw"]);
+    let refused = String::from_utf8(refused.stderr).unwrap();
+    for said in [refused, house.said(&["health"])] {
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        let how = "t was stopped, and no session starts another: `lusush maint start` does";
+        assert!(said.contains(how), "{said}");
+    }
+
+    // The next one goes on with it. One that is killed leaves it in the file; where no other comes, no session heeds it.
+    let stopped = house.folder().join("stopped");
+    std::fs::remove_file(&stopped).unwrap();
+    house.start_worker(OFTEN);
+    wait_for_arms(&house, &mut terminal, true);
+    house.kill_worker();
+    std::fs::write(&stopped, "").unwrap();
+    assert_eq!(told(&house).len(), 1, "nobody took it back");
+    wait_for_arms(&house, &mut terminal, false);
+}
+
+#[test]
+fn while_the_optimiser_is_paused_nothing_is_tried() {
+    let house = Household::with_worker(LONG_PATH, OFTEN);
+    let mut terminal = house.session();
+    house.said(&["optimize", "--force", "names.keep=path"]);
+    assert_eq!(told(&house).len(), 1);
+    let said = house.said(&["pause", "performance"]);
+    assert!(said.contains("names.keep = path waits"), "{said}");
+    assert_eq!(told(&house), [""; 0]);
+    for _ in 0..8 {
+        type_line(&mut terminal, "grep needle /dev/null");
+    }
+    let shown = trials(&house);
+    assert_eq!(shown["ended"], Value::Array(vec![]), "{shown}");
+    assert_eq!(value_of(&house, "names.keep"), "prompt");
+    let history = house.said(&["optimize", "--history"]);
+    let history = history.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        history.contains("waits, and no line is typed with it, since performance is paused"),
+        "{history}"
+    );
+    let said = house.said(&["resume", "performance"]);
+    assert!(said.contains("names.keep = path goes on"), "{said}");
+    assert_eq!(told(&house).len(), 1);
+}

@@ -22,6 +22,15 @@ pub const VERSION: u32 = 1;
 /// What [`Request::Recover`] says before the first step; whatever else it says, the recovery has ended.
 pub const RECOVERY_BEGINS: &str = "begins";
 
+/// How to get a worker where there is none: after a stop none comes by itself.
+pub const fn how_to_get_a_worker(is_stopped: bool) -> &'static str {
+    if is_stopped {
+        "it was stopped, and no session starts another: `lusush maint start` does"
+    } else {
+        "`lusush maint start` starts one; so does the next prompt of a session"
+    }
+}
+
 /// Something that is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "method", content = "parameters")]

@@ -298,8 +298,11 @@ impl Engine {
         self.advance_all(world, now);
         if !self.stopping && !self.state.paused {
             self.run_due(world, now);
-            self.judge_trials(world, now);
             self.update_targets(world, now);
+        }
+        if !self.stopping {
+            // Paused or not: a configuration that is in force on trial locks nobody out. Levers wait.
+            self.judge_trials(world, now);
         }
         self.publish(world, now);
         self.keep_learned(world, now);

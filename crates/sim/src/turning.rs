@@ -1,7 +1,8 @@
 //! What must hold of levers and their trials, from one event to the next.
 //!
 //! Invariants checked: one lever is tried at a time; a trial ends once and is not opened again; a lever turns only by a
-//! trial that was better, or back to its default at a person's word; one that is not automatic opens no trial by itself.
+//! trial that was better, or back to its default at a person's word; one that is not automatic opens no trial by itself;
+//! while the optimiser is paused, no lever turns but at that word.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +31,7 @@ struct Seen {
     ended: BTreeSet<u64>,
     settings: BTreeMap<String, String>,
     automatic: bool,
+    paused: bool,
 }
 
 impl Turning {
@@ -102,6 +104,7 @@ impl Turning {
                 .modes
                 .get("performance")
                 .is_none_or(|mode| *mode == Mode::Automatic),
+            paused: state.paused || state.tasks.get("performance").is_some_and(|known| known.paused),
         };
         if now.ended.len() != state.trials_ended.len() || now.ended.len() > ENDED_MAX {
             broken.push(format!(
@@ -146,6 +149,12 @@ impl Turning {
                     && tried.map(|lever| &lever.2) == is
             });
             let reset = is.is_none() && self.reset.contains(row.name);
+            if was != is && !reset && before.paused && now.paused {
+                broken.push(format!(
+                    "levers: {} went from {was:?} to {is:?} while the optimiser was paused",
+                    row.name
+                ));
+            }
             if was != is && !proven && !reset {
                 broken.push(format!(
                     "levers: {} went from {was:?} to {is:?} unproven",

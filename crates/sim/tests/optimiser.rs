@@ -7,7 +7,7 @@ use lle_core::arms::in_all::InAll;
 use lle_core::health::assess::Thresholds;
 use lle_core::optimise::targets::WEEK_NS;
 use lle_core::policy::{Policy, Who};
-use lle_maintenance::api::Request;
+use lle_maintenance::api::{Fault, Request};
 use lle_maintenance::engine::{Config, Engine, Event};
 use lle_maintenance::world::Now;
 use lle_metrics::{Gauge, Timer};
@@ -18,6 +18,16 @@ use serde_json::Value;
 
 const SECOND: u64 = 1_000_000_000;
 const UID: u32 = 1000;
+
+fn config() -> Config {
+    Config {
+        policy: Policy::default(),
+        problems: Vec::new(),
+        thresholds: Thresholds::default(),
+        zone: TimeZone::UTC,
+        uid: UID,
+    }
+}
 
 struct Desk {
     world: World,
@@ -32,23 +42,34 @@ impl Desk {
         };
         let mut world = World::new(Random::new(1), now);
         world.sessions.push(SimSession::new(7, Nature::Good, now.wall_ns));
-        let config = Config {
-            policy: Policy::default(),
-            problems: Vec::new(),
-            thresholds: Thresholds::default(),
-            zone: TimeZone::UTC,
-            uid: UID,
-        };
         let mut hands = world.hands(true);
-        let mut engine = Engine::load(&mut hands, config, now).unwrap();
+        let mut engine = Engine::load(&mut hands, config(), now).unwrap();
         engine.start(&mut hands, now);
         Self { world, engine }
     }
 
     fn ask(&mut self, request: &Request) -> Value {
+        self.try_to_ask(request).unwrap()
+    }
+
+    fn try_to_ask(&mut self, request: &Request) -> Result<Value, Fault> {
         let (now, who) = (self.world.now, Who::peer(UID, Some(7), UID));
         let hands = &mut self.world.hands(true);
-        self.engine.request(hands, now, &who, request).unwrap()
+        self.engine.request(hands, now, &who, request)
+    }
+
+    /// Another worker takes over, however the one before ended.
+    fn next_worker(&mut self) {
+        let now = self.world.now;
+        let mut hands = self.world.hands(true);
+        self.engine = Engine::load(&mut hands, config(), now).unwrap();
+        self.engine.start(&mut hands, now);
+    }
+
+    /// The trials that sessions are told of.
+    fn told(&self) -> Vec<i64> {
+        let trials = self.world.desired.iter().flat_map(|desired| &desired.trials);
+        trials.map(|trial| trial.id.cast_signed()).collect()
     }
 
     /// Opens a trial; gives its number.
@@ -201,4 +222,83 @@ fn the_weekly_baseline_is_of_the_week() {
     desk.colour(1_000, 5_000);
     desk.look(WEEK_NS.cast_unsigned() + 60 * SECOND);
     assert_eq!(desk.usual_ns(), moved);
+}
+
+fn force(lever: &str) -> Request {
+    Request::Optimize {
+        force: Some(lever.to_owned()),
+        within_ms: None,
+        reset: None,
+        withdraw: None,
+    }
+}
+
+#[test]
+fn a_worker_that_ends_leaves_nothing_on_trial_and_the_next_goes_on() {
+    let mut desk = Desk::new();
+    let trial = desk.force("completion.deadline_ms=100");
+    assert_eq!(desk.told(), [trial]);
+    // Killed, it says nothing, and the next is there at once.
+    desk.next_worker();
+    assert_eq!(desk.told(), [trial]);
+    desk.ask(&Request::Stop);
+    assert_eq!(desk.told(), [0_i64; 0], "nobody will judge it");
+    let now = desk.world.now;
+    desk.engine.end(&mut desk.world.hands(true), now);
+    assert_eq!(desk.told(), [0_i64; 0]);
+    assert!(desk.engine.durable().trials.contains_key(&trial.cast_unsigned()));
+    // Whoever reads it from disk is told that it waits.
+    desk.engine = Engine::load(&mut desk.world.hands(false), config(), now).unwrap();
+    assert_eq!(desk.ask(&Request::Trials)["waits"], "there is no worker");
+    desk.next_worker();
+    assert_eq!(desk.told(), [trial]);
+    assert_eq!(desk.ask(&Request::Trials)["waits"], Value::Null);
+}
+
+#[test]
+fn while_it_is_paused_nothing_is_on_trial_and_nothing_is_kept() {
+    let performance = || Some("performance".to_owned());
+    for (task, why) in [
+        (None, "everything is paused"),
+        (performance(), "performance is paused"),
+    ] {
+        let mut desk = Desk::new();
+        let trial = desk.force("names.keep=path");
+        desk.look(10 * SECOND);
+        desk.ask(&Request::Pause { task: task.clone() });
+        assert_eq!(desk.told(), [0_i64; 0], "{why}");
+        let before = desk.engine.durable().trials[&trial.cast_unsigned()].active_ns;
+        // A session that has not looked yet says what would have it kept.
+        desk.compare(trial, -700_000, 0);
+        for _ in 0..4 {
+            desk.look(10 * SECOND);
+        }
+        let state = desk.engine.durable();
+        assert!(
+            state.settings.is_empty() && state.trials_ended.is_empty(),
+            "{why}"
+        );
+        assert_eq!(state.trials[&trial.cast_unsigned()].active_ns, before, "{why}");
+        let told = desk.ask(&Request::Trials);
+        assert!(told["waits"].as_str().unwrap().starts_with(why), "{told}");
+        let withdraw = Request::Optimize {
+            force: None,
+            within_ms: None,
+            reset: None,
+            withdraw: Some(true),
+        };
+        if task.is_none() {
+            desk.ask(&withdraw);
+        }
+        // None is opened either, whoever asks.
+        let refused = desk.try_to_ask(&force("names.cache_entries=0")).unwrap_err();
+        let said = format!("{} {:?}", refused.message, refused.hint);
+        assert!(task.is_some() || said.contains(why), "{said}");
+        desk.ask(&Request::Resume { task: task.clone() });
+        if task.is_some() {
+            assert_eq!(desk.told(), [trial]);
+            desk.look(10 * SECOND);
+            assert_eq!(desk.engine.durable().settings["names.keep"], "path");
+        }
+    }
 }

@@ -361,10 +361,11 @@ fn idle_wakeups(window: &Window) -> Option<f64> {
 }
 
 fn config_lag(view: &SessionView<'_>, worker: &WorkerView) -> Value {
-    let Some(published) = worker.config_generation else {
+    let Some(published) = worker.config_version else {
         return Value::Unknown("nothing is published");
     };
-    match view.window.gauge(Gauge::ConfigGeneration) {
+    // Not what is published besides: alerts, trials and settings come and go without any version.
+    match view.window.gauge(Gauge::ConfigVersion) {
         None => Value::Unknown(NO_GAUGE),
         Some(_) if !view.idle => Value::Unknown("it is applied when the command ends"),
         Some(applied) => Value::Known(published.saturating_sub(applied).max(0) as f64),

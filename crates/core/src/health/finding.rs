@@ -83,7 +83,7 @@ impl Seen<'_> {
         match self.usual {
             Some(usual) => add(
                 &mut title,
-                format_args!(", before {}", self.metric.unit.show(usual.center)),
+                format_args!(", before usually {}", self.metric.unit.show(usual.center)),
             ),
             None if self.metric.is_learned() => {
                 add(&mut title, format_args!(", before: unknown ({TOO_FEW})"));

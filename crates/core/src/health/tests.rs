@@ -142,7 +142,7 @@ fn a_prompt_that_sleeps_is_found_with_before_and_after() {
             session: Some(
                 2,
             ),
-            title: "prompt takes 305 ms, before 2.1 ms; of it 300 ms in PROMPT_COMMAND (sleep)",
+            title: "prompt takes 305 ms, before usually 2.1 ms; of it 300 ms in PROMPT_COMMAND (sleep)",
             evidence: "/dev/pts/3, process 4711; the mean of the last 4, the longest 305 ms; usually 2.1 ms ± 29.7 µs",
             remedy: "`declare -p PROMPT_COMMAND PS1` shows what runs before each prompt; take the slow part out or let it run in the background, then `lusush maint health` shows the difference",
             before: Some(
@@ -321,9 +321,20 @@ fn events_gauges_and_processes() {
         });
     });
     check("config.lag/0000000000000009", Some(Severity::Warning), |s, c| {
-        s.flight.update(|w| w.set(Gauge::ConfigGeneration, 4));
+        s.flight.update(|w| w.set(Gauge::ConfigVersion, 4));
         c.worker = Some(WorkerView {
-            config_generation: Some(7),
+            config_version: Some(7),
+            ..WorkerView::default()
+        });
+    });
+    check("", None, |s, c| {
+        // Trials, settings and alerts were published since it looked.
+        s.flight.update(|w| {
+            w.set(Gauge::ConfigVersion, 7);
+            w.set(Gauge::ConfigGeneration, 4);
+        });
+        c.worker = Some(WorkerView {
+            config_version: Some(7),
             ..WorkerView::default()
         });
     });

@@ -64,6 +64,6 @@ pub struct WorkerView {
     pub blocked_operations: Option<u64>,
     /// Security findings; none as long as nothing looks.
     pub security_events: Option<u64>,
-    /// The generation of the configuration that is published; none if none is.
-    pub config_generation: Option<i64>,
+    /// The version of the configuration that is published; none if none is.
+    pub config_version: Option<i64>,
 }

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Changepoint;
 use super::blame::{CHANGES_MAX, Change, ChangeKind, SUSPECTS_MAX, Suspect};
+use super::reach::Reached;
 use super::suspected::{Value, Watched};
 
 /// Changepoints that are remembered.
@@ -48,6 +49,9 @@ pub struct Moved {
     pub suspects: Vec<Suspect>,
     /// When it was noticed, in nanoseconds since 1970.
     pub noticed_wall_ns: i64,
+    /// Whom it reached; a version before this one did not say.
+    #[serde(default)]
+    pub reached: Reached,
 }
 
 /// What is remembered of the prompts of one session.
@@ -280,6 +284,7 @@ mod tests {
                 2 * SUSPECTS_MAX
             ],
             noticed_wall_ns: at_ns + 1,
+            reached: Reached::Session("00000000000000ff".into()),
         }
     }
 

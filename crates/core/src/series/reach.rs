@@ -7,6 +7,8 @@
 //!
 //! Invariant: what cannot have reached the series is no suspect, however well its moment fits.
 
+use serde::{Deserialize, Serialize};
+
 use super::Changepoint;
 use super::blame::{Change, ChangeKind, Measured, Suspect, weigh};
 use super::suspected::Lines;
@@ -42,6 +44,19 @@ pub enum Reach<'a> {
         /// if there is no such session.
         unmoved_ns: Option<i64>,
     },
+}
+
+/// Which sessions something reached that moved.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reached {
+    /// All of them, as far as is known.
+    #[default]
+    All,
+    /// The one in which it was typed, by its sixteen hex digits.
+    Session(String),
+    /// Those that read the start-up files as they are since then: that began no earlier, in nanoseconds since 1970.
+    BegunSince(i64),
 }
 
 impl Reach<'_> {

@@ -7,6 +7,7 @@ use super::{Priority, Task, TaskKind};
 use crate::lever::Levers;
 use crate::optimise::{self, Costs, Opportunity, SAMPLES_MIN};
 use crate::plan::{Action, Check, Plan, Planned, Step};
+use crate::quantity::age;
 use crate::schedule::Schedule;
 use crate::trial::{Ended, paired};
 
@@ -47,12 +48,33 @@ pub fn plan(inputs: &Inputs<'_>, why: &str, number: impl FnOnce() -> u64) -> Pla
             why: format!("{why}: {}", first.evidence),
             steps: vec![trial(first, number(), paired::ACTIVE_NS_MAX, inputs.asked)],
         }),
-        None => Planned::Nothing(why_none(inputs.costs)),
+        None => Planned::Nothing(why_none(
+            inputs.costs,
+            inputs.levers,
+            inputs.tried,
+            inputs.now_wall_ns,
+        )),
     }
 }
 
 /// Why there is no opportunity.
-pub fn why_none(costs: &Costs) -> String {
+pub fn why_none(costs: &Costs, levers: &Levers, tried: &[Ended], now_wall_ns: i64) -> String {
+    if let Some(left) = optimise::left_alone(costs, levers, tried, now_wall_ns) {
+        let row = left.found.lever.row();
+        let change = format!("{} = {}", row.name, row.show(left.found.candidate));
+        let ago = now_wall_ns.saturating_sub(left.trial.wall_ns).unsigned_abs();
+        return format!(
+            "{change} may save {:.0} % of {}, but was tried {} ago ({}), and is left alone for {} more; \
+             `lusush maint optimize --force {}={}` tries it all the same",
+            left.found.gain * 100.0,
+            row.cost.name(),
+            age(ago),
+            left.trial.verdict.name(),
+            age(left.left_ns.unsigned_abs()),
+            row.name,
+            row.show(left.found.candidate)
+        );
+    }
     match costs.key_to_paint.count {
         paints if paints < SAMPLES_MIN => {
             format!("too little was measured: {paints} paints, and {SAMPLES_MIN} are the least")

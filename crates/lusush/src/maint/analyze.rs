@@ -107,6 +107,8 @@ struct Summary {
     missing: u64,
     /// Values beyond what the detector counts with.
     beyond: u64,
+    /// Rows that are no later than the one before.
+    unordered: u64,
     alarms: u64,
     /// It begins as UTF-16 does.
     is_utf_16: bool,
@@ -134,6 +136,7 @@ fn analyze(
     let mut rows = Rows::default();
     let mut line = Vec::new();
     let mut begun = false;
+    let mut last_ns = None;
     loop {
         if input.buffer().is_empty() {
             // Whoever feeds a pipe slowly sees each row's answer before the next row is there.
@@ -152,6 +155,8 @@ fn analyze(
                 let began = Instant::now();
                 let reading = detector.observe(row.at_ns, row.value);
                 summary.took += began.elapsed();
+                summary.unordered +=
+                    u64::from(last_ns.replace(row.at_ns).is_some_and(|last| row.at_ns <= last));
                 summary.alarms += u64::from(reading.score >= ALARM_SCORE);
                 summary.beyond += u64::from(row.value.is_finite() && row.value.abs() > VALUE_MAX);
                 if !std::mem::replace(&mut begun, true) && !json {
@@ -260,6 +265,13 @@ impl Summary {
             duration(each),
             bytes(size_of::<Detector>() as f64)
         );
+        if self.unordered > 0 {
+            out += &format!(
+                "{} not after the one before, and judged as they stand: `sort -n` puts numbers in order, and all of them \
+                 have to be of one unit\n",
+                several(self.unordered, "row is", "rows are")
+            );
+        }
         if self.beyond > 0 {
             out += &format!(
                 "{} beyond {VALUE_MAX:e} counted as that\n",

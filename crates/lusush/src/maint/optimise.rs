@@ -82,11 +82,7 @@ pub(crate) fn history(document: &TrialsDocument, ink: Ink) -> String {
         let _ = writeln!(out, "{}", wrapped(&said, COLUMNS, 2));
     }
     for trial in document.ended.iter().chain(&document.open) {
-        let _ = writeln!(
-            out,
-            "{}",
-            wrapped(&of_trial(trial, document.now_wall_ns), COLUMNS, 2)
-        );
+        let _ = writeln!(out, "{}", wrapped(&of_trial(trial, document), COLUMNS, 2));
     }
     if document.ended.is_empty() && document.open.is_empty() {
         out.push_str("Nothing was tried yet.\n");
@@ -94,19 +90,26 @@ pub(crate) fn history(document: &TrialsDocument, ink: Ink) -> String {
     out
 }
 
-fn of_trial(trial: &TrialDocument, now: i64) -> String {
+fn of_trial(trial: &TrialDocument, document: &TrialsDocument) -> String {
     let mut line = format!("trial {} of {}", trial.id, printable(&trial.change, 80));
     if let Some(current) = &trial.current {
         let _ = write!(line, " instead of {}", printable(current, 20));
     }
     match (&trial.verdict, trial.ended_wall_ns) {
         (Some(verdict), Some(at)) => {
-            let ago = age(now.saturating_sub(at).max(0).cast_unsigned());
+            let ago = age(document.now_wall_ns.saturating_sub(at).max(0).cast_unsigned());
             let kept = if trial.kept { ", kept" } else { ", not kept" };
             let _ = write!(line, ", {ago} ago: {verdict}{kept}");
         }
         _ => {
-            let _ = write!(line, ": open, {} pairs of lines", trial.pairs);
+            let open = match &document.waits {
+                Some(why) => format!(
+                    "waits, and no line is typed with it, since {}",
+                    printable(why, 100)
+                ),
+                None => "open".to_owned(),
+            };
+            let _ = write!(line, ": {open}, {} pairs of lines", trial.pairs);
             if let Some(next) = trial.pairs_next {
                 let _ = write!(line, ", looked at when there are {next}");
             }
@@ -134,6 +137,19 @@ fn of_trial(trial: &TrialDocument, now: i64) -> String {
     line
 }
 
+/// What becomes of the lever on trial when something is paused or goes on; nothing where none is.
+pub(super) fn held(document: &TrialsDocument) -> String {
+    let Some(trial) = document.open.iter().find(|trial| trial.lever.is_some()) else {
+        return String::new();
+    };
+    let becomes = match document.waits {
+        Some(_) => "waits: no line is typed with it meanwhile",
+        None => "goes on",
+    };
+    let said = format!("The trial of {} {becomes}.", printable(&trial.change, COLUMNS));
+    format!("{}\n", wrapped(&said, COLUMNS, 0))
+}
+
 fn means(estimate: &EstimateDocument, metric: &str) -> String {
     format!(
         "{} of {} on average, and {}",
@@ -144,7 +160,7 @@ fn means(estimate: &EstimateDocument, metric: &str) -> String {
 }
 
 /// A sentence begins.
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
     first + chars.as_str()

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use lle_core::quantity::several;
+use lle_core::series::watch::MEAN_NS;
 use serde_json::Value;
 
 use super::show::in_words;
@@ -13,13 +14,48 @@ use crate::text::{COLUMNS, Ink, printable, wrapped};
 /// Columns of a series' name.
 const NAME: usize = 22;
 
+/// A mean of five minutes that is over for no longer than this is what is now: the next is not over yet, and idle sessions are
+/// looked at once a minute.
+const FRESH_NS: i64 = 2 * MEAN_NS;
+
+/// When a value was measured, if that is a while ago: "3 h ago".
+fn stale(row: &Value, now: i64) -> Option<String> {
+    let until = row["at_wall_ns"].as_i64()?.saturating_add(MEAN_NS);
+    (now.saturating_sub(until) > FRESH_NS).then(|| in_words(until, now))
+}
+
+/// Writes of all that have nothing yet one sentence: each has the same to say.
+fn without_anything(out: &mut String, rows: &[Value]) {
+    let nothing = rows.iter().filter(|row| has_nothing(row));
+    let names: Vec<&str> = nothing.clone().map(|row| text_of(&row["what"])).collect();
+    let Some(why) = nothing.map(|row| text_of(&row["unknown"])).next() else {
+        return;
+    };
+    let why = why.trim_start_matches("unknown: ");
+    let said = format!("Nothing yet of {}: {why}.", names.join(", "));
+    let _ = writeln!(out, "{}", wrapped(&said, COLUMNS, 2));
+}
+
+fn has_nothing(row: &Value) -> bool {
+    row["samples"] == 0 && row["unknown"].is_string()
+}
+
 /// Renders the forecasts.
 pub(super) fn forecast(value: &Value, now: i64) -> String {
     let mut out = String::from("In a day, with the interval that should hold four times in five:\n\n");
-    for row in list(&value["resources"]) {
-        let text = match row["shown"].as_str() {
-            Some(shown) => format!("{shown}; now {}", text_of(&row["now"])),
-            None => text_of(&row["unknown"]).to_owned(),
+    let rows = list(&value["resources"]);
+    for row in rows.iter().filter(|row| !has_nothing(row)) {
+        let known = text_of(&row["now"]);
+        let text = match (row["shown"].as_str(), stale(row, now)) {
+            (Some(shown), None) => format!("{shown}; now {known}"),
+            (Some(shown), Some(ago)) => {
+                let due = row["due_wall_ns"].as_i64().unwrap_or(now);
+                format!("{shown}, {}; it was {known} {ago}", in_words(due, now))
+            }
+            (None, Some(ago)) if !known.is_empty() => {
+                format!("{}; it was {known} {ago}", text_of(&row["unknown"]))
+            }
+            (None, _) => text_of(&row["unknown"]).to_owned(),
         };
         line(&mut out, text_of(&row["what"]), &text);
         if let Some(text) = limit(row, now) {
@@ -38,6 +74,7 @@ pub(super) fn forecast(value: &Value, now: i64) -> String {
             line(&mut out, "", &format!("what helps: {}", text_of(&row["remedy"])));
         }
     }
+    without_anything(&mut out, rows);
     out
 }
 
@@ -78,7 +115,8 @@ fn pattern(pattern: &Value) -> Option<String> {
 fn limit(row: &Value, now: i64) -> Option<String> {
     let limit = row["limit_shown"].as_str()?;
     let when = &row["limit_when"]["when"];
-    let at = |name: &str| row[name].as_i64().map(|at| in_words(at, now));
+    // What the last sample foresaw for a moment that is behind us has come by now, or will at any time.
+    let at = |name: &str| row[name].as_i64().map(|at| in_words(at.max(now), now));
     Some(match (when.as_str()?, at("limit_earliest_wall_ns")) {
         ("now", _) => format!("{limit} is reached"),
         ("not-in-sight", _) => format!("{limit} is not in sight"),
@@ -118,7 +156,8 @@ fn score(row: &Value) -> String {
 pub(super) fn anomalies(value: &Value, now: i64, ink: Ink) -> String {
     let alarm = value["alarm_score"].as_f64().unwrap_or(0.5);
     let mut out = String::from("How unusual the last five minutes were, from 0 to 1:\n\n");
-    for row in list(&value["series"]) {
+    let rows = list(&value["series"]);
+    for row in rows.iter().filter(|row| !has_nothing(row)) {
         let text = match row["score"].as_f64() {
             None => text_of(&row["unknown"]).to_owned(),
             Some(score) => {
@@ -126,8 +165,10 @@ pub(super) fn anomalies(value: &Value, now: i64, ink: Ink) -> String {
                     .as_str()
                     .map_or(String::new(), |kind| format!(", {kind}"));
                 let expected = row["expected_shown"].as_str().unwrap_or("unknown");
+                // Of what nobody uses the last five minutes of use may be long ago.
+                let ago = stale(row, now).map_or(String::new(), |ago| format!("; that was {ago}"));
                 let text = format!(
-                    "{score:.3}{kind}: {}, expected {expected}",
+                    "{score:.3}{kind}: {}, expected {expected}{ago}",
                     text_of(&row["shown"])
                 );
                 if score >= alarm { ink.warn(&text) } else { text }
@@ -135,6 +176,7 @@ pub(super) fn anomalies(value: &Value, now: i64, ink: Ink) -> String {
         };
         line(&mut out, text_of(&row["what"]), &text);
     }
+    without_anything(&mut out, rows);
     for open in list(&value["suspicions"]) {
         out.push('\n');
         out.push_str(&wrapped(&suspicion(open, now), COLUMNS, 0));
@@ -275,6 +317,63 @@ mod tests {
             { "session": null, "at_ns": DAY - 90_000_000_000_i64, "before": 40, "since": 0, "need": 11 },
         ]);
         insta::assert_snapshot!("under_suspicion", anomalies(&open, DAY, Ink::Plain));
+    }
+
+    #[test]
+    fn what_is_old_is_dated() {
+        let resources = json!({ "resources": [
+            { "what": "prompt", "samples": 40, "at_wall_ns": DAY / 2, "due_wall_ns": 3 * DAY / 2, "now": "20 ms",
+              "shown": "21 ms, 20 ms to 30 ms", "limit_shown": "1 s", "limit_when": { "when": "at" },
+              "limit_earliest_wall_ns": 3 * DAY / 4, "limit_latest_wall_ns": 2 * DAY, "scored": 3, "scored_min": 20 },
+            { "what": "start", "samples": 40, "at_wall_ns": 0, "now": "20 ms",
+              "unknown": "unknown: the last sample is 1 d old, and a forecast reaches a day" },
+            { "what": "echo", "samples": 40, "at_wall_ns": DAY - 600_000_000_000_i64, "due_wall_ns": 2 * DAY, "now": "1 ms",
+              "shown": "1 ms, 1 ms to 2 ms", "scored": 3, "scored_min": 20 },
+        ]});
+        insta::assert_snapshot!(forecast(&resources, DAY), @r"
+        In a day, with the interval that should hold four times in five:
+
+        prompt                  21 ms, 20 ms to 30 ms, in 12 h; it was 20 ms 11 h 55 min
+                                ago
+                                1 s now at the earliest, and more probably never
+                                its own score is unknown: 3 of 20 forecasts scored so
+                                far
+        start                   unknown: the last sample is 1 d old, and a forecast
+                                reaches a day; it was 20 ms 23 h 55 min ago
+        echo                    1 ms, 1 ms to 2 ms; now 1 ms
+                                its own score is unknown: 3 of 20 forecasts scored so
+                                far
+        ");
+        let series = json!({ "changes": [], "series": [
+            { "what": "prompt", "samples": 50, "score": 0.001, "shown": "20 ms", "expected_shown": "21 ms", "at_wall_ns": 0 },
+            { "what": "echo", "samples": 50, "score": 0.001, "shown": "1 ms", "expected_shown": "1 ms",
+              "at_wall_ns": DAY - 600_000_000_000_i64 },
+        ]});
+        insta::assert_snapshot!(anomalies(&series, DAY, Ink::Plain), @r"
+        How unusual the last five minutes were, from 0 to 1:
+
+        prompt                  0.001: 20 ms, expected 21 ms; that was 23 h 55 min ago
+        echo                    0.001: 1 ms, expected 1 ms
+
+        No level has changed that is remembered.
+        ");
+    }
+
+    #[test]
+    fn what_has_nothing_yet_is_one_sentence() {
+        let unknown = "unknown: 0 of 30 samples so far; one is a mean of five minutes of use, so the others take 2 h 30 min at \
+                       least";
+        let row = |what: &str| json!({ "what": what, "samples": 0, "unknown": unknown });
+        let rows = ["prompt", "start", "echo", "completion", "writing the history"].map(row);
+        insta::assert_snapshot!(forecast(&json!({ "resources": rows }), DAY), @r"
+        In a day, with the interval that should hold four times in five:
+
+        Nothing yet of prompt, start, echo, completion, writing the history: 0 of 30
+          samples so far; one is a mean of five minutes of use, so the others take 2 h
+          30 min at least.
+        ");
+        let shown = anomalies(&json!({ "series": rows, "changes": [] }), DAY, Ink::Plain);
+        assert_eq!(shown.matches("0 of 30").count(), 1, "{shown}");
     }
 
     #[test]

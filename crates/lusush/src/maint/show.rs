@@ -9,14 +9,15 @@ mod tasks;
 mod tests;
 pub(crate) mod worker;
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use lle_core::error::Code;
 use lle_core::quantity::age;
-use lle_maintenance::api::Request;
 use lle_maintenance::api::audit::{AuditDocument, VerifyDocument};
 use lle_maintenance::api::tasks::TasksDocument;
 use lle_maintenance::api::trials::TrialsDocument;
+use lle_maintenance::api::{Request, how_to_get_a_worker};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -46,7 +47,13 @@ fn told(request: &Request, given: &Answer, json: bool) -> Result<ExitCode, Failu
     if json {
         answer::json(&given.value)?;
     } else {
-        answer::text(&text(request, given, Ink::of_stdout())?)?;
+        let mut out = text(request, given, Ink::of_stdout())?;
+        if matches!(request, Request::Pause { .. } | Request::Resume { .. })
+            && let Some(Ok(trials)) = ask::ask_worker(&Request::Trials)
+        {
+            out.push_str(&optimise::held(&read::<TrialsDocument>(&trials)?));
+        }
+        answer::text(&out)?;
     }
     Ok(code)
 }
@@ -81,15 +88,9 @@ pub(crate) fn advice(json: bool) -> Result<ExitCode, Failure> {
     answer::text(&out)
 }
 
-/// What was found last to have made prompts slower, in words; none if nothing was, or nobody can say.
-pub(crate) fn slower_since() -> Option<String> {
-    let given = ask::ask(&Request::Anomalies).ok()?;
-    let changes = given.value["changes"].as_array()?;
-    let slower = changes
-        .iter()
-        .filter(|change| change["metric"] == "prompt_ns_recent" && change["worse"] == true);
-    let last = slower.max_by_key(|change| change["noticed_wall_ns"].as_i64())?;
-    Some(last["title"].as_str()?.to_owned())
+/// What is unusual, and what changed; none if nobody can say.
+pub(crate) fn anomalies() -> Option<Value> {
+    Some(ask::ask(&Request::Anomalies).ok()?.value)
 }
 
 /// A log that is not whole is an answer and a failure.
@@ -145,7 +146,8 @@ fn text(request: &Request, given: &Answer, ink: Ink) -> Result<String, Failure> 
     );
     if !given.from_worker && is_asked_of_worker {
         out.push_str("\nThere is no worker: this is what is on disk, and a single look at the sessions.\n");
-        out.push_str("`lusush maint start` starts one; so does every new session.\n");
+        let how = format!("{}.", how_to_get_a_worker(ask::is_stopped()));
+        let _ = writeln!(out, "{}", wrapped(&optimise::capital(&how), COLUMNS, 0));
     }
     Ok(out)
 }
@@ -158,7 +160,7 @@ fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Failure> {
     })
 }
 
-fn now_wall_ns() -> i64 {
+pub(super) fn now_wall_ns() -> i64 {
     lle_maintenance::real::now().wall_ns
 }
 

@@ -6,6 +6,7 @@
 pub(crate) mod put_off;
 pub(crate) mod render;
 pub(crate) mod set_in;
+pub(crate) mod since;
 #[cfg(test)]
 mod tests;
 
@@ -66,7 +67,8 @@ pub(crate) struct Why {
     /// Why it is not known of some part where it was set; absent where nothing is missing, or nothing was looked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) set_unknown: Option<String>,
-    /// What was lately found to have made prompts slower, with the line that did it; absent where nothing was.
+    /// What was found to have made the prompts of this session slower, with the line that did it, and when; absent where
+    /// nothing was, or prompts are quick again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) slower_since: Option<String>,
     /// What came of parts of PS1 that are put off; absent where nothing is.
@@ -117,6 +119,9 @@ pub(crate) struct Share {
     /// Whether the prompt could be made without it and is not; absent for all but the `$(…)` of PS1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) may_wait: Option<bool>,
+    /// Prompts since it ran last; absent where it is no part of a prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) prompts_since: Option<u64>,
     /// Of all the time that the whole took.
     pub(crate) share_percent: Option<f64>,
     #[serde(flatten)]
@@ -269,6 +274,7 @@ fn table(why: &mut Why, snapshot: &Snapshot, of: Parted) {
             set_in: None,
             may_wait: (of == Parted::Prompt && row.kind == Some(PartKind::Substitution))
                 .then_some(row.may_wait),
+            prompts_since: (of == Parted::Prompt).then(|| whole.count.saturating_sub(row.last_round)),
             share_percent: percent(row.times.sum_ns, whole.sum_ns),
             spent: one,
         }
@@ -319,6 +325,7 @@ fn rest(name: &str, kind: &'static str, spent: Spent, whole: Times) -> Share {
         within: None,
         set_in: None,
         may_wait: None,
+        prompts_since: None,
         share_percent: percent(spent.sum_ns, whole.sum_ns),
         spent,
     }
@@ -354,6 +361,7 @@ fn key(why: &mut Why, snapshot: &Snapshot) {
         within: None,
         set_in: None,
         may_wait: None,
+        prompts_since: None,
         // What is told besides is not all within the whole.
         share_percent: percent(spent.sum_ns, whole.sum_ns).filter(|_| !besides),
         spent,
@@ -406,6 +414,7 @@ fn completion(why: &mut Why, snapshot: &Snapshot) {
             within: None,
             set_in: None,
             may_wait: None,
+            prompts_since: None,
             share_percent: percent(one.sum_ns, whole.sum_ns),
             spent: one,
         });
@@ -430,6 +439,7 @@ fn completers(why: &mut Why, snapshot: &Snapshot, within: &str, whole_ns: u64) {
             within: Some(within.to_owned()),
             set_in: None,
             may_wait: None,
+            prompts_since: None,
             share_percent: percent(row.times.sum_ns, whole_ns),
             spent: one,
         });

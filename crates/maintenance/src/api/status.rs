@@ -31,6 +31,10 @@ pub struct StatusDocument {
     pub stuck: Vec<RunningDocument>,
     /// Changes under trial.
     pub trials: usize,
+    /// The lever among them, as people say it. Versions before did not say.
+    pub lever_on_trial: Option<String>,
+    /// Why that waits, and sessions use the value in force alone; none while they compare.
+    pub trial_waits: Option<String>,
     /// Plans carried out so far, by how they ended.
     pub outcomes: BTreeMap<String, u64>,
     /// What happened, the newest last.

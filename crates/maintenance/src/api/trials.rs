@@ -20,6 +20,10 @@ pub struct TrialsDocument {
     /// Why there is none; none if there is one. Versions before did not say.
     #[serde(default)]
     pub no_opportunity: Option<String>,
+    /// Why what is open waits, and sessions use the values in force alone; none while they compare. Versions before did not
+    /// say.
+    #[serde(default)]
+    pub waits: Option<String>,
     /// What performance is counted against; none before enough was measured.
     pub baseline: Option<BaselineDocument>,
     /// Trials that are open.

@@ -126,6 +126,11 @@ impl Engine {
             running: self.state.running.values().map(running).collect(),
             stuck: self.state.stuck.values().map(running).collect(),
             trials: self.state.trials.len(),
+            lever_on_trial: self.lever_trial().map(|(_, change)| change),
+            trial_waits: self
+                .trials_wait()
+                .filter(|_| self.lever_on_trial().is_some())
+                .map(str::to_owned),
             outcomes: self.state.outcomes.clone(),
             incidents: self
                 .state

@@ -28,7 +28,10 @@ impl Engine {
             mode: self.mode_of(name).name().to_owned(),
             levers: LEVERS.iter().map(|row| lever(row, &levers)).collect(),
             opportunities: found.iter().map(|found| opportunity(found, &levers)).collect(),
-            no_opportunity: found.is_empty().then(|| performance::why_none(&costs)),
+            no_opportunity: found
+                .is_empty()
+                .then(|| performance::why_none(&costs, &levers, &tried, now.wall_ns)),
+            waits: self.trials_wait().map(str::to_owned),
             baseline: self.state.targets.as_ref().map(baseline),
             open: self
                 .state

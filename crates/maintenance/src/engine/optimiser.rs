@@ -33,6 +33,9 @@ const WITHIN_MS: std::ops::RangeInclusive<u64> = 1_000..=30 * 24 * 60 * 60 * 1_0
 impl Engine {
     /// What a run of the optimiser would do now.
     pub(super) fn plan_performance(&mut self, why: &str, now: Now, asked: bool) -> Planned {
+        if let Some(why) = self.trials_wait() {
+            return Planned::Nothing(why.to_owned());
+        }
         let number = self.state.last_id.saturating_add(1);
         let tried: Vec<Ended> = self.state.trials_ended.iter().cloned().collect();
         let inputs = performance::Inputs {
@@ -99,7 +102,7 @@ impl Engine {
             parts: counted.parts,
             tried: &tried,
             now_wall_ns: now.wall_ns,
-            may_try: asked || self.optimises(),
+            may_try: self.trials_wait().is_none() && (asked || self.optimises()),
             asked,
         };
         let former = |name: &str| self.state.settings.get(name).cloned();
@@ -242,6 +245,10 @@ impl Engine {
         if let Some(other) = self.lever_on_trial() {
             return Err(Fault::new(Code::Busy, format!("{other} is on trial"))
                 .with_hint("`lusush maint optimize --history` shows how far it is, `--withdraw` ends it"));
+        }
+        if let Some(why) = self.trials_wait() {
+            let message = "no lever is tried while nothing may be turned";
+            return Err(Fault::new(Code::InvalidState, message).with_hint(why));
         }
         let name = TaskKind::Performance.name();
         if self.config.policy.mode_max(name) < Mode::Automatic {

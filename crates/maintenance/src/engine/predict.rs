@@ -30,7 +30,7 @@ use lle_core::series::Changepoint;
 use lle_core::series::blame::{self, Suspect};
 use lle_core::series::forecast::nearing::Nearing;
 use lle_core::series::noticed::Moved;
-use lle_core::series::reach::{Reach, suspects};
+use lle_core::series::reach::{Reach, Reached, suspects};
 use lle_core::series::watch::{Judged, MEAN_NS, Watch};
 use lle_core::severity::Severity;
 use lle_core::shown::harmless;
@@ -95,13 +95,30 @@ impl Engine {
     ) {
         let changes = &self.state.noticed.changes;
         let suspects = suspects(&changepoint, reach, row.measured(), changes);
+        let reached = self.reached(reach, suspects.first());
         let moved = Box::new(Moved {
             metric: row.metric.to_owned(),
             changepoint,
             suspects,
             noticed_wall_ns: now.wall_ns,
+            reached,
         });
         self.keep(world, now, Change::Moved { moved });
+    }
+
+    /// Whom it reached: of a series of all sessions, too, only the one in which it was typed.
+    fn reached(&self, reach: Reach<'_>, first: Option<&Suspect>) -> Reached {
+        match reach {
+            Reach::Session { id, .. } => Reached::Session(id.to_owned()),
+            Reach::StartFiles { .. } => Reached::BegunSince(self.state.noticed.start_files.since_wall_ns),
+            Reach::Any => {
+                let mut changes = self.state.noticed.changes.iter().rev();
+                let did_it =
+                    first.and_then(|first| changes.find(|change| first.what.as_ref() == Some(&change.what)));
+                let typed_in = did_it.and_then(|change| change.session.clone());
+                typed_in.map_or(Reached::All, Reached::Session)
+            }
+        }
     }
 
     /// Takes the samples of a look in; gives those of the disk, which were measured for it.
@@ -296,8 +313,14 @@ impl<'a> Told<'a> {
     fn evidence(&self) -> String {
         let unit = self.row.unit;
         let change = &self.moved.changepoint;
+        // Of single prompts it is the typical one that is compared, of everything else the means of five minutes: an alert,
+        // which compares the mean of the last ones with what it has learned, has other numbers.
+        let of = match (self.row.metric == PROMPT.metric, &self.moved.reached) {
+            (true, Reached::Session(_) | Reached::BegunSince(_)) => "the typical prompt",
+            _ => "on average",
+        };
         let mut out = format!(
-            "{} before, {} after; {:.1} % sure that it changed",
+            "{of} {} before, {} after; {:.1} % sure that it changed",
             unit.show(change.before),
             unit.show(change.after),
             (change.confidence * 100.0).min(99.9)

@@ -177,7 +177,8 @@ impl Engine {
         !self.published.stale && published.any(|trial| trial.id == id)
     }
 
-    /// A worker that ends wants nothing of anybody.
+    /// A worker that ends wants nothing of anybody. What is on trial is in force on every other line for as long as somebody
+    /// judges it, and no longer: lines are typed with what was in force before, until the next worker goes on comparing.
     pub(crate) fn publish_nothing<W: World>(&mut self, world: &mut W) {
         let last = &self.published.desired;
         let alerts = match self.log.failed() {
@@ -191,8 +192,7 @@ impl Engine {
             trims: Vec::new(),
             // What is in force stays so without a worker.
             settings: last.settings.clone(),
-            // The next worker goes on comparing; meanwhile sessions say what they find to their own flight files.
-            trials: last.trials.clone(),
+            trials: Vec::new(),
             config: last.config.clone(),
         };
         // Failing that, sessions do once more what was wanted: each is done once.

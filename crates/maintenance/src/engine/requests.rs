@@ -18,7 +18,7 @@ use super::audit::{Entry, name_of};
 use super::execute::MAKE_ROOM;
 use crate::api::{Fault, RECOVERY_BEGINS, Request};
 use crate::state::{Change, TaskState};
-use crate::world::{Now, World};
+use crate::world::{File, Now, World};
 use asked::details;
 
 /// Bytes of what a person says about a review, and of a name as it is shown.
@@ -53,8 +53,9 @@ impl Engine {
             return self.answer(world, now, request);
         }
         if !self.acts {
+            let is_stopped = matches!(world.read(File::Stopped), Ok(Some(_)));
             return Err(Fault::new(Code::NoWorker, "there is no worker to do that")
-                .with_hint("`lusush maint start` starts one; so does every new session"));
+                .with_hint(crate::api::how_to_get_a_worker(is_stopped)));
         }
         let intent = Entry::request("intent", who, name, on, "").because(&details(request));
         if !self.record(world, now, &intent) {

@@ -263,6 +263,7 @@ pub(super) fn named(id: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use lle_core::series::reach::Reached;
     use lle_metrics::{Counter, Flight, Identity};
 
     use super::super::tests::started;
@@ -298,6 +299,7 @@ mod tests {
         assert_eq!(engine.state.incidents.len(), 1, "it died");
         let noticed = engine.state.noticed.clone();
         assert_eq!(noticed.moved.len(), 1, "{noticed:?}");
+        assert_eq!(noticed.moved[0].reached, Reached::Session(named(7)));
         let suspect = noticed.moved[0].suspects[0].what.as_deref();
         assert_eq!(suspect, Some("`PROMPT_COMMAND=slow` was typed"));
         // Neither the next look nor the next worker finds it again.

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A value on trial is in force on every other line only, and is nobody's setting: if it is not better, or nobody is
-//! left to judge it, it never becomes one.
+//! left to judge it, it never becomes one. While nobody may judge it, no line is typed with it either: the trial stays
+//! open, sessions are not told of it, and its time stands still.
 //!
 //! Invariants: one lever is tried at a time; a trial ends exactly once, in the record that puts it into the history; no
 //! setting is changed by the optimiser but by an authorised plan whose trial was better, or at a person's word.
@@ -63,6 +64,9 @@ impl Engine {
         if !self.state.trials.contains_key(id) {
             if let Some(other) = self.lever_on_trial() {
                 return Err(format!("{other} is on trial"));
+            }
+            if let Some(why) = self.trials_wait() {
+                return Err(format!("no lever is tried now: {why}"));
             }
             if self.state.trials.len() >= OPEN_MAX {
                 return Err(format!("{OPEN_MAX} trials are open"));
@@ -129,8 +133,23 @@ impl Engine {
         levers
     }
 
-    /// What sessions are told to compare.
+    /// Why no lever is tried now, in words; none if one may be.
+    pub(super) fn trials_wait(&self) -> Option<&'static str> {
+        let name = TaskKind::Performance.name();
+        let is_paused = self.state.tasks.get(name).is_some_and(|known| known.paused);
+        match (self.acts && !self.stopping, self.state.paused, is_paused) {
+            (false, ..) => Some("there is no worker"),
+            (_, true, _) => Some("everything is paused: `lusush maint resume`"),
+            (.., true) => Some("performance is paused: `lusush maint resume performance`"),
+            _ => None,
+        }
+    }
+
+    /// What sessions are told to compare; nothing while nobody may judge it.
     pub(super) fn trials_to_publish(&self) -> Vec<desired::Trial> {
+        if self.trials_wait().is_some() {
+            return Vec::new();
+        }
         let of = |(id, trial): (&u64, &Trial)| {
             let paired = trial.paired.as_ref()?;
             Some(desired::Trial {
@@ -155,12 +174,13 @@ impl Engine {
         } else {
             now.mono_ns.saturating_sub(before)
         };
+        let waits = self.trials_wait().is_some();
         for (id, trial) in &mut self.state.trials {
             if trial.paired.is_none() && trial.configured.is_none() {
                 continue;
             }
             // Longer than a look nobody looked, and nobody knows whether somebody typed.
-            let typed = if active {
+            let typed = if active && !(waits && trial.paired.is_some()) {
                 since.min(2 * self.pace.look_ns)
             } else {
                 0
@@ -198,6 +218,9 @@ impl Engine {
         if !paired.forced && !self.optimises() {
             let why = "the optimiser was switched off, or may only observe or advise";
             self.end_trial(world, now, id, trial, Verdict::Withdrawn, why.into(), false);
+            return;
+        }
+        if self.trials_wait().is_some() {
             return;
         }
         let looks = paired.looks;
@@ -303,7 +326,7 @@ impl Engine {
         }
     }
 
-    /// Whether the optimiser may act by itself.
+    /// Whether the optimiser may act by itself, unless it is paused.
     pub(super) fn optimises(&self) -> bool {
         let name = TaskKind::Performance.name();
         let enabled = self.state.tasks.get(name).is_some_and(|known| known.task.enabled);

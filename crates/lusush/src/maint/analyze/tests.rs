@@ -108,6 +108,36 @@ fn what_is_beyond_counting_is_said() {
 }
 
 #[test]
+fn a_number_too_large_to_count_with_is_not_missing() {
+    let (out, summary) = analyzed(b"1,1e309\n2,-1e400\n3,4\n", false);
+    assert_eq!(out.lines().count(), 4);
+    assert_eq!((summary.points, summary.missing, summary.beyond), (3, 0, 2));
+    assert!(
+        summary
+            .text("x.csv")
+            .ends_with("2 values beyond 1e100 counted as that\n")
+    );
+}
+
+#[test]
+fn timestamps_that_do_not_go_on_are_counted_and_told() {
+    fn check(rows: &[&str], expect: u64) {
+        let (out, summary) = analyzed(rows.join("\n").as_bytes(), false);
+        assert_eq!(out.lines().count(), rows.len() + 1);
+        assert_eq!(summary.unordered, expect, "{rows:?}");
+        let said = summary.text("x.csv");
+        assert_eq!(said.contains("not after the one before"), expect > 0, "{said}");
+    }
+    check(&["1,2", "2,2", "3,2"], 0);
+    check(&["1,2", "1,3", "1,4"], 2);
+    check(&["3,2", "2,2", "1,2"], 2);
+    check(&["1,2", "3,2", "2,2", "4,2"], 1);
+    // The first in milliseconds, the others in seconds.
+    check(&["1700000000000,2", "1700000300,2", "1700000600,2"], 1);
+    check(&["2023-11-14,1", "2023-11-13,1", "2023-11-15,1"], 1);
+}
+
+#[test]
 fn nothing_is_a_failure_that_says_so() {
     let said = |text: &[u8]| {
         let (out, summary) = analyzed(text, false);

@@ -37,6 +37,14 @@ pub(crate) fn worker(status: &StatusDocument, now: i64, ink: Ink) -> String {
             ink.bad(&format!("memory only: {}", printable(reason, 200)))
         );
     }
+    if let Some(change) = &status.lever_on_trial {
+        let becomes = match &status.trial_waits {
+            Some(why) => format!(", which waits: {}", printable(why, COLUMNS)),
+            None => ": `lusush maint optimize --history`".to_owned(),
+        };
+        let line = format!("on trial {}{becomes}", printable(change, COLUMNS));
+        let _ = writeln!(out, "  {}", wrapped(&line, COLUMNS - 2, 4));
+    }
     for plan in &status.running {
         let _ = writeln!(
             out,

@@ -6,6 +6,7 @@ use lle_core::quantity::{count, duration, several};
 
 use super::set_in::variable_of;
 use super::{Share, Subject, Why, put_off};
+use crate::maint::optimise::capital;
 use crate::text::{COLUMNS, Ink, printable, width, wrapped};
 
 /// Columns of a part's name, in which its own parts are indented.
@@ -16,6 +17,9 @@ const LARGE_PERCENT: f64 = 25.0;
 
 /// A whole that takes less than this needs no advice: nobody notices it.
 const FAST_NS: u64 = 20_000_000;
+
+/// A part that did not run in so many prompts slows none any more: some are run in some folders only, or now and then.
+const GONE_PROMPTS: u64 = 10;
 
 /// Writes the table.
 pub(crate) fn text(why: &Why, ink: Ink) -> String {
@@ -74,7 +78,7 @@ pub(crate) fn text(why: &Why, ink: Ink) -> String {
         let _ = writeln!(
             out,
             "{}",
-            wrapped(&format!("Found lately: {}.", printable(since, 200)), COLUMNS, 0)
+            wrapped(&format!("{}.", capital(&printable(since, 240))), COLUMNS, 0)
         );
     }
     let said = [
@@ -190,6 +194,11 @@ fn nothing(of: Subject) -> &'static str {
     }
 }
 
+/// Nobody notices it, even among others.
+const fn is_quick(ns: u64) -> bool {
+    ns < FAST_NS / 4
+}
+
 /// What to do about the largest part, if it is one that the user can change.
 fn advice(why: &Why) -> Option<String> {
     let whole = why.whole.as_ref()?;
@@ -207,6 +216,20 @@ fn advice(why: &Why) -> Option<String> {
         .find(|part| part.within.as_ref() == Some(&large.name));
     let large = within.filter(|part| part.kind == "completer").unwrap_or(large);
     let name = printable(&large.name, 40);
+    if let Some(since) = large.prompts_since.filter(|since| *since >= GONE_PROMPTS) {
+        return Some(format!(
+            "Most of it was `{name}`, which did not run in the last {}: it slows them no more.",
+            several(since, "prompt", "prompts")
+        ));
+    }
+    if let Some(ns) = large.spent.last_ns.filter(|_| large.prompts_since == Some(0))
+        && is_quick(ns)
+    {
+        return Some(format!(
+            "Most of it was `{name}`, which took {} of the last prompt.",
+            duration(ns as f64)
+        ));
+    }
     let unknown = why
         .set_unknown
         .as_ref()

@@ -62,6 +62,48 @@ fn the_parts_of_a_prompt() {
     ");
 }
 
+/// A session whose last prompt took so long.
+pub(super) fn taking(ns: u64) -> Why {
+    let seen = snapshot(|w| w.parts(Parted::Prompt, ns, &[part(PartKind::Command, "slow", ns, None)]));
+    why(&seen, Subject::Prompt)
+}
+
+#[test]
+fn what_no_longer_runs_is_not_blamed_for_what_it_took() {
+    let said = |quick: usize, command: &str, ns: u64| {
+        let seen = snapshot(|w| {
+            let slow = [part(PartKind::Command, "sleep 0.1", 100_000_000, None)];
+            (0..40).for_each(|_| w.parts(Parted::Prompt, 101_000_000, &slow));
+            let other = [part(PartKind::Command, command, ns, None)];
+            (0..quick).for_each(|_| w.parts(Parted::Prompt, ns + 1_000_000, &other));
+        });
+        let text = render::text(&why(&seen, Subject::Prompt), Ink::Plain);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    for (text, expect) in [
+        (
+            said(0, ":", 20_000),
+            "Most of it is `sleep 0.1`, which PROMPT_COMMAND runs",
+        ),
+        (
+            said(9, ":", 20_000),
+            "Most of it is `sleep 0.1`, which PROMPT_COMMAND runs",
+        ),
+        (
+            said(40, ":", 20_000),
+            "Most of it was `sleep 0.1`, which did not run in the last 40 prompts: it slows them no more.",
+        ),
+        // The same name, and it has become quick.
+        (
+            said(40, "sleep 0.1", 20_000),
+            "Most of it was `sleep 0.1`, which took 20 µs of the last prompt.",
+        ),
+    ] {
+        assert!(text.contains(expect), "{text}");
+    }
+}
+
 fn changed_ns(file: &Path) -> i64 {
     std::fs::metadata(file).map_or(0, |found| {
         lle_maintenance::real::start_file::Stamp::of(&found).changed_ns()

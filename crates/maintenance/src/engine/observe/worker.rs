@@ -92,7 +92,10 @@ impl Engine {
             failed_authentications: self.acts.then_some(self.refused_peers.count),
             blocked_operations: self.acts.then_some(self.worker.refused),
             security_events: None,
-            config_generation: self.acts.then(|| self.published.generation().cast_signed()),
+            config_version: self
+                .published
+                .config()
+                .map(|published| published.version.cast_signed()),
         }
     }
 

@@ -21,7 +21,7 @@ impl Engine {
             if may_lack(row.metric) && !is_there {
                 return None;
             }
-            let mut answer = forecast(row, watch, self.pattern(row));
+            let mut answer = forecast(row, watch, self.pattern(row), now);
             let coming = self.coming(row, now);
             answer["coming"] = json!(coming.as_ref().map(|finding| &finding.title));
             Some(answer)
@@ -62,11 +62,20 @@ impl Engine {
     }
 }
 
-fn forecast(row: &Watched, watch: Option<&Watch>, pattern: Value) -> Value {
+fn forecast(row: &Watched, watch: Option<&Watch>, pattern: Value, now: Now) -> Value {
     let show = |value: f64| row.unit.show(value);
     let points = watch.map_or(0, |watch| watch.history().len());
     let told = watch.map(|watch| watch.forecast(AHEAD_NS));
     let (told, unknown) = match told {
+        // It is made from the last sample on: of what lies behind us by now nobody needs to be told.
+        Some(Ok(told)) if told.due_ns <= now.wall_ns => {
+            let old = now.wall_ns.saturating_sub(told.made_ns).unsigned_abs();
+            let unknown = format!(
+                "unknown: the last sample is {} old, and a forecast reaches a day",
+                age(old)
+            );
+            (None, Some(unknown))
+        }
         Some(Ok(told)) => (Some(told), None),
         Some(Err(Unknown::TooFew { have, need })) => (None, Some(too_few(have as u64, need as u64))),
         Some(Err(unknown)) => (None, Some(unknown.to_string())),
@@ -93,6 +102,7 @@ fn forecast(row: &Watched, watch: Option<&Watch>, pattern: Value) -> Value {
         "samples": points,
         "unknown": unknown,
         "now": watch.filter(|_| points > 0).map(|watch| show(watch.history().last())),
+        "at_wall_ns": watch.filter(|_| points > 0).map(|watch| watch.history().last_ns()),
         "due_wall_ns": told.map(|told| told.due_ns),
         "value": told.map(|told| told.value),
         "low": told.map(|told| told.low),
@@ -152,6 +162,7 @@ fn moved(told: Told<'_>) -> Value {
         "noticed_wall_ns": told.moved.noticed_wall_ns,
         "changepoint": told.moved.changepoint,
         "worse": told.is_worse(),
+        "reached": told.moved.reached,
         "suspects": told.moved.suspects,
     })
 }

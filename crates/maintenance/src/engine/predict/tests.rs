@@ -3,6 +3,7 @@
 use super::*;
 use lle_core::health::metric::METRICS;
 use lle_core::series::blame::{ChangeKind, Measured, blame};
+use serde_json::Value;
 
 const S: i64 = 1_000_000_000;
 const MS: f64 = 1e6;
@@ -38,6 +39,7 @@ fn moved(before_ms: f64, after_ms: f64) -> Moved {
         changepoint,
         suspects: blame(&changepoint, MEAN_NS, Measured::Session, &changes),
         noticed_wall_ns: 13_000 * S,
+        reached: Reached::All,
     }
 }
 
@@ -83,7 +85,17 @@ fn a_slower_prompt_names_what_was_changed() {
     );
     assert_eq!(
         told(&moved).evidence(),
-        "20 ms before, 58 ms after; 99.9 % sure that it changed, 100 % of what did it; 1 other change was made then too"
+        "on average 20 ms before, 58 ms after; 99.9 % sure that it changed, 100 % of what did it; 1 other change was made then too"
+    );
+    // Of single prompts something else is compared than an alert compares, and that is said.
+    let typed = Moved {
+        reached: Reached::Session("00000000000000ff".into()),
+        ..moved
+    };
+    let evidence = told(&typed).evidence();
+    assert!(
+        evidence.starts_with("the typical prompt 20 ms before, 58 ms after; "),
+        "{evidence}"
     );
 }
 
@@ -95,6 +107,38 @@ fn what_gets_better_or_hardly_changes_is_no_finding() {
         told(&moved(58.0, 20.0)).title(),
         "prompt 38 ms faster since plugin git-status was enabled"
     );
+}
+
+#[test]
+fn a_forecast_of_a_moment_that_is_behind_us_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_world, mut engine, now) = super::super::tests::started(folder.path());
+    let watch = engine.predict.watches.entry(PROMPT.metric).or_default();
+    for ago in (0..3 * 288).rev() {
+        watch.add(now.wall_ns - ago * MEAN_NS, 20.0 * MS + (ago % 7) as f64 * 1e5);
+    }
+    let told = |hours: i64| {
+        let wall_ns = now.wall_ns + hours * 3_600 * S;
+        engine.forecasts(Now { wall_ns, ..now })["resources"][0].clone()
+    };
+    let fresh = told(1);
+    assert!(fresh["shown"].is_string(), "{fresh}");
+    assert!(
+        fresh["due_wall_ns"].as_i64() > Some(now.wall_ns + 3_600 * S),
+        "{fresh}"
+    );
+    let old = told(25);
+    assert_eq!(
+        (&old["shown"], &old["due_wall_ns"]),
+        (&Value::Null, &Value::Null),
+        "{old}"
+    );
+    let unknown = old["unknown"].as_str().unwrap();
+    assert!(
+        unknown.starts_with("unknown: the last sample is 1 d 1 h old"),
+        "{unknown}"
+    );
+    assert!(old["at_wall_ns"].as_i64() < Some(now.wall_ns), "{old}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(super) const COMMA: &str = "a number such as 1234.5: this comma may stand fo
 pub(super) fn value(field: &Field<'_>, separator: char) -> Result<f64, &'static str> {
     let text = field.text;
     if let Ok(number) = text.parse::<f64>() {
-        return Ok(number);
+        return Ok(held(number, text));
     }
     if MISSING.iter().any(|known| text.eq_ignore_ascii_case(known)) {
         return Ok(f64::NAN);
@@ -43,7 +43,17 @@ pub(super) fn value(field: &Field<'_>, separator: char) -> Result<f64, &'static 
         (_, false) => grouped(digits, ',', '.'),
         _ => None,
     };
-    number.map(|number| sign * number).ok_or(VALUE)
+    number.map(|number| sign * held(number, digits)).ok_or(VALUE)
+}
+
+/// A number that is larger than any that can be counted with is a large one, and none that is missing.
+fn held(number: f64, text: &str) -> f64 {
+    let has_digits = text.bytes().any(|byte| byte.is_ascii_digit());
+    if number.is_infinite() && has_digits {
+        f64::MAX.copysign(number)
+    } else {
+        number
+    }
 }
 
 /// Reads digits in groups of three, and what stands after the decimal mark.
@@ -96,6 +106,10 @@ mod tests {
         check("1,2345.6", ',', Err(VALUE));
         check("1.2.3,4", ';', Err(VALUE));
         check(",5", ';', Err(VALUE));
+        check("1e309", ',', Ok(f64::MAX));
+        check("-1e309", ';', Ok(f64::MIN));
+        check(&"9".repeat(400), ',', Ok(f64::MAX));
+        check("inf", ',', Ok(f64::INFINITY));
         check("two", ',', Err(VALUE));
         check("1,x", ';', Err(VALUE));
     }
