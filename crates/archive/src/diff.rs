@@ -13,6 +13,7 @@ use crate::history;
 use crate::list::{self, Snapshot};
 use crate::restore::place;
 use crate::source::Source;
+use crate::stage;
 use crate::standing::{self, Placed, Standing};
 use crate::store::Store;
 

@@ -138,15 +138,18 @@ pub(crate) fn copy(
     {
         // Bash appends whole entries.
         let mut taken = 0;
-        let rest = entries(file, line_end, PAYLOAD_BYTES_MAX, |time_ns, command| {
-            match since.takes(command) {
+        let rest = entries(
+            file,
+            line_end,
+            PAYLOAD_BYTES_MAX,
+            |time_ns, command| match since.takes(command) {
                 true => {
                     taken += 1;
                     Ok(())
                 }
                 false => write(time_ns, command),
-            }
-        })?;
+            },
+        )?;
         import.count += rest.count - taken;
         import.too_long += rest.too_long;
         import.failed = rest.failed;

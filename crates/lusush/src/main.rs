@@ -75,7 +75,10 @@ const JOB: Verb = verb("job", "", job::run);
 
 /// The C library's `log`, of which the archive's library has one call, to write a size: found here, no start loads the
 /// library of mathematics for it, which takes a tenth of a millisecond.
-#[expect(unsafe_code, reason = "the name is the C library's, and so are arguments and result")]
+#[expect(
+    unsafe_code,
+    reason = "the name is the C library's, and so are arguments and result"
+)]
 // SAFETY: it is that function: any double in, its natural logarithm out, and nothing else touched.
 #[unsafe(no_mangle)]
 extern "C" fn log(x: f64) -> f64 {

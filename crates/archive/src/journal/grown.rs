@@ -10,7 +10,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 
 use super::listing::{Kept, Piece, Stamp};
-use super::name_of;
+use super::sealing::name_of;
 
 /// Whether the file goes on where what was recorded of it ends. Where it is read from next is anywhere.
 ///

@@ -100,12 +100,12 @@ impl Session {
             let told = &mut |done, of| progress.tell(done, of);
             let opened = as_error(|| missing.unopened.open(&path, clock::wall(), file, told));
             progress.end();
-            Ok((opened.map_err(|e| with_causes(&e))?, path))
+            opened.map_err(|e| with_causes(&e))
         });
         let now = clock::now();
         let pause = RETRY_NS.max(now.saturating_sub(began).saturating_mul(RETRY_SHARE));
         self.retry_log_at = now.saturating_add(pause);
-        let (opened, path) = opened?;
+        let opened = opened?;
         if opened.created && opened.imported > 0 {
             self.notice(format!(
                 "lusush: {} commands imported into your history log",
@@ -128,10 +128,6 @@ impl Session {
         }
         self.history = Some(opened.history);
         self.search.set_index(self.places.history_index());
-        if let Some(file) = &missing.bash_file {
-            // Unnamed, it is not guarded.
-            let _unnamed = as_error(|| crate::histfile::name(&path, file));
-        }
         Ok(())
     }
 

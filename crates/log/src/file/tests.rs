@@ -127,17 +127,17 @@ fn a_record_that_is_completed_in_a_former_file_is_in_the_log_too() {
     for is_linked in [false, true] {
         let place = Place::new();
         let mut session = place.looked();
-        let part = session.record.len() / 2;
+        let part = session.outbox.record.len() / 2;
         let mut file = OpenOptions::new().append(true).open(&place.log).unwrap();
-        file.write_all(&session.record[..part]).unwrap();
+        file.write_all(&session.outbox.record[..part]).unwrap();
         if is_linked {
             link_elsewhere(&place);
         }
         place.replace();
         std::fs::remove_file(leftovers::before(&place.log)).unwrap();
         let late = waiting::Late {
-            sequence: session.sequence,
-            bytes: session.record.clone(),
+            sequence: session.outbox.sequence,
+            bytes: session.outbox.record.clone(),
             written: part,
             may_be_there: false,
         };
