@@ -45,8 +45,8 @@ pub fn page(size: Size) -> String {
          Versions 1, 2 and 3 of this page were of seeds from 10001, 20001 and 30001 on; what they showed led to changes, so version\n\
          4 has fresh ones. Version 3 kept 20 of 96 levers that harm, all of which made most lines faster and stalled one in\n\
          forty: since version 4 what all lines cost together must have fallen, too, before a lever is kept.\n\
-         Version 5 added prompts that get slower by no line that is known, beside which version 4 would name an innocent one; what\n\
-         it led to was set by seeds for development alone.\n\
+         Version 5 added prompts that get slower by no line that is known, since an innocent one was seen to be named there; what\n\
+         that led to was set by seeds for development alone.\n\
          The same seeds give this page again, byte by byte. No published benchmark was used. Fingerprint of a smaller run,\n\
          which a test makes again: {:016x}.\n",
         size.first,

@@ -478,7 +478,7 @@ fn a_line_of_a_file_that_the_start_has_read_is_named_however_quick_it_was() {
         }));
     }
     let seen = seen.unwrap();
-    let located = |files: &[&std::path::Path], is_whole: bool| {
+    let located = |files: &[&Path], is_whole: bool| {
         let read = crate::start_record::HasRead {
             files: files.iter().map(|file| file.to_path_buf()).collect(),
             is_whole,
