@@ -116,7 +116,7 @@ impl Unopened {
         let prepared = self
             .outbox
             .prepare(event.kind(), now_ns, event.payload_bytes(), |out| {
-                event.write(out)
+                event.write(out);
             });
         if let Err(error) = prepared {
             return error;

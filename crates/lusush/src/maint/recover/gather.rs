@@ -408,11 +408,11 @@ pub(crate) fn files_below(folder: &Path) -> Vec<(PathBuf, u64)> {
 }
 
 /// All of them, for whoever goes by that: an error if there are more than are looked at.
-pub(crate) fn all_below(folder: &Path) -> std::io::Result<Vec<(PathBuf, u64)>> {
+pub(crate) fn all_below(folder: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
     let mut files = Vec::new();
     if !collect_below(folder, &mut files) {
         let why = format!("{} has more than {FILES_MAX} files", folder.display());
-        return Err(std::io::Error::other(why));
+        return Err(io::Error::other(why));
     }
     files.sort();
     Ok(files)
