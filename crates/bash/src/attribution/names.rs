@@ -267,7 +267,7 @@ mod tests {
         check("a >| b", "a");
         check("a | # b", "a");
         check("a | TOKEN=hunter2 b", "a | TOKEN=... b");
-        let (long, many) = ("l".repeat(30), "m".repeat(14));
+        let (long, many) = ("l".repeat(30), "m".repeat(12));
         check(
             &format!("{long} one | two three"),
             &format!("{long} one | two three"),

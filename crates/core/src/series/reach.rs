@@ -296,7 +296,6 @@ mod tests {
         assert!(check(&changes, true, Some("Rc at 98")) > 0.9);
         // PS1 may have grown.
         assert!(check(&changes[..1], false, Some("Looks at 99")) > 0.9);
-        check(&changes, false, Some("Looks at 99"));
     }
 
     #[test]
