@@ -376,7 +376,7 @@ mod tests {
             yearly: 0,
         };
         let (before, after) = (lacks(all[1].clone()), lacks(all[0].clone()));
-        let mixed = [before.clone(), all[1].clone(), after.clone()];
+        let mixed = [before.clone(), all[1].clone(), after];
         let at = |(mut one, days): (SnapshotFile, i64)| {
             one.time = now.checked_sub(Span::new().days(days)).unwrap();
             one

@@ -146,11 +146,8 @@ mod tests {
         let odd = Command {
             cwd: b"/srv/\xff".to_vec(),
             command: b"echo \xc3\x28 \xef\xbf\xbd".to_vec(),
-            ..brought.clone()
-        };
-        let odd = Command {
             imported: false,
-            ..odd
+            ..brought
         };
         let mut out = Vec::new();
         for command in [&ran, &brought, &odd] {

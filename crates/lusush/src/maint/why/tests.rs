@@ -474,7 +474,7 @@ fn a_line_of_a_file_that_the_start_has_read_is_named_however_quick_it_was() {
     {
         let identity = Identity::of_this_process(7, "", "", "");
         seen = Some(snapshot_of(&identity, |w| {
-            w.parts(Parted::Prompt, 131_000_000, &parts)
+            w.parts(Parted::Prompt, 131_000_000, &parts);
         }));
     }
     let seen = seen.unwrap();
