@@ -223,6 +223,7 @@ impl Shelf {
         match self {
             Shelf::Folder(path) => Ok(files_in(path, &["data"])
                 .into_iter()
+                .filter(|held| held.folder.is_some())
                 .map(|held| (held.name, held.bytes))
                 .collect()),
             Shelf::Server(remote) => Ok(remote.list("data")?.into_iter().collect()),

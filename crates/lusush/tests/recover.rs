@@ -268,13 +268,13 @@ fn without_versions_only_the_configuration_itself_comes_from_the_backup() {
 #[test]
 fn what_does_not_hold_is_put_back() {
     let house = lived_in();
-    let plugin = house.home.lusush().join("config/plugins/clock/clock.wasm");
-    fs::create_dir_all(plugin.parent().unwrap()).unwrap();
+    let file = config_of(&house);
     // The backup itself has it broken: restoring cannot mend it.
-    fs::write(&plugin, b"no module").unwrap();
+    fs::write(&file, b"\xff\xfe then").unwrap();
     house.said(&["backup", "create"]);
-    fs::write(&plugin, b"something else").unwrap();
-    let output = house.maint(&["recover", "plugins-damaged", "--json"]);
+    fs::write(&file, b"\xff\xfe now").unwrap();
+    fs::remove_dir_all(house.home.lusush().join("state/versions")).unwrap();
+    let output = house.maint(&["recover", "config-broken", "--json"]);
     let code = output.status.code();
     assert_eq!(
         code,
@@ -288,7 +288,7 @@ fn what_does_not_hold_is_put_back() {
         (&false.into(), &true.into()),
         "{done}"
     );
-    assert_eq!(fs::read(&plugin).unwrap(), b"something else");
+    assert_eq!(fs::read(&file).unwrap(), b"\xff\xfe now");
 }
 
 #[test]

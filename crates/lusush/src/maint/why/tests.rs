@@ -454,7 +454,9 @@ fn what_no_line_sets_is_named_and_what_one_sets_is_not_doubted() {
     let unknown = located(&foreign).set_unknown;
     assert_eq!(
         unknown.as_deref(),
-        Some("no single line of your start-up files assigns `__other` as it runs")
+        Some(
+            "no single line of the start-up files that this session is known to have read assigns `__other` as it runs"
+        )
     );
 }
 
