@@ -33,6 +33,8 @@ static OWNER: AtomicU32 = AtomicU32::new(0);
 static SHOWN_AT: AtomicU64 = AtomicU64::new(0);
 /// The first command was accepted.
 static ACCEPTED: AtomicBool = AtomicBool::new(false);
+/// A first key would say something.
+static AWAITS_KEY: AtomicBool = AtomicBool::new(false);
 /// The major number of `/dev/null` and its like.
 const MEMORY_DEVICES: libc::c_uint = 1;
 
@@ -43,6 +45,7 @@ pub(crate) fn first_prompt(began: &'static AtomicU64, stage: &'static AtomicU32)
     BEGAN.store(std::ptr::from_ref(began).cast_mut(), Relaxed);
     SHOWN_AT.store(clock::now(), Relaxed);
     STAGE.store(std::ptr::from_ref(stage).cast_mut(), Relaxed);
+    AWAITS_KEY.store(true, Relaxed);
     say(Stage::InDoubt);
 }
 
@@ -59,7 +62,8 @@ fn say(stage: Stage) {
 
 /// Somebody typed a key. One that the shell does not survive is nobody's start-up file.
 pub(crate) fn key() {
-    if !STAGE.load(Relaxed).is_null() && !ACCEPTED.load(Relaxed) {
+    if AWAITS_KEY.load(Relaxed) {
+        AWAITS_KEY.store(false, Relaxed);
         say(Stage::Lived);
     }
 }
@@ -70,6 +74,7 @@ pub(crate) fn accepted(bash: &Bash) {
         return;
     }
     ACCEPTED.store(true, Relaxed);
+    AWAITS_KEY.store(false, Relaxed);
     let before = attribution::quietly(|| bash.variable(c"PS0")).unwrap_or_default();
     let runs_something = before.contains(&b'`') || before.windows(2).any(|two| two == b"$(");
     say(if runs_something {

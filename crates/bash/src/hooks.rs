@@ -43,6 +43,9 @@ pub(crate) struct Hooks {
     /// The last key, and whether the line was empty then: how 5.1 ends a line at end of file.
     last_key: c_int,
     line_was_empty: bool,
+    /// When the last key came, until the wait for the next one alone is over, and when everything was last waited for.
+    last_key_at: u64,
+    listened_at: u64,
     /// Bash was called for the signal work it had; one call a wait, since after SIGTERM it leaves its hook in.
     signal_work_done: bool,
     /// The last wait ended by a signal: perhaps a child's.
@@ -65,6 +68,8 @@ impl Hooks {
             in_burst: false,
             last_key: 0,
             line_was_empty: false,
+            last_key_at: 0,
+            listened_at: 0,
             signal_work_done: false,
             interrupted: false,
             panic_next: false,
@@ -333,6 +338,7 @@ impl Lle {
         }
         if !std::mem::replace(&mut self.hooks.line_open, true) {
             self.hooks.last_key = 0;
+            self.hooks.last_key_at = 0;
             self.line_begins();
         }
     }

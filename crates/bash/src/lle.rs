@@ -295,9 +295,9 @@ impl Lle {
         let size = bash.size();
         self.lay_prompt(size);
         self.begin(size);
-        let home = bash.variable(c"HOME").unwrap_or_default();
+        let home = || bash.variable(c"HOME").unwrap_or_default();
         let (region, below) = match (&self.recall, &self.menu) {
-            (Some(recall), _) => (recall.matched(), Below::List(recall.list(home))),
+            (Some(recall), _) => (recall.matched(), Below::List(recall.list(home()))),
             (None, Some(menu)) => (bash.region(), Below::Menu(menu)),
             (None, None) => (bash.region(), Below::Nothing),
         };

@@ -1,10 +1,12 @@
 //! What the kernel says about a child: whether it waits for a key, and how often it woke.
 //!
-//! Invariant: a process is called waiting only if the kernel shows it blocked, without a timeout, in a system
-//! call that waits for input.
+//! Invariant: a process is called waiting only if the kernel shows it blocked in a system call that waits for input, and
+//! nothing it does afterwards by itself shows.
 
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::process::Pid;
 
@@ -13,9 +15,14 @@ pub fn foreground_pid(terminal: impl AsFd) -> Option<Pid> {
     rustix::termios::tcgetpgrp(terminal).ok()
 }
 
+/// From here on LLE's wait for the next key alone, behind which it only goes on waiting, is told from its wait for an echo to
+/// pass, behind which it paints.
+const NEXT_KEY_AT_LEAST: Duration = Duration::from_millis(100);
+
 /// Whether process `pid` is blocked, without a timeout, in a system call that waits for input.
 ///
-/// A wait with a timeout does not count: the process will go on by itself, as readline does after an Escape.
+/// A wait with a timeout does not count: the process will go on by itself, as readline does after an Escape. One of LLE's
+/// does: it is the only one here that sleeps in `ppoll`, and a long one of its is for the next key.
 #[must_use]
 pub fn waits_for_input(pid: Pid) -> bool {
     // First asleep, then where: a process woken by a signal shows its old system call until another core has
@@ -38,6 +45,9 @@ pub fn waits_for_input(pid: Pid) -> bool {
     match timeout_argument(number) {
         Some(Wait::Read) => args.first().is_some_and(|&fd| is_terminal(pid, fd)),
         Some(Wait::Pointer(at)) => args.get(at) == Some(&0),
+        Some(Wait::Long(at)) => args
+            .get(at)
+            .is_some_and(|&place| place == 0 || time_at(pid, place) >= Some(NEXT_KEY_AT_LEAST)),
         // A poll timeout is an int; the kernel shows the register, whose upper half is undefined.
         Some(Wait::Millis(at)) => args.get(at).is_some_and(|&arg| (arg as u32).cast_signed() < 0),
         None => false,
@@ -50,8 +60,19 @@ enum Wait {
     Read,
     /// A pointer, null for none.
     Pointer(usize),
+    /// As before, and a long time is as good as none.
+    Long(usize),
     /// Milliseconds, negative for none.
     Millis(usize),
+}
+
+/// The `timespec` at `place` in the memory of `pid`, if that can be read.
+fn time_at(pid: Pid, place: u64) -> Option<Duration> {
+    let memory = std::fs::File::open(format!("/proc/{}/mem", pid.as_raw_nonzero())).ok()?;
+    let mut words = [[0; 8]; 2];
+    memory.read_exact_at(words.as_flattened_mut(), place).ok()?;
+    let [seconds, nanoseconds] = words.map(u64::from_ne_bytes);
+    Some(Duration::from_secs(seconds) + Duration::from_nanos(nanoseconds))
 }
 
 /// Whether `pid` sleeps and can be interrupted.
@@ -79,7 +100,7 @@ fn timeout_argument(number: libc::c_long) -> Option<Wait> {
     match number {
         libc::SYS_read => Some(Wait::Read),
         libc::SYS_pselect6 => Some(Wait::Pointer(4)),
-        libc::SYS_ppoll => Some(Wait::Pointer(2)),
+        libc::SYS_ppoll => Some(Wait::Long(2)),
         libc::SYS_epoll_pwait => Some(Wait::Millis(3)),
         _ => None,
     }

@@ -1,7 +1,16 @@
 //! Reading a key: one wait for the terminal, the completion child, the parts of the prompt, a wake and signals.
 //!
+//! ```text
+//!  key ─▸ echo ─▸ half a millisecond for it to pass ─▸ lookups ─▸ a quarter of a second for the next key, and nothing else
+//!                                                                  └▸ everything there is to wait for, without an end
+//! ```
+//!
+//! Each further descriptor, and each change of the signal mask, is work between a key and its echo: while someone types, a
+//! key is waited for with neither.
+//!
 //! Invariants: bash may `longjmp` out of [`stock_wait`] and [`handle_signals`], so nothing there owns anything. No signal is
-//! lost between the last look at what was caught and the wait.
+//! lost between the last look at what was caught and the wait: at worst it is seen when [`NEXT_KEY_WITHIN`] is over. Whoever
+//! wakes the session is heard within [`LISTENED_WITHIN_NS`] and [`NEXT_KEY_WITHIN`], however much is typed.
 
 use super::guarded;
 use crate::abi::state as bits;
@@ -14,6 +23,14 @@ const LOOKUPS_AFTER: libc::timespec = libc::timespec {
     tv_sec: 0,
     tv_nsec: 500_000,
 };
+
+/// How long after a key only the next one is waited for: someone who types is rarely slower.
+const NEXT_KEY_WITHIN: libc::timespec = libc::timespec {
+    tv_sec: 0,
+    tv_nsec: 250_000_000,
+};
+/// Someone who types without a pause keeps nobody waiting longer.
+const LISTENED_WITHIN_NS: u64 = 1_000_000_000;
 
 /// What the wait for a key came to.
 enum Wait {
@@ -128,24 +145,51 @@ impl Lle {
         self.poll()
     }
 
+    /// Waits for the next key alone, shortly, if one has just come. Nothing if that is over, or more is to be waited for.
+    fn poll_terminal(&mut self) -> Option<Wait> {
+        let hooks = &self.hooks;
+        let types_on = hooks.last_key_at.saturating_sub(hooks.listened_at) < LISTENED_WITHIN_NS;
+        if !types_on || hooks.last_key_at == 0 || self.job.is_some() || self.parts.fd() >= 0 {
+            return None;
+        }
+        let n = self.terminal_has(&NEXT_KEY_WITHIN);
+        if n == 0 {
+            self.hooks.last_key_at = 0;
+            return None;
+        }
+        self.session.polled();
+        Some(if n > 0 {
+            self.read_key()
+        } else {
+            self.interrupted()
+        })
+    }
+
     /// Sleeps for a moment, so that the echo just written reaches whoever reads it before anything is looked up. Gives 1 if
     /// a key came instead, -1 if a signal did.
     ///
     /// A kernel thread hands the output of a pseudo-terminal on, nearly always queued on the writer's own processor: what is
     /// still done for a key would delay its echo by just as long.
     fn let_output_pass(&mut self) -> c_int {
+        self.terminal_has(&LOOKUPS_AFTER)
+    }
+
+    /// Waits for the terminal alone: 1 if it has something, 0 if the time is over, -1 after a signal.
+    fn terminal_has(&self, within: &libc::timespec) -> c_int {
         let mut terminal = libc::pollfd {
             fd: self.bash.in_fd(),
             events: libc::POLLIN,
             revents: 0,
         };
-        let time = LOOKUPS_AFTER;
         // SAFETY: both pointers outlive the call; the signal mask stays as it is.
-        unsafe { libc::ppoll(&raw mut terminal, 1, &raw const time, std::ptr::null()) }
+        unsafe { libc::ppoll(&raw mut terminal, 1, within, std::ptr::null()) }
     }
 
     /// Waits for whatever comes first, and sees to it.
     fn poll(&mut self) -> Wait {
+        if let Some(wait) = self.poll_terminal() {
+            return wait;
+        }
         let fd = self.bash.in_fd();
         let job_fd = self.job.as_ref().map_or(-1, |job| job.fd());
         let rest_ns = self.idle.wake.rests_for(crate::clock::now);
@@ -165,6 +209,7 @@ impl Lle {
             tv_nsec: i64::from(t.subsec_nanos()),
         });
         let n = self.sleep(&mut fds, limit.as_ref());
+        self.hooks.listened_at = crate::clock::now();
         self.hooks.signal_work_done = false;
         self.session.polled();
         if n < 0 {
@@ -268,6 +313,7 @@ impl Lle {
             crate::doubt::key();
         }
         self.key_at = crate::clock::now();
+        self.hooks.last_key_at = self.key_at;
         self.key_forks = crate::attribution::forks();
         self.idle.wake.rested();
         self.hooks.last_key = key;

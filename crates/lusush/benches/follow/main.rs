@@ -6,8 +6,8 @@
 //! Four things are measured, each with the runtime folder in memory, where systems have it, and on a disk, where
 //! `LUSUSH_HOME` may have it:
 //! - *spaced*: one reload, and a rest longer than anybody saves in a row; nobody types. The budget is for these, in memory.
-//! - *behind a key*: published just when a key was typed. For half a millisecond a session may then sleep for the echo's
-//!   sake, and hears nothing.
+//! - *behind a key*: published just when a key was typed. For a quarter of a second a session then listens to its terminal
+//!   alone, for the next echo's sake, and hears nothing else.
 //! - *burst*: eight reloads without a pause; from the last one's publication until that is applied. A session hears five
 //!   wakes at once and then ten a second, so this may take a tenth of a second, and no key.
 //! - *flood*: a second of wakes without a pause; how often the session listened to them.
@@ -99,7 +99,7 @@ fn measure(runtime: &Path, place: &str) {
         site.publish();
         site.wait();
         behind.push(began.elapsed());
-        site.rest(REST);
+        site.rest(BURST_REST);
     }
     row("behind a key: published to applied", behind);
     let mut last = Vec::new();
