@@ -101,9 +101,13 @@ fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 /// Gives how many drafts came since the user was last told, and takes them as told.
 pub(crate) fn take_news(dir: &Path) -> usize {
+    let drafts = list(dir);
+    if drafts.is_empty() {
+        return 0;
+    }
     let told = dir.join("told");
     let since = fs::metadata(&told).and_then(|m| m.modified()).ok();
-    let new = list(dir)
+    let new = drafts
         .iter()
         .filter(|(at, _)| since.is_none_or(|since| *at > since))
         .count();

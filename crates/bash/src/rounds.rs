@@ -149,7 +149,10 @@ impl Lle {
             self.share();
         }
         self.round.keeps_nothing = rules::keeps_nothing(&bash);
-        self.name_history_file();
+        if !self.round.starting {
+            // Otherwise behind the first prompt.
+            self.name_history_file();
+        }
         let history_ns = clock::now().saturating_sub(history_began);
         self.prompt_for_idle(first);
         self.turn_levers();
@@ -303,7 +306,10 @@ impl Lle {
         if self.hooks.armed() {
             self.commands.wrap(&self.bash);
         }
-        self.session.prune();
+        if self.hooks.armed() {
+            self.name_history_file();
+        }
+        self.session.settle_in();
         if let Some(history) = &self.session.history {
             shared_list::add_missing(&self.bash, &history.unsaved(RECOVERED_MAX));
         }

@@ -70,6 +70,8 @@ pub(crate) struct Session {
     untold_keys: u64,
     untold_polls: u64,
     draft_file: Option<PathBuf>,
+    /// There were flights of others when this session began.
+    has_others: bool,
     reflows: bool,
     path_was_slow: bool,
     instructions: Option<Instructions>,
@@ -81,10 +83,11 @@ impl Session {
     pub(crate) fn begin(places: Places, tty: &str, bash_version: &str, reflows: bool) -> Self {
         let id = random_id();
         let identity = Identity::of_this_process(id, tty, bash_version, env!("CARGO_PKG_VERSION"));
+        let mut others = 0;
         let made = as_error(|| {
             let dir = places.sessions()?;
             // Where no start reaches its prompt nobody else prunes.
-            prune(&dir, 2 * FLIGHTS_KEPT, None);
+            others = prune(&dir, 2 * FLIGHTS_KEPT, None);
             Flight::create(&dir, &identity).map_err(|e| with_causes(&e))
         });
         let (flight, problem) = match made {
@@ -117,9 +120,10 @@ impl Session {
             untold_keys: 0,
             untold_polls: 0,
             draft_file: None,
+            has_others: others > 0,
             reflows,
             path_was_slow: false,
-            instructions: Instructions::open(),
+            instructions: None,
             keys: 0,
         };
         // Told from the first: who reads it knows that this version tells.
@@ -131,8 +135,9 @@ impl Session {
         session
     }
 
-    /// Removes last words that nobody will read.
-    pub(crate) fn prune(&self) {
+    /// Asks for what the first prompt need not wait for, and removes last words that nobody will read.
+    pub(crate) fn settle_in(&mut self) {
+        self.instructions = Instructions::open();
         if let Some(own) = self.flight.path()
             && let Some(dir) = own.parent()
         {
@@ -288,6 +293,9 @@ impl Session {
 
     /// Keeps what sessions that were killed left in their flights of the line being typed.
     pub(crate) fn take_drafts_over(&self) {
+        if !self.has_others {
+            return;
+        }
         let own = self.flight.path();
         // Where this session's flight is, nothing has to be made.
         let sessions = match own.and_then(Path::parent) {
@@ -314,19 +322,21 @@ impl Session {
     }
 }
 
-/// Removes the flight files of the longest dead, if there are more than `most`, until [`FLIGHTS_KEPT`] are left.
+/// Removes the flight files of the longest dead, if there are more than `most`, until [`FLIGHTS_KEPT`] are left. Gives how many
+/// there were.
 ///
 /// `own` is this session's, if it has one: it is not opened, since closing it would drop its lock.
-fn prune(dir: &Path, most: usize, own: Option<&Path>) {
+fn prune(dir: &Path, most: usize, own: Option<&Path>) -> usize {
     let Ok(entries) = std::fs::read_dir(dir) else {
-        return;
+        return 0;
     };
     let mut paths: Vec<_> = entries.flatten().map(|e| e.path()).collect();
     paths.retain(|path| path.extension().is_some_and(|x| x == lle_metrics::EXTENSION));
-    if paths.len() <= most {
-        return;
+    let found = paths.len();
+    if found <= most {
+        return found;
     }
-    let too_many = paths.len().saturating_sub(FLIGHTS_KEPT);
+    let too_many = found.saturating_sub(FLIGHTS_KEPT);
     let mut files: Vec<_> = paths
         .into_iter()
         .filter_map(|path| Some((std::fs::symlink_metadata(&path).ok()?.modified().ok()?, path)))
@@ -338,6 +348,7 @@ fn prune(dir: &Path, most: usize, own: Option<&Path>) {
             let _ = std::fs::remove_file(path);
         }
     }
+    found
 }
 
 /// An error and what caused it, on one row.

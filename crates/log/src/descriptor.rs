@@ -99,7 +99,10 @@ impl Descriptor {
 
     /// Returns how long the file is, in bytes.
     pub(crate) fn length(&self) -> io::Result<u64> {
-        Ok(self.file()?.metadata()?.len())
+        match self.opened() {
+            Some(found) => Ok(found.len()),
+            None => Ok(self.file()?.metadata()?.len()),
+        }
     }
 
     /// What the system says of the file that was opened, whatever has its name now; none if the descriptor was taken.

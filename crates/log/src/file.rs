@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use crate::descriptor::{Descriptor, Identity};
 use crate::header::{FILE_HEADER_BYTES, FileHeader, LogKind, header};
 use crate::{frame, walk};
-use begun::{beginning_of, recognise};
+use begun::recognise;
 use made::{begin_anew, create, create_folder};
 pub(crate) use made::{give_name, sync_folder_of};
 pub(crate) use outbox::Outbox;
@@ -101,9 +101,9 @@ impl LogFile {
             // of damage, stepped over.
             end = begin_anew(&descriptor, &header).map_err(open_error)?;
         }
-        let floor = recognise(&descriptor, path, kind, end)?;
-        let outbox = Outbox::new(session);
-        let log = Self::of(descriptor, path, kind, (header, outbox), floor, end);
+        let (floor, beginning) = recognise(&descriptor, path, kind, end)?;
+        let writer = (header, Outbox::new(session));
+        let log = Self::of(descriptor, path, kind, writer, beginning, floor..end);
         Ok(OpenedFile { log, created })
     }
 
@@ -116,12 +116,12 @@ impl LogFile {
         let descriptor = Descriptor::open_to_read(path).map_err(open_error)?;
         let end = descriptor.length().map_err(open_error)?;
         // Emptied by another program, it is a log without records.
-        let floor = match end {
-            0 => 0,
+        let (floor, beginning) = match end {
+            0 => (0, [0; FILE_HEADER_BYTES]),
             _ => recognise(&descriptor, path, kind, end)?,
         };
         let nobody = (header(kind, 0, 0), Outbox::new(0));
-        Ok(Self::of(descriptor, path, kind, nobody, floor, end))
+        Ok(Self::of(descriptor, path, kind, nobody, beginning, floor..end))
     }
 
     fn of(
@@ -129,18 +129,18 @@ impl LogFile {
         path: &Path,
         kind: LogKind,
         (header, outbox): (FileHeader, Outbox),
-        floor: u64,
-        end: u64,
+        beginning: FileHeader,
+        records: std::ops::Range<u64>,
     ) -> Self {
         Self {
-            born: beginning_of(&descriptor),
-            beginning: beginning_of(&descriptor),
+            born: beginning,
+            beginning,
             descriptor,
             path: path.to_owned(),
             kind,
             header,
-            floor,
-            end,
+            floor: records.start,
+            end: records.end,
             generation: 0,
             disturbance: None,
             is_lost: false,
@@ -382,17 +382,17 @@ impl LogFile {
     fn follow(&mut self, disturbance: Disturbance) -> bool {
         let reopened = Descriptor::open(&self.path).ok().and_then(|descriptor| {
             let end = descriptor.length().ok()?;
-            let floor = recognise(&descriptor, &self.path, self.kind, end).ok()?;
-            Some((descriptor, floor, end))
+            let (floor, beginning) = recognise(&descriptor, &self.path, self.kind, end).ok()?;
+            Some((descriptor, beginning, floor, end))
         });
-        let Some((descriptor, floor, end)) = reopened else {
+        let Some((descriptor, beginning, floor, end)) = reopened else {
             if !std::mem::replace(&mut self.is_lost, true) {
                 self.disturbance = Some(Disturbance::Lost);
             }
             return false;
         };
         self.is_lost = false;
-        self.beginning = beginning_of(&descriptor);
+        self.beginning = beginning;
         let restored = disturbance == Disturbance::Replaced && end >= self.end && self.beginning == self.born;
         if disturbance == Disturbance::Removed {
             self.born = self.beginning;

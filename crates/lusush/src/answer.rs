@@ -2,11 +2,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
-use std::process::ExitCode;
 
 use clap::Parser;
 use serde::Serialize;
 
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 
 /// The exit status of wrong usage, as everywhere in shells.

@@ -11,12 +11,12 @@ mod take;
 mod went;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use lle_archive::{Section, Verification};
 use serde::Serialize;
 
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::maint::backup::address;
 use crate::maint::backup::verbs::{At, Backup, BackupVerb, Json, Keep, KeyVerb, Part};

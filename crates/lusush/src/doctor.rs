@@ -11,13 +11,13 @@ mod terminal;
 
 use std::ffi::OsString;
 use std::fmt::Write;
-use std::process::ExitCode;
 
 use clap::Parser;
 use lle_core::report::{Check, Outcome, Report};
 use serde::Serialize;
 
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::text::{COLUMNS, Ink, printable, wrapped};
 

@@ -4,7 +4,8 @@
 
 use std::error::Error;
 use std::fmt;
-use std::process::ExitCode;
+
+use crate::exit::ExitCode;
 
 /// What a verb fails with.
 #[derive(Debug)]

@@ -3,10 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
-use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::{answer, install, launch};
 

@@ -18,10 +18,10 @@ use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::{answer, init, install_unit, launch, manual};
 

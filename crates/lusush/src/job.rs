@@ -9,12 +9,13 @@ use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_current_process_group, pidfd_open};
 
 use crate::backup;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 
 /// Exit status of a program that cannot be run, as shells have it.

@@ -10,16 +10,18 @@
 
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
+use std::fs::Metadata;
 use std::io::{IsTerminal, Write};
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
 use lle_core::recovery::LEVEL_MAX;
 
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::launch_args::{self, Interactive, Request};
 use crate::launch_script::{self, Script, Source};
@@ -88,11 +90,15 @@ impl Bash {
             });
         }
         // Someone may have linked lusush as bash: that one would start itself for ever.
-        let identity = |path: &Path| path.metadata().ok().map(|found| (found.dev(), found.ino()));
-        let own = identity(Path::new("/proc/self/exe"));
+        let own = Path::new("/proc/self/exe").metadata().ok();
+        let is_own = |found: &Metadata| {
+            own.as_ref()
+                .is_some_and(|own| (own.dev(), own.ino()) == (found.dev(), found.ino()))
+        };
         let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
         let mut programs = std::env::split_paths(&path).map(|folder| folder.join("bash"));
-        let found = programs.find(|program| program.is_file() && identity(program) != own);
+        let is_another = |found: Metadata| found.is_file() && !is_own(&found);
+        let found = programs.find(|program| program.metadata().is_ok_and(is_another));
         found
             .map(|program| Self {
                 program,

@@ -5,6 +5,7 @@
 //!
 //! Invariant: what was in force stays so, whatever fails; a start whose files nobody has changed costs some looks at them.
 
+use std::path::Path;
 use std::time::Duration;
 
 use lle_core::config::{FILE_NAME, SYSTEM_FILE};
@@ -13,6 +14,7 @@ use lle_maintenance::real::now;
 use lle_maintenance::real::settle::{ConfigFiles, Settler, settle};
 
 use crate::paths;
+use crate::start_process::read_small;
 
 /// How long a start waits for whoever brings a change into force just now: that takes a few milliseconds.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -20,7 +22,8 @@ const PATIENCE: Duration = Duration::from_millis(20);
 /// Where the configuration is, if there is a place for it.
 pub(crate) fn files() -> Option<ConfigFiles> {
     let state = paths::state().ok()?;
-    let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    let machine = read_small(Path::new("/etc/machine-id")).unwrap_or_default();
+    let machine = String::from_utf8_lossy(&machine);
     Some(ConfigFiles {
         system: SYSTEM_FILE.into(),
         user: paths::config().ok()?.join(FILE_NAME),

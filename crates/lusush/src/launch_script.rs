@@ -173,7 +173,7 @@ pub(crate) fn prompt_command(library: &Path, former: Option<&OsStr>, safe: bool,
 /// Tells LLE that all was read, and leaves `$?` as it was: in the words of `eval` it is expanded before anything
 /// runs. Only a subshell can set it to any number; a start-up file that ends well needs none.
 fn ready(out: &mut Vec<u8>, start_dir: Option<&Path>) {
-    let mut text = b"if builtin lle ready; then :; fi >/dev/null 2>&1".to_vec();
+    let mut text = b"if builtin lle ready; then :; fi 2>/dev/null".to_vec();
     if let Some(dir) = start_dir {
         // Without readline LLE sees no prompt.
         text.extend_from_slice(b"\ncase :$SHELLOPTS: in *:emacs:* | *:vi:*) ;; *) printf 'ready\\n' >");
@@ -236,7 +236,7 @@ mod tests {
         printf 'partial\n' >'/s/1/reached'
         fi
         if [ -r ~/.bashrc ]; then . ~/.bashrc; fi
-        eval 'if builtin lle ready; then :; fi >/dev/null 2>&1
+        eval 'if builtin lle ready; then :; fi 2>/dev/null
         case :$SHELLOPTS: in *:emacs:* | *:vi:*) ;; *) printf '\''ready\n'\'' >'\''/s/1/reached'\'' ;; esac' "; case $? in 0) ;; *) (exit $?) ;; esac"
         "#);
     }
@@ -252,7 +252,7 @@ mod tests {
         printf '%s\n' 'lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.' >&2
         fi
         if [ -r '/etc/profile' ]; then . '/etc/profile'; fi
-        eval 'if builtin lle ready; then :; fi >/dev/null 2>&1' "; case $? in 0) ;; *) (exit $?) ;; esac"
+        eval 'if builtin lle ready; then :; fi 2>/dev/null' "; case $? in 0) ;; *) (exit $?) ;; esac"
         "#);
     }
 
@@ -280,7 +280,7 @@ mod tests {
         fi
         INPUTRC='/s/good/inputrc' bind -l >/dev/null 2>&1
         if [ -r '/s/good/bashrc' ]; then . '/s/good/bashrc'; fi
-        eval 'if builtin lle ready; then :; fi >/dev/null 2>&1' "; case $? in 0) ;; *) (exit $?) ;; esac"
+        eval 'if builtin lle ready; then :; fi 2>/dev/null' "; case $? in 0) ;; *) (exit $?) ;; esac"
         "#);
     }
 

@@ -1,10 +1,12 @@
 //! `lusush`: bash with LLE, and the verbs around it.
 //!
 //! Without a verb it becomes bash. Whatever happens, there is a prompt: see [`launch`] and [`start`].
+#![cfg_attr(not(test), no_main)]
 
 mod answer;
 mod backup;
 mod doctor;
+mod exit;
 mod failure;
 mod init;
 mod install;
@@ -28,9 +30,9 @@ mod start_story;
 mod start_versions;
 mod text;
 
-use std::ffi::OsString;
-use std::process::ExitCode;
+use std::ffi::{OsString, c_char, c_int};
 
+use exit::ExitCode;
 use failure::Failure;
 
 /// What `lusush NAME …` can be besides bash.
@@ -59,12 +61,24 @@ const VERBS: &[Verb] = &[
     verb("version", "the version of Lusush", version),
 ];
 
-fn main() -> ExitCode {
-    let mut words = std::env::args_os();
+/// What the C library calls.
+#[expect(unsafe_code, reason = "the name and the arguments are the C library's")]
+// SAFETY: nothing else in this program has the name.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+extern "C" fn main(count: c_int, words: *const *const c_char) -> c_int {
+    // SAFETY: they are what it was called with.
+    unsafe { exit::run(count, words, program) }
+}
+
+fn program(words: Vec<OsString>) -> ExitCode {
+    let mut words = words.into_iter();
     let name = words.next().unwrap_or_default();
     let arguments: Vec<OsString> = words.collect();
     let result = match arguments.first().and_then(find) {
-        Some(verb) => (verb.run)(&arguments[1..]),
+        Some(verb) => {
+            exit::prepare_for_verb();
+            (verb.run)(&arguments[1..])
+        }
         None => launch::run(&name, arguments),
     };
     result.unwrap_or_else(|failure| failure.report())

@@ -25,11 +25,11 @@ mod why;
 mod worker;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use lle_maintenance::api::{Request, ScheduleRequest};
 
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::text::Ink;
 use crate::{answer, paths, start_record};

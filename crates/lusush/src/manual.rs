@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::maint::Maint;
 use crate::{VERBS, answer};

@@ -10,18 +10,24 @@ use lle_core::start::Process;
 
 use crate::start_record::Begun;
 
-/// Longest `/proc/PID/stat`, in bytes: 52 numbers of up to 20 digits, and a name.
-const PROC_BYTES_MAX: usize = 2048;
+/// What a file that is read at a start rarely is longer than, in bytes: `/proc/PID/stat` has 52 numbers of up to 20 digits, and a
+/// name.
+const SMALL_BYTES: usize = 2048;
 /// Processes below a shell that are looked at: what asks for a passphrase is two or three deep.
 const CHILDREN_MAX: usize = 32;
 /// What the kernel calls the place where a process waits for a terminal's input.
 const READS_TERMINAL: &[u8] = b"n_tty_read";
 
-/// Reads a file of the kernel's, whose size is not known before, in one call.
+/// Reads a file of the kernel's, whose size is not known before, or one that is small, in one call; a longer one in more.
 pub(crate) fn read_small(path: &Path) -> io::Result<Vec<u8>> {
-    let mut content = vec![0; PROC_BYTES_MAX];
-    let length = std::fs::File::open(path)?.read(&mut content)?;
+    let mut file = std::fs::File::open(path)?;
+    let mut content = vec![0; SMALL_BYTES];
+    let length = file.read(&mut content)?;
     content.truncate(length);
+    // Only the end makes a read shorter than its buffer.
+    if length == SMALL_BYTES {
+        file.read_to_end(&mut content)?;
+    }
     Ok(content)
 }
 

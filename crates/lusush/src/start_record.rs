@@ -66,7 +66,7 @@ pub(crate) struct Record {
 impl Record {
     /// Reads the record in `dir`.
     pub(crate) fn read(dir: PathBuf) -> io::Result<Self> {
-        let begun: Begun = serde_json::from_slice(&std::fs::read(dir.join("begun"))?)?;
+        let begun: Begun = serde_json::from_slice(&read_small(&dir.join("begun"))?)?;
         if begun.version != FORMAT {
             return Err(io::Error::other("a format this version does not know"));
         }
@@ -155,7 +155,7 @@ impl Record {
     pub(crate) fn look(&self, boot: &str) -> Start {
         let begun = &self.begun;
         let path = self.dir.join("reached");
-        let said = self.said.get_or_init(|| std::fs::read(&path).ok());
+        let said = self.said.get_or_init(|| read_small(&path).ok());
         let stage = || self.trace().map(|trace| trace.stage).unwrap_or_default();
         let at_ns = || {
             let at = path.metadata().and_then(|found| found.modified()).ok();
@@ -241,7 +241,7 @@ pub(crate) fn has_read(state: &Path, process: (u32, u64)) -> Option<HasRead> {
 
 /// True if the start whose record is in `dir` read all of its guarded files, and bash parsed them.
 pub(crate) fn is_parsed(dir: &Path) -> bool {
-    std::fs::read(dir.join("reached")).is_ok_and(|said| said != UNPARSED)
+    read_small(&dir.join("reached")).is_ok_and(|said| said != UNPARSED)
 }
 
 /// Writes the record of this start, which runs `ran`, into a folder below `starts`: a new one, or `spare`, the folder of

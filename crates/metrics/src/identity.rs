@@ -1,7 +1,11 @@
 //! Who writes a flight file: enough to tell a live session from a process number used again.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The longest is `/proc/PID/stat`: 52 numbers of at most 20 digits, and a name.
+const KERNEL_FILE_BYTES_MAX: usize = 2048;
 
 /// One session, named by its random number and the boot it lives in.
 ///
@@ -45,12 +49,21 @@ impl Identity {
 
 /// Reads the kernel's boot id; none where /proc is missing.
 pub fn boot_id() -> Option<[u8; 16]> {
-    parse_boot_id(&fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?)
+    let text = of_the_kernel("/proc/sys/kernel/random/boot_id").ok()?;
+    parse_boot_id(std::str::from_utf8(&text).ok()?)
 }
 
 /// Reads when a process started, in clock ticks since boot; none if it is gone.
 pub fn start_ticks(pid: u32) -> Option<u64> {
-    start_ticks_in(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+    start_ticks_in(&of_the_kernel(&format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// Reads a file of the kernel's in one call: it tells no size, and writes all of it into a buffer that has room.
+fn of_the_kernel(path: &str) -> io::Result<Vec<u8>> {
+    let mut content = vec![0; KERNEL_FILE_BYTES_MAX];
+    let length = File::open(path)?.read(&mut content)?;
+    content.truncate(length);
+    Ok(content)
 }
 
 fn wall_ns() -> u64 {

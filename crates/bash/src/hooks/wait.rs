@@ -117,16 +117,22 @@ impl Lle {
             self.before_signal(signal);
             return Wait::Signal;
         }
+        let owes = self.owes_lookups() || self.owes_rows() || self.round.starting;
+        let came = if owes && !self.owed {
+            self.let_output_pass()
+        } else {
+            0
+        };
+        if came < 0 {
+            return self.interrupted();
+        }
         self.settle_in();
-        if (self.owes_lookups() || self.owes_rows()) && !self.owed {
-            match self.let_output_pass() {
-                0 => self.hooks.waiting = Some(0),
-                1.. => {
-                    self.hooks.in_burst = true;
-                    return self.read_key();
-                }
-                _ => return self.interrupted(),
-            }
+        if came > 0 {
+            self.hooks.in_burst = true;
+            return self.read_key();
+        }
+        if owes && !self.owed {
+            self.hooks.waiting = Some(0);
         }
         self.hooks.in_burst = self.keys_wait();
         if self.hooks.in_burst {

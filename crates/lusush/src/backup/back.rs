@@ -6,7 +6,7 @@
 use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -21,6 +21,7 @@ use signal_hook::flag;
 use super::bar::Bar;
 use super::look::{self, Listed, listed, names};
 use super::{At, JOURNAL, open};
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::{answer, text};
 

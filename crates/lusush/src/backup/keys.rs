@@ -1,7 +1,6 @@
 //! The key: one line to write down.
 
 use std::io::{self, BufRead, IsTerminal, Read};
-use std::process::ExitCode;
 
 use lle_archive::{ImportError, Imported, Key, Line, Rotated};
 use lle_core::error::Code;
@@ -10,6 +9,7 @@ use serde::Serialize;
 use super::bar::Bar;
 use super::{At, open};
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::text::printable;
 

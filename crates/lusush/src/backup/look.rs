@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use lle_archive::{Change, DiffError, Difference, Entry, Lost, Section, Snapshot, Verdict, Verification};
 use lle_core::error::Code;
@@ -11,6 +10,7 @@ use serde::Serialize;
 
 use super::bar::Bar;
 use super::{At, open};
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::text::{COLUMNS, Ink, printable};
 use crate::{answer, text};

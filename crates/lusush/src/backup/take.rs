@@ -1,7 +1,5 @@
 //! Taking a snapshot, and letting old ones go.
 
-use std::process::ExitCode;
-
 use lle_archive::{CreateError, Created, KEEP, LeftOut, PruneError, Pruned};
 use lle_core::error::Code;
 use lle_core::quantity::{bytes, duration, several};
@@ -11,6 +9,7 @@ use serde::Serialize;
 use super::bar::Bar;
 use super::look::{self, Listed, listed};
 use super::{At, Keep, open, went};
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::text::printable;
 use crate::{answer, text};

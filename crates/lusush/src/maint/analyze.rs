@@ -16,7 +16,6 @@ mod tests;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -25,6 +24,7 @@ use lle_core::series::Reading;
 use lle_core::series::detect::{ALARM_SCORE, Detector, VALUE_MAX};
 use serde::Serialize;
 
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::text::{COLUMNS, printable};
 use row::{Bad, Row, Rows};

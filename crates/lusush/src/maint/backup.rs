@@ -12,7 +12,7 @@ pub(crate) mod verbs;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitCode, ExitStatus};
+use std::process::{Command, ExitStatus};
 
 use lle_core::error::Code;
 use lle_core::policy::Operation;
@@ -24,6 +24,7 @@ use signal_hook::iterator::Signals;
 use verbs::{At, BackupVerb, KeyVerb};
 
 use super::{ask, show};
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 
 /// What shells add to the number of the signal that ended a program.

@@ -4,7 +4,6 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use std::process::ExitCode;
 
 use lle_core::cache::{CACHES, Counted, Reading};
 use lle_core::desired::{self, Desired};
@@ -17,6 +16,7 @@ use serde::Serialize;
 
 use super::session::SCHEMA_VERSION;
 use super::status;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::text::{COLUMNS, Ink, printable, wrapped};
 use crate::{answer, paths};

@@ -14,12 +14,12 @@ mod trial;
 mod versions;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::Subcommand;
 
 use super::Json;
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 
 /// The verbs.

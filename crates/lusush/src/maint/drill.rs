@@ -17,7 +17,6 @@ pub(crate) use scratch::is_copy;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -36,6 +35,7 @@ use super::recover::gather::{files_below, now_ns};
 use super::recover::own;
 use super::recover::places::Places;
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::replace::replace;
 

@@ -13,13 +13,13 @@ use verbs::note;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use lle_core::quantity::{bytes, count, several};
 use lle_log::history::{History, Report};
 use serde::Serialize;
 
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::paths;
 

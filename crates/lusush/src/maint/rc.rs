@@ -7,11 +7,10 @@ mod known;
 mod restore;
 mod show;
 
-use std::process::ExitCode;
-
 use clap::Subcommand;
 
 use super::Json;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 
 /// The verbs.

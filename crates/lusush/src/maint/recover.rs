@@ -19,7 +19,6 @@ pub(crate) mod places;
 mod report;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -33,6 +32,7 @@ use self::kept::Keeping;
 use self::places::Places;
 use self::report::{Done, Found, Looked, Recovered};
 use super::{Json, ask, backup};
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 
 /// What is to be recovered from, and how

@@ -10,7 +10,6 @@ mod tests;
 pub(crate) mod worker;
 
 use std::fmt::Write as _;
-use std::process::ExitCode;
 
 use lle_core::error::Code;
 use lle_core::quantity::age;
@@ -24,6 +23,7 @@ use serde_json::Value;
 use super::ask::{self, Answer};
 use super::{optimise, why};
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::paths;
 use crate::text::{COLUMNS, Ink, wrapped};

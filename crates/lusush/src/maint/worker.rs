@@ -1,6 +1,5 @@
 //! `lusush maint worker`: the worker itself, in the foreground or started by a session.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
@@ -9,6 +8,7 @@ use lle_maintenance::engine::Pace;
 use lle_maintenance::worker::{self, Linger, Options, WorkerError};
 
 use super::ask;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 
 /// How to run.

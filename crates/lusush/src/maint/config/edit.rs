@@ -4,7 +4,7 @@
 //! that is no TOML is left alone.
 
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, Stdio};
 
 use lle_core::config::edit::{self as text, EditError};
 use lle_core::config::{CATALOGUE, FILE_NAME, Key, Merged, Name, Origin, RawConfig, Value};
@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::{in_force, layers, schema_file, show, versions};
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::launch::Bash;
 use crate::text::{COLUMNS, printable};

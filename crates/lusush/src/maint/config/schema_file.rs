@@ -6,7 +6,6 @@
 //! Invariant: but for that line nothing of the file changes, and a file that names a schema already keeps it.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use lle_core::config::{CATALOGUE, FILE_NAME, schema};
 use lle_log::versions::Cause;
@@ -14,6 +13,7 @@ use lle_maintenance::real::config::{Trust, read, remove, replace};
 
 use super::{edit, layers, versions};
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 
 /// The schema's name, beside the file.

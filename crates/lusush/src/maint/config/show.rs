@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use lle_core::config::{
     CATALOGUE, Config, FILE_BYTES_MAX, FORMAT, Layered, Merged, Origin, Problem, RawConfig, Refused, Setting,
@@ -15,6 +14,7 @@ use serde::Serialize;
 
 use super::layers;
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::text::{COLUMNS, printable};
 

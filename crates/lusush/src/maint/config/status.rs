@@ -5,8 +5,6 @@
 //!
 //! Invariant: a session is said to go by what it says itself; what it does not say is unknown.
 
-use std::process::ExitCode;
-
 use lle_core::config::{CATALOGUE, Name, effect};
 use lle_core::in_force::InForce;
 use lle_core::quantity::age;
@@ -22,6 +20,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::show::safe;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::maint::ask;
 use crate::{answer, launch_config};

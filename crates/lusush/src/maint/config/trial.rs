@@ -5,7 +5,6 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use std::process::ExitCode;
 
 use lle_core::config::{CATALOGUE, FILE_NAME, Layered, Origin, RawConfig, SYSTEM_FILE};
 use lle_core::error::Code;
@@ -18,6 +17,7 @@ use lle_maintenance::real::config::{Trust, read};
 
 use super::{aside, edit, in_force, layers, show, versions};
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::maint::ask;
 use crate::text::{COLUMNS, printable, wrapped};

@@ -5,8 +5,6 @@
 //!
 //! Invariant: a version that is taken up again is checked as a file is, and is a version of its own then.
 
-use std::process::ExitCode;
-
 use lle_core::config::{CATALOGUE, FILE_NAME, Origin, RawConfig, Refused, theme_file};
 use lle_core::error::Code;
 use lle_log::versions::{self, Cause, Verdict, Version, Versions};
@@ -16,6 +14,7 @@ use lle_maintenance::real::settle::ConfigFiles;
 use lle_maintenance::real::versions::{Accepted, Held, PATIENCE, VersionLog};
 
 use super::{aside, edit, in_force, layers, show};
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::maint::versions::{self as shown, Difference, Differences, SCHEMA_VERSION, Words, unified};
 use crate::{answer, launch_config, paths};

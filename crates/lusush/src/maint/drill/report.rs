@@ -1,12 +1,12 @@
 //! The table of a drill.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use lle_core::quantity::{bytes, duration, several};
 use lle_core::recovery::drilled::{Drill, Row};
 
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::text::{COLUMNS, Ink, printable, wrapped};
 

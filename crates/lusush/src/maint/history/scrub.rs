@@ -16,7 +16,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::Args;
 use lle_core::error::Code;
@@ -32,6 +31,7 @@ use super::super::Json;
 use super::logs::{self, Own};
 use super::note;
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::paths;
 use beyond::beyond;

@@ -1,7 +1,6 @@
 //! `lusush maint history search`: commands by text, folder, exit status, machine and time, the likeliest first.
 
 use std::fmt::Write;
-use std::process::ExitCode;
 
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
@@ -17,6 +16,7 @@ use serde::Serialize;
 use super::super::Json;
 use super::logs;
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::text::printable;
 

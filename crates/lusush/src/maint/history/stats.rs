@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::process::ExitCode;
 
 use lle_core::quantity::{bytes, count, percent, several};
 use lle_core::secret;
@@ -10,6 +9,7 @@ use serde::Serialize;
 
 use super::logs;
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::text::printable;
 

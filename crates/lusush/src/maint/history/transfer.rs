@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
-use std::process::ExitCode;
 
 use clap::Args;
 use lle_core::quantity::{count, several};
@@ -17,6 +16,7 @@ use super::super::Json;
 use super::logs::{self, Own};
 use super::{exported, note};
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 
 const SCHEMA_VERSION: u32 = 1;

@@ -1,7 +1,5 @@
 //! `lusush maint history`: the table of its verbs, one a file.
 
-use std::process::ExitCode;
-
 use clap::Subcommand;
 use lle_core::error::Code;
 use lle_maintenance::api::Request;
@@ -9,6 +7,7 @@ use lle_maintenance::api::Request;
 use super::super::{Json, ask};
 use super::{scrub, search, stats, transfer};
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 
 /// What can be done with the history.

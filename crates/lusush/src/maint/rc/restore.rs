@@ -1,7 +1,5 @@
 //! A start-up file says again what one of its versions said.
 
-use std::process::ExitCode;
-
 use lle_core::error::Code;
 use lle_core::policy::Operation;
 use lle_maintenance::api::Request;
@@ -12,6 +10,7 @@ use serde_json::json;
 use super::super::ask;
 use super::known::{Known, TOOL, number, numbered};
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 
 /// Restores a file.

@@ -1,7 +1,6 @@
 //! The versions, and what is different between two of them.
 
 use std::io::IsTerminal;
-use std::process::ExitCode;
 
 use lle_log::versions::{Verdict, Version};
 use lle_maintenance::real::now;
@@ -9,6 +8,7 @@ use serde::Serialize;
 
 use super::known::{Known, number, numbered};
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::maint::versions::{
     self, Difference, Differences, SCHEMA_VERSION, Words, harmless, lossy, unified,

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use lle_core::error::Code;
@@ -12,6 +11,7 @@ use serde::Serialize;
 
 use super::kept::Pending;
 use crate::answer;
+use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::text::{COLUMNS, Ink, wrapped};
 
