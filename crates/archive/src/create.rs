@@ -175,32 +175,16 @@ mod tests {
     use rustic_core::ConfigOptions;
 
     use super::*;
-    use crate::remote::Credentials;
-    use crate::sections::Places;
+    use crate::house::{House, random};
 
     #[test]
     fn of_several_packs_that_were_not_written_the_first_is_told() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let places = Places {
-            config: at("config"),
-            state: at("state"),
-            data: at("data"),
-            home: None,
-            repository: None,
-            credentials: Credentials::default(),
-        };
+        let house = House::empty();
+        let (at, places) = (|name: &str| house.at(name), &house.places);
         fs::create_dir_all(at("state/history")).unwrap();
-        // What is random does not get smaller, nor is any of it the same.
-        let mut seed = 1u64;
-        let random: Vec<u8> = (0..16 << 20)
-            .map(|_| {
-                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                (seed >> 33) as u8
-            })
-            .collect();
-        fs::write(at("state/history/m.log"), random).unwrap();
-        let mut store = Store::open_or_make(&places, None, None).unwrap();
+        let log: Vec<u8> = std::iter::repeat_with(random()).take(16 << 20).collect();
+        fs::write(at("state/history/m.log"), log).unwrap();
+        let mut store = Store::open_or_make(places, None, None).unwrap();
         let mut small = ConfigOptions::default();
         small.set_datapack_size = Some("64KiB".parse().unwrap());
         small.set_datapack_growfactor = Some(0);

@@ -23,6 +23,8 @@ mod failure;
 mod failures;
 mod hex;
 mod history;
+#[cfg(test)]
+mod house;
 mod journal;
 mod key;
 mod list;

@@ -221,24 +221,15 @@ mod tests {
 
     use super::*;
     use crate::create::create;
-    use crate::remote::Credentials;
-    use crate::sections::Places;
+    use crate::house::House;
 
     #[test]
     fn latest_is_the_last_complete_one_of_ours() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let places = Places {
-            config: at("config"),
-            state: at("state"),
-            data: at("data"),
-            home: None,
-            repository: None,
-            credentials: Credentials::default(),
-        };
+        let house = House::empty();
+        let (at, places) = (|name: &str| house.at(name), &house.places);
         fs::create_dir_all(at("config")).unwrap();
         fs::write(at("config/config.toml"), "version = 1\n").unwrap();
-        let store = Store::open_or_make(&places, None, None).unwrap();
+        let store = Store::open_or_make(places, None, None).unwrap();
         assert!(find(&store, "latest").is_err_and(|error| error.is_absent()));
         create(&store, "complete").unwrap();
         let complete = find(&store, "latest").unwrap();

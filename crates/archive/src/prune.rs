@@ -273,8 +273,7 @@ mod tests {
 
     use super::*;
     use crate::create::create;
-    use crate::remote::Credentials;
-    use crate::sections::Places;
+    use crate::house::{House, random};
 
     /// Every piece of data that the repository has, whether a snapshot names it or not, opened.
     fn all_data(store: &Store) -> Vec<u8> {
@@ -298,26 +297,14 @@ mod tests {
 
     #[test]
     fn a_little_that_no_snapshot_names_goes_with_the_rest() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let places = Places {
-            config: at("config"),
-            state: at("state"),
-            data: at("data"),
-            home: None,
-            repository: None,
-            credentials: Credentials::default(),
-        };
+        let house = House::empty();
+        let (at, places) = (|name: &str| house.at(name), &house.places);
         let has = |store: &Store, text: &str| {
             let all = all_data(store);
             all.windows(text.len()).any(|window| window == text.as_bytes())
         };
         // One in a hundred of what is in its pack.
-        let mut seed = 1u64;
-        let mut random = || {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (seed >> 33) as u8
-        };
+        let mut random = random();
         fs::create_dir_all(at("config/themes")).unwrap();
         for n in 0..100 {
             let bytes: Vec<u8> = (0..2_000).map(|_| random()).collect();
@@ -325,7 +312,7 @@ mod tests {
         }
         let secret = at("config/config.toml");
         fs::write(&secret, "# hunter2\n").unwrap();
-        let store = Store::open_or_make(&places, None, None).unwrap();
+        let store = Store::open_or_make(places, None, None).unwrap();
         create(&store, "with it").unwrap();
         assert!(has(&store, "hunter2"));
         fs::write(&secret, "# nothing\n").unwrap();

@@ -192,21 +192,13 @@ fn put(staged: &Path, target: &Path, aside: &Path, fill: bool) -> io::Result<boo
 mod tests {
     use super::*;
     use crate::create::create;
-    use crate::remote::Credentials;
+    use crate::house::House;
     use crate::store::Store;
 
     #[test]
     fn what_cannot_be_moved_keeps_nothing_else_from_its_place_and_nobody_from_the_backup() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let places = Places {
-            config: at("config"),
-            state: at("state"),
-            data: at("data"),
-            home: None,
-            repository: None,
-            credentials: Credentials::default(),
-        };
+        let house = House::empty();
+        let (at, places) = (|name: &str| house.at(name), &house.places);
         fs::create_dir_all(at("config/a")).unwrap();
         fs::create_dir_all(places.backup()).unwrap();
         let of = |name: &str| Move {
@@ -225,11 +217,11 @@ mod tests {
                 snapshot: "0".into(),
                 moves: vec![of("a"), of("b")],
             };
-            note(&places, &plan).unwrap();
+            note(places, &plan).unwrap();
         };
         begin();
         // Where the first is to go there is a folder.
-        match finish(&places) {
+        match finish(places) {
             Err(RestoreError::Stuck {
                 done: 1,
                 path,
@@ -239,8 +231,8 @@ mod tests {
             other => panic!("{other:?}"),
         }
         assert_eq!(fs::read(at("config/b")).unwrap(), b"b");
-        assert_eq!(noted(&places).unwrap().unwrap().moves.len(), 1);
-        let store = Store::open_or_make(&places, None, None).unwrap();
+        assert_eq!(noted(places).unwrap().unwrap().moves.len(), 1);
+        let store = Store::open_or_make(places, None, None).unwrap();
         assert!(matches!(
             store.unfinished(),
             Some(RestoreError::Stuck { done: 0, .. })
@@ -248,13 +240,13 @@ mod tests {
         create(&store, "all the same").unwrap();
         drop(store);
         fs::remove_dir(at("config/a")).unwrap();
-        let store = Store::open(&places, None, None).unwrap();
+        let store = Store::open(places, None, None).unwrap();
         assert!(store.unfinished().is_none());
         assert_eq!(fs::read(at("config/a")).unwrap(), b"a");
         drop(store);
         begin();
-        give_up(&places).unwrap();
+        give_up(places).unwrap();
         assert!(!at("config/.a.lusush-restore").exists());
-        assert_eq!(finish(&places).unwrap(), Finished::Nothing);
+        assert_eq!(finish(places).unwrap(), Finished::Nothing);
     }
 }
