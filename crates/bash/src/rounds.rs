@@ -149,7 +149,7 @@ impl Lle {
             self.share();
         }
         self.round.keeps_nothing = rules::keeps_nothing(&bash);
-        if !self.round.starting {
+        if !(first && self.round.starting) {
             // Otherwise behind the first prompt.
             self.name_history_file();
         }
@@ -262,7 +262,7 @@ impl Lle {
         self.round.starting = true;
         if !self.hooks.armed() {
             // Readline paints and reads: there is no later moment.
-            self.settle_in();
+            self.settle_in(false);
         }
         // Before the prompt: whoever sees one and closes the terminal at once must not make the start a failure.
         if let Some(dir) = &self.round.start_dir {
@@ -286,7 +286,9 @@ impl Lle {
         if self.round.start_dir.is_some() && !self.round.ready {
             self.session.notice(interrupted());
         }
-        self.session.take_drafts_over();
+        if self.session.has_others {
+            self.session.take_drafts_over();
+        }
         let drafts = self.session.places.drafts();
         let kept = drafts.map_or(0, |dir| as_error(|| drafts::take_news(&dir)));
         if kept > 0 {
@@ -298,16 +300,17 @@ impl Lle {
     }
 
     /// Does what a start needs and the prompt need not wait for: once, when the first prompt is on the screen and before
-    /// the first key is read.
-    pub(crate) fn settle_in(&mut self) {
+    /// the first key is read, which may wait for it.
+    pub(crate) fn settle_in(&mut self, key_waits: bool) {
         if !std::mem::take(&mut self.round.starting) {
             return;
         }
         if self.hooks.armed() {
             self.commands.wrap(&self.bash);
-        }
-        if self.hooks.armed() {
-            self.name_history_file();
+            // It may wait for another session; the next prompt does it as well.
+            if !key_waits {
+                self.name_history_file();
+            }
         }
         self.session.settle_in();
         if let Some(history) = &self.session.history {

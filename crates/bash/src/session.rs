@@ -71,7 +71,7 @@ pub(crate) struct Session {
     untold_polls: u64,
     draft_file: Option<PathBuf>,
     /// There were flights of others when this session began.
-    has_others: bool,
+    pub(crate) has_others: bool,
     reflows: bool,
     path_was_slow: bool,
     instructions: Option<Instructions>,
@@ -293,9 +293,6 @@ impl Session {
 
     /// Keeps what sessions that were killed left in their flights of the line being typed.
     pub(crate) fn take_drafts_over(&self) {
-        if !self.has_others {
-            return;
-        }
         let own = self.flight.path();
         // Where this session's flight is, nothing has to be made.
         let sessions = match own.and_then(Path::parent) {

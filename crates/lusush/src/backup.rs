@@ -47,8 +47,9 @@ fn json(answer: &impl Serialize) -> Result<ExitCode, Failure> {
 /// panic one by one for want of somebody to give them to.
 fn quieten_threads() {
     let tell = std::panic::take_hook();
+    let own = std::thread::current().id();
     std::panic::set_hook(Box::new(move |panic| {
-        if std::thread::current().name() == Some("main") {
+        if std::thread::current().id() == own {
             tell(panic);
         }
     }));

@@ -2,8 +2,9 @@
 //!
 //! A start of a shell is a fraction of a millisecond, and a tenth of that went into a stack for the handler of a stack
 //! overflow, into reading `/proc/self/maps` for it, and into the signals it wants: for a program that becomes bash at once.
-//! What matters of it is done here: the standard descriptors are open, a broken pipe is an error of the verb that writes, a
-//! panic is exit status 101, and what standard output has buffered is written.
+//! What matters of it is done here: the standard descriptors are open, a broken pipe is no signal to the verb that writes, a
+//! panic is exit status 101, and what standard output has buffered is written. What is not done: the first thread has no
+//! name, and a stack that overflows ends the program without a sentence.
 
 use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
 use std::os::fd::{BorrowedFd, IntoRawFd};
@@ -52,8 +53,23 @@ pub(crate) unsafe fn run(
             OsStr::from_bytes(word.to_bytes()).to_owned()
         })
         .collect();
-    let status = catch_unwind(AssertUnwindSafe(|| program(words))).map_or(PANICKED, |code| code.0.into());
+    let status = match catch_unwind(AssertUnwindSafe(|| program(words))) {
+        Ok(code) => code.0.into(),
+        Err(panic)
+            if panic
+                .downcast_ref::<String>()
+                .is_some_and(|text| is_of_broken_pipe(text)) =>
+        {
+            0
+        }
+        Err(_) => PANICKED,
+    };
     std::process::exit(status)
+}
+
+/// Whether a panic only says that nobody reads what is printed, for which `print!` has no other way: that is no error of ours.
+fn is_of_broken_pipe(text: &str) -> bool {
+    text.starts_with("failed printing to") && text.contains("Broken pipe")
 }
 
 /// Opens `/dev/null` for each standard descriptor that whoever started the program has closed: a file that is opened later
@@ -88,11 +104,8 @@ pub(crate) fn prepare_for_verb() {
     let _ended_by_it = signal_hook::flag::register(SIGPIPE, Arc::default());
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        // `print!` has no other way to say it, and nobody reads on: that is no error of ours.
-        let text = panic.payload_as_str().unwrap_or_default();
-        if text.starts_with("failed printing to") && text.contains("Broken pipe") {
-            std::process::exit(128 + SIGPIPE);
+        if !panic.payload_as_str().is_some_and(is_of_broken_pipe) {
+            tell(panic);
         }
-        tell(panic);
     }));
 }

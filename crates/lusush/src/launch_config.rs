@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_millis(20);
 pub(crate) fn files() -> Option<ConfigFiles> {
     let state = paths::state().ok()?;
     let machine = read_small(Path::new("/etc/machine-id")).unwrap_or_default();
-    let machine = String::from_utf8_lossy(&machine);
+    let machine = String::from_utf8(machine).unwrap_or_default();
     Some(ConfigFiles {
         system: SYSTEM_FILE.into(),
         user: paths::config().ok()?.join(FILE_NAME),

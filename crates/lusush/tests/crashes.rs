@@ -155,3 +155,28 @@ fn without_lle_a_safe_shell_reads_no_start_up_file_either() {
     assert!(screen.contains("\nnone\n"), "{screen}");
     assert!(!screen.contains("from-the-start-up-file"), "{screen}");
 }
+
+#[test]
+fn a_line_of_a_shell_that_died_since_is_found_and_cleared_for_good() {
+    let home = Home::new("").unwrap();
+    let mut first = start(&home, &[]);
+    let mut second = start(&home, &[]);
+    press(&mut second, "echo precious line", "$ echo precious line");
+    second.signal(Signal::KILL).unwrap();
+    second.wait_exit(lle_pty::deadline()).unwrap();
+    press(&mut first, "lle draft\r", "echo precious line\n$");
+    press(&mut first, "lle draft clear; clear\r", "$");
+    let third = start(&home, &[]);
+    assert!(!third.text().contains("being typed"), "{}", third.text());
+}
+
+#[test]
+fn where_lle_gives_up_before_the_first_prompt_the_history_file_is_named_all_the_same() {
+    let home = Home::new("lle panic\n").unwrap();
+    let mut terminal = start(&home, &[]);
+    press(&mut terminal, "HISTFILE=$HOME/other; echo one\r", "\none\n$");
+    press(&mut terminal, "echo two\r", "\ntwo\n$");
+    let named = std::fs::read_to_string(support::log_of(&home).with_extension("lists")).unwrap();
+    let other = home.path().join("other").display().to_string();
+    assert!(named.lines().any(|line| line == other), "{named}");
+}

@@ -22,7 +22,7 @@ const NEXT_KEY_AT_LEAST: Duration = Duration::from_millis(100);
 /// Whether process `pid` is blocked, without a timeout, in a system call that waits for input.
 ///
 /// A wait with a timeout does not count: the process will go on by itself, as readline does after an Escape. One of LLE's
-/// does: it is the only one here that sleeps in `ppoll`, and a long one of its is for the next key.
+/// does: it is the only one here that sleeps in `ppoll`, and a long one for one descriptor is for the next key.
 #[must_use]
 pub fn waits_for_input(pid: Pid) -> bool {
     // First asleep, then where: a process woken by a signal shows its old system call until another core has
@@ -45,9 +45,10 @@ pub fn waits_for_input(pid: Pid) -> bool {
     match timeout_argument(number) {
         Some(Wait::Read) => args.first().is_some_and(|&fd| is_terminal(pid, fd)),
         Some(Wait::Pointer(at)) => args.get(at) == Some(&0),
-        Some(Wait::Long(at)) => args
-            .get(at)
-            .is_some_and(|&place| place == 0 || time_at(pid, place) >= Some(NEXT_KEY_AT_LEAST)),
+        Some(Wait::Long { count, time }) => args.get(time).is_some_and(|&place| {
+            let is_alone = args.get(count) == Some(&1);
+            place == 0 || is_alone && time_at(pid, place) >= Some(NEXT_KEY_AT_LEAST)
+        }),
         // A poll timeout is an int; the kernel shows the register, whose upper half is undefined.
         Some(Wait::Millis(at)) => args.get(at).is_some_and(|&arg| (arg as u32).cast_signed() < 0),
         None => false,
@@ -60,8 +61,8 @@ enum Wait {
     Read,
     /// A pointer, null for none.
     Pointer(usize),
-    /// As before, and a long time is as good as none.
-    Long(usize),
+    /// A pointer, too; where the descriptors are counted, and there is one, a long time is as good as none.
+    Long { count: usize, time: usize },
     /// Milliseconds, negative for none.
     Millis(usize),
 }
@@ -100,7 +101,7 @@ fn timeout_argument(number: libc::c_long) -> Option<Wait> {
     match number {
         libc::SYS_read => Some(Wait::Read),
         libc::SYS_pselect6 => Some(Wait::Pointer(4)),
-        libc::SYS_ppoll => Some(Wait::Long(2)),
+        libc::SYS_ppoll => Some(Wait::Long { count: 1, time: 2 }),
         libc::SYS_epoll_pwait => Some(Wait::Millis(3)),
         _ => None,
     }

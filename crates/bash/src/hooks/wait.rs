@@ -126,7 +126,7 @@ impl Lle {
         if came < 0 {
             return self.interrupted();
         }
-        self.settle_in();
+        self.settle_in(came > 0);
         if came > 0 {
             self.hooks.in_burst = true;
             return self.read_key();
@@ -158,9 +158,18 @@ impl Lle {
         if !types_on || hooks.last_key_at == 0 || self.job.is_some() || self.parts.fd() >= 0 {
             return None;
         }
+        // SAFETY: only reads which signal was caught.
+        if unsafe { (self.bash.pending_signal)() } != 0 || self.bash_has_signal_work() {
+            // What was done for the last key took its time, and the wait for everything looks at signals first.
+            return None;
+        }
         let n = self.terminal_has(&NEXT_KEY_WITHIN);
-        if n == 0 {
+        self.hooks.signal_work_done = false;
+        if n <= 0 {
+            // Signals that come again and again are no typing.
             self.hooks.last_key_at = 0;
+        }
+        if n == 0 {
             return None;
         }
         self.session.polled();
@@ -215,8 +224,11 @@ impl Lle {
             tv_nsec: i64::from(t.subsec_nanos()),
         });
         let n = self.sleep(&mut fds, limit.as_ref());
-        self.hooks.listened_at = crate::clock::now();
         self.hooks.signal_work_done = false;
+        if n <= 0 || fds[2].revents == 0 {
+            // Otherwise a key may go first, and the next wait is for everything once more.
+            self.hooks.listened_at = crate::clock::now();
+        }
         self.session.polled();
         if n < 0 {
             return self.interrupted();

@@ -99,9 +99,10 @@ fn measure(runtime: &Path, place: &str) {
     }
     let mut behind = Vec::new();
     for _ in 0..BEHIND {
+        let desired = site.next();
         site.terminal.type_bytes(b"\x02").expect("it is typed");
         let began = Instant::now();
-        site.publish();
+        site.send(&desired);
         site.wait();
         behind.push(began.elapsed());
         site.rest(BURST_REST);
@@ -109,9 +110,13 @@ fn measure(runtime: &Path, place: &str) {
     row("behind a key: published to applied", behind);
     let mut last = Vec::new();
     for _ in 0..BURSTS {
-        (1..BURST).for_each(|_| site.publish());
+        (1..BURST).for_each(|_| {
+            let desired = site.next();
+            site.send(&desired);
+        });
+        let desired = site.next();
         let began = Instant::now();
-        site.publish();
+        site.send(&desired);
         site.wait();
         last.push(began.elapsed());
         site.rest(BURST_REST);
@@ -178,12 +183,6 @@ impl Site {
         }
     }
 
-    /// Publishes the next version and wakes the session.
-    fn publish(&mut self) {
-        let desired = self.next();
-        self.send(&desired);
-    }
-
     /// The next version, read, checked and merged: what the worker has before it publishes anything.
     fn next(&mut self) -> Desired {
         self.version += 1;
@@ -199,6 +198,7 @@ impl Site {
         }
     }
 
+    /// Publishes a version and wakes the session.
     fn send(&mut self, desired: &Desired) {
         self.world.publish(desired).expect("there is room");
         self.world.wake_everyone(&[]);

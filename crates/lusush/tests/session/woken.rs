@@ -1,9 +1,10 @@
 //! The wake socket: who sends to it is heard, however much is typed, and disturbs nobody.
 
 use std::os::unix::fs::PermissionsExt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lle_pty::deadline;
+use rustix::process::Signal;
 use support::press;
 
 use super::*;
@@ -31,7 +32,7 @@ fn a_flood_of_wakes_delays_no_key() {
         });
         let typed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             seen.wait(&mut terminal, "a wake", |s| s.counter(Counter::Wakes) > 0);
-            // Its wait has a limit as long as the flood lasts, so that it never looks settled.
+            // Its wait has a limit as long as the flood lasts: it looks settled behind a key only.
             let mut shows = |keys: &str, expect: &str| {
                 terminal.type_bytes(keys.as_bytes()).unwrap();
                 terminal.wait_for(expect, |t| t.text().ends_with(expect)).unwrap();
@@ -142,4 +143,21 @@ fn someone_who_types_without_a_pause_keeps_no_wake_waiting() {
     seen.wait(&mut terminal, "the session to look", |s| {
         s.gauge(Gauge::ConfigGeneration) == Some(3)
     });
+}
+
+#[test]
+fn signals_that_come_again_and_again_keep_no_wake_waiting() {
+    let (home, mut terminal) = session("");
+    let seen = Seen::of(&home);
+    press(&mut terminal, "a", "$ a");
+    seen.want(2, &[], &[]);
+    assert!(seen.wake());
+    let began = Instant::now();
+    // Each comes before the wait for the next key alone would be over.
+    while seen.gauge(Gauge::ConfigGeneration) != Some(2) {
+        assert!(began.elapsed() < deadline(), "the wake is not heard");
+        terminal.signal(Signal::WINCH).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    press(&mut terminal, "b", "$ ab");
 }
