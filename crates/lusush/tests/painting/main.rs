@@ -1,6 +1,7 @@
 //! What LLE shows where a terminal, an `inputrc` or a burst of keys is unusual: each time what plain bash shows.
 #![allow(clippy::unwrap_used)]
 
+mod resizing;
 #[path = "../support/mod.rs"]
 mod support;
 
