@@ -4,7 +4,7 @@ use super::*;
 use crate::counted::allocations;
 use crate::lexer::{Known, Lexer};
 use crate::theme::{Role, THEMES};
-use crate::view::{Picture, compose, lay_prompt};
+use crate::view::{Octal, Picture, compose, lay_prompt};
 use proptest::prelude::*;
 
 /// A painter with the screen it paints for.
@@ -50,6 +50,7 @@ impl Bench {
             below: crate::view::Below::Nothing,
             size: self.size,
             utf8: true,
+            octal: Octal::Nothing,
         };
         compose(&mut self.frame, &picture, &mut self.painter.marks);
         self.painter.paint(&mut self.frame);

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use lle_pty::{Home, Terminal, test_bashes};
 
-use support::load_lle;
+use support::{load_lle, press};
 
 /// Plain bash and bash with LLE, in terminals of one kind.
 struct Pair {
@@ -70,6 +70,9 @@ impl Pair {
         );
     }
 
+    fn lle(&mut self) -> &mut Terminal {
+        &mut self.shells[1].1
+    }
 }
 
 /// Some commands of readline's print by themselves, below the text as readline thinks it is shown: then it has to be.
@@ -117,5 +120,120 @@ fn text_is_shown_before_a_key_of_ones_own_prints() {
             pair.press("\x01");
             pair.press("\x0b");
         }
+    }
+}
+
+const LONG: &str =
+    "echo This is a line of a hundred letters, which is more than two rows of a terminal of forty columns.";
+
+/// Types, moves and edits in a line that is longer than a row.
+fn edit_a_long_line(pair: &mut Pair) {
+    pair.press(LONG);
+    for key in [
+        "\x01",
+        "XY",
+        "\x0b",
+        "\x19",
+        " more",
+        "\x1bb",
+        "z",
+        "\r",
+        "echo next",
+        "\r",
+    ] {
+        pair.press(key);
+    }
+}
+
+/// Readline keeps the last column of such a terminal free, and LLE would wait for it to wrap there.
+#[test]
+fn a_terminal_that_does_not_wrap_is_readlines() {
+    for shell in test_bashes() {
+        for term in ["ansi", "no-such-terminal"] {
+            let mut pair = Pair::start(
+                &shell.program,
+                Setup {
+                    term,
+                    cols: 40,
+                    ..USUAL
+                },
+            );
+            edit_a_long_line(&mut pair);
+            press(
+                pair.lle(),
+                "lle status | grep paints\r",
+                "readline: this terminal",
+            );
+        }
+    }
+}
+
+#[test]
+fn horizontal_scroll_mode_is_obeyed() {
+    let inputrc = "set horizontal-scroll-mode on";
+    for shell in test_bashes() {
+        let scrolls = Setup {
+            cols: 40,
+            inputrc,
+            ..USUAL
+        };
+        let mut pair = Pair::start(&shell.program, scrolls);
+        edit_a_long_line(&mut pair);
+        press(
+            pair.lle(),
+            "lle status | grep paints\r",
+            "readline: horizontal-scroll",
+        );
+    }
+}
+
+#[test]
+fn horizontal_scroll_mode_is_obeyed_from_the_next_line_on() {
+    let mut pair = Pair::start(Path::new("bash"), Setup { cols: 60, ..USUAL });
+    pair.press("bind 'set horizontal-scroll-mode on'\r");
+    edit_a_long_line(&mut pair);
+    pair.press("bind 'set horizontal-scroll-mode off'\r");
+    edit_a_long_line(&mut pair);
+    press(pair.lle(), "\x0clle status | grep LLE\r", " on in session");
+}
+
+#[test]
+fn without_output_meta_what_is_not_ascii_is_shown_by_numbers() {
+    let inputrc = "set output-meta off";
+    for shell in test_bashes() {
+        let mut pair = Pair::start(
+            &shell.program,
+            Setup {
+                inputrc,
+                cols: 40,
+                ..USUAL
+            },
+        );
+        for key in [
+            "echo caf\u{e9} ",
+            "\u{4f60}\u{597d}",
+            "\x02",
+            "x",
+            "\x01",
+            "\x1b4\x06",
+            "\x05",
+            "\x7f",
+            "\r",
+        ] {
+            pair.press(key);
+        }
+        // Over the margin.
+        for key in [
+            "echo 'Ein Satz, der an den Rand reicht: ",
+            "\u{e4}",
+            "\u{f6}",
+            "'",
+            "\x01",
+            "\r",
+        ] {
+            pair.press(key);
+        }
+        pair.press("bind 'set output-meta on'\r");
+        pair.press("echo caf\u{e9}");
     }
 }
