@@ -127,6 +127,10 @@ pub(crate) mod state {
     pub(crate) const DISPATCHING: c_ulong = 0x20;
     /// In readline's signal handling.
     pub(crate) const SIGHANDLER: c_ulong = 0x8000;
+    /// A further key of a command is read.
+    pub(crate) const MOREINPUT: c_ulong = 0x40;
+    /// A key was read before its time and waits in readline.
+    pub(crate) const INPUTPENDING: c_ulong = 0x2_0000;
     /// Keys come from a macro.
     pub(crate) const MACROINPUT: c_ulong = 0x800;
     /// The line was accepted.

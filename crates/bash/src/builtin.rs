@@ -197,6 +197,9 @@ fn status(lle: &mut Lle, _: &[String], out: &mut String) -> c_int {
         word(lle.hooks.armed()),
         lle.session.id()
     );
+    if let Some(why) = lle.declined {
+        let _ = writeln!(out, "  {:<10} readline: {why}", "paints");
+    }
     for (name, on) in [
         ("suggest", s.suggest),
         ("multiline", s.multiline),

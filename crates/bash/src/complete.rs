@@ -274,6 +274,8 @@ impl Lle {
             return false;
         }
         self.apply_completion();
+        // Readline does not show a line again that it accepts.
+        self.owed = true;
         true
     }
 

@@ -269,7 +269,9 @@ unsafe extern "C-unwind" fn redisplay() {
             // prompt there is nothing readline saved for the message's time, and it clears the message.
             return;
         }
-        if !fresh && lle.hooks.in_burst && lle.keys_wait() {
+        // What readline has of its own, the key that ended a run of letters or a macro, comes to a command without being read.
+        let has_key = bash.is(bits::INPUTPENDING | bits::MACROINPUT);
+        if !fresh && !has_key && lle.hooks.in_burst && lle.keys_wait() {
             lle.owed = true;
             return;
         }

@@ -26,7 +26,7 @@ use crate::rounds::Round;
 use crate::session::Session;
 use crate::symbols::Bash;
 use crate::theme::{Role, Theme};
-use crate::view::{self, Below, Extent, Picture};
+use crate::view::{self, Below, Extent, Octal, Picture};
 use lle_core::lever::Lever;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -84,6 +84,7 @@ pub(crate) struct Lle {
     pub(crate) key_forks: u64,
     /// The locale's characters are UTF-8.
     pub(crate) utf8: bool,
+    octal: Octal,
     frame: Frame,
     /// The prompt's last row as it was laid out, its bytes, and those of the time before.
     prompt_frame: Frame,
@@ -163,6 +164,7 @@ impl Lle {
             key_at: 0,
             key_forks: 0,
             utf8,
+            octal: Octal::Nothing,
             frame: Frame::default(),
             prompt_frame: Frame::default(),
             prompt_row: Vec::new(),
@@ -311,6 +313,7 @@ impl Lle {
             below,
             size,
             utf8: self.utf8,
+            octal: self.octal,
         };
         self.extent = view::compose(&mut self.frame, &picture, &mut self.painter.marks);
         self.painter.paint(&mut self.frame);
@@ -417,9 +420,10 @@ impl Lle {
 
     /// Takes over what the shell's variables say now: start-up files and users set them after LLE was loaded.
     pub(crate) fn follow_environment(&mut self) {
-        let (declined, utf8) = crate::load::environment(&self.bash);
-        self.declined = declined;
-        self.utf8 = utf8;
+        let environment = crate::load::environment(&self.bash);
+        self.declined = environment.declined;
+        self.utf8 = environment.utf8;
+        self.octal = environment.octal;
         self.configure();
     }
 

@@ -8,6 +8,7 @@ use crate::places::Places;
 use crate::session::Session;
 use crate::symbols::Bash;
 use crate::theme::THEMES;
+use crate::view::Octal;
 use crate::{attribution, hooks, panics, rounds};
 use libc::{c_char, c_int};
 use std::ffi::{CStr, CString};
@@ -117,10 +118,26 @@ fn has_terminal() -> bool {
     unsafe { libc::isatty(0) == 1 && libc::isatty(2) == 1 }
 }
 
-/// Gives why LLE leaves the terminal to readline, if it does, and whether the locale is UTF-8.
-pub(crate) fn environment(bash: &Bash) -> (Option<&'static str>, bool) {
+/// What the terminal, the locale and the user's `inputrc` say when a line begins.
+pub(crate) struct Environment {
+    /// Why LLE leaves the line to readline, if it does.
+    pub(crate) declined: Option<&'static str>,
+    /// The locale's characters are UTF-8.
+    pub(crate) utf8: bool,
+    pub(crate) octal: Octal,
+}
+
+pub(crate) fn environment(bash: &Bash) -> Environment {
     let codeset = codeset();
-    (decline(bash, &codeset), codeset == "UTF-8")
+    Environment {
+        declined: decline(bash, &codeset),
+        utf8: codeset == "UTF-8",
+        octal: match bash.number(bash.readline_version) {
+            _ if bash.output_meta.is_none() || bash.flag(bash.output_meta) => Octal::Nothing,
+            0x803.. => Octal::Broken,
+            _ => Octal::Beyond,
+        },
+    }
 }
 
 fn decline(bash: &Bash, codeset: &str) -> Option<&'static str> {
@@ -132,6 +149,14 @@ fn decline(bash: &Bash, codeset: &str) -> Option<&'static str> {
         Some("this is no terminal")
     } else if term.is_empty() || term == b"dumb" || emacs {
         Some("this terminal cannot move its cursor")
+    } else if bash.flag(bash.horizontal_scroll) {
+        Some("horizontal-scroll-mode is on: readline shows each line in one row")
+    } else if !bash.wraps() {
+        Some(if bash.goes_up() {
+            "this terminal does not go on in the next row by itself as LLE needs it to"
+        } else {
+            "this terminal cannot move its cursor up, or its TERM is not known on this machine"
+        })
     } else if !matches!(codeset, "UTF-8" | "ANSI_X3.4-1968") {
         Some(OTHER_LOCALE)
     } else {

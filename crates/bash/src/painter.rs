@@ -114,8 +114,17 @@ impl Painter {
         if up > 0 {
             let _ = write!(self.out, "\x1b[{up}A");
         }
-        self.out.extend(b"\x1b[J");
+        self.erase_below();
         self.valid = false;
+    }
+
+    /// Erases from the start of the row that the cursor is in to the end of the screen; the cursor stays there.
+    ///
+    /// The first cell by a blank and the rest from there. Erasing the screen from its very first cell makes tmux copy it to
+    /// the rows that have scrolled off; erasing a row from its first cell makes it forget that the row goes on from the one
+    /// before, and that one then stays when the two become one again.
+    fn erase_below(&mut self) {
+        self.out.extend(b" \x1b[J\r");
     }
 
     fn rows_above_reflowed(&self, new_width: usize) -> usize {
@@ -307,6 +316,14 @@ impl Painter {
         } else {
             self.go(Place { row: r, col });
         }
+        let mut shrinks = was_cols > now_cols;
+        let begins = r > 0 && self.pos == (Place { row: r, col: 0 }) && !new.rows()[r - 1].wrapped;
+        if shrinks && begins {
+            // Before the text, not behind it: tmux takes the cells of a row that was erased from its middle for
+            // text, which makes rows of them when the screen gets narrower.
+            self.out.extend(b"\x1b[K");
+            shrinks = false;
+        }
         let mut style = Style::PLAIN;
         for cell in changed {
             self.sgr(style, cell.style);
@@ -319,7 +336,7 @@ impl Painter {
             self.pos.col += usize::from(cell.width);
         }
         self.sgr(style, Style::PLAIN);
-        if was_cols > now_cols && self.pos.col < self.width {
+        if shrinks && self.pos.col < self.width {
             self.out.extend(b"\x1b[K");
         }
     }

@@ -109,6 +109,19 @@ impl Bash {
         )
     }
 
+    /// False if readline knows that the terminal does not go on in the next row by itself, and only once there is more text
+    /// (`am` and `xenl`): then it keeps the last column free. Before the first line it does not know.
+    pub(crate) fn wraps(&self) -> bool {
+        // SAFETY: as above.
+        self.term_autowrap.is_none_or(|p| unsafe { *p } != 0)
+    }
+
+    /// True unless readline knows no way to move the cursor up.
+    pub(crate) fn goes_up(&self) -> bool {
+        // SAFETY: null or nul-terminated.
+        self.term_up.is_none_or(|p| !unsafe { text(*p) }.is_empty())
+    }
+
     /// A readline setting as `bind -v` shows it. Calls `rl_variable_value`, which only reads.
     pub(crate) fn setting<'a>(&self, name: &CStr) -> &'a [u8] {
         // SAFETY: the name is nul-terminated; the result is null or nul-terminated and owned by readline.

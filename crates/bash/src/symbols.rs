@@ -120,6 +120,11 @@ optional {
     readline_version c"rl_readline_version": *mut c_int = "how an empty line ends";
     mark_modified_lines c"_rl_mark_modified_lines": *mut c_int = "mark-modified-lines";
     show_mode_in_prompt c"_rl_show_mode_in_prompt": *mut c_int = "show-mode-in-prompt";
+    self_insert c"rl_insert": CommandFn = "keys that are pasted or typed ahead";
+    term_autowrap c"_rl_term_autowrap": *mut c_int = "terminals that do not wrap";
+    term_up c"_rl_term_up": *mut *mut c_char = "terminals that cannot go up";
+    horizontal_scroll c"_rl_horizontal_scroll_mode": *mut c_int = "horizontal-scroll-mode";
+    output_meta c"_rl_output_meta_chars": *mut c_int = "output-meta";
     last_func c"rl_last_func": *mut Option<CommandFn> = "commands that differ when repeated";
     command_line_count c"current_command_line_count": *mut c_int = "PS1 or PS2, both unset";
     history_quoting c"history_quoting_state": *mut c_int = "!! in a quote of several rows";

@@ -25,6 +25,33 @@ pub(crate) struct Picture<'a> {
     pub(crate) size: (usize, usize),
     /// The locale's characters are UTF-8; otherwise ASCII, and other bytes are shown as readline does, `\303`.
     pub(crate) utf8: bool,
+    pub(crate) octal: Octal,
+}
+
+/// What of the text is shown as `\303` though the locale has characters for it: `output-meta` is off.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Octal {
+    Nothing,
+    /// Bytes that are no character: readline 8.3.
+    Broken,
+    /// Every character beyond ASCII, and of its bytes the first alone: readline before that.
+    Beyond,
+}
+
+impl Picture<'_> {
+    /// Walks a part of the text as it is to be shown.
+    fn each_char(&self, bytes: &[u8], mut f: impl FnMut(usize, Shown)) {
+        each_char(bytes, self.utf8, |i, shown| {
+            let as_number = match (self.octal, &shown) {
+                (Octal::Nothing, _) | (_, Shown::Byte(_)) => false,
+                (Octal::Broken, Shown::Char(ch)) => {
+                    !bytes[i..].starts_with(ch.encode_utf8(&mut [0; 4]).as_bytes())
+                }
+                (Octal::Beyond, Shown::Char(ch)) => !ch.is_ascii(),
+            };
+            f(i, if as_number { Shown::Byte(bytes[i]) } else { shown });
+        });
+    }
 }
 
 /// What stands below the text.
@@ -127,7 +154,7 @@ fn sgr_sequences(b: &[u8]) -> impl Iterator<Item = &[u8]> {
 pub(crate) fn compose(frame: &mut Frame, p: &Picture<'_>, marks: &mut Marks) -> Extent {
     frame.begin_with(p.prompt);
     let mut cursor = None;
-    each_char(p.line, p.utf8, |i, ch| {
+    p.each_char(p.line, |i, ch| {
         let role = p.roles.get(i).copied().unwrap_or(Role::Plain);
         let style = Style::role(role);
         let style = if p.region.contains(&i) {
@@ -179,7 +206,7 @@ fn lay_suggestion(frame: &mut Frame, p: &Picture<'_>, marks: &mut Marks) {
     let mut cols = 0;
     let mut whole = first.len() == p.suggestion.len();
     let mut end = first.len();
-    each_char(first, p.utf8, |i, ch| {
+    p.each_char(first, |i, ch| {
         cols += match ch {
             Shown::Char(c) if c >= ' ' && c != '\x7f' => width::of(c),
             Shown::Char(_) => 2,
@@ -194,7 +221,7 @@ fn lay_suggestion(frame: &mut Frame, p: &Picture<'_>, marks: &mut Marks) {
     if room == 0 {
         return;
     }
-    each_char(&first[..end], p.utf8, |_, ch| match ch {
+    p.each_char(&first[..end], |_, ch| match ch {
         Shown::Char(ch) => frame.put(ch, width::of(ch), grey, marks),
         Shown::Byte(b) => octal(frame, b, grey),
     });

@@ -13,7 +13,7 @@
 //! wakes the session is heard within [`LISTENED_WITHIN_NS`] and [`NEXT_KEY_WITHIN`], however much is typed.
 
 use super::guarded;
-use crate::abi::state as bits;
+use crate::abi::{ISFUNC, state as bits};
 use crate::lle::{Lle, state};
 use libc::{FILE, c_int};
 
@@ -317,10 +317,29 @@ impl Lle {
         if n != 1 {
             return Wait::Stock;
         }
+        if self.owed && !self.inserts_itself(byte) {
+            // What it runs may print by itself, below what is shown or as readline thinks it is.
+            self.paint();
+        }
         let key = c_int::from(byte);
         self.took_key(key);
         self.session.key();
         Wait::Key(key)
+    }
+
+    /// True if all that the key does is to join the text.
+    fn inserts_itself(&self, key: u8) -> bool {
+        let bash = &self.bash;
+        if !key.is_ascii() || bash.is(bits::MOREINPUT) {
+            return false;
+        }
+        // SAFETY: get_keymap only reads, and a keymap of readline's has an entry for every byte.
+        let entry = unsafe { &*(bash.get_keymap)().add(usize::from(key)) };
+        let is_insert = |f| {
+            bash.self_insert
+                .is_some_and(|insert| std::ptr::fn_addr_eq(insert, f))
+        };
+        entry.kind == ISFUNC && entry.function.is_some_and(is_insert)
     }
 
     fn took_key(&mut self, key: c_int) {

@@ -4,7 +4,7 @@ use super::*;
 use crate::counted::allocations;
 use crate::lexer::{Known, Lexer};
 use crate::theme::{Role, THEMES};
-use crate::view::{Picture, compose, lay_prompt};
+use crate::view::{Octal, Picture, compose, lay_prompt};
 use proptest::prelude::*;
 
 /// A painter with the screen it paints for.
@@ -50,6 +50,7 @@ impl Bench {
             below: crate::view::Below::Nothing,
             size: self.size,
             utf8: true,
+            octal: Octal::Nothing,
         };
         compose(&mut self.frame, &picture, &mut self.painter.marks);
         self.painter.paint(&mut self.frame);
@@ -78,6 +79,28 @@ fn the_margin_is_reached_by_wrapping() {
     let mut b = Bench::new(b"$ ", (6, 10));
     assert_eq!(b.bytes(" abc", ""), " ESC[32mabcESC[0m \r");
     assert_eq!(b.bytes(" abcd", ""), "ESC[32mdESC[0m");
+}
+
+/// Tmux takes a row for as long as it ever was unless it is erased from its start, and forgets that it goes on from the one
+/// before if it is.
+#[test]
+fn rows_below_the_first_are_erased_before_they_are_shorter() {
+    let mut b = Bench::new(b"$ ", (40, 10));
+    b.bytes(": '\nlonger", "");
+    assert_eq!(b.bytes(": '\nxy", ""), "\rESC[KESC[33mxyESC[0m");
+    let mut b = Bench::new(b"$ ", (6, 10));
+    b.bytes(": '1longe", "");
+    assert_eq!(b.bytes(": '1xy", ""), "\rESC[33mxyESC[0mESC[K");
+}
+
+/// A screen erased from its very first cell is copied to what has scrolled off.
+#[test]
+fn a_resize_erases_no_screen_from_its_first_cell() {
+    let mut b = Bench::new(b"$ ", (40, 10));
+    b.bytes("echo one", "");
+    b.painter.out.clear();
+    b.painter.wipe_resized(30, true);
+    assert_eq!(b.painter.out, b"\r \x1b[J\r");
 }
 
 #[test]
