@@ -5,9 +5,13 @@
 mod support;
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use lle_pty::{Home, Terminal, deadline, test_bashes};
 use support::{lusush, press};
+
+/// How long a person waits before the next Ctrl-C.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// Starts `program` in `home`, whose `~/.bashrc` is `rc`.
 fn start(home: &Home, program: &Path, rc: &str) -> Terminal {
@@ -138,11 +142,13 @@ fn every_bash_has_an_interrupted_start_told() {
             let began = home.path().join("began");
             t.wait_for("the file to be read", |_| began.exists()).unwrap();
             // Bash loses an interrupt that comes while a trap of a sourced file runs, without LLE, too.
-            for _ in 0..100 {
+            let is_told = |t: &Terminal| t.text().contains("were interrupted");
+            let began = Instant::now();
+            while !is_told(&t) && began.elapsed() < deadline() {
                 t.type_bytes(b"\x03").unwrap();
-                t.pump(std::time::Duration::from_millis(100));
-                if t.text().contains("were interrupted") {
-                    break;
+                let typed = Instant::now();
+                while !is_told(&t) && typed.elapsed() < AGAIN {
+                    t.pump(AGAIN);
                 }
             }
             assert!(
