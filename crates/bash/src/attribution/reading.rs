@@ -63,11 +63,10 @@ impl Attribution {
         }
         let level = self.bash.number(self.bash.source_level);
         let is_last = level == SCRIPT_LEVEL && self.line() >= row;
-        // SAFETY: the function of bash's only reads.
         let trapped = || {
-            self.bash
-                .signal_is_trapped
-                .is_some_and(|f| unsafe { f(DEBUG_TRAP) } != 0)
+            let is_trapped = self.bash.signal_is_trapped;
+            // SAFETY: the function of bash's only reads.
+            is_trapped.is_some_and(|f| unsafe { f(DEBUG_TRAP) != 0 })
         };
         let is_over = is_last && (inner || !trapped());
         self.reading = if is_over {
