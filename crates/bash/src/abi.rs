@@ -16,6 +16,8 @@ pub(crate) type PrepFn = unsafe extern "C-unwind" fn(c_int);
 pub(crate) type CommandFn = unsafe extern "C-unwind" fn(c_int, c_int) -> c_int;
 /// `rl_compdisp_func_t`: the matches (first entry the common prefix), how many, the longest.
 pub(crate) type DisplayMatchesFn = unsafe extern "C-unwind" fn(*mut *mut c_char, c_int, c_int);
+/// `rl_completion_func_t`: the word, and where it begins and ends.
+pub(crate) type AttemptFn = unsafe extern "C-unwind" fn(*const c_char, c_int, c_int) -> *mut *mut c_char;
 /// `rl_quote_func_t`.
 pub(crate) type QuoteFn = unsafe extern "C-unwind" fn(*mut c_char, c_int, *mut c_char) -> *mut c_char;
 

@@ -26,6 +26,7 @@ pub(crate) mod names;
 mod page;
 mod pipestatus;
 pub(crate) mod ps1;
+mod reading;
 mod stack;
 mod start;
 pub(crate) mod table;
@@ -35,6 +36,8 @@ use crate::symbols::Bash;
 pub(crate) use fork::count as forks;
 use libc::c_int;
 use lle_metrics::{PartKind, Parted};
+use reading::Reading;
+pub(crate) use reading::{last_file_is_read_below, was_cut_short};
 pub(crate) use start::is_loaded_by_file;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering::Relaxed};
 use table::{Name, Table};
@@ -115,6 +118,8 @@ pub(crate) struct Attribution {
     loaded: u64,
     /// Where it is written how far the start has come, if a launcher asked for it.
     page: Option<page::Page>,
+    /// Whether the start-up files were read.
+    reading: Reading,
     /// What it said of that when the first prompt came.
     came_to: Option<(std::path::PathBuf, u32)>,
     /// The first start-up file that bash gave up, once the start is over.
@@ -155,6 +160,7 @@ pub(crate) fn begin_start(bash: Bash) {
         finished: true,
         loaded: clock::now(),
         page: None,
+        reading: Reading::Unknown,
         came_to: None,
         unparsed: None,
         users_own: None,
@@ -180,13 +186,6 @@ pub(crate) fn trace_start(dir: &std::path::Path) {
 /// The first start-up file that bash gave up for a syntax error, and the line it was at.
 pub(crate) fn unparsed() -> Option<(std::path::PathBuf, u32)> {
     state()?.unparsed.take()
-}
-
-/// The start-up files ran to their end.
-pub(crate) fn start_is_ready() {
-    if let Some(page) = state().and_then(|a| a.page.as_ref()) {
-        page.ready();
-    }
 }
 
 /// The shell is about to become another program.
@@ -256,15 +255,22 @@ fn begin_round(now: u64) {
 /// Divides what follows, or does not.
 pub(crate) fn set_enabled(on: bool) {
     ENABLED.store(on, Relaxed);
-    if !on && !is_in(Phase::Off) {
+    // What the start comes to is watched all the same, until its files are read.
+    let watches = is_in(Phase::Start) && state().is_some_and(|a| a.reads_files());
+    if !on && !is_in(Phase::Off) && !watches {
         end();
     }
 }
 
 /// Takes everything off until the next round.
 pub(crate) fn end() {
+    take_off();
+}
+
+/// The same; says whether everything was still in its place.
+fn take_off() -> bool {
     enter(Phase::Off);
-    pipestatus::take_off();
+    pipestatus::take_off()
 }
 
 /// LLE sees no lines from now on: nothing is divided until it does.
@@ -292,10 +298,11 @@ pub(crate) fn finish(now: u64, ps1: &[u8]) -> Option<Parted> {
     }
     let of = match phase {
         p if p == Phase::Off as u8 => None,
-        p if p == Phase::Start as u8 => Some(Parted::Start),
+        p if p == Phase::Start as u8 => a.divides_start(now).then_some(Parted::Start),
         _ => Some(Parted::Prompt),
     };
-    end();
+    let watched = take_off() && phase == Phase::Start as u8;
+    a.close_reading(watched);
     of
 }
 
@@ -338,6 +345,11 @@ impl Attribution {
         crate::doubt::first_prompt(began, stage);
     }
 
+    /// Whether the time of the start is still divided.
+    fn divides_start(&self, now: u64) -> bool {
+        ENABLED.load(Relaxed) && now.saturating_sub(self.loaded) <= START_MAX_NS
+    }
+
     fn stamp(&mut self) {
         let trap = self.bash.number(self.bash.running_trap);
         if trap != 0 {
@@ -349,11 +361,14 @@ impl Attribution {
             self.note_unparsed();
             if depth == 0 {
                 self.note_place();
+                if self.note_reading() {
+                    crate::rounds::start_up_files_are_read();
+                }
                 let now = clock::now();
-                if now.saturating_sub(self.loaded) > START_MAX_NS {
-                    end();
-                } else {
+                if self.divides_start(now) {
                     self.stamp_start(now);
+                } else if !self.reads_files() {
+                    end();
                 }
             }
             return;

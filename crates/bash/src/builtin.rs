@@ -2,7 +2,7 @@
 //!
 //! Invariant: only prints and switches; the verbs for people stand in one table, so that `lle help` cannot be wrong.
 
-mod internal;
+pub(crate) mod internal;
 
 use crate::abi::{BUILTIN_ENABLED, Builtin, WordList};
 use crate::hooks::{arm, disarm};

@@ -14,6 +14,7 @@
 //! [`GRACE`], except at Enter for a completion that was asked for.
 
 mod answer;
+pub(crate) mod asked;
 
 use crate::complete_child;
 use crate::lle::Lle;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use answer::Answer;
 pub(crate) use answer::MAGIC;
+use asked::Asked;
 
 /// After Tab the parent waits this long before it goes on reading keys: most completions take 3 to 5 ms, and what was
 /// typed right behind Tab then meets the completed line, as in bash.
@@ -55,6 +57,7 @@ pub(crate) struct Job {
     /// The line and the cursor it was asked for.
     line: Vec<u8>,
     point: usize,
+    asked: Asked,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,7 +69,7 @@ enum Progress {
 
 impl Job {
     /// Forks the child; `None` if that fails (the process limit, no memory).
-    fn start(lle: &Lle) -> Option<Self> {
+    fn start(lle: &Lle, asked: Asked) -> Option<Self> {
         let began = crate::clock::now();
         let mut fds = [0; 2];
         // SAFETY: two ints for two descriptors.
@@ -76,7 +79,7 @@ impl Job {
         // SAFETY: there is one thread. The child never returns into the parent's work: it ends by _exit.
         let pid = unsafe { libc::fork() };
         if pid == 0 {
-            complete_child::run(&lle.bash, fds[1]);
+            complete_child::run(&lle.bash, fds[1], asked);
         }
         // SAFETY: plain system calls on descriptors this function owns.
         unsafe {
@@ -100,6 +103,7 @@ impl Job {
             state: Progress::Running,
             line,
             point,
+            asked,
         })
     }
 
@@ -215,15 +219,16 @@ impl Drop for Job {
 
 impl Lle {
     /// Starts a completion of the line. False if there can be none, so that readline does it itself.
-    pub(crate) fn start_completion(&mut self) -> bool {
+    pub(crate) fn start_completion(&mut self, asked: Asked) -> bool {
         self.drop_line_state();
+        self.completion_changed = true;
         if self.owed {
             self.paint();
         }
-        if self.answer_again() {
+        if self.answer_again(asked) {
             return true;
         }
-        let Some(mut job) = Job::start(self) else {
+        let Some(mut job) = Job::start(self, asked) else {
             self.session.fell_back("completion: cannot fork");
             return false;
         };
@@ -242,9 +247,9 @@ impl Lle {
 
     /// Gives an answer again that is seconds old: same line, same cursor, same folder, and no command ran meanwhile. A
     /// completion that had to be given up, or that failed, is asked anew.
-    fn answer_again(&mut self) -> bool {
+    fn answer_again(&mut self, asked: Asked) -> bool {
         let began = crate::clock::now();
-        let key = question(&self.bash, self.bash.line(), self.bash.point());
+        let key = question(&self.bash, asked, self.bash.line(), self.bash.point());
         let kept = self.completed.peek(&key);
         let fresh = kept.filter(|kept| crate::clock::since(kept.at) < LIFETIME);
         let Some(answer) = fresh.and_then(|kept| Answer::parse(&kept.answer)) else {
@@ -297,7 +302,7 @@ impl Lle {
             self.bash.bell();
             return;
         };
-        let key = question(&self.bash, &job.line, job.point);
+        let key = question(&self.bash, job.asked, &job.line, job.point);
         let at = crate::clock::now();
         let raw = &job.answer;
         self.completed.keep(&key, || Completed {
@@ -336,6 +341,7 @@ impl Lle {
         let old = self.bash.line().to_vec();
         let (range, with) = difference(&old, &answer.line);
         let changed = old != answer.line;
+        self.completion_changed = changed;
         if changed {
             self.bash.replace(range, &with);
         }
@@ -387,11 +393,11 @@ impl Lle {
     }
 }
 
-/// What a completion goes by: the line, the cursor and the folder.
-fn question(bash: &Bash, line: &[u8], point: usize) -> Vec<u8> {
+/// What a completion goes by: how it was asked for, the line, the cursor and the folder.
+fn question(bash: &Bash, asked: Asked, line: &[u8], point: usize) -> Vec<u8> {
     let folder = bash.variable(c"PWD").unwrap_or_default();
     let point = point.to_le_bytes();
-    [&point, folder, b"\0", line].concat()
+    [&asked.bytes(), &point[..], folder, b"\0", line].concat()
 }
 
 /// Gives the one stretch in which two lines differ, in the first, and what stands there in the second.

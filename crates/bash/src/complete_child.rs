@@ -5,19 +5,19 @@
 //! `_exit`. A completion function that opens /dev/tty and writes can still do so, as it can in bash.
 
 use crate::complete::MAGIC;
+use crate::complete::asked::{self, Asked, INSERT_AND_LIST};
 use crate::menu::ITEMS_MAX;
 use crate::readline::text;
 use crate::symbols::Bash;
 use libc::{c_char, c_int};
 use std::ffi::CStr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
 /// `SEVAL_NOHIST | SEVAL_NOINT`: what the child evaluates is no command of the user's.
 const EVAL_FLAGS: c_int = 0x4 | 0x1;
 /// `SUBSHELL_COMSUB`: to bash the child is a command substitution.
 const SUBSHELL_COMSUB: c_int = 0x4;
-/// Readline's name for "insert what is common, list the rest", its `show-all-if-ambiguous`.
-const INSERT_AND_LIST: c_int = b'!' as c_int;
 /// Descriptors from here on are out of the way of most scripts; flock(1) shows 200, bash itself has 255.
 const HIGH_FD: c_int = 220;
 /// `SINGLE_MATCH`, the quoting function's second argument.
@@ -27,15 +27,18 @@ static ANSWER_FD: AtomicI32 = AtomicI32::new(-1);
 static WORD_START: AtomicUsize = AtomicUsize::new(0);
 /// When bash's completion began, in ns of [`crate::clock::now`].
 static WORK_BEGAN: AtomicU64 = AtomicU64::new(0);
+/// The line and the cursor that it was asked for.
+static AS_ASKED: OnceLock<(Vec<u8>, usize)> = OnceLock::new();
 static IN_CHILD: AtomicBool = AtomicBool::new(false);
 
-/// Becomes the child: completes the line it inherited, reports, ends.
-pub(crate) fn run(bash: &Bash, pipe: c_int) -> ! {
+/// Becomes the child: completes the line it inherited, as it was asked for, reports, ends.
+pub(crate) fn run(bash: &Bash, pipe: c_int, asked: Asked) -> ! {
     IN_CHILD.store(true, Ordering::Relaxed);
     // SAFETY: this process has one thread and belongs to this function from here on.
     unsafe {
         ANSWER_FD.store(become_subshell(bash, pipe), Ordering::Relaxed);
         *bash.redisplay_function = Some(show_nothing);
+        asked::tell(bash, asked);
         if let Some(evaluate) = bash.parse_and_execute {
             // Inside an evaluation of bash's, so that an error or `exit` in a completion function ends here.
             evaluate(copied(bash, b"lle __complete"), c"lle".as_ptr(), EVAL_FLAGS);
@@ -118,6 +121,7 @@ pub(crate) fn complete(bash: &Bash) {
         return;
     };
     WORK_BEGAN.store(crate::clock::now(), Ordering::Relaxed);
+    let _ = AS_ASKED.set((bash.line().to_vec(), bash.point()));
     // SAFETY: readline is in the state it was in at Tab; all of it is this process's copy.
     unsafe {
         let point = *bash.point;
@@ -142,7 +146,11 @@ unsafe extern "C-unwind" fn list(matches: *mut *mut c_char, n: c_int, _longest: 
     if let Some(bash) = crate::lle::state().map(|lle| lle.bash) {
         let total = usize::try_from(n).unwrap_or(0);
         let mut w = Writer::default();
-        w.head(bash.point(), bash.line(), total);
+        // Readline has inserted what is common by now, which is more than a list.
+        match AS_ASKED.get().filter(|_| asked::is_list()) {
+            Some((line, point)) => w.head(*point, line, total),
+            None => w.head(bash.point(), bash.line(), total),
+        }
         let listed: Vec<Choice> = (1..=total.min(ITEMS_MAX))
             // SAFETY: readline passes n matches after the common prefix, each nul-terminated.
             .map(|i| unsafe { Choice::new(&bash, *matches.add(i)) })

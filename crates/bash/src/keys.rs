@@ -9,6 +9,7 @@
 mod search;
 
 use crate::abi::{CommandFn, Function, ISFUNC, ISKMAP, KEYMAP_SIZE, KeymapEntry, state as bits};
+use crate::complete::asked::Asked;
 use crate::hooks::guarded;
 use crate::lexer::End;
 use crate::lle::{Lle, state};
@@ -212,7 +213,7 @@ unsafe extern "C-unwind" fn accept(count: c_int, key: c_int) -> c_int {
 }
 
 unsafe extern "C-unwind" fn complete(count: c_int, key: c_int) -> c_int {
-    go_before(Command::Complete, count, key, Lle::tab)
+    go_before(Command::Complete, count, key, |lle| lle.tab(key))
 }
 
 unsafe extern "C-unwind" fn forward_char(count: c_int, key: c_int) -> c_int {
@@ -299,7 +300,11 @@ impl Lle {
     }
 
     /// Tab. True if LLE used it up.
-    fn tab(&mut self) -> bool {
+    fn tab(&mut self, key: c_int) -> bool {
+        if self.bash.flag(self.bash.inhibit_completion) {
+            // `disable-completion`: readline inserts the key.
+            return false;
+        }
         if self.menu_step(Step::Next) {
             return true;
         }
@@ -314,7 +319,12 @@ impl Lle {
         {
             return false;
         }
-        self.start_completion()
+        let repeated = bash.last_func.is_some_and(|last| {
+            // SAFETY: a plain read of readline's variable.
+            unsafe { *last }.is_some_and(|f| same(f, complete))
+        });
+        let asked = Asked::now(self, key, repeated && !self.completion_changed);
+        self.start_completion(asked)
     }
 
     /// An arrow moves in the menu once something is chosen there, or down into it; otherwise it means what it always

@@ -12,14 +12,15 @@
 //!                                   ▸ End::{Complete, Incomplete, Invalid}
 //! ```
 //!
-//! Here a byte finds its construct; `quotes.rs` reads what stands inside words, `operators.rs` what stands between them, and
-//! `words.rs` says what a word was once it has ended.
+//! Here a byte finds its construct; `quotes.rs` reads what stands inside words, `operators.rs` what stands between them,
+//! `words.rs` says what a word was once it has ended, and `cond.rs` both within `[[`.
 
+mod cond;
 mod operators;
 mod quotes;
 mod words;
 
-use crate::lexer::Open::{Arith, Array, Backtick, Cond, Double, For, Param, Subst, Top};
+use crate::lexer::Open::{Arith, Array, Backtick, Case, Cond, Double, For, Param, Subst, Top};
 use crate::lexer::quotes::pattern_group;
 use crate::theme::Role;
 
@@ -37,7 +38,7 @@ pub(crate) enum End {
     Complete,
     /// Bash would ask for more.
     Incomplete,
-    /// Bash would report a syntax error, whatever follows.
+    /// Bash would report a syntax error at the end of the row, whatever the next one brings.
     Invalid,
 }
 
@@ -107,6 +108,8 @@ struct Frame {
     heredoc: bool,
     /// `function` was read: the next word is a name.
     naming: bool,
+    /// `coproc` was read: its command must begin on the same row.
+    same_row: bool,
 }
 
 impl Frame {
@@ -124,7 +127,19 @@ impl Frame {
             quoted: false,
             heredoc: false,
             naming: false,
+            same_row: false,
         }
+    }
+
+    /// Whether a row that ends here is a syntax error, where the end of a row is neither a blank nor a separator.
+    fn is_broken_by_row_end(&self) -> bool {
+        self.naming
+            || self.same_row && self.at == At::Needed
+            || self.at == At::Target
+            || matches!(
+                (self.open, self.stage, self.at),
+                (For | Case, 0, _) | (Case, 2, At::Args) | (Cond, _, At::Named | At::Simple)
+            )
     }
 }
 
@@ -167,7 +182,7 @@ impl Lexer {
         if !backslash || self.top().word.is_none_or(|w| w + 1 < line.len()) {
             self.end_word(line, line.len(), roles, &mut known);
         }
-        if self.invalid {
+        if self.invalid || !backslash && self.top().is_broken_by_row_end() {
             return End::Invalid;
         }
         let needs = matches!(self.top().at, At::Needed | At::Body);
@@ -231,7 +246,7 @@ impl Lexer {
                 i + 1
             }
             b'$' | b'`' => self.expansion(line, i, roles),
-            b'#' if self.top().word.is_none() && open != Cond => {
+            b'#' if self.top().word.is_none() => {
                 let end = line[i..]
                     .iter()
                     .position(|b| *b == b'\n')
@@ -256,12 +271,21 @@ impl Lexer {
                 self.top().quoted = true;
                 pattern_group(line, i + 1)
             }
+            b'(' | b'|' if self.reads_pattern() => {
+                let top = self.top();
+                top.word.get_or_insert(i);
+                top.quoted = true;
+                if b == b'(' { pattern_group(line, i) } else { i + 1 }
+            }
             b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')' => {
                 self.end_word(line, i, roles, known);
                 if open != Array && self.top().open == Array {
                     return i + 1; // `name=(` has just opened it.
                 }
-                if open == Cond || open == Array && !matches!(b, b')' | b'<' | b'>') {
+                if open == Cond {
+                    return self.cond_operator(line, i, roles);
+                }
+                if open == Array && !matches!(b, b')' | b'<' | b'>') {
                     roles[i] = Role::Operator;
                     return i + 1;
                 }

@@ -107,6 +107,8 @@ pub(crate) struct Lle {
     in_message: bool,
     /// The user chose the theme by `lle theme`.
     pub(crate) theme_chosen: bool,
+    /// The last completion changed the line, or has not answered: the next Tab completes, and does not list.
+    pub(crate) completion_changed: bool,
     /// The next Tab is for readline's own completion: LLE's wants the terminal.
     pub(crate) complete_in_shell: bool,
     /// The process this session is; forked children are not.
@@ -179,6 +181,7 @@ impl Lle {
             switched_off: false,
             in_message: false,
             theme_chosen: false,
+            completion_changed: false,
             complete_in_shell: false,
             owner: std::process::id(),
             recorded_before: (1, 1),

@@ -79,8 +79,6 @@ pub(crate) struct Round {
     /// The line went to an editor, and what came of it ran.
     pub(crate) edited: bool,
     cursor: Option<Cursor>,
-    /// `lle ready` was called: the start-up files ran to their end.
-    pub(crate) ready: bool,
     /// The first prompt is on its way to the screen, and [`Lle::settle_in`] has still to be called.
     pub(crate) starting: bool,
     /// What the prompt was spent on that is about to be painted.
@@ -264,13 +262,14 @@ impl Lle {
             // Readline paints and reads: there is no later moment.
             self.settle_in(false);
         }
+        let cut_short = attribution::was_cut_short();
         // Before the prompt: whoever sees one and closes the terminal at once must not make the start a failure.
         if let Some(dir) = &self.round.start_dir {
             let unparsed = attribution::unparsed();
-            let text = match (self.round.ready, &unparsed) {
-                (false, _) => "partial\n",
-                (true, Some(_)) => "unparsed\n",
-                (true, None) => "ready\n",
+            let text = match (cut_short, &unparsed) {
+                (true, _) => "partial\n",
+                (false, Some(_)) => "unparsed\n",
+                (false, None) => "ready\n",
             };
             if let Err(e) = as_error(|| std::fs::write(dir.join("reached"), text)) {
                 self.session.notice(format!(
@@ -283,7 +282,7 @@ impl Lle {
                 self.session.notice(unparsed::told(&file, line, dir, home));
             }
         }
-        if self.round.start_dir.is_some() && !self.round.ready {
+        if self.round.start_dir.is_some() && cut_short {
             self.session.notice(interrupted());
         }
         if self.session.has_others {
@@ -432,6 +431,18 @@ impl Lle {
         if let Some((seq, _)) = self.round.running {
             self.session.command_continued(seq, line);
         }
+    }
+}
+
+/// The launcher's start-up files have been read: bash goes on with its history and the first prompt.
+pub(crate) fn start_up_files_are_read() {
+    let Some(lle) = state() else { return };
+    crate::builtin::internal::cap_list(lle);
+    // Without readline LLE sees no prompt.
+    if let Some(dir) = &lle.round.start_dir
+        && lle.bash.flag(lle.bash.no_line_editing)
+    {
+        let _ = as_error(|| std::fs::write(dir.join("reached"), "ready\n"));
     }
 }
 

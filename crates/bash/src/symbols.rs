@@ -6,8 +6,8 @@
 //! Invariant: a [`Bash`] exists only if every required symbol was found; optional ones are `Option`.
 
 use crate::abi::{
-    Builtin, CommandFn, CompSpec, DisplayMatchesFn, Function, GetcFn, HistEntry, HookFn, Input, KeymapEntry,
-    PrepFn, QuoteFn, ShellVar, VoidFn,
+    AttemptFn, Builtin, CommandFn, CompSpec, DisplayMatchesFn, Function, GetcFn, HistEntry, HookFn, Input,
+    KeymapEntry, PrepFn, QuoteFn, ShellVar, VoidFn,
 };
 use libc::{FILE, c_char, c_int, c_ulong, c_void};
 
@@ -132,6 +132,12 @@ optional {
     complete_internal c"rl_complete_internal": unsafe extern "C-unwind" fn(c_int) -> c_int = "completion in the child";
     find_completion_word c"_rl_find_completion_word": unsafe extern "C-unwind" fn(*mut c_int, *mut c_int) -> c_char = "completion in the child";
     display_matches_hook c"rl_completion_display_matches_hook": *mut Option<DisplayMatchesFn> = "completion in the child";
+    completion_type c"rl_completion_type": *mut c_int = "COMP_TYPE in completion functions";
+    completion_key c"rl_completion_invoking_key": *mut c_int = "COMP_KEY in completion functions";
+    attempted_completion c"rl_attempted_completion_function": *mut Option<AttemptFn> = "COMP_TYPE in completion functions";
+    attempted_completion_over c"rl_attempted_completion_over": *mut c_int = "what a pattern matches, at one Tab";
+    default_completion c"bash_default_completion": unsafe extern "C-unwind" fn(*const c_char, c_int, c_int, c_int, c_int) -> *mut *mut c_char = "what a pattern matches, at one Tab";
+    inhibit_completion c"rl_inhibit_completion": *mut c_int = "disable-completion";
     append_character c"rl_completion_append_character": *mut c_int = "completion in the child";
     suppress_append c"rl_completion_suppress_append": *mut c_int = "completion in the child";
     filename_desired c"rl_filename_completion_desired": *mut c_int = "completion in the child";

@@ -6,7 +6,8 @@
 //!
 //! Invariant: no folder is offered that another user owns. Under su and sudo the environment still names the
 //! former user's folders: using them would leave root's files there, or trust files that this user did not
-//! write. The caller looks at the disk (`look`) and makes the folders, 0700.
+//! write. And none is offered below a home folder that is not there: it may be on a disk that is not mounted yet, and what
+//! was made in its place would lie hidden below it. The caller looks at the disk (`look`) and makes the folders, 0700.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -96,6 +97,11 @@ pub enum Refusal {
         /// The variables that could.
         variables: &'static str,
     },
+    /// It would be in a home folder that does not exist.
+    NoHome {
+        /// That home folder.
+        home: PathBuf,
+    },
     /// Another user owns it, or the folder it would be made in.
     Foreign {
         /// What that user owns.
@@ -114,6 +120,13 @@ impl fmt::Display for Refusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unset { variables } => write!(out, "none of {variables} is set"),
+            Self::NoHome { home } => {
+                write!(
+                    out,
+                    "the home folder {} is not there: mount it or make it",
+                    home.display()
+                )
+            }
             Self::Foreign { path, owner } => write!(out, "{} belongs to user {owner}", path.display()),
             Self::Unsafe { path } => write!(out, "{} is a link or open to others", path.display()),
         }
@@ -183,7 +196,7 @@ fn below_home(
     look: &impl Fn(&Path) -> Option<Found>,
 ) -> Result<PathBuf, Refusal> {
     let path = named(values, own, xdg, default).ok_or(Refusal::Unset { variables })?;
-    owned(path, values.euid, look)
+    owned(path, values, look)
 }
 
 /// Where the variables say that a folder is.
@@ -229,7 +242,7 @@ fn machine_name(machine_id: &str) -> &str {
 /// It must not be used.
 pub fn runtime(values: &Values, look: impl Fn(&Path) -> Option<Found>) -> Result<PathBuf, Refusal> {
     if let Some(lusush_home) = &values.lusush_home {
-        return owned(lusush_home.join("run"), values.euid, &look);
+        return owned(lusush_home.join("run"), values, &look);
     }
     // Without a home there is no state folder, and all who have none share one.
     let own = named(values, "state", &values.state_home, STATE_DEFAULT).map(|state| {
@@ -242,7 +255,7 @@ pub fn runtime(values: &Values, look: impl Fn(&Path) -> Option<Found>) -> Result
         let path = given.join("lusush").join(&own);
         let ours = look(given).is_some_and(|found| found.owner == values.euid);
         if ours && path.as_os_str().len() <= RUNTIME_BYTES_MAX {
-            return owned(path, values.euid, &look);
+            return owned(path, values, &look);
         }
     }
     let path = PathBuf::from(format!("/tmp/lusush-{}", values.euid));
@@ -257,11 +270,16 @@ pub fn runtime(values: &Values, look: impl Fn(&Path) -> Option<Found>) -> Result
 }
 
 /// Accepts `path` if this user owns it, or may be given it: nobody but root or this user owns the folder that
-/// it will be made in.
-fn owned(path: PathBuf, euid: u32, look: &impl Fn(&Path) -> Option<Found>) -> Result<PathBuf, Refusal> {
+/// it will be made in, and that is no home folder still to be made.
+fn owned(path: PathBuf, values: &Values, look: &impl Fn(&Path) -> Option<Found>) -> Result<PathBuf, Refusal> {
     let nearest = path
         .ancestors()
         .find_map(|folder| Some((folder, look(folder)?.owner)));
+    let in_home = values.home.as_ref().filter(|home| path.starts_with(home));
+    if let Some(home) = in_home.filter(|home| !nearest.is_some_and(|(there, _)| there.starts_with(home))) {
+        return Err(Refusal::NoHome { home: home.clone() });
+    }
+    let euid = values.euid;
     match nearest {
         Some((folder, owner)) if owner != euid && (folder == path || owner != 0) => Err(Refusal::Foreign {
             path: folder.to_owned(),
@@ -396,6 +414,35 @@ mod tests {
             &format!("! {STATE} belongs to user 0"),
             FALLBACK,
         );
+    }
+
+    #[test]
+    fn a_home_folder_that_is_not_there_is_not_made() {
+        let check = |environment: &[(&str, &str)], expect: &str| {
+            let value = |name: &str| {
+                let found = environment.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| OsString::from(value))
+            };
+            let root = Found {
+                owner: 0,
+                mode: 0o755,
+                symlink: false,
+            };
+            let disk = ["/", "/home", "/var"];
+            let look = |path: &Path| disk.iter().any(|there| Path::new(there) == path).then_some(root);
+            let found = state(&Values::read(0, value), look);
+            let text = found.map_or_else(|refusal| refusal.to_string(), |path| path.display().to_string());
+            assert_eq!(text, expect, "{environment:?}");
+        };
+        let gone = ("HOME", "/home/gone");
+        let refusal = "the home folder /home/gone is not there: mount it or make it";
+        check(&[gone], refusal);
+        check(&[gone, ("XDG_STATE_HOME", "/home/gone/s")], refusal);
+        check(&[gone, ("LUSUSH_HOME", "/home/gone/l")], refusal);
+        check(&[gone, ("XDG_STATE_HOME", "/home/s")], "/home/s/lusush");
+        check(&[gone, ("LUSUSH_HOME", "/var/try")], "/var/try/state");
+        check(&[("HOME", "/var")], "/var/.local/state/lusush");
+        check(&[("HOME", "/")], "/.local/state/lusush");
     }
 
     #[test]

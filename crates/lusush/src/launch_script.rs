@@ -1,8 +1,8 @@
 //! What bash reads instead of `~/.bashrc`, and reads that in turn.
 //!
-//! LLE comes first, so that a start-up file that is interrupted, returns early or errors still leaves LLE. The
-//! last line tells LLE that all of it ran. Nothing stays behind: no variable, no function, no descriptor; `$?` is
-//! what the user's file left.
+//! LLE comes first, so that a start-up file that is interrupted, returns early or errors still leaves LLE. It is told at which
+//! row the last of them is read, and sees bash come to its end: nothing runs behind them, for `set -x` and traps to see.
+//! Nothing stays behind: no variable, no function, no descriptor; `$?` is what the user's file left.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -73,9 +73,18 @@ impl Script<'_> {
         for variable in off {
             out.extend_from_slice(format!("{variable}\n").as_bytes());
         }
+        let (rest, rows) = self.rest();
         if let Some(library) = self.library {
-            self.load(&mut out, library);
+            self.load(&mut out, library, rows);
         }
+        out.extend_from_slice(&rest);
+        out
+    }
+
+    /// What comes behind LLE, and how many rows of it come before the last file is read; none if none is.
+    fn rest(&self) -> (Vec<u8>, Option<usize>) {
+        let mut out = Vec::new();
+        let mut rows = None;
         if let Some(inputrc) = self.inputrc {
             // Readline reads it when it is first used, which is here: no variable has to stay.
             out.extend_from_slice(b"INPUTRC=");
@@ -91,16 +100,16 @@ impl Script<'_> {
                 Source::Home(name) => file.extend_from_slice(format!("~/{name}").as_bytes()),
                 Source::At(path) => quote(&mut file, path.as_os_str()),
             }
-            out.extend_from_slice(&[b"if [ -r ", &file[..], b" ]; then . ", &file, b"; fi\n"].concat());
+            out.extend_from_slice(&[b"if [ -r ", &file[..], b" ]; then\n"].concat());
+            rows = Some(self::rows(&out));
+            // Bash comes to this row or the next one, whether there is a file or not.
+            out.extend_from_slice(&[b". ", &file[..], b"\nelse :; fi\n"].concat());
         }
-        if self.library.is_some() {
-            ready(&mut out, self.start_dir);
-        }
-        out
+        (out, rows)
     }
 
-    /// Loads LLE and tells it of this start.
-    fn load(&self, out: &mut Vec<u8>, library: &Path) {
+    /// Loads LLE and tells it of this start, and that the last file is read at row `rows` of what follows.
+    fn load(&self, out: &mut Vec<u8>, library: &Path, rows: Option<usize>) {
         out.extend_from_slice(b"if enable -f ");
         quote(out, library.as_os_str());
         out.extend_from_slice(b" lle maint; then :\n");
@@ -124,13 +133,16 @@ impl Script<'_> {
         if self.login {
             out.extend_from_slice(b"lle login && shopt -s login_shell\n");
         }
-        out.extend_from_slice(b"else\nprintf '%s\\n' ");
-        quote(out, OsStr::new(NOT_LOADED));
-        out.extend_from_slice(b" >&2\n");
+        let mut otherwise = b"else\nprintf '%s\\n' ".to_vec();
+        quote(&mut otherwise, OsStr::new(NOT_LOADED));
+        otherwise.extend_from_slice(b" >&2\n");
         if let Some(dir) = self.start_dir {
-            unguard(out, dir);
+            unguard(&mut otherwise, dir);
         }
-        out.extend_from_slice(b"fi\n");
+        otherwise.extend_from_slice(b"fi\n");
+        let below = rows.map_or(0, |rows| 1 + self::rows(&otherwise) + rows);
+        out.extend_from_slice(format!("lle reads {below}\n").as_bytes());
+        out.extend_from_slice(&otherwise);
     }
 }
 
@@ -170,19 +182,9 @@ pub(crate) fn prompt_command(library: &Path, former: Option<&OsStr>, safe: bool,
     out
 }
 
-/// Tells LLE that all was read, and leaves `$?` as it was: in the words of `eval` it is expanded before anything
-/// runs. Only a subshell can set it to any number; a start-up file that ends well needs none.
-fn ready(out: &mut Vec<u8>, start_dir: Option<&Path>) {
-    let mut text = b"if builtin lle ready; then :; fi 2>/dev/null".to_vec();
-    if let Some(dir) = start_dir {
-        // Without readline LLE sees no prompt.
-        text.extend_from_slice(b"\ncase :$SHELLOPTS: in *:emacs:* | *:vi:*) ;; *) printf 'ready\\n' >");
-        quote(&mut text, dir.join("reached").as_os_str());
-        text.extend_from_slice(b" ;; esac");
-    }
-    out.extend_from_slice(b"eval ");
-    quote(out, OsStr::from_bytes(&text));
-    out.extend_from_slice(b" \"; case $? in 0) ;; *) (exit $?) ;; esac\"\n");
+/// Counts the rows that a text ends.
+fn rows(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte == b'\n').count()
 }
 
 fn unguard(out: &mut Vec<u8>, dir: &Path) {
@@ -231,13 +233,14 @@ mod tests {
         exec 3<&-
         if enable -f '/opt/it'\''s/liblle_bash.so' lle maint; then :
         lle start '/s/1' || printf 'partial\n' >'/s/1/reached'
+        lle reads 6
         else
         printf '%s\n' 'lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.' >&2
         printf 'partial\n' >'/s/1/reached'
         fi
-        if [ -r ~/.bashrc ]; then . ~/.bashrc; fi
-        eval 'if builtin lle ready; then :; fi 2>/dev/null
-        case :$SHELLOPTS: in *:emacs:* | *:vi:*) ;; *) printf '\''ready\n'\'' >'\''/s/1/reached'\'' ;; esac' "; case $? in 0) ;; *) (exit $?) ;; esac"
+        if [ -r ~/.bashrc ]; then
+        . ~/.bashrc
+        else :; fi
         "#);
     }
 
@@ -248,11 +251,13 @@ mod tests {
         BASH_ARGV0=-bash
         if enable -f '/opt/it'\''s/liblle_bash.so' lle maint; then :
         lle login && shopt -s login_shell
+        lle reads 5
         else
         printf '%s\n' 'lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.' >&2
         fi
-        if [ -r '/etc/profile' ]; then . '/etc/profile'; fi
-        eval 'if builtin lle ready; then :; fi 2>/dev/null' "; case $? in 0) ;; *) (exit $?) ;; esac"
+        if [ -r '/etc/profile' ]; then
+        . '/etc/profile'
+        else :; fi
         "#);
     }
 
@@ -275,12 +280,14 @@ mod tests {
         exec 3<&-
         if enable -f '/l.so' lle maint; then :
         lle instead '/h/it'\''s' '/s/good/sourced-1'
+        lle reads 6
         else
         printf '%s\n' 'lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.' >&2
         fi
         INPUTRC='/s/good/inputrc' bind -l >/dev/null 2>&1
-        if [ -r '/s/good/bashrc' ]; then . '/s/good/bashrc'; fi
-        eval 'if builtin lle ready; then :; fi 2>/dev/null' "; case $? in 0) ;; *) (exit $?) ;; esac"
+        if [ -r '/s/good/bashrc' ]; then
+        . '/s/good/bashrc'
+        else :; fi
         "#);
     }
 
@@ -302,7 +309,7 @@ mod tests {
         let text = String::from_utf8(script.text()).unwrap();
         assert!(!text.contains("lle"), "{text}");
         assert!(
-            text.ends_with("if [ -r '/s/good/bashrc' ]; then . '/s/good/bashrc'; fi\n"),
+            text.ends_with("if [ -r '/s/good/bashrc' ]; then\n. '/s/good/bashrc'\nelse :; fi\n"),
             "{text}"
         );
     }
@@ -324,7 +331,7 @@ mod tests {
         };
         let text = String::from_utf8(script.text()).unwrap();
         assert!(
-            text.contains("lle maint; then :\nlle safe\nlle leave-out\nelse\n"),
+            text.contains("lle maint; then :\nlle safe\nlle leave-out\nlle reads 0\nelse\n"),
             "{text}"
         );
         let text = prompt_command(Path::new("/l.so"), None, true, false);

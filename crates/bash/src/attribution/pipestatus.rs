@@ -20,11 +20,13 @@ pub(super) fn hang() {
     change(None, Some(stamp));
 }
 
-/// Takes it off.
-pub(super) fn take_off() {
-    if MAY_HANG.load(Relaxed) && change(Some(stamp), None) {
+/// Takes it off; says whether it was there.
+pub(super) fn take_off() -> bool {
+    let hung = MAY_HANG.load(Relaxed) && change(Some(stamp), None);
+    if hung {
         MAY_HANG.store(false, Relaxed);
     }
+    hung
 }
 
 /// Gives the variable the function `to`, if it has the function `from`; says whether it had.

@@ -14,10 +14,10 @@ const HISTSIZE_DEFAULT: &[u8] = b"500";
 /// Words the launcher and LLE itself use; not for people, so not in the help.
 pub(super) const INTERNAL: &[Verb] = &[
     Verb {
-        name: "ready",
-        arguments: "",
-        about: "the start-up files ran to their end",
-        run: ready,
+        name: "reads",
+        arguments: "ROWS",
+        about: "the last start-up file is read so many rows below; 0 if there is none",
+        run: reads,
     },
     Verb {
         name: "start",
@@ -57,10 +57,14 @@ pub(super) const INTERNAL: &[Verb] = &[
     },
 ];
 
-fn ready(lle: &mut Lle, _: &[String], _: &mut String) -> c_int {
-    lle.round.ready = true;
-    crate::attribution::start_is_ready();
-    cap_list(lle);
+fn reads(_: &mut Lle, args: &[String], _: &mut String) -> c_int {
+    let Some(Ok(rows)) = args.first().map(|rows| rows.parse()) else {
+        return USAGE;
+    };
+    match rows {
+        0 => crate::rounds::start_up_files_are_read(),
+        rows => crate::attribution::last_file_is_read_below(rows),
+    }
     OK
 }
 
@@ -105,7 +109,7 @@ fn notice(lle: &mut Lle, args: &[String], _: &mut String) -> c_int {
 
 /// Holds bash's own list to `history.list_max` before bash loads a large HISTFILE. What the file keeps stays the user's
 /// choice: `HISTFILESIZE` is set to what `HISTSIZE` would have made it.
-fn cap_list(lle: &Lle) {
+pub(crate) fn cap_list(lle: &Lle) {
     let bash = &lle.bash;
     let Some(bind) = bash.bind_variable else {
         return;

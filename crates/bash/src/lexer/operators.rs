@@ -7,6 +7,7 @@ use crate::theme::Role;
 impl Lexer {
     /// The end of a row inside a place of commands.
     pub(super) fn row_end(&mut self) {
+        self.invalid |= self.top().is_broken_by_row_end();
         let top = self.top();
         match (top.open, top.stage, top.at) {
             (Array | Cond, ..) | (_, _, At::Needed | At::Body) => {}
@@ -113,31 +114,33 @@ impl Lexer {
         let top = *self.top();
         let arith = line.get(i + 1) == Some(&b'(');
         match (top.open, top.stage, top.at) {
-            (Case, 2, _) => return i + 1,
+            (Case, 2, _) => {
+                self.top().at = At::Args;
+                return i + 1;
+            }
             (For, 0, _) if arith => {}
+            // `function name ()`.
+            (_, _, At::Body) if let Some(n) = empty_parens(&line[i..]) => {
+                paint(roles, i, i + n, Role::Operator);
+                return i + n;
+            }
             (_, _, At::Command | At::Needed | At::Body) if top.open != For => {}
             (_, _, At::Named) => {
                 // `name()`: anything else here is an error of the user's.
-                let close = line[i + 1..].iter().position(|b| !matches!(b, b' ' | b'\t'));
-                match close.map(|n| (n, line[i + 1 + n])) {
-                    Some((n, b')')) => {
-                        paint(roles, i, i + n + 2, Role::Operator);
-                        self.top().at = At::Body;
-                        return i + n + 2;
-                    }
-                    None => {
-                        self.top().at = At::Body;
-                        return i + 1;
-                    }
-                    _ => self.error(i, roles),
-                }
-                return i + 1;
+                let Some(n) = empty_parens(&line[i..]) else {
+                    self.error(i, roles);
+                    return i + 1;
+                };
+                paint(roles, i, i + n, Role::Operator);
+                self.top().at = At::Body;
+                return i + n;
             }
             _ => {
                 self.error(i, roles);
                 return i + 1;
             }
         }
+        self.top().same_row = false;
         if arith {
             paint(roles, i, i + 2, Role::Operator);
             self.stack.push(Frame::new(Arith));
@@ -209,6 +212,12 @@ impl Lexer {
             _ => top.at = At::Needed,
         }
     }
+}
+
+/// Gives the length of `()` at the start of `rest`, blanks between the two included.
+fn empty_parens(rest: &[u8]) -> Option<usize> {
+    let blanks = rest[1..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    (rest.get(1 + blanks) == Some(&b')')).then_some(blanks + 2)
 }
 
 /// True if the here-document's word, its quotes removed, is this row.

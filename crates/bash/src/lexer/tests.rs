@@ -4,6 +4,8 @@ use super::*;
 use proptest::prelude::*;
 use std::process::{Command, Stdio};
 
+mod prefixes;
+
 fn lex(line: &str) -> (End, Vec<Role>) {
     let (mut lexer, mut roles) = (Lexer::default(), Vec::new());
     let end = lexer.lex(line.as_bytes(), &mut roles, |w| match w {

@@ -22,20 +22,13 @@ impl Lexer {
             return;
         }
         if top.open == Cond {
-            match word {
-                b"]]" if !quoted => {
-                    paint(roles, start, end, Role::Keyword);
-                    self.pop();
-                    self.close_compound();
-                }
-                [b'-', _] | b"==" | b"=" | b"!=" | b"=~" | b"!" => paint(roles, start, end, Role::Operator),
-                _ => {}
-            }
+            self.cond_word(word, quoted, (start, end), roles);
             return;
         }
         if top.open == Array {
             return;
         }
+        let is_coproc = std::mem::take(&mut top.same_row);
         if top.naming {
             top.naming = false;
             top.at = At::Body;
@@ -81,6 +74,11 @@ impl Lexer {
                         return;
                     }
                     top.at = At::Simple;
+                    return;
+                }
+                if is_coproc && opens_compound(&line[end..]) {
+                    top.same_row = true;
+                    paint_plain(roles, start, end, Role::Variable);
                     return;
                 }
                 top.at = At::Named;
@@ -203,11 +201,9 @@ impl Lexer {
             b"!" | b"time" | b"coproc" if matches!(top.at, At::Command | At::Needed) => {
                 paint(roles, start, end, Role::Keyword);
                 // `!` and `time` may stand alone; a coprocess needs its command.
-                self.top().at = if word == b"coproc" {
-                    At::Needed
-                } else {
-                    At::Command
-                };
+                let needs = word == b"coproc";
+                self.top().same_row = needs;
+                self.top().at = if needs { At::Needed } else { At::Command };
                 return true;
             }
             b"function" if matches!(top.at, At::Command | At::Needed) => {
@@ -272,6 +268,15 @@ fn assignment(word: &[u8]) -> Option<usize> {
         }
         _ => None,
     }
+}
+
+/// True if a compound command follows, so that the word behind `coproc` is a name.
+fn opens_compound(rest: &[u8]) -> bool {
+    let blanks = rest.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let rest = &rest[blanks..];
+    let word = rest.split(|b| b" \t\n;&|()<>".contains(b)).next();
+    let words: [&[u8]; 8] = [b"{", b"if", b"while", b"until", b"for", b"select", b"case", b"[["];
+    rest.first() == Some(&b'(') || word.is_some_and(|word| words.contains(&word))
 }
 
 /// True if `()` follows, so that the word before is being defined.

@@ -55,7 +55,7 @@ keys! {
     PromptCommand, "prompt.command", Kind::Command, word(""), Prompt, LIVE, "0.1.0", "A command line that bash runs before each prompt but the first, behind `PROMPT_COMMAND`; none if it is empty.";
     PromptCached, "prompt.cached", Kind::Texts, Value::List(Vec::new()), Prompt, LIVE, "0.1.0", "Names parts of PS1, by the first words of their commands, that may be shown older until their new value is there.";
     PromptCachedWait, "prompt.cached_wait_ms", whole(0, 1_000), Value::Integer(20), Prompt, LIVE, "0.1.0", "How long a prompt waits for the new value of such a part before it shows the older one, in milliseconds.";
-    HistoryShare, "history.share", Kind::Bool, YES, History, LIVE, "0.1.0", "Shares each command with the sessions that run, as soon as it is entered.";
+    HistoryShare, "history.share", Kind::Bool, YES, History, LIVE, "0.1.0", "Shares each command with the sessions that run: their Ctrl-R finds it at once, and their list (Up, `history`) has it from their next prompt on.";
     HistoryListMax, "history.list_max", whole(100, 1_000_000), Value::Integer(20_000), History, NEW_SHELL, "0.1.0", "How many commands bash's own list begins with at most; the log has all of them.";
     HistoryRestore, "history.restore", Kind::Choice(&["automatic", "ask"]), AUTOMATIC, History, LIVE, "0.1.0", "Whether history that another program cut is put back at once, or when somebody asks for it.";
     WorkerLinger, "worker.linger_s", whole(0, 86_400), Value::Integer(600), Worker, LIVE, "0.1.0", "How long the worker stays after the last session, in seconds.";

@@ -33,6 +33,7 @@ fn folder(subject: &'static str, decided: &Result<PathBuf, Refusal>) -> Check {
         Err(refusal) => {
             let remedy = match refusal {
                 Refusal::Unset { .. } => "set HOME",
+                Refusal::NoHome { .. } => "mount or make the home folder, or set HOME to the one you have",
                 Refusal::Foreign { .. } => "chown it, or use `sudo -i` or `su -` so that HOME is your own",
                 Refusal::Unsafe { .. } => "remove it, or chmod 700",
             };
