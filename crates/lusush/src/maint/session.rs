@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::memory_only::MemoryOnly;
 use crate::failure::Failure;
+use crate::start_crashes;
 
 /// The version of this schema.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -96,6 +97,17 @@ pub(crate) enum State {
     Unknown,
 }
 
+/// How a session went whose file is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Killed, or it crashed.
+    WithoutAWord,
+    /// Its terminal was closed: bash ended in order.
+    HungUp,
+    /// It goes on as another program.
+    Replaced,
+}
+
 /// One session.
 #[derive(Debug, Serialize)]
 pub(crate) struct Session {
@@ -107,6 +119,8 @@ pub(crate) struct Session {
     pub(crate) another_boot: Option<bool>,
     /// The process lives on as another program (`exec`); null if that was not asked.
     pub(crate) replaced: Option<bool>,
+    /// Bash ended in order, since its terminal was closed; null for a session that lives.
+    pub(crate) hung_up: Option<bool>,
     /// The writer died inside a batch: single values are right, sums may be one off.
     pub(crate) torn: bool,
     pub(crate) pid: u32,
@@ -212,6 +226,7 @@ impl Session {
             state,
             another_boot,
             replaced: None,
+            hung_up: (state == State::Dead).then(|| start_crashes::hung_up(snapshot)),
             torn: snapshot.torn(),
             pid: identity.pid,
             tty: identity.tty,
@@ -262,6 +277,15 @@ impl Session {
 
     pub(crate) fn flag(&self, gauge: Gauge) -> Option<bool> {
         self.gauge(gauge).map(|value| value != 0)
+    }
+
+    /// How a session that is gone went.
+    pub(crate) fn end(&self) -> End {
+        match (self.replaced, self.hung_up) {
+            (Some(true), _) => End::Replaced,
+            (_, Some(true)) => End::HungUp,
+            _ => End::WithoutAWord,
+        }
     }
 
     /// When the session last recorded anything; when it was created, if never.
