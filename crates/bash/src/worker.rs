@@ -175,6 +175,11 @@ impl Lle {
         let is_missed = worker.is_missed(crate::clock::now(), found);
         if found == Found::Alive {
             worker.lives();
+            let folder = worker.folder.clone();
+            if folder.is_some_and(|folder| self.follow_worker(&folder)) {
+                self.idle.moved();
+            }
+            let worker = &mut self.idle.worker;
             // A session that has no flight file is not looked at.
             let runtime = self
                 .session

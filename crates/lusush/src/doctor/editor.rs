@@ -12,7 +12,7 @@ use crate::{paths, start};
 /// Looks at the start-up files' guard and at the live sessions.
 pub(super) fn checks() -> Vec<Check> {
     let mut checks = vec![guard()];
-    if let Ok(runtime) = paths::runtime() {
+    if let Ok(runtime) = paths::folders().runtime {
         checks.push(match status(&runtime.join("sessions")) {
             Ok(status) => sessions(&status),
             Err(error) => Check::unknown("sessions", error.to_string()),

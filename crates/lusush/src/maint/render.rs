@@ -66,7 +66,13 @@ pub(crate) fn status(status: &Status, ink: Ink) -> String {
     if status.worker.is_some() || status.worker_unknown.is_some() {
         out.push('\n');
     }
+    if let Some(elsewhere) = &status.worker_elsewhere {
+        let text = format!("{}; {}.", elsewhere.what(), elsewhere.remedy());
+        let text = wrapped(&printable(&text, 600), COLUMNS - "Worker: ".len(), 2);
+        let _ = writeln!(out, "{} {text}", ink.strong("Worker:"));
+    }
     match (&status.worker, &status.worker_unknown) {
+        _ if status.worker_elsewhere.is_some() => {}
         (Some(worker), _) => out.push_str(&super::show::worker::worker(
             worker,
             status.now_wall_ns.cast_signed(),

@@ -12,6 +12,7 @@ use lle_maintenance::world::Cost;
 use lle_metrics::{Counter, EventKind, Gauge, Liveness, Snapshot, Timer};
 use serde::Serialize;
 
+use super::ask::Elsewhere;
 use super::memory_only::MemoryOnly;
 use crate::failure::Failure;
 use crate::start_crashes;
@@ -47,6 +48,8 @@ pub(crate) struct Status {
     pub(crate) worker: Option<StatusDocument>,
     /// Why it is.
     pub(crate) worker_unknown: Option<String>,
+    /// The worker lives and cannot be asked from here; null if it can, or none lives.
+    pub(crate) worker_elsewhere: Option<Elsewhere>,
 }
 
 impl Status {
@@ -64,6 +67,7 @@ impl Status {
             memory_only: None,
             worker: None,
             worker_unknown: None,
+            worker_elsewhere: None,
         }
     }
 
