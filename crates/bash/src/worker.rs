@@ -203,7 +203,7 @@ impl Lle {
         if !may_start {
             return;
         }
-        let Some(program) = crate::maint::own_program() else {
+        let Some(program) = crate::maint::own_program(self.round.program.as_deref()) else {
             return;
         };
         let result = self.start_worker(&program);

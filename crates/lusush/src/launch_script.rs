@@ -17,18 +17,27 @@ pub(crate) enum Source {
     At(PathBuf),
 }
 
-/// What the script does.
-pub(crate) struct Script<'a> {
-    /// The descriptor bash reads it from.
-    pub(crate) descriptor: i32,
-    /// The shared object; none for a bash without LLE.
-    pub(crate) library: Option<&'a Path>,
-    /// How far features are off, since sessions crashed.
-    pub(crate) level: u8,
+/// What is loaded, and what it is told.
+#[derive(Clone, Copy)]
+pub(crate) struct Load<'a> {
+    /// The shared object.
+    pub(crate) library: &'a Path,
+    /// The program that `maint` and the worker are, where the shared object does not find it by its own place.
+    pub(crate) program: Option<&'a Path>,
     /// Go by no configuration of the user's.
     pub(crate) safe: bool,
     /// Do not run the command that is configured for before prompts.
     pub(crate) leave_out: bool,
+}
+
+/// What the script does.
+pub(crate) struct Script<'a> {
+    /// The descriptor bash reads it from.
+    pub(crate) descriptor: i32,
+    /// What is loaded; none for a bash without LLE.
+    pub(crate) load: Option<Load<'a>>,
+    /// How far features are off, since sessions crashed.
+    pub(crate) level: u8,
     /// Behave as a login shell.
     pub(crate) login: bool,
     /// Where to say that a prompt was reached.
@@ -73,8 +82,8 @@ impl Script<'_> {
         for variable in off {
             out.extend_from_slice(format!("{variable}\n").as_bytes());
         }
-        if let Some(library) = self.library {
-            self.load(&mut out, library);
+        if let Some(load) = &self.load {
+            self.load(&mut out, load);
         }
         if let Some(inputrc) = self.inputrc {
             // Readline reads it when it is first used, which is here: no variable has to stay.
@@ -93,17 +102,23 @@ impl Script<'_> {
             }
             out.extend_from_slice(&[b"if [ -r ", &file[..], b" ]; then . ", &file, b"; fi\n"].concat());
         }
-        if self.library.is_some() {
+        if self.load.is_some() {
             ready(&mut out, self.start_dir);
         }
         out
     }
 
     /// Loads LLE and tells it of this start.
-    fn load(&self, out: &mut Vec<u8>, library: &Path) {
+    fn load(&self, out: &mut Vec<u8>, load: &Load<'_>) {
         out.extend_from_slice(b"if enable -f ");
-        quote(out, library.as_os_str());
+        quote(out, load.library.as_os_str());
         out.extend_from_slice(b" lle maint; then :\n");
+        if let Some(program) = load.program {
+            out.extend_from_slice(b"lle program ");
+            quote(out, program.as_os_str());
+            // Somebody may have named one of a version that does not know the word.
+            out.extend_from_slice(b" 2>/dev/null\n");
+        }
         if let Some(dir) = self.start_dir {
             out.extend_from_slice(b"lle start ");
             quote(out, dir.as_os_str());
@@ -118,7 +133,7 @@ impl Script<'_> {
             quote(out, to.as_os_str());
             out.push(b'\n');
         }
-        for verb in verbs(self.safe, self.leave_out) {
+        for verb in load.verbs() {
             out.extend_from_slice(format!("lle {verb}\n").as_bytes());
         }
         if self.login {
@@ -137,11 +152,13 @@ impl Script<'_> {
 /// Without these bash would cut the file down to 500 lines before it reads it, and write over it what is left.
 const KEEP_HISTORY: &[u8] = b"HISTSIZE=-1 HISTFILESIZE=-1; shopt -s histappend\n";
 
-/// What LLE is told of the configuration.
-fn verbs(safe: bool, leave_out: bool) -> impl Iterator<Item = &'static str> {
-    let verbs = [("safe", safe), ("leave-out", leave_out)];
-    let told = verbs.into_iter().filter(|(_, is_told)| *is_told);
-    told.map(|(verb, _)| verb)
+impl Load<'_> {
+    /// What LLE is told of the configuration.
+    fn verbs(&self) -> impl Iterator<Item = &'static str> {
+        let verbs = [("safe", self.safe), ("leave-out", self.leave_out)];
+        let told = verbs.into_iter().filter(|(_, is_told)| *is_told);
+        told.map(|(verb, _)| verb)
+    }
 }
 
 const NOT_LOADED: &str = "lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.";
@@ -149,7 +166,7 @@ const NOT_LOADED: &str = "lusush: LLE could not be loaded; this is plain bash. S
 /// Writes the value of a `PROMPT_COMMAND` that loads LLE at the first prompt and leaves `former`.
 ///
 /// For a bash that reads no `--rcfile`: `--norc`, `--posix`.
-pub(crate) fn prompt_command(library: &Path, former: Option<&OsStr>, safe: bool, leave_out: bool) -> Vec<u8> {
+pub(crate) fn prompt_command(load: &Load<'_>, former: Option<&OsStr>) -> Vec<u8> {
     let mut out = Vec::new();
     match former {
         Some(former) => {
@@ -159,9 +176,14 @@ pub(crate) fn prompt_command(library: &Path, former: Option<&OsStr>, safe: bool,
         None => out.extend_from_slice(b"unset PROMPT_COMMAND"),
     }
     out.extend_from_slice(b"; enable -f ");
-    quote(&mut out, library.as_os_str());
+    quote(&mut out, load.library.as_os_str());
     out.extend_from_slice(b" lle maint");
-    for verb in verbs(safe, leave_out) {
+    if let Some(program) = load.program {
+        out.extend_from_slice(b"; lle program ");
+        quote(&mut out, program.as_os_str());
+        out.extend_from_slice(b" 2>/dev/null");
+    }
+    for verb in load.verbs() {
         out.extend_from_slice(format!("; lle {verb}").as_bytes());
     }
     if former.is_some() {
@@ -208,13 +230,11 @@ mod tests {
     use super::*;
 
     fn text(login: bool, start_dir: Option<&Path>, sources: &[Source]) -> String {
-        let library = Path::new("/opt/it's/liblle_bash.so");
+        let load = load("/opt/it's/liblle_bash.so", false, false).unwrap();
         let script = Script {
             descriptor: 3,
-            library: Some(library),
+            load: Some(load),
             level: 0,
-            safe: false,
-            leave_out: false,
             login,
             start_dir,
             inputrc: None,
@@ -223,6 +243,26 @@ mod tests {
             sources,
         };
         String::from_utf8(script.text()).unwrap()
+    }
+
+    fn load(library: &'static str, safe: bool, leave_out: bool) -> Option<Load<'static>> {
+        Some(Load {
+            library: Path::new(library),
+            program: None,
+            safe,
+            leave_out,
+        })
+    }
+
+    #[test]
+    fn a_program_that_the_library_would_not_find_is_named() {
+        let load = Load {
+            program: Some(Path::new("/it's/lusush")),
+            ..load("/l.so", false, false).unwrap()
+        };
+        let text = String::from_utf8(prompt_command(&load, None)).unwrap();
+        let expect = "enable -f '/l.so' lle maint; lle program '/it'\\''s/lusush' 2>/dev/null";
+        assert!(text.ends_with(expect), "{text}");
     }
 
     #[test]
@@ -260,10 +300,8 @@ mod tests {
     fn the_script_of_a_start_with_what_last_worked() {
         let script = Script {
             descriptor: 3,
-            library: Some(Path::new("/l.so")),
+            load: load("/l.so", false, false),
             level: 0,
-            safe: false,
-            leave_out: false,
             login: false,
             start_dir: None,
             inputrc: Some(Path::new("/s/good/inputrc")),
@@ -288,10 +326,8 @@ mod tests {
     fn the_script_of_a_bash_without_lle() {
         let script = Script {
             descriptor: 3,
-            library: None,
+            load: None,
             level: 3,
-            safe: false,
-            leave_out: false,
             login: false,
             start_dir: None,
             inputrc: None,
@@ -311,10 +347,8 @@ mod tests {
     fn a_safe_start_goes_by_no_configuration_of_the_user_s() {
         let script = Script {
             descriptor: 3,
-            library: Some(Path::new("/l.so")),
+            load: load("/l.so", true, true),
             level: 0,
-            safe: true,
-            leave_out: true,
             login: false,
             start_dir: None,
             inputrc: None,
@@ -327,7 +361,7 @@ mod tests {
             text.contains("lle maint; then :\nlle safe\nlle leave-out\nelse\n"),
             "{text}"
         );
-        let text = prompt_command(Path::new("/l.so"), None, true, false);
+        let text = prompt_command(&load("/l.so", true, false).unwrap(), None);
         let text = String::from_utf8(text).unwrap();
         assert_eq!(
             text,
@@ -354,7 +388,7 @@ mod tests {
     #[test]
     fn a_prompt_command_gives_way_to_the_former_one() {
         let check = |former: Option<&str>, expect: &str| {
-            let text = prompt_command(Path::new("/l.so"), former.map(OsStr::new), false, false);
+            let text = prompt_command(&load("/l.so", false, false).unwrap(), former.map(OsStr::new));
             assert_eq!(String::from_utf8(text).unwrap(), expect);
         };
         check(None, "unset PROMPT_COMMAND; enable -f '/l.so' lle maint");
@@ -369,10 +403,8 @@ mod tests {
         let text = |level| {
             let script = Script {
                 descriptor: 3,
-                library: Some(Path::new("/l.so")),
+                load: load("/l.so", false, false),
                 level,
-                safe: false,
-                leave_out: false,
                 login: false,
                 start_dir: None,
                 inputrc: None,
