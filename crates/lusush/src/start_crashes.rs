@@ -285,6 +285,26 @@ mod tests {
     }
 
     #[test]
+    fn sessions_that_went_where_the_worker_is_count() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let at = |name: &str| folder.path().join(name);
+        let (own, served) = (at("own/sessions"), at("served"));
+        fs::create_dir_all(served.join("sessions")).expect("a folder can be made");
+        for session in 1..=3 {
+            let mut identity = lle_metrics::Identity::of_this_process(session, "/dev/pts/9", "5", "0");
+            // Another process had the number, or it would be taken for one that goes on as another program.
+            identity.start_ticks = 1;
+            let flight = lle_metrics::Flight::create(&served.join("sessions"), &identity)
+                .expect("a flight can be made");
+            flight.update(|w| w.time(Timer::Start, 1));
+        }
+        let nowhere = decide(&at("1/crashes"), &own, &|| None, now_ns());
+        assert_eq!(nowhere, Level::default());
+        let found = decide(&at("2/crashes"), &own, &|| Some(served.clone()), now_ns());
+        assert_eq!((found.level, found.is_new), (1, true));
+    }
+
+    #[test]
     fn every_level_is_told_in_eighty_columns() {
         for level in 1..=LEVEL_MAX {
             let text = message(level);

@@ -29,7 +29,11 @@ fn what_stands_beside_a_named_library_is_not_run_in_place_of_the_launcher() {
         terminal.settle().unwrap();
         press(&mut terminal, "maint status | head -3\r", "bash 5");
         press(&mut terminal, "maint stop\r", "maint stop");
-        press(&mut terminal, "maint start >/dev/null && maint stop\r", "maint stop");
+        press(
+            &mut terminal,
+            "maint start >/dev/null && maint stop\r",
+            "maint stop",
+        );
         assert!(
             !home.path().join("stranger").exists(),
             "{arguments:?}:\n{}",
