@@ -15,7 +15,7 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
-use lle_core::paths::SERVED_LINK;
+use lle_core::paths::served::LINK;
 use lle_core::repository::Address;
 
 use crate::remote::Credentials;
@@ -211,7 +211,7 @@ pub(crate) fn left_out(rest: &Path, row: &Row) -> bool {
     row.but.iter().any(|but| rest.starts_with(but))
         || name.ends_with(STAGED)
         || (!row.follows_links && PASSING.iter().any(|end| name.ends_with(end.as_bytes())))
-        || (row.root == Root::State && (name == b"stopped" || name == SERVED_LINK.as_bytes()))
+        || (row.root == Root::State && (name == b"stopped" || name == LINK.as_bytes()))
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ impl Places {
     }
 
     fn may_be_served(&self, own: &Path, served: &Path) -> bool {
-        paths::may_be_served(&self.values, own, served, look)
+        paths::served::may_be_used(&self.values, own, served, look)
     }
 
     fn state(&self) -> Result<PathBuf, String> {

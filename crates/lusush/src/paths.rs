@@ -30,8 +30,8 @@ fn served_by_link(values: &Values, state: &Path, own: &Path) -> Option<PathBuf> 
     }
     let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
     let maint = lle_core::paths::maint_folder(state, &machine);
-    let served = std::fs::read_link(maint.join(lle_core::paths::SERVED_LINK)).ok()?;
-    lle_core::paths::may_be_served(values, own, &served, look).then_some(served)
+    let served = std::fs::read_link(maint.join(lle_core::paths::served::LINK)).ok()?;
+    lle_core::paths::served::may_be_used(values, own, &served, look).then_some(served)
 }
 
 /// Returns where the configuration is, and looks at nothing else: a start does not wait for looks that tell it nothing.

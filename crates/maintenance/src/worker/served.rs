@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use lle_core::paths::SERVED_LINK;
+use lle_core::paths::served::LINK;
 
 use crate::real::Places;
 
@@ -19,7 +19,7 @@ pub(crate) fn tell(places: &Places) {
     {
         return;
     }
-    let link = places.maint.join(SERVED_LINK);
+    let link = places.maint.join(LINK);
     let draft = link.with_extension("new");
     let made = match symlink(&places.runtime, &draft) {
         // One that was killed left it.
@@ -34,7 +34,7 @@ pub(crate) fn tell(places: &Places) {
 
 /// The runtime folder that the worker serves, or the last one did; none if nobody said so.
 pub fn read(places: &Places) -> Option<PathBuf> {
-    fs::read_link(places.maint.join(SERVED_LINK)).ok()
+    fs::read_link(places.maint.join(LINK)).ok()
 }
 
 #[cfg(test)]
