@@ -15,6 +15,7 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
+use lle_core::paths::served::LINK;
 use lle_core::repository::Address;
 
 use crate::remote::Credentials;
@@ -192,7 +193,8 @@ pub(crate) const ROWS: &[Row] = &[
         "/state/state",
         Root::State,
         "",
-        // Records of starts say nothing on another day; who stopped a worker did not mean the next machine.
+        // Records of starts say nothing on another day; who stopped a worker did not mean the next machine,
+        // nor does the link to a runtime folder.
         &["history", "versions", "start", "keys/backup.key"],
     ),
 ];
@@ -209,7 +211,7 @@ pub(crate) fn left_out(rest: &Path, row: &Row) -> bool {
     row.but.iter().any(|but| rest.starts_with(but))
         || name.ends_with(STAGED)
         || (!row.follows_links && PASSING.iter().any(|end| name.ends_with(end.as_bytes())))
-        || (row.root == Root::State && name == b"stopped")
+        || (row.root == Root::State && (name == b"stopped" || name == LINK.as_bytes()))
 }
 
 #[cfg(test)]
@@ -244,6 +246,7 @@ mod tests {
         check("/state/state/maint/m/state.log", Some("/s/maint/m/state.log"));
         check("/state/state/maint/m/worker.lock", None);
         check("/state/state/maint/m/stopped", None);
+        check("/state/state/maint/m/runtime", None);
         check("/state/state/keys/audit.key", Some("/s/keys/audit.key"));
         check("/state/state/keys/backup.key", None);
         check("/state/state/history/m.log", None);

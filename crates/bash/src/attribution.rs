@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The function hangs there only then, and from the load of LLE to the first prompt: the user's own loops pay
-//! nothing, and where no line follows a round, there is no other. What a stamp costs is one clock read, in loops less than that; names are looked for only when [`GRAIN_NS`] have passed.
+//! nothing, and where no line follows [`UNFINISHED_MAX`] rounds, there is no other. What a stamp costs is one clock read, in loops less than that; names are looked for only when [`GRAIN_NS`] have passed.
 //!
 //! Not every look-up is the end of a command (the parser saves the variable, too). Which it is shows in
 //! `command_string_index`, which bash sets to 0 before it prints a command it is about to run, and reads only while it
@@ -53,6 +53,11 @@ const SKIPPED_MAX: u32 = 7;
 
 /// Forks of one expansion of `PS1` that are told apart.
 const FORKS_MAX: usize = 16;
+
+/// Rounds that may come to nothing before readline is taken to be off: the last one before a line is the prompt's, and others
+/// begin where a command looks one of the variables up, as `PROMPT_COMMAND=()` does, a further line of a command is
+/// read, or a prompt is interrupted. Where readline is off the user's commands pay for stamps until then.
+const UNFINISHED_MAX: u32 = 32;
 
 /// After so long without a prompt of LLE's the start is given up: readline may be off, and every command is the user's.
 /// Whoever waits a minute for a prompt knows why.
@@ -112,8 +117,8 @@ pub(crate) struct Attribution {
     skipped: u32,
     /// Bash has printed a command of this round: what it printed last is no longer the user's own.
     prints: bool,
-    /// A line has begun since the last round did: readline is in use, and LLE sees it.
-    finished: bool,
+    /// Rounds that have begun since LLE last saw a line: one, where readline is in use, or a few more.
+    unfinished: u32,
     /// When LLE was loaded.
     loaded: u64,
     /// Where it is written how far the start has come, if a launcher asked for it.
@@ -157,7 +162,7 @@ pub(crate) fn begin_start(bash: Bash) {
         quick_ones: 0,
         skipped: 0,
         prints: false,
-        finished: true,
+        unfinished: 0,
         loaded: clock::now(),
         page: None,
         reading: Reading::Unknown,
@@ -238,17 +243,18 @@ fn begin_round(now: u64) {
     let Some(a) = state().filter(|_| ENABLED.load(Relaxed)) else {
         return;
     };
-    if !std::mem::replace(&mut a.finished, false) {
-        // No line came of the last one: readline is off, or it was interrupted. Who would end this one?
+    if a.unfinished >= UNFINISHED_MAX {
+        // No line came of them: readline is off. Who would end this one?
         end();
         return;
     }
+    a.unfinished += 1;
     (a.last, a.depth, a.forked, a.forks_seen) = (now, 0, None, 0);
     (a.trapped, a.trap_began) = (false, None);
     (a.quick_ones, a.skipped) = (0, 0);
     a.table.clear();
     a.forget_printed();
-    (a.prints, a.users_own) = (false, a.kept_text().map(fingerprint));
+    (a.prints, a.users_own) = (false, a.kept_text().map(names::fingerprint));
     enter(Phase::Command);
 }
 
@@ -277,7 +283,7 @@ fn take_off() -> bool {
 pub(crate) fn leave() {
     end();
     if let Some(a) = state() {
-        a.finished = false;
+        a.unfinished = UNFINISHED_MAX;
     }
 }
 
@@ -286,7 +292,7 @@ pub(crate) fn leave() {
 /// `ps1` is the text that was expanded.
 pub(crate) fn finish(now: u64, ps1: &[u8]) -> Option<Parted> {
     let a = state()?;
-    a.finished = true;
+    a.unfinished = 0;
     if a.page.is_some() {
         a.leave_page();
     }
@@ -470,7 +476,7 @@ impl Attribution {
     /// and what it keeps for traps is then still the user's own line.
     fn printed(&mut self) -> Option<Name> {
         let text = self.kept_text()?;
-        if self.users_own == Some(fingerprint(text)) {
+        if self.users_own == Some(names::fingerprint(text)) {
             // SAFETY: null or a nul-terminated buffer of bash's; nothing is run before it is compared.
             let last = self
                 .bash
@@ -499,21 +505,3 @@ fn trap_name(number: c_int) -> &'static str {
         _ => "a trap",
     }
 }
-
-/// Tells texts apart by their beginning: a longer one that begins alike has the same name, too.
-///
-/// By words, not bytes: each step is a bijection of the state, and that is all that is asked.
-fn fingerprint(text: &[u8]) -> u64 {
-    let text = text.get(..FINGERPRINT_MAX).unwrap_or(text);
-    let (words, rest) = text.as_chunks::<8>();
-    let step = |state: u64, word: u64| (state.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
-    let state = words
-        .iter()
-        .fold(text.len() as u64, |state, bytes| step(state, word(bytes)));
-    rest.iter()
-        .fold(state, |state, byte| step(state, u64::from(*byte)))
-}
-
-/// Bytes of a text that are compared: some 40 steps.
-const FINGERPRINT_MAX: usize = 256;

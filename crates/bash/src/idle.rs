@@ -70,6 +70,12 @@ impl Idle {
         self.due |= 1 << step as u8;
     }
 
+    /// The session is in another runtime folder from now on.
+    pub(crate) fn moved(&mut self) {
+        self.plan(Step::Register);
+        self.plan(Step::Read);
+    }
+
     /// Takes the next step out of the plan.
     fn next(&mut self) -> Option<Step> {
         let step = STEPS

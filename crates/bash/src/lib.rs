@@ -71,6 +71,7 @@ mod recall;
 mod replaced;
 mod rounds;
 mod rules;
+mod served;
 mod session;
 mod shared_list;
 mod symbols;

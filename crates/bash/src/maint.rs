@@ -61,13 +61,17 @@ fn quoted(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The program that belongs to this shared object: where cargo or the installation put it, else on PATH.
+/// The program that belongs to this session, else the one on PATH.
 fn program() -> PathBuf {
-    own_program().unwrap_or_else(|| "lusush".into())
+    own_program(state().and_then(|lle| lle.round.program.as_deref())).unwrap_or_else(|| "lusush".into())
 }
 
-/// The program beside this shared object, if it is there.
-pub(crate) fn own_program() -> Option<PathBuf> {
+/// The launcher, if it said which program it is and that is there; else the one where cargo or the installation put it, beside this
+/// shared object.
+pub(crate) fn own_program(launcher: Option<&Path>) -> Option<PathBuf> {
+    if let Some(launcher) = launcher.filter(|launcher| launcher.is_file()) {
+        return Some(launcher.to_owned());
+    }
     let object = own_path().unwrap_or_default();
     let above = |n: usize| object.ancestors().nth(n).map(Path::to_owned).unwrap_or_default();
     [above(1), above(2), above(3).join("bin")]

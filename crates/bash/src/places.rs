@@ -15,6 +15,8 @@ pub(crate) struct Places {
     values: Values,
     /// What `/etc/machine-id` says, once it was asked for.
     machine_id: OnceCell<String>,
+    /// The runtime folder that the worker serves, where that is not this session's own.
+    served: Option<PathBuf>,
 }
 
 impl Places {
@@ -31,20 +33,38 @@ impl Places {
         Self {
             values: Values::read(euid, value),
             machine_id: OnceCell::new(),
+            served: None,
         }
     }
 
     /// The folder of flight files, made if it is not there: the runtime folder can vanish under a live session.
     pub(crate) fn sessions(&self) -> Result<PathBuf, String> {
-        let dir = paths::runtime(&self.values, look)
-            .map_err(|e| e.to_string())?
-            .join("sessions");
+        let own = paths::runtime(&self.values, look).map_err(|e| e.to_string())?;
+        let served = self
+            .served
+            .as_ref()
+            .filter(|served| self.may_be_served(&own, served));
+        let dir = served.unwrap_or(&own).join("sessions");
         let made = std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&dir);
         made.map_err(|e| format!("{}: {e}", dir.display()))?;
         Ok(dir)
+    }
+
+    /// The worker serves this runtime folder: that is where the session is from now on, if it may be used. True if it may.
+    pub(crate) fn go_by(&mut self, served: &Path) -> bool {
+        let Ok(own) = paths::runtime(&self.values, look) else {
+            return false;
+        };
+        let is_own = served == own;
+        self.served = self.may_be_served(&own, served).then(|| served.to_owned());
+        is_own || self.served.is_some()
+    }
+
+    fn may_be_served(&self, own: &Path, served: &Path) -> bool {
+        paths::served::may_be_used(&self.values, own, served, look)
     }
 
     fn state(&self) -> Result<PathBuf, String> {

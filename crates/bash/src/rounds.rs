@@ -85,6 +85,8 @@ pub(crate) struct Round {
     due: Option<Due>,
     /// Where the launcher wants to be told that a prompt was reached.
     pub(crate) start_dir: Option<std::path::PathBuf>,
+    /// The launcher, if it said which program it is: then what stands beside the shared object is not this session's.
+    pub(crate) program: Option<std::path::PathBuf>,
 }
 
 impl Lle {

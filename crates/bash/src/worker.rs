@@ -175,6 +175,11 @@ impl Lle {
         let is_missed = worker.is_missed(crate::clock::now(), found);
         if found == Found::Alive {
             worker.lives();
+            let folder = worker.folder.clone();
+            if folder.is_some_and(|folder| self.follow_worker(&folder)) {
+                self.idle.moved();
+            }
+            let worker = &mut self.idle.worker;
             // A session that has no flight file is not looked at.
             let runtime = self
                 .session
@@ -198,7 +203,7 @@ impl Lle {
         if !may_start {
             return;
         }
-        let Some(program) = crate::maint::own_program() else {
+        let Some(program) = crate::maint::own_program(self.round.program.as_deref()) else {
             return;
         };
         let result = self.start_worker(&program);

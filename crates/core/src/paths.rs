@@ -9,6 +9,8 @@
 //! write. And none is offered below a home folder that is not there: it may be on a disk that is not mounted yet, and what
 //! was made in its place would lie hidden below it. The caller looks at the disk (`look`) and makes the folders, 0700.
 
+pub mod served;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;

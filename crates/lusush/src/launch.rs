@@ -24,7 +24,7 @@ use lle_core::recovery::LEVEL_MAX;
 use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::launch_args::{self, Interactive, Request};
-use crate::launch_script::{self, Script, Source};
+use crate::launch_script::{self, Load, Script, Source};
 use crate::start_crashes::{self, Level};
 use crate::{install, launch_config, paths, start, start_command, start_file};
 
@@ -43,20 +43,37 @@ pub(crate) fn run(name: &OsStr, arguments: Vec<OsString>) -> Result<ExitCode, Fa
     ended.map(|never| match never {})
 }
 
+/// What a session loads.
+struct Loaded {
+    library: PathBuf,
+    /// This program, where the shared object does not find it by its own place.
+    program: Option<PathBuf>,
+}
+
 /// Returns the shared object, or every place where it was looked for.
 pub(crate) fn library() -> Result<PathBuf, Vec<PathBuf>> {
+    loaded().map(|loaded| loaded.library)
+}
+
+fn loaded() -> Result<Loaded, Vec<PathBuf>> {
+    // The kernel names it without links.
+    let program = || std::env::current_exe().ok();
     if let Some(named) = std::env::var_os("LUSUSH_LIB").filter(|named| !named.is_empty()) {
-        let named = PathBuf::from(named);
-        return if named.is_file() {
-            Ok(named)
-        } else {
-            Err(vec![named])
+        let library = PathBuf::from(named);
+        return match library.is_file() {
+            // What stands beside that may be of another version, or another's.
+            true => Ok(Loaded {
+                library,
+                program: program(),
+            }),
+            false => Err(vec![library]),
         };
     }
-    // The kernel names it without links.
-    let folder = std::env::current_exe()
-        .ok()
-        .and_then(|program| program.parent().map(Path::to_owned))
+    let program = program();
+    let folder = program
+        .as_deref()
+        .and_then(Path::parent)
+        .map(Path::to_owned)
         .unwrap_or_default();
     // Cargo leaves it in `deps` when it builds `lusush`, and beside it when it builds the library: the newer is
     // the one this program was built with.
@@ -65,12 +82,25 @@ pub(crate) fn library() -> Result<PathBuf, Vec<PathBuf>> {
         .iter()
         .filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)))
         .max();
-    if let Some((_, path)) = newest {
-        return Ok(path.clone());
-    }
-    let installed = folder.with_file_name("lib").join("lusush");
-    install::installed_library(&installed, env!("CARGO_PKG_VERSION"))
-        .ok_or_else(|| built.into_iter().chain([installed]).collect())
+    let library = match newest {
+        Some((_, path)) => path.clone(),
+        None => {
+            let installed = folder.with_file_name("lib").join("lusush");
+            install::installed_library(&installed, env!("CARGO_PKG_VERSION"))
+                .ok_or_else(|| built.into_iter().chain([installed]).collect::<Vec<_>>())?
+        }
+    };
+    Ok(Loaded {
+        program: program.filter(|program| !is_found_by(&library, program)),
+        library,
+    })
+}
+
+/// Whether the shared object finds the program by its own place: as cargo builds them, or as they are installed.
+fn is_found_by(library: &Path, program: &Path) -> bool {
+    let above = |n: usize| library.ancestors().nth(n).unwrap_or(library);
+    let folders = [above(1).to_owned(), above(2).to_owned(), above(3).join("bin")];
+    folders.iter().any(|folder| folder.join("lusush") == program)
 }
 
 /// The bash to become.
@@ -118,8 +148,8 @@ impl Bash {
     }
 
     fn interactive(&self, asked: &Interactive, login: bool, terminal: bool) -> Result<Infallible, Failure> {
-        let library = match library() {
-            Ok(library) => library,
+        let Loaded { library, program } = match loaded() {
+            Ok(loaded) => loaded,
             Err(places) => {
                 let place = places
                     .first()
@@ -154,8 +184,13 @@ impl Bash {
             if let Some(message) = &leave_out {
                 eprint!("{message}");
             }
-            let command =
-                launch_script::prompt_command(&library, former.as_deref(), asked.safe, leave_out.is_some());
+            let load = Load {
+                library: &library,
+                program: program.as_deref(),
+                safe: asked.safe,
+                leave_out: leave_out.is_some(),
+            };
+            let command = launch_script::prompt_command(&load, former.as_deref());
             let environment = vec![("PROMPT_COMMAND", OsString::from_vec(command))];
             return self.exec(login, &asked.all, environment);
         }
@@ -172,10 +207,13 @@ impl Bash {
         let script = |descriptor| {
             Script {
                 descriptor,
-                library: Some(&library),
+                load: Some(Load {
+                    library: &library,
+                    program: program.as_deref(),
+                    safe: asked.safe,
+                    leave_out: leave_out.is_some(),
+                }),
                 level: crashed.level,
-                safe: asked.safe,
-                leave_out: leave_out.is_some(),
                 login: asked.login,
                 start_dir: files.start_dir.as_deref(),
                 inputrc: files.inputrc.as_deref(),
@@ -208,10 +246,8 @@ impl Bash {
             in_memory(|descriptor| {
                 Script {
                     descriptor,
-                    library: None,
+                    load: None,
                     level: LEVEL_MAX,
-                    safe: false,
-                    leave_out: false,
                     login: asked.login,
                     start_dir: None,
                     inputrc: files.inputrc.as_deref(),

@@ -17,18 +17,27 @@ pub(crate) enum Source {
     At(PathBuf),
 }
 
-/// What the script does.
-pub(crate) struct Script<'a> {
-    /// The descriptor bash reads it from.
-    pub(crate) descriptor: i32,
-    /// The shared object; none for a bash without LLE.
-    pub(crate) library: Option<&'a Path>,
-    /// How far features are off, since sessions crashed.
-    pub(crate) level: u8,
+/// What is loaded, and what it is told.
+#[derive(Clone, Copy)]
+pub(crate) struct Load<'a> {
+    /// The shared object.
+    pub(crate) library: &'a Path,
+    /// The program that `maint` and the worker are, where the shared object does not find it by its own place.
+    pub(crate) program: Option<&'a Path>,
     /// Go by no configuration of the user's.
     pub(crate) safe: bool,
     /// Do not run the command that is configured for before prompts.
     pub(crate) leave_out: bool,
+}
+
+/// What the script does.
+pub(crate) struct Script<'a> {
+    /// The descriptor bash reads it from.
+    pub(crate) descriptor: i32,
+    /// What is loaded; none for a bash without LLE.
+    pub(crate) load: Option<Load<'a>>,
+    /// How far features are off, since sessions crashed.
+    pub(crate) level: u8,
     /// Behave as a login shell.
     pub(crate) login: bool,
     /// Where to say that a prompt was reached.
@@ -74,8 +83,8 @@ impl Script<'_> {
             out.extend_from_slice(format!("{variable}\n").as_bytes());
         }
         let (rest, rows) = self.rest();
-        if let Some(library) = self.library {
-            self.load(&mut out, library, rows);
+        if let Some(load) = &self.load {
+            self.load(&mut out, load, rows);
         }
         out.extend_from_slice(&rest);
         out
@@ -109,10 +118,16 @@ impl Script<'_> {
     }
 
     /// Loads LLE and tells it of this start, and that the last file is read at row `rows` of what follows.
-    fn load(&self, out: &mut Vec<u8>, library: &Path, rows: Option<usize>) {
+    fn load(&self, out: &mut Vec<u8>, load: &Load<'_>, rows: Option<usize>) {
         out.extend_from_slice(b"if enable -f ");
-        quote(out, library.as_os_str());
+        quote(out, load.library.as_os_str());
         out.extend_from_slice(b" lle maint; then :\n");
+        if let Some(program) = load.program {
+            out.extend_from_slice(b"lle program ");
+            quote(out, program.as_os_str());
+            // Somebody may have named one of a version that does not know the word.
+            out.extend_from_slice(b" 2>/dev/null\n");
+        }
         if let Some(dir) = self.start_dir {
             out.extend_from_slice(b"lle start ");
             quote(out, dir.as_os_str());
@@ -127,7 +142,7 @@ impl Script<'_> {
             quote(out, to.as_os_str());
             out.push(b'\n');
         }
-        for verb in verbs(self.safe, self.leave_out) {
+        for verb in load.verbs() {
             out.extend_from_slice(format!("lle {verb}\n").as_bytes());
         }
         if self.login {
@@ -149,11 +164,13 @@ impl Script<'_> {
 /// Without these bash would cut the file down to 500 lines before it reads it, and write over it what is left.
 const KEEP_HISTORY: &[u8] = b"HISTSIZE=-1 HISTFILESIZE=-1; shopt -s histappend\n";
 
-/// What LLE is told of the configuration.
-fn verbs(safe: bool, leave_out: bool) -> impl Iterator<Item = &'static str> {
-    let verbs = [("safe", safe), ("leave-out", leave_out)];
-    let told = verbs.into_iter().filter(|(_, is_told)| *is_told);
-    told.map(|(verb, _)| verb)
+impl Load<'_> {
+    /// What LLE is told of the configuration.
+    fn verbs(&self) -> impl Iterator<Item = &'static str> {
+        let verbs = [("safe", self.safe), ("leave-out", self.leave_out)];
+        let told = verbs.into_iter().filter(|(_, is_told)| *is_told);
+        told.map(|(verb, _)| verb)
+    }
 }
 
 const NOT_LOADED: &str = "lusush: LLE could not be loaded; this is plain bash. See `lusush doctor`.";
@@ -161,7 +178,7 @@ const NOT_LOADED: &str = "lusush: LLE could not be loaded; this is plain bash. S
 /// Writes the value of a `PROMPT_COMMAND` that loads LLE at the first prompt and leaves `former`.
 ///
 /// For a bash that reads no `--rcfile`: `--norc`, `--posix`.
-pub(crate) fn prompt_command(library: &Path, former: Option<&OsStr>, safe: bool, leave_out: bool) -> Vec<u8> {
+pub(crate) fn prompt_command(load: &Load<'_>, former: Option<&OsStr>) -> Vec<u8> {
     let mut out = Vec::new();
     match former {
         Some(former) => {
@@ -171,9 +188,14 @@ pub(crate) fn prompt_command(library: &Path, former: Option<&OsStr>, safe: bool,
         None => out.extend_from_slice(b"unset PROMPT_COMMAND"),
     }
     out.extend_from_slice(b"; enable -f ");
-    quote(&mut out, library.as_os_str());
+    quote(&mut out, load.library.as_os_str());
     out.extend_from_slice(b" lle maint");
-    for verb in verbs(safe, leave_out) {
+    if let Some(program) = load.program {
+        out.extend_from_slice(b"; lle program ");
+        quote(&mut out, program.as_os_str());
+        out.extend_from_slice(b" 2>/dev/null");
+    }
+    for verb in load.verbs() {
         out.extend_from_slice(format!("; lle {verb}").as_bytes());
     }
     if former.is_some() {
@@ -210,13 +232,11 @@ mod tests {
     use super::*;
 
     fn text(login: bool, start_dir: Option<&Path>, sources: &[Source]) -> String {
-        let library = Path::new("/opt/it's/liblle_bash.so");
+        let load = load("/opt/it's/liblle_bash.so", false, false).unwrap();
         let script = Script {
             descriptor: 3,
-            library: Some(library),
+            load: Some(load),
             level: 0,
-            safe: false,
-            leave_out: false,
             login,
             start_dir,
             inputrc: None,
@@ -225,6 +245,26 @@ mod tests {
             sources,
         };
         String::from_utf8(script.text()).unwrap()
+    }
+
+    fn load(library: &'static str, safe: bool, leave_out: bool) -> Option<Load<'static>> {
+        Some(Load {
+            library: Path::new(library),
+            program: None,
+            safe,
+            leave_out,
+        })
+    }
+
+    #[test]
+    fn a_program_that_the_library_would_not_find_is_named() {
+        let load = Load {
+            program: Some(Path::new("/it's/lusush")),
+            ..load("/l.so", false, false).unwrap()
+        };
+        let text = String::from_utf8(prompt_command(&load, None)).unwrap();
+        let expect = "enable -f '/l.so' lle maint; lle program '/it'\\''s/lusush' 2>/dev/null";
+        assert!(text.ends_with(expect), "{text}");
     }
 
     #[test]
@@ -265,10 +305,8 @@ mod tests {
     fn the_script_of_a_start_with_what_last_worked() {
         let script = Script {
             descriptor: 3,
-            library: Some(Path::new("/l.so")),
+            load: load("/l.so", false, false),
             level: 0,
-            safe: false,
-            leave_out: false,
             login: false,
             start_dir: None,
             inputrc: Some(Path::new("/s/good/inputrc")),
@@ -295,10 +333,8 @@ mod tests {
     fn the_script_of_a_bash_without_lle() {
         let script = Script {
             descriptor: 3,
-            library: None,
+            load: None,
             level: 3,
-            safe: false,
-            leave_out: false,
             login: false,
             start_dir: None,
             inputrc: None,
@@ -318,10 +354,8 @@ mod tests {
     fn a_safe_start_goes_by_no_configuration_of_the_user_s() {
         let script = Script {
             descriptor: 3,
-            library: Some(Path::new("/l.so")),
+            load: load("/l.so", true, true),
             level: 0,
-            safe: true,
-            leave_out: true,
             login: false,
             start_dir: None,
             inputrc: None,
@@ -334,7 +368,7 @@ mod tests {
             text.contains("lle maint; then :\nlle safe\nlle leave-out\nlle reads 0\nelse\n"),
             "{text}"
         );
-        let text = prompt_command(Path::new("/l.so"), None, true, false);
+        let text = prompt_command(&load("/l.so", true, false).unwrap(), None);
         let text = String::from_utf8(text).unwrap();
         assert_eq!(
             text,
@@ -361,7 +395,7 @@ mod tests {
     #[test]
     fn a_prompt_command_gives_way_to_the_former_one() {
         let check = |former: Option<&str>, expect: &str| {
-            let text = prompt_command(Path::new("/l.so"), former.map(OsStr::new), false, false);
+            let text = prompt_command(&load("/l.so", false, false).unwrap(), former.map(OsStr::new));
             assert_eq!(String::from_utf8(text).unwrap(), expect);
         };
         check(None, "unset PROMPT_COMMAND; enable -f '/l.so' lle maint");
@@ -376,10 +410,8 @@ mod tests {
         let text = |level| {
             let script = Script {
                 descriptor: 3,
-                library: Some(Path::new("/l.so")),
+                load: load("/l.so", false, false),
                 level,
-                safe: false,
-                leave_out: false,
                 login: false,
                 start_dir: None,
                 inputrc: None,

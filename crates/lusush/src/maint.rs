@@ -403,6 +403,9 @@ fn show_status(json: bool) -> Result<ExitCode, Failure> {
         Ok(answer) => status.worker = serde_json::from_value(answer.value).ok(),
         Err(failure) => status.worker_unknown = Some(failure.to_string()),
     }
+    if !status.worker.as_ref().is_some_and(|worker| worker.worker) {
+        status.worker_elsewhere = ask::elsewhere();
+    }
     if json {
         answer::json(&status)
     } else {

@@ -6,9 +6,32 @@ use std::path::{Path, PathBuf};
 
 use lle_core::paths::{Folders, Found, Refusal, Values};
 
-/// Returns where Lusush keeps things in this environment.
+/// Returns where Lusush keeps things in this environment; the runtime folder is the one that the worker serves, if one of the
+/// same home serves another than this environment names.
 pub(crate) fn folders() -> Folders {
-    lle_core::paths::folders(&values(), look)
+    let values = values();
+    let mut folders = lle_core::paths::folders(&values, look);
+    if let (Ok(state), Ok(own)) = (&folders.state, &folders.runtime)
+        && let Some(served) = served_by_link(&values, state, own)
+    {
+        folders.runtime = Ok(served);
+    }
+    folders
+}
+
+/// Returns the runtime folder that the worker serves, where that is not the one of this environment.
+pub(crate) fn served() -> Option<PathBuf> {
+    served_by_link(&values(), &state().ok()?, &runtime().ok()?)
+}
+
+fn served_by_link(values: &Values, state: &Path, own: &Path) -> Option<PathBuf> {
+    if values.lusush_home.is_some() {
+        return None;
+    }
+    let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    let maint = lle_core::paths::maint_folder(state, &machine);
+    let served = std::fs::read_link(maint.join(lle_core::paths::served::LINK)).ok()?;
+    lle_core::paths::served::may_be_used(values, own, &served, look).then_some(served)
 }
 
 /// Returns where the configuration is, and looks at nothing else: a start does not wait for looks that tell it nothing.
@@ -21,7 +44,7 @@ pub(crate) fn state() -> Result<PathBuf, Refusal> {
     lle_core::paths::state(&values(), look)
 }
 
-/// Returns where flight files and sockets are, likewise.
+/// Returns where this environment has flight files and sockets, likewise: a session begins there.
 pub(crate) fn runtime() -> Result<PathBuf, Refusal> {
     lle_core::paths::runtime(&values(), look)
 }

@@ -66,7 +66,12 @@ pub(crate) fn begin(configured: Option<&Configured>, retry: bool) -> Option<Stri
     let Configured { files, in_force } = configured?;
     let command = in_force.value(Name::PromptCommand.key().name);
     let (command, locked) = command.filter(|(command, _)| !command.is_empty())?;
-    let sessions = paths::runtime().ok()?.join("sessions");
+    let own = paths::runtime().ok();
+    let folders: Vec<_> = own
+        .into_iter()
+        .chain(paths::served())
+        .map(|runtime| runtime.join("sessions"))
+        .collect();
     let now_ns = now_ns();
     let path = files.state.join(FILE);
     if retry {
@@ -86,7 +91,9 @@ pub(crate) fn begin(configured: Option<&Configured>, retry: bool) -> Option<Stri
     }
     let says_it =
         |version: u64| version == in_force.version || said_at(files, version) == Some(command.to_owned());
-    let how = look(&sessions, kept.since_ns, now_ns, &says_it)?;
+    let how = folders
+        .iter()
+        .find_map(|sessions| look(sessions, kept.since_ns, now_ns, &says_it))?;
     let kept = Kept {
         command: command.to_owned(),
         ..kept

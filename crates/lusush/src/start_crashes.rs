@@ -109,7 +109,12 @@ pub(crate) fn begin(retry: bool) -> Level {
         let _same = reset(&path, now_ns);
         return Level::default();
     }
-    decide(&path, &runtime.join("sessions"), now_ns)
+    // Where a worker has been, it serves this folder, or did: that costs a start one look.
+    let served = || match runtime.join("control").symlink_metadata() {
+        Ok(_) => None,
+        Err(_) => paths::served(),
+    };
+    decide(&path, &runtime.join("sessions"), &served, now_ns)
 }
 
 /// The level that was decided just now is not in force: what ended the sessions so far was something else.
@@ -130,10 +135,16 @@ pub(crate) fn take_back(decided: Level) -> Level {
     level
 }
 
-/// Decides by the sessions of a folder.
-pub(crate) fn decide(path: &Path, sessions: &Path, now_ns: i64) -> Level {
+/// Decides by the sessions of a folder, or of the runtime folder that the worker serves, `served`, where there are none:
+/// sessions begin in their own and go there.
+pub(crate) fn decide(
+    path: &Path,
+    sessions: &Path,
+    served: &dyn Fn() -> Option<PathBuf>,
+    now_ns: i64,
+) -> Level {
     let mut kept = Kept::read(path);
-    let is_new = kept.level < LEVEL_MAX && escalates(&early(sessions, now_ns), kept.since_ns, now_ns);
+    let is_new = kept.level < LEVEL_MAX && escalates(&early(sessions, served, now_ns), kept.since_ns, now_ns);
     if is_new {
         kept.level += 1;
         kept.since_ns = now_ns;
@@ -163,23 +174,32 @@ pub(crate) fn now_ns() -> i64 {
 }
 
 /// The sessions that began of late, as far as they tell.
-fn early(sessions: &Path, now_ns: i64) -> Vec<Early> {
+fn early(sessions: &Path, served: &dyn Fn() -> Option<PathBuf>, now_ns: i64) -> Vec<Early> {
     let window = Duration::from_nanos(WINDOW_NS.unsigned_abs());
     let since =
         SystemTime::UNIX_EPOCH + Duration::from_nanos(now_ns.max(0).unsigned_abs()).saturating_sub(window);
-    let entries = fs::read_dir(sessions).into_iter().flatten().flatten();
-    let mut files: Vec<(SystemTime, PathBuf)> = entries
-        .filter(|entry| entry.path().extension().is_some_and(|end| end == EXTENSION))
-        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
-        // Whatever began within the window was written within it.
-        .filter(|(modified, _)| *modified >= since)
-        .collect();
+    let mut files = written_since(sessions, since);
+    if files.is_empty()
+        && let Some(served) = served()
+    {
+        files = written_since(&served.join("sessions"), since);
+    }
     files.sort();
     files
         .iter()
         .rev()
         .take(FLIGHTS_MAX)
         .filter_map(|(_, path)| look(path))
+        .collect()
+}
+
+/// The flight files of a folder that were written since, and when. Whatever began since then was.
+fn written_since(sessions: &Path, since: SystemTime) -> Vec<(SystemTime, PathBuf)> {
+    let entries = fs::read_dir(sessions).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.path().extension().is_some_and(|end| end == EXTENSION))
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .filter(|(modified, _)| *modified >= since)
         .collect()
 }
 
@@ -254,9 +274,34 @@ mod tests {
     #[test]
     fn without_sessions_nothing_is_off() {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let found = decide(&folder.path().join(FILE), &folder.path().join("sessions"), 1);
+        let found = decide(
+            &folder.path().join(FILE),
+            &folder.path().join("sessions"),
+            &|| None,
+            1,
+        );
         assert_eq!(found, Level::default());
         assert!(!folder.path().join("start").exists());
+    }
+
+    #[test]
+    fn sessions_that_went_where_the_worker_is_count() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let at = |name: &str| folder.path().join(name);
+        let (own, served) = (at("own/sessions"), at("served"));
+        fs::create_dir_all(served.join("sessions")).expect("a folder can be made");
+        for session in 1..=3 {
+            let mut identity = lle_metrics::Identity::of_this_process(session, "/dev/pts/9", "5", "0");
+            // Another process had the number, or it would be taken for one that goes on as another program.
+            identity.start_ticks = 1;
+            let flight = lle_metrics::Flight::create(&served.join("sessions"), &identity)
+                .expect("a flight can be made");
+            flight.update(|w| w.time(Timer::Start, 1));
+        }
+        let nowhere = decide(&at("1/crashes"), &own, &|| None, now_ns());
+        assert_eq!(nowhere, Level::default());
+        let found = decide(&at("2/crashes"), &own, &|| Some(served.clone()), now_ns());
+        assert_eq!((found.level, found.is_new), (1, true));
     }
 
     #[test]

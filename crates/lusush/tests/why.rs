@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use lle_metrics::{Part, PartKind, Parted, Snapshot};
+use lle_metrics::{Part, PartKind, Parted, Snapshot, Timer};
 use lle_pty::{Home, Terminal, test_bashes};
 use serde_json::Value;
 
@@ -348,6 +348,36 @@ fn a_users_own_look_at_the_variables_is_no_prompt() {
                 .any(|part| part.1.contains("sleep") || part.1.contains("true")),
             "{parts:#?}"
         );
+    });
+}
+
+#[test]
+fn a_command_that_looks_at_the_variables_loses_no_prompt() {
+    let rc = "quick() { :; }; slow() { sleep 0.04; }; PROMPT_COMMAND=(quick slow 'history -a')";
+    in_every_bash(rc, |timed| {
+        timed.press("true\r", "$");
+        for command in [
+            "echo $PS1",
+            "echo $PROMPT_COMMAND $PS1; eval 'echo $PROMPT_COMMAND'",
+            "for a in 1 2\rdo : $a\rdone",
+            "PS1='> '",
+            "PROMPT_COMMAND=()",
+            "PROMPT_COMMAND=(slow quick)",
+            "unset PROMPT_COMMAND",
+        ] {
+            let before = timed.prompts();
+            timed.press(&format!("{command}\r"), "");
+            let snapshot = timed.snapshot();
+            let whole = snapshot.parts(Parted::Prompt).whole();
+            assert_eq!(whole.count, before + 1, "{command}");
+            assert_eq!(whole.count, snapshot.samples(Timer::Prompt), "{command}");
+            let runs_nothing = ["PROMPT_COMMAND=()", "unset PROMPT_COMMAND"].contains(&command);
+            let slow = snapshot
+                .parts(Parted::Prompt)
+                .rows()
+                .any(|part| part.name == b"slow" && part.last_round == whole.count);
+            assert_eq!(slow, !runs_nothing, "{command}");
+        }
     });
 }
 

@@ -15,6 +15,7 @@ use lle_maintenance::api::{Request, ScheduleRequest};
 use lle_maintenance::control::{CallError, Client};
 use lle_maintenance::real::{Places, RealWorld};
 use lle_maintenance::state::{Durable, StateLog};
+use lle_pty::Terminal;
 use rustix::process::{Signal, kill_process};
 use support::household::{Household, call, processes, wait};
 use support::{Random, number, press};
@@ -460,5 +461,33 @@ fn a_terminal_that_is_closed_is_no_incident() {
     assert!(
         incidents[0]["evidence"].as_str().unwrap().contains("echo two"),
         "{incidents}"
+    );
+}
+
+#[test]
+fn without_a_worker_a_closed_terminal_is_told_as_one() {
+    let house = Household::new("");
+    for killed in [false, false, true] {
+        let mut session = Terminal::spawn(&house.home.spawn("bash")).unwrap();
+        session.settle().unwrap();
+        press(&mut session, "echo hi\r", "hi");
+        match killed {
+            false => session.hang_up(),
+            true => session.signal(Signal::KILL).unwrap(),
+        }
+        session.wait_exit(lle_pty::deadline()).unwrap();
+    }
+    let status = house.said(&["status"]);
+    assert!(status.contains("Ended without a word: 1\n"), "{status}");
+    assert!(
+        status.contains("Ended in order, with their terminal: 2\n"),
+        "{status}"
+    );
+    let output = house.command(&["doctor"]).output().unwrap();
+    let doctor = String::from_utf8(output.stdout).unwrap();
+    let doctor = doctor.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        doctor.contains("1 ended without a word, 2 with their terminal"),
+        "{doctor}"
     );
 }

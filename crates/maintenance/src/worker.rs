@@ -15,6 +15,7 @@
 pub mod crashes;
 pub mod lock;
 pub(crate) mod running;
+pub mod served;
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};

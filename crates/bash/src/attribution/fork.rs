@@ -78,7 +78,7 @@ impl Attribution {
                 .map(|text| unsafe { crate::readline::text(*text) })
         };
         let Some(text) = text else { return };
-        let (name, sum) = (names::command(text), super::fingerprint(text));
+        let (name, sum) = (names::command(text), names::fingerprint(text));
         let first = self.forked.filter(|_| background == self.forked_background);
         self.forked = match first {
             // A command with several `$(…)` forks for each.

@@ -26,6 +26,12 @@ pub(super) const INTERNAL: &[Verb] = &[
         run: start,
     },
     Verb {
+        name: "program",
+        arguments: "FILE",
+        about: "the launcher, which is the program of this session",
+        run: program,
+    },
+    Verb {
         name: "instead",
         arguments: "FILE COPY",
         about: "what `source` reads, at a start with what last worked",
@@ -76,6 +82,11 @@ fn start(lle: &mut Lle, args: &[String], _: &mut String) -> c_int {
     }
     // Without hooks LLE sees no prompt and cannot tell of one: then the launcher must not wait for it.
     if lle.hooks.hooked() { OK } else { FAILED }
+}
+
+fn program(lle: &mut Lle, args: &[String], _: &mut String) -> c_int {
+    lle.round.program = args.first().map(std::path::PathBuf::from);
+    OK
 }
 
 fn instead(lle: &mut Lle, args: &[String], _: &mut String) -> c_int {

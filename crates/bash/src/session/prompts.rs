@@ -91,9 +91,24 @@ impl Session {
 
     /// The flight file can vanish with its folder, or be closed by a script: then another is made.
     fn keep_registered(&mut self) {
-        if self.flight.is_shared() && self.flight.still_registered() {
-            return;
+        if !(self.flight.is_shared() && self.flight.still_registered()) {
+            self.register_again();
         }
+    }
+
+    /// The worker serves another runtime folder: the flight file goes there, and lines that were being typed in sessions that
+    /// were killed there are kept.
+    pub(crate) fn go_where_served(&mut self) {
+        self.register_again();
+        if self.flight.is_shared() && self.flight.still_registered() {
+            // Where it cannot go it stays, and is seen there.
+            self.flight_problem = None;
+        }
+        self.has_others = true;
+        self.take_drafts_over();
+    }
+
+    fn register_again(&mut self) {
         let made = self.places.sessions().and_then(|dir| {
             let made = as_error(|| self.flight.rehome(&dir));
             made.map_err(|e| super::with_causes(&e))

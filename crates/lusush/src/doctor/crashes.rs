@@ -4,6 +4,7 @@ use lle_core::recovery::{LEVEL_MAX, WORKER_CRASHES_MIN, WORKER_WINDOW_NS};
 use lle_core::report::Check;
 use lle_core::severity::Severity;
 
+use crate::maint::ask;
 use crate::maint::recover::gather::now_ns;
 use crate::maint::recover::kept;
 use crate::maint::recover::places::Places;
@@ -67,7 +68,10 @@ fn worker(places: &Places) -> Check {
         );
     }
     match lle_maintenance::worker::lock::holder(&places.maint) {
-        Ok(Some(pid)) => Check::fine("worker", format!("process {pid}")),
+        Ok(Some(pid)) => match ask::elsewhere() {
+            Some(elsewhere) => Check::found(Severity::Major, "worker", elsewhere.told(), elsewhere.remedy()),
+            None => Check::fine("worker", format!("process {pid}")),
+        },
         Ok(None) if places.is_stopped() => {
             Check::fine("worker", "stopped: `lusush maint start` lets workers run")
         }

@@ -5,14 +5,14 @@ use lle_core::report::Check;
 use lle_core::severity::Severity;
 use lle_metrics::{Counter, Gauge};
 
-use crate::maint::session::{Session, Status};
+use crate::maint::session::{End, Session, Status};
 use crate::maint::status::status;
 use crate::{paths, start};
 
 /// Looks at the start-up files' guard and at the live sessions.
 pub(super) fn checks() -> Vec<Check> {
     let mut checks = vec![guard()];
-    if let Ok(runtime) = paths::runtime() {
+    if let Ok(runtime) = paths::folders().runtime {
         checks.push(match status(&runtime.join("sessions")) {
             Ok(status) => sessions(&status),
             Err(error) => Check::unknown("sessions", error.to_string()),
@@ -39,10 +39,15 @@ fn guard() -> Check {
 fn sessions(status: &Status) -> Check {
     let on = |session: &&Session| session.flag(Gauge::On) == Some(true);
     let (all, in_force) = (status.sessions.len(), status.sessions.iter().filter(on).count());
+    let ended = |how: End| status.dead.iter().filter(|session| session.end() == how).count();
+    let with_terminal = match ended(End::HungUp) {
+        0 => String::new(),
+        n => format!(", {n} with their terminal"),
+    };
     let evidence = format!(
-        "{in_force} with LLE in force, {} without; {} dead",
+        "{in_force} with LLE in force, {} without; {} ended without a word{with_terminal}",
         all - in_force,
-        status.dead.len()
+        ended(End::WithoutAWord)
     );
     let panics: u64 = status
         .sessions

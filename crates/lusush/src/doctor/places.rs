@@ -21,6 +21,13 @@ pub(super) fn checks() -> Vec<Check> {
         machine_id(),
         bash_history(),
     ];
+    if let (Some(_), Ok(own)) = (paths::served(), paths::runtime()) {
+        let evidence = format!(
+            "{}: sessions that begin there go where the worker is",
+            own.display()
+        );
+        checks.push(Check::fine("of this shell", evidence));
+    }
     if let Ok(state) = &folders.state {
         checks.push(log(&history::log_in(state)));
     }

@@ -14,6 +14,7 @@ use lle_maintenance::api::{Fault, Request};
 use lle_maintenance::control::{CallError, Client};
 use lle_maintenance::engine::{Config, Engine};
 use lle_maintenance::real::{Places, RealWorld, now};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -45,6 +46,53 @@ const WORKER_VARIABLES: &[&str] = &[
     "LUSUSH_HOME",
     "DBUS_SESSION_BUS_ADDRESS",
 ];
+
+/// A worker that lives and cannot be asked from here: it serves a runtime folder that is not this shell's, and that
+/// [`lle_core::paths`] does not let this shell use.
+#[derive(Debug, Serialize)]
+pub(crate) struct Elsewhere {
+    /// Its process number.
+    pub(crate) pid: u32,
+    /// The folder that it serves.
+    pub(crate) serves: String,
+    /// That of this shell.
+    pub(crate) runtime: String,
+}
+
+impl Elsewhere {
+    /// As a sentence without its end.
+    pub(crate) fn told(&self) -> String {
+        format!("the worker, {}", self.what())
+    }
+
+    /// The same without "the worker".
+    pub(crate) fn what(&self) -> String {
+        let Self { pid, serves, runtime } = self;
+        format!(
+            "process {pid}, cannot be asked from here: it serves {serves}, which is gone or not for this user alone, instead of \
+             {runtime}"
+        )
+    }
+
+    /// What to do about it.
+    pub(crate) fn remedy(&self) -> String {
+        let Self { pid, serves, .. } = self;
+        format!(
+            "chmod 700 {serves} if it is there; else `kill {pid}`: another then comes with the next prompt"
+        )
+    }
+}
+
+/// Whether the worker is elsewhere.
+pub(crate) fn elsewhere() -> Option<Elsewhere> {
+    let places = places().ok()?;
+    let serves = lle_maintenance::worker::served::read(&places).filter(|serves| *serves != places.runtime)?;
+    Some(Elsewhere {
+        pid: holder(&places).ok()??,
+        serves: serves.to_string_lossy().into_owned(),
+        runtime: places.runtime.to_string_lossy().into_owned(),
+    })
+}
 
 /// An answer, and who gave it.
 pub(crate) struct Answer {
@@ -158,7 +206,15 @@ fn from_disk(places: Places, request: &Request) -> Result<Answer, Failure> {
     let mut engine = Engine::load(&mut world, config, now()).map_err(failed)?;
     let value = engine
         .request(&mut world, now(), &who, request)
-        .map_err(|fault| failure(&fault))?;
+        .map_err(
+            |fault| match elsewhere().filter(|_| fault.code == Code::NoWorker) {
+                Some(elsewhere) => Failure::new(fault.message)
+                    .because(elsewhere.told())
+                    .hint(elsewhere.remedy())
+                    .code(fault.code.exit()),
+                None => failure(&fault),
+            },
+        )?;
     Ok(Answer {
         value,
         from_worker: false,
@@ -171,6 +227,9 @@ fn start(places: &Places, request: &Request) -> Result<Answer, Failure> {
     allow(Operation::Start)?;
     // Whoever stopped it has changed their mind; what cannot be removed keeps a spawned worker away, and says so.
     let _started = std::fs::remove_file(places.maint.join("stopped"));
+    if let Some(elsewhere) = elsewhere() {
+        return Err(failed().because(elsewhere.told()).hint(elsewhere.remedy()));
+    }
     let program = std::env::current_exe().map_err(|error| failed().because(error))?;
     let mut child = spawn(&program).map_err(|error| failed().because(error))?;
     let began = Instant::now();

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use lle_core::quantity::{age, bytes, count, duration, several};
 use lle_metrics::{Counter, Gauge, Timer};
 
-use super::session::{Distribution, Session, State, Status};
+use super::session::{Distribution, End, Session, State, Status};
 use crate::text::{COLUMNS, Ink, printable, wrapped};
 
 /// Columns of the words in front of each line.
@@ -54,33 +54,7 @@ pub(crate) fn status(status: &Status, ink: Ink) -> String {
         }
         live(&mut out, session, status.now_wall_ns, ink);
     }
-    let (went_on, mut gone): (Vec<&Session>, Vec<&Session>) = status
-        .dead
-        .iter()
-        .partition(|session| session.replaced == Some(true));
-    gone.sort_by_key(|session| std::cmp::Reverse(session.seen_wall_ns()));
-    if !gone.is_empty() {
-        let title = format!("Ended without a word: {}", gone.len());
-        let _ = writeln!(out, "\n{}", ink.strong(&title));
-    }
-    for (at, session) in gone.iter().enumerate() {
-        if at < DEAD_WHOLE {
-            out.push('\n');
-            dead(&mut out, session, status.now_wall_ns, ink);
-            continue;
-        }
-        if at == DEAD_WHOLE {
-            out.push_str("\nAnd before them:\n");
-        }
-        one_line(&mut out, session, status.now_wall_ns);
-    }
-    if !went_on.is_empty() {
-        let title = format!("Became another program (exec): {}", went_on.len());
-        let _ = writeln!(out, "\n{}", ink.strong(&title));
-    }
-    for session in went_on {
-        one_line(&mut out, session, status.now_wall_ns);
-    }
+    ended(&mut out, status, ink);
     if !status.unreadable.is_empty() {
         let title = format!("Not readable as a flight file: {}", status.unreadable.len());
         let _ = writeln!(out, "\n{}", ink.strong(&title));
@@ -92,7 +66,13 @@ pub(crate) fn status(status: &Status, ink: Ink) -> String {
     if status.worker.is_some() || status.worker_unknown.is_some() {
         out.push('\n');
     }
+    if let Some(elsewhere) = &status.worker_elsewhere {
+        let text = format!("{}; {}.", elsewhere.what(), elsewhere.remedy());
+        let text = wrapped(&printable(&text, 600), COLUMNS - "Worker: ".len(), 2);
+        let _ = writeln!(out, "{} {text}", ink.strong("Worker:"));
+    }
     match (&status.worker, &status.worker_unknown) {
+        _ if status.worker_elsewhere.is_some() => {}
         (Some(worker), _) => out.push_str(&super::show::worker::worker(
             worker,
             status.now_wall_ns.cast_signed(),
@@ -111,14 +91,74 @@ pub(crate) fn status(status: &Status, ink: Ink) -> String {
             count(status.left_out as u64)
         );
     }
-    if !status.dead.is_empty() || !status.unreadable.is_empty() {
-        let directory = printable(&status.directory, COLUMNS - 2);
+    files_stay(&mut out, status);
+    out
+}
+
+/// Sessions that are gone, by how they went.
+fn ended(out: &mut String, status: &Status, ink: Ink) {
+    let now = status.now_wall_ns;
+    let of = |end: End| {
+        let mut sessions: Vec<&Session> = status
+            .dead
+            .iter()
+            .filter(|session| session.end() == end)
+            .collect();
+        sessions.sort_by_key(|session| std::cmp::Reverse(session.seen_wall_ns()));
+        sessions
+    };
+    let title = |out: &mut String, what: &str, of: &[&Session]| {
+        if !of.is_empty() {
+            let _ = writeln!(out, "\n{}", ink.strong(&format!("{what}: {}", of.len())));
+        }
+    };
+    let gone = of(End::WithoutAWord);
+    title(out, "Ended without a word", &gone);
+    for (at, session) in gone.iter().enumerate() {
+        if at < DEAD_WHOLE {
+            out.push('\n');
+            dead(out, session, now, ink);
+            continue;
+        }
+        if at == DEAD_WHOLE {
+            out.push_str("\nAnd before them:\n");
+        }
+        one_line(out, session, now);
+    }
+    for (end, what) in [
+        (End::HungUp, "Ended in order, with their terminal"),
+        (End::Replaced, "Became another program (exec)"),
+    ] {
+        let sessions = of(end);
+        title(out, what, &sessions);
+        for session in sessions {
+            one_line(out, session, now);
+        }
+    }
+}
+
+/// When the files of what is gone go away.
+fn files_stay(out: &mut String, status: &Status) {
+    let directory = printable(&status.directory, COLUMNS - 2);
+    let hung_up = |session: &Session| session.end() == End::HungUp;
+    let stays = !status.dead.iter().all(hung_up) || !status.unreadable.is_empty();
+    if stays {
         let _ = writeln!(
             out,
             "\nTheir files stay until they are removed, in\n  {directory}"
         );
     }
-    out
+    if status.dead.iter().any(hung_up) {
+        let other = if stays {
+            " of those that ended with their terminal"
+        } else {
+            ""
+        };
+        let text = format!(
+            "The files{other} go within a minute, if the worker runs; without it, once there are more than 32."
+        );
+        let _ = writeln!(out, "\n{}", wrapped(&text, COLUMNS, 0));
+    }
 }
 
 fn live(out: &mut String, session: &Session, now: u64, ink: Ink) {

@@ -12,8 +12,10 @@ use lle_maintenance::world::Cost;
 use lle_metrics::{Counter, EventKind, Gauge, Liveness, Snapshot, Timer};
 use serde::Serialize;
 
+use super::ask::Elsewhere;
 use super::memory_only::MemoryOnly;
 use crate::failure::Failure;
+use crate::start_crashes;
 
 /// The version of this schema.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -46,6 +48,8 @@ pub(crate) struct Status {
     pub(crate) worker: Option<StatusDocument>,
     /// Why it is.
     pub(crate) worker_unknown: Option<String>,
+    /// The worker lives and cannot be asked from here; null if it can, or none lives.
+    pub(crate) worker_elsewhere: Option<Elsewhere>,
 }
 
 impl Status {
@@ -63,6 +67,7 @@ impl Status {
             memory_only: None,
             worker: None,
             worker_unknown: None,
+            worker_elsewhere: None,
         }
     }
 
@@ -96,6 +101,17 @@ pub(crate) enum State {
     Unknown,
 }
 
+/// How a session went whose file is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Killed, or it crashed.
+    WithoutAWord,
+    /// Its terminal was closed: bash ended in order.
+    HungUp,
+    /// It goes on as another program.
+    Replaced,
+}
+
 /// One session.
 #[derive(Debug, Serialize)]
 pub(crate) struct Session {
@@ -107,6 +123,8 @@ pub(crate) struct Session {
     pub(crate) another_boot: Option<bool>,
     /// The process lives on as another program (`exec`); null if that was not asked.
     pub(crate) replaced: Option<bool>,
+    /// Bash ended in order, since its terminal was closed; null for a session that lives.
+    pub(crate) hung_up: Option<bool>,
     /// The writer died inside a batch: single values are right, sums may be one off.
     pub(crate) torn: bool,
     pub(crate) pid: u32,
@@ -212,6 +230,7 @@ impl Session {
             state,
             another_boot,
             replaced: None,
+            hung_up: (state == State::Dead).then(|| start_crashes::hung_up(snapshot)),
             torn: snapshot.torn(),
             pid: identity.pid,
             tty: identity.tty,
@@ -262,6 +281,15 @@ impl Session {
 
     pub(crate) fn flag(&self, gauge: Gauge) -> Option<bool> {
         self.gauge(gauge).map(|value| value != 0)
+    }
+
+    /// How a session that is gone went.
+    pub(crate) fn end(&self) -> End {
+        match (self.replaced, self.hung_up) {
+            (Some(true), _) => End::Replaced,
+            (_, Some(true)) => End::HungUp,
+            _ => End::WithoutAWord,
+        }
     }
 
     /// When the session last recorded anything; when it was created, if never.

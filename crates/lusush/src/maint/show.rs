@@ -145,9 +145,20 @@ fn text(request: &Request, given: &Answer, ink: Ink) -> Result<String, Failure> 
             | Request::Alerts
     );
     if !given.from_worker && is_asked_of_worker {
-        out.push_str("\nThere is no worker: this is what is on disk, and a single look at the sessions.\n");
-        let how = format!("{}.", how_to_get_a_worker(ask::is_stopped()));
-        let _ = writeln!(out, "{}", wrapped(&optimise::capital(&how), COLUMNS, 0));
+        let (who, how) = match ask::elsewhere() {
+            Some(elsewhere) => (format!("The worker, {}", elsewhere.what()), elsewhere.remedy()),
+            None => (
+                "There is no worker".to_owned(),
+                how_to_get_a_worker(ask::is_stopped()).to_owned(),
+            ),
+        };
+        let what = format!("{who}: this is what is on disk, and a single look at the sessions.");
+        let _ = writeln!(out, "\n{}", wrapped(&what, COLUMNS, 0));
+        let _ = writeln!(
+            out,
+            "{}",
+            wrapped(&optimise::capital(&format!("{how}.")), COLUMNS, 0)
+        );
     }
     Ok(out)
 }

@@ -9,6 +9,8 @@ use crate::text::{COLUMNS, Ink};
 use lle_maintenance::world::Cost;
 
 const S: u64 = 1_000_000_000;
+/// The signal of a closed terminal, as sessions record it.
+const SIGHUP: i64 = 1;
 
 /// When the synthetic sessions are looked at.
 const NOW: u64 = 1_700_000_000 * S;
@@ -194,6 +196,25 @@ fn many_that_are_gone_take_little_room_and_exec_is_told_apart() {
     let before = text.split("And before them:\n").nth(1).unwrap();
     assert!(before.lines().next().unwrap().contains("15 min ago"), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+#[test]
+fn a_closed_terminal_is_no_crash() {
+    let closed = flight();
+    closed.update(|w| {
+        w.last_command(b"echo hi");
+        w.event(EventKind::Started, 0, 0, b"");
+        w.event(EventKind::Signal, SIGHUP, 0, b"");
+        w.event(EventKind::Off, 0, 0, b"");
+    });
+    let gone = |flight: &Flight| session(flight, Liveness::Dead, Err("gone".to_owned()));
+    let text = rendered(&status(Vec::new(), vec![gone(&closed), gone(&closed)]));
+    insta::assert_snapshot!(text);
+    // What came after it, or another signal, is another end.
+    closed.update(|w| w.event(EventKind::Panic, 0, 0, b""));
+    let text = rendered(&status(Vec::new(), vec![gone(&closed), gone(&busy())]));
+    assert!(text.contains("Ended without a word: 2\n"), "{text}");
+    assert!(!text.contains("with their terminal"), "{text}");
 }
 
 #[test]

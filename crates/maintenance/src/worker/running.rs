@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::lock::Lock;
-use super::{Linger, Options, WorkerError, unusable};
+use super::{Linger, Options, WorkerError, served, unusable};
 use crate::control::{Dispatch, Fault, Peer, Server};
 use crate::engine::{Engine, Event};
 use crate::real::bell::Bell;
@@ -47,6 +47,8 @@ pub(crate) struct Running<'a, S> {
     /// Whether there is to be a control socket.
     listens: bool,
     server: Option<Server>,
+    /// The runtime folder is gone and cannot be made again.
+    lost: bool,
     last_needed: u64,
     looked_after: u64,
     sources: Sources,
@@ -77,6 +79,9 @@ impl<'a, S: Summons> Running<'a, S> {
             .map_err(|source| unusable(&options.places, source))?;
         engine.set_pace(options.pace);
         let server = listens.then(|| bind(&options.places)).flatten();
+        if listens {
+            served::tell(&options.places);
+        }
         // Watched before it is read: what changes in between is told.
         let mut config = options.places.config.clone().map(ConfigWatch::new);
         engine.start(&mut world, now());
@@ -91,6 +96,7 @@ impl<'a, S: Summons> Running<'a, S> {
             world,
             listens,
             server,
+            lost: false,
             last_needed: now().mono_ns,
             looked_after: 0,
             sources,
@@ -198,6 +204,9 @@ impl<'a, S: Summons> Running<'a, S> {
 
     /// Whether anybody needs a worker, or did a while ago.
     fn is_needed(&mut self, at: Now) -> bool {
+        if self.lost {
+            return false;
+        }
         if self.engine.has_sessions() || self.world.jobs().any() {
             self.last_needed = at.mono_ns;
         }
@@ -218,10 +227,16 @@ impl<'a, S: Summons> Running<'a, S> {
         if self.listens && !self.server.as_ref().is_some_and(Server::still_bound) {
             let was_bound = self.server.take().is_some();
             self.server = bind(&self.options.places);
+            // Its folder went with a logout, say: sessions elsewhere need a worker that serves one which is there.
+            let is_lost = was_bound && self.server.is_none() && !self.options.places.runtime.is_dir();
+            self.lost |= is_lost && !matches!(self.options.linger, Linger::Forever);
             if was_bound {
                 // What was published went with the socket.
                 self.engine.publish_again();
             }
+        }
+        if self.listens {
+            served::tell(&self.options.places);
         }
         if !self.bell.as_ref().is_some_and(Bell::hangs) {
             self.bell = None;

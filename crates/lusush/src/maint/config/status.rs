@@ -22,7 +22,8 @@ use serde_json::Value;
 use super::show::safe;
 use crate::exit::ExitCode;
 use crate::failure::Failure;
-use crate::maint::ask;
+use crate::maint::ask::{self, Elsewhere};
+use crate::text::{COLUMNS, wrapped};
 use crate::{answer, launch_config};
 
 /// Bytes of a refusal that is read.
@@ -39,6 +40,8 @@ struct Status {
     on_trial: Option<OnTrial>,
     sessions: Vec<Session>,
     last_refusal: Option<Refusal>,
+    /// The worker, which would tell sessions, cannot be asked from here; null if it can, or none lives.
+    worker_elsewhere: Option<Elsewhere>,
     /// There is a file, of the user's or of the machine's.
     #[serde(skip)]
     has_file: bool,
@@ -99,13 +102,20 @@ pub(super) fn status(json: bool) -> Result<ExitCode, Failure> {
         .read_in_force()
         .unwrap_or_else(|| CATALOGUE.built_in().in_force(0, None, Vec::new()));
     let found = known.numbered(in_force.version);
+    let elsewhere = ask::elsewhere();
+    let mut sessions = sessions(&files, &known, &in_force)?;
+    if elsewhere.is_some() {
+        let pending = sessions.iter_mut().filter_map(|session| session.pending.as_mut());
+        pending.for_each(|pending| *pending = "the worker that would tell it is elsewhere".to_owned());
+    }
     let status = Status {
         version: 1,
         live: in_force
             .value(Name::ReloadLive.key().name)
             .is_none_or(|(value, _)| value == "true"),
         on_trial: on_trial(),
-        sessions: sessions(&files, &known, &in_force)?,
+        sessions,
+        worker_elsewhere: elsewhere,
         last_refusal: last_refusal(&files),
         has_file: [&files.user, &files.system]
             .iter()
@@ -270,6 +280,10 @@ fn render(status: &Status, now_ns: i64) -> String {
             out.push_str(&format!("    needs a new shell: {keys}\n"));
         }
     }
+    if let Some(elsewhere) = &status.worker_elsewhere {
+        let text = format!("The worker, {}; {}.", elsewhere.what(), elsewhere.remedy());
+        out.push_str(&format!("{}\n", wrapped(&safe(&text), COLUMNS, 2)));
+    }
     if status.sessions.is_empty() {
         out.push_str("There are no sessions.\n");
     }
@@ -344,6 +358,7 @@ mod tests {
                     "expected": "", "meant": "editor.\u{1b}theme",
                 }]),
             }),
+            worker_elsewhere: None,
             has_file: true,
         };
         status.sessions[0].needs_new_shell.push("history.list_max");

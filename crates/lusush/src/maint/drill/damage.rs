@@ -265,7 +265,7 @@ fn session_crashes(copy: &Replica) -> Damaged {
                 return Err(format!("a session that was to crash ended with {status}"));
             }
         }
-        let level = start_crashes::decide(&copy.places.degraded(), &sessions, now_ns());
+        let level = start_crashes::decide(&copy.places.degraded(), &sessions, &|| None, now_ns());
         if level.level != expected || !level.is_new {
             return Err(format!(
                 "after {CRASHES_MIN} crashes, level {} and not {expected}",
@@ -278,7 +278,7 @@ fn session_crashes(copy: &Replica) -> Damaged {
 
 fn features_are_on(copy: &Replica) -> Result<(), String> {
     let sessions = copy.root.join("lusush/run/sessions");
-    let level = start_crashes::decide(&copy.places.degraded(), &sessions, now_ns());
+    let level = start_crashes::decide(&copy.places.degraded(), &sessions, &|| None, now_ns());
     match level.level {
         0 => Ok(()),
         level => Err(format!("features are still off: level {level}")),
