@@ -33,8 +33,19 @@ pub(crate) struct Setup {
     /// Rows above the first prompt: at the bottom every new row scrolls.
     pub(crate) rows_above: u16,
     pub(crate) inputrc: Vec<&'static str>,
-    /// Whether the window changes its size.
-    pub(crate) resizes: bool,
+    /// Which sizes the window changes to.
+    pub(crate) resizes: Resizes,
+}
+
+/// The sizes in which readline knows where its prompt ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Resizes {
+    None,
+    All,
+    /// All but those of this many columns: readline measures a prompt anew where it does not fit, and one that fills the
+    /// row to the last column it takes for one that does. It goes on breaking it as it did in the window before, also
+    /// when it starts over.
+    NotTo(u16),
 }
 
 /// The history both begin with: short, long, wide, with a control character.
@@ -70,8 +81,17 @@ impl Setup {
             prompts.retain(|prompt| !prompt.is_empty());
         }
         let prompt = prompts[random.below(prompts.len())].clone();
-        let resizes = !lost || prompt.len() < wide - 1;
-        let inputrc = OPTIONS.iter().copied().filter(|_| random.percent(10)).collect();
+        let inputrc: Vec<_> = OPTIONS.iter().copied().filter(|_| random.percent(10)).collect();
+        let shows_mode = inputrc.contains(&OPTIONS[0]) && !prompt.is_empty();
+        let mode = if alphabet == Alphabet::Vi { "(ins)" } else { "@" };
+        let prompt_cols = prompt.len() + if shows_mode { mode.len() } else { 0 };
+        let resizes = if lost && prompt.len() >= wide - 1 {
+            Resizes::None
+        } else if prompt_cols == wide {
+            Resizes::NotTo(cols)
+        } else {
+            Resizes::All
+        };
         let rows_above = if random.percent(50) {
             0
         } else {
@@ -98,7 +118,7 @@ impl Setup {
         };
         let load = if lle {
             format!(
-                "{}lle set suggest off; lle set multiline off; lle set search off\n",
+                "{}lle set suggest off; lle set multiline off; lle set search off; lle set complete off\n",
                 load_lle()
             )
         } else {
@@ -135,7 +155,8 @@ impl Setup {
         terminal
             .press("\r")
             .unwrap_or_else(|error| panic!("no second prompt: {error}"));
-        let loaded = home.path().join("lle-loaded").exists();
+        // Removed, for a key sequence may complete a file's name.
+        let loaded = std::fs::remove_file(home.path().join("lle-loaded")).is_ok();
         assert_eq!(
             loaded,
             lle,
@@ -155,6 +176,8 @@ pub(crate) struct View {
     /// What is shown from the cursor on.
     pub(crate) after_cursor: String,
     pub(crate) ended: bool,
+    /// Columns of the screen.
+    pub(crate) cols: usize,
 }
 
 impl View {
@@ -179,6 +202,7 @@ impl View {
             cursor,
             after_cursor,
             ended: terminal.has_exited(),
+            cols: usize::from(cols),
         }
     }
 
@@ -188,6 +212,7 @@ impl View {
             cursor: (0, 0),
             after_cursor: String::new(),
             ended: true,
+            cols: 0,
         }
     }
 
@@ -280,6 +305,14 @@ pub(crate) fn fight(setup: &Setup, steps: &[Step], against: Against) -> Outcome 
             fresh: fresh.clone(),
         };
         match (exceptions::name(step, &difference), fresh) {
+            (Some(name), _) if exceptions::LOST.contains(&name) => {
+                excepted.push(name);
+                return Outcome {
+                    compared,
+                    excepted,
+                    difference: None,
+                };
+            }
             // Both are alike again: go on from there.
             (Some(name), Some((fresh, _))) => {
                 excepted.push(name);
