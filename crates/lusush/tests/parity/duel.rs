@@ -287,6 +287,9 @@ pub(crate) fn fight(setup: &Setup, steps: &[Step], against: Against) -> Outcome 
         let (ours, theirs) = (View::of(&mut stock.1), View::of(&mut other.1));
         compared += 1;
         if ready.is_ok() && ours == theirs {
+            if ours.ended {
+                break;
+            }
             before = ours;
             continue;
         }
@@ -356,15 +359,22 @@ fn take(step: &Step, stock: &mut Terminal, other: &mut Terminal) -> Result<(), S
         };
         taken.map_err(|error| error.to_string())?;
     }
-    stock
-        .settle()
-        .unwrap_or_else(|error| panic!("stock bash does not come to rest: {error}"));
+    if let Err(error) = stock.settle() {
+        // A sequence that ends stock bash, by end of file at PS2, has to end the other as well.
+        assert!(stock.has_exited(), "stock bash does not come to rest: {error}");
+        return other
+            .wait_exit(deadline())
+            .map(|_| ())
+            .map_err(|error| error.to_string());
+    }
     other.settle().map_err(|error| error.to_string())
 }
 
 /// Ends the shell and returns the lines its history file then holds.
 fn submitted((home, terminal): &mut (Home, Terminal)) -> String {
-    terminal.type_bytes(b"exit\r").expect("bash takes keys");
+    if !terminal.has_exited() {
+        terminal.type_bytes(b"exit\r").expect("bash takes keys");
+    }
     terminal
         .wait_exit(deadline())
         .unwrap_or_else(|error| panic!("bash does not end: {error}"));
