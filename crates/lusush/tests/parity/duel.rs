@@ -130,7 +130,7 @@ impl Setup {
         // once at the first prompt is cleared away at the second.
         let rc = format!(
             "stty -ixon noflsh\n{load}set -o {mode}\nPS1='{}'\nIGNOREEOF=1000\nset +m\n\
-             PATH=/nonexistent HOME=/nonexistent\n\
+             PATH=/nonexistent HOME=/nonexistent; cd /\n\
              command_not_found_handle() {{ return 127; }}\n\
              begin() {{ PROMPT_COMMAND=; printf '\\e[H\\e[2J'; for ((i = 0; i < {}; i++)); do echo above $i; done; }}\n\
              PROMPT_COMMAND='PROMPT_COMMAND=begin'\n",
