@@ -88,13 +88,15 @@ pub(crate) struct Place {
     pub(crate) col: usize,
 }
 
-/// One row: its cells, its columns, and whether the next row goes on without a newline.
+/// One row: its cells, its columns, whether the next row goes on without a newline, and whether a combining mark comes
+/// before its first cell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Row {
     pub(crate) from: usize,
     pub(crate) to: usize,
     pub(crate) cols: usize,
     pub(crate) wrapped: bool,
+    pub(crate) begins_with_mark: bool,
 }
 
 /// The picture.
@@ -164,6 +166,11 @@ impl Frame {
         self.place()
     }
 
+    /// True if the last row is one below others and nothing stands in it, not even a mark.
+    pub(crate) fn ends_on_empty_row(&self) -> bool {
+        self.rows.len() > 1 && self.place().col == 0 && self.rows.last().is_some_and(|r| !r.begins_with_mark)
+    }
+
     /// Ends the row at a newline.
     pub(crate) fn newline(&mut self) {
         let at = self.cells.len();
@@ -172,6 +179,7 @@ impl Frame {
             to: at,
             cols: 0,
             wrapped: false,
+            begins_with_mark: false,
         });
     }
 
@@ -203,6 +211,9 @@ impl Frame {
         } else if width == 0 {
             // A mark that begins a row after a newline has no cell to ride on; one after a full row has.
             let begins_row = self.place().col == 0 && self.rows.len() > 1;
+            if let Some(row) = self.rows.last_mut() {
+                row.begins_with_mark |= begins_row;
+            }
             if begins_row && !self.rows[self.rows.len() - 2].wrapped {
                 return;
             }
@@ -310,6 +321,19 @@ mod tests {
         assert_eq!(f.row(0).len(), 2);
         assert_eq!(m.text(f.row(0)[0].marks), "\u{301}\u{323}");
         assert_eq!(f.cols(0), 2);
+    }
+
+    #[test]
+    fn a_mark_behind_a_full_row_or_a_newline_fills_the_row_below() {
+        let check = |text, expect| assert_eq!(frame(4, text).ends_on_empty_row(), expect, "{text:?}");
+        check("", false);
+        check("abc", false);
+        check("abcd", true);
+        check("abc\n", true);
+        check("abcd\u{301}", false);
+        check("abc\n\u{301}", false);
+        check("\u{301}", false);
+        check("abc\n\u{301}\n", true);
     }
 
     #[test]

@@ -273,6 +273,7 @@ unsafe extern "C-unwind" fn redisplay() {
         let has_key = bash.is(bits::INPUTPENDING | bits::MACROINPUT);
         if !fresh && !has_key && lle.hooks.in_burst && lle.keys_wait() {
             lle.owed = true;
+            lle.note_modified();
             return;
         }
         lle.paint();

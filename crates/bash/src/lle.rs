@@ -103,6 +103,8 @@ pub(crate) struct Lle {
     pub(crate) declined: Option<&'static str>,
     /// The user, or a panic, switched LLE off.
     pub(crate) switched_off: bool,
+    /// The text is a history entry, changed. Readline forgets that before an accepted line is shown for the last time.
+    modified: bool,
     /// The prompt shown was a message while readline was in a state that has one.
     in_message: bool,
     /// The user chose the theme by `lle theme`.
@@ -179,6 +181,7 @@ impl Lle {
             colored: Vec::new(),
             declined: None,
             switched_off: false,
+            modified: false,
             in_message: false,
             theme_chosen: false,
             completion_changed: false,

@@ -68,6 +68,9 @@ pub(crate) struct Extent {
     pub(crate) text_end: Place,
     /// Rows of prompt and text.
     pub(crate) text_rows: usize,
+    /// The last of these rows is below others and empty: readline adds none below it when the line is accepted. A
+    /// combining mark that comes after a full row or a newline is in that row to readline.
+    pub(crate) ends_on_empty_row: bool,
 }
 
 /// Lays a prompt row out, with `\001` and `\002` around what takes no room, and collects its SGR sequences.
@@ -183,6 +186,7 @@ pub(crate) fn compose(frame: &mut Frame, p: &Picture<'_>, marks: &mut Marks) -> 
     let mut extent = Extent {
         text_end: frame.place(),
         text_rows: frame.rows().len(),
+        ends_on_empty_row: frame.ends_on_empty_row(),
     };
     frame.cursor = cursor.unwrap_or(extent.text_end);
     lay_suggestion(frame, p, marks);

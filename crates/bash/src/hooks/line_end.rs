@@ -40,8 +40,8 @@ impl Lle {
         }
         if !by_readline {
             self.end_row(accepted, version);
-        } else if self.extent.text_end.col == 0 && self.extent.text_end.row > 0 {
-            // The text filled its last row: readline went one row too far.
+        } else if self.extent.ends_on_empty_row {
+            // Readline does not know that nothing stands in the last row, and went one row too far.
             self.painter.out.extend(b"\x1b[A");
         }
         self.flush();
@@ -78,11 +78,10 @@ impl Lle {
             return;
         }
         self.painter.go(end);
-        let on_empty_row = end.col == 0 && end.row > 0;
         // Until 5.3 readline adds no row below an empty line without a prompt.
         let nothing_shown =
             end == Place::default() && self.painter.shown().row(0).is_empty() && version < 0x803;
-        if !on_empty_row && !nothing_shown {
+        if !self.extent.ends_on_empty_row && !nothing_shown {
             self.painter.out.extend(b"\r\n");
         }
     }

@@ -55,8 +55,18 @@ impl Lle {
         full.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1)
     }
 
+    /// Takes note of whether the line is a modified one, as long as readline knows.
+    pub(crate) fn note_modified(&mut self) {
+        let bash = self.bash;
+        if !bash.is_done() {
+            // SAFETY: plain reads, and a function that only reads.
+            self.modified = unsafe { !(*bash.undo_list).is_null() && !(bash.current_history)().is_null() };
+        }
+    }
+
     /// Writes the last row of the prompt, with readline's marks for a modified line and the editing mode.
     fn write_prompt_row(&mut self) {
+        self.note_modified();
         let bash = self.bash;
         let full = bash.shown_prompt();
         let row = &mut self.prompt_row;
@@ -65,9 +75,7 @@ impl Lle {
             recall.write_prompt(row);
             return;
         }
-        // SAFETY: plain reads, and a function that only reads.
-        let modified = unsafe { !(*bash.undo_list).is_null() && !(bash.current_history)().is_null() };
-        if modified && bash.flag(bash.mark_modified_lines) {
+        if self.modified && bash.flag(bash.mark_modified_lines) {
             row.push(b'*');
         }
         // Readline adds the mode to a prompt, not to none.

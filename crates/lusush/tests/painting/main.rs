@@ -197,6 +197,40 @@ fn horizontal_scroll_mode_is_obeyed_from_the_next_line_on() {
     press(pair.lle(), "\x0clle status | grep LLE\r", " on in session");
 }
 
+/// To readline a combining mark behind a full row, or behind a newline, stands in the row below, which is therefore not
+/// empty: that is where the line ends.
+#[test]
+fn a_mark_alone_in_the_last_row_ends_the_line_below_it() {
+    for shell in test_bashes() {
+        let mut pair = Pair::start(&shell.program, Setup { cols: 20, ..USUAL });
+        pair.press("PS1='> '\r");
+        for keys in [
+            "\x1b[200~: a\nb\n\x1b[201~\u{301}",
+            ": 456789012345678",
+            ": 456789012345678\u{301}",
+            ": 45678901234567\u{5b57}\u{301}\u{323}",
+        ] {
+            pair.press(keys);
+            pair.press("\r");
+        }
+    }
+}
+
+/// When it is accepted, a line is shown a last time, unless it has been, and readline no longer knows then.
+#[test]
+fn a_modified_line_keeps_its_mark_when_it_is_accepted_in_a_burst() {
+    let inputrc = "set mark-modified-lines on";
+    for shell in test_bashes() {
+        let mut pair = Pair::start(&shell.program, Setup { inputrc, ..USUAL });
+        pair.press(": one\r");
+        pair.press(": two\r");
+        for burst in ["\x10x\x0f", "\x10x\r", "\x10 nothing; noth\r", "\x10\r", "x\r"] {
+            pair.press(burst);
+            pair.press("\x15\r");
+        }
+    }
+}
+
 #[test]
 fn without_output_meta_what_is_not_ascii_is_shown_by_numbers() {
     let inputrc = "set output-meta off";

@@ -2,10 +2,11 @@
 //!
 //! Invariant: a sequence is a function of its seed; running what it types is harmless and prints nothing that
 //! depends on the machine (no process ids, no paths, no time). The alphabets leave out the keys of completion,
-//! where LLE shows its own menu by design, and those that start an editor.
+//! where LLE shows its own menu by design (it is off, for the sake of a Tab whose `C-v` was taken by the key before), and those that start an editor.
 
 use std::fmt;
 
+use crate::duel::Resizes;
 use crate::support::Random;
 
 /// One thing a user does before looking at the screen.
@@ -109,7 +110,7 @@ const VI_EDITS: &[&str] = &[
 const VI_HISTORY: &[&str] = &["k", "j", "+", "-", "G", "1G", "n", "N", "/o\r", "?a\r", "/zzz\r"];
 
 /// Makes a sequence.
-pub(crate) fn sequence(random: &mut Random, alphabet: Alphabet, resizes: bool) -> Vec<Step> {
+pub(crate) fn sequence(random: &mut Random, alphabet: Alphabet, resizes: Resizes) -> Vec<Step> {
     let len = 10 + random.below(30);
     let mut steps = Vec::new();
     while steps.len() < len {
@@ -119,7 +120,11 @@ pub(crate) fn sequence(random: &mut Random, alphabet: Alphabet, resizes: bool) -
             Alphabet::Emacs | Alphabet::Search => emacs(random, &mut steps),
         }
     }
-    steps.retain(|step| resizes || !matches!(step, Step::Resize { .. }));
+    steps.retain(|step| match (step, resizes) {
+        (Step::Keys(_), _) | (_, Resizes::All) => true,
+        (Step::Resize { .. }, Resizes::None) => false,
+        (Step::Resize { cols, .. }, Resizes::NotTo(never)) => *cols != never,
+    });
     steps
 }
 
