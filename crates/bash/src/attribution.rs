@@ -25,6 +25,7 @@ mod fork;
 pub(crate) mod names;
 mod page;
 mod pipestatus;
+mod printed;
 pub(crate) mod ps1;
 mod reading;
 mod stack;
@@ -453,47 +454,6 @@ impl Attribution {
         self.last = self.last.saturating_add(since);
         self.table
             .add(PartKind::Command, Name::of(trap_name(trap)), since, None, false);
-    }
-
-    /// Says whether bash has begun a command since the last call.
-    fn forget_printed(&self) -> bool {
-        let Some(index) = self.bash.command_string_index else {
-            return true;
-        };
-        // SAFETY: bash sets the index to 0 itself before it prints, and no printing is under way: see the module's head.
-        unsafe { std::mem::replace(&mut *index, 0) > 0 }
-    }
-
-    /// Says whether bash has printed a command of this round; false if this bash does not tell.
-    fn has_printed(&self) -> bool {
-        // SAFETY: a plain read of a number of bash's.
-        let printed = |index: *mut c_int| unsafe { *index } > 0;
-        let index = self.bash.command_string_index;
-        index.is_some_and(|index| self.prints || printed(index))
-    }
-
-    /// The text of the command that ran last, if it is one of this round: release 5.2 prints a `$(…)` that it parses,
-    /// and what it keeps for traps is then still the user's own line.
-    fn printed(&mut self) -> Option<Name> {
-        let text = self.kept_text()?;
-        if self.users_own == Some(names::fingerprint(text)) {
-            // SAFETY: null or a nul-terminated buffer of bash's; nothing is run before it is compared.
-            let last = self
-                .bash
-                .printed
-                .map(|last| unsafe { crate::readline::text(*last) });
-            last.filter(|last| *last == text)?;
-        } else {
-            self.users_own = None;
-        }
-        Some(names::command(text))
-    }
-
-    /// What bash keeps of the last command for traps.
-    fn kept_text(&self) -> Option<&'static [u8]> {
-        let text = self.bash.printed_except_trap?;
-        // SAFETY: null or a nul-terminated string of bash's; callers use it before bash runs on and may free it.
-        Some(unsafe { crate::readline::text(*text) })
     }
 }
 
