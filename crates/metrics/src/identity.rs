@@ -53,9 +53,13 @@ pub fn boot_id() -> Option<[u8; 16]> {
     parse_boot_id(std::str::from_utf8(&text).ok()?)
 }
 
-/// Reads when a process started, in clock ticks since boot; none if it is gone.
+/// Reads when a process started, in clock ticks since boot; none if it is gone, or has ended and only waits to be reaped, which
+/// whoever closed its terminal may leave for seconds.
 pub fn start_ticks(pid: u32) -> Option<u64> {
-    start_ticks_in(&of_the_kernel(&format!("/proc/{pid}/stat")).ok()?)
+    let stat = of_the_kernel(&format!("/proc/{pid}/stat")).ok()?;
+    let name_end = stat.iter().rposition(|byte| *byte == b')')?;
+    let has_ended = matches!(stat.get(name_end + 2), Some(b'Z' | b'X'));
+    start_ticks_in(&stat).filter(|_| !has_ended)
 }
 
 /// Reads a file of the kernel's in one call: it tells no size, and writes all of it into a buffer that has room.
@@ -102,6 +106,19 @@ mod tests {
         check("", None);
         check("00000000-0000-0000-0000-00000000000", None);
         check("z0000000-0000-0000-0000-0000000000ff", None);
+    }
+
+    #[test]
+    fn one_that_has_ended_and_was_not_reaped_is_gone() {
+        let mut child = std::process::Command::new("true").spawn().expect("it can be run");
+        let began = std::time::Instant::now();
+        while start_ticks(child.id()).is_some() {
+            assert!(began.elapsed().as_secs() < 60, "it is not gone");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        assert!(std::path::Path::new(&format!("/proc/{}", child.id())).exists());
+        child.wait().expect("it is reaped");
+        assert!(start_ticks(std::process::id()).is_some());
     }
 
     #[test]
