@@ -22,7 +22,7 @@ const NEXT_KEY_AT_LEAST: Duration = Duration::from_millis(100);
 /// Whether process `pid` is blocked, without a timeout, in a system call that waits for input.
 ///
 /// A wait with a timeout does not count: the process will go on by itself, as readline does after an Escape. One of LLE's
-/// does: it is the only one here that sleeps in `ppoll`, and a long one for one descriptor is for the next key.
+/// does: it is the only one here that sleeps in `ppoll`, and a long one for the terminal alone is for the next key.
 #[must_use]
 pub fn waits_for_input(pid: Pid) -> bool {
     // First asleep, then where: a process woken by a signal shows its old system call until another core has
@@ -46,7 +46,11 @@ pub fn waits_for_input(pid: Pid) -> bool {
         Some(Wait::Read) => args.first().is_some_and(|&fd| is_terminal(pid, fd)),
         Some(Wait::Pointer(at)) => args.get(at) == Some(&0),
         Some(Wait::Long { count, time }) => args.get(time).is_some_and(|&place| {
-            let is_alone = args.get(count) == Some(&1);
+            let is_alone = args.get(count) == Some(&1)
+                && args
+                    .first()
+                    .and_then(|&first| memory_at::<4>(pid, first))
+                    .is_some_and(|fd| is_terminal(pid, u64::from(u32::from_ne_bytes(fd))));
             place == 0 || is_alone && time_at(pid, place) >= Some(NEXT_KEY_AT_LEAST)
         }),
         // A poll timeout is an int; the kernel shows the register, whose upper half is undefined.
@@ -61,7 +65,7 @@ enum Wait {
     Read,
     /// A pointer, null for none.
     Pointer(usize),
-    /// A pointer, too; where the descriptors are counted, and there is one, a long time is as good as none.
+    /// A pointer, too; where one descriptor is waited for, and that is a terminal, a long time is as good as none.
     Long { count: usize, time: usize },
     /// Milliseconds, negative for none.
     Millis(usize),
@@ -69,11 +73,17 @@ enum Wait {
 
 /// The `timespec` at `place` in the memory of `pid`, if that can be read.
 fn time_at(pid: Pid, place: u64) -> Option<Duration> {
-    let memory = std::fs::File::open(format!("/proc/{}/mem", pid.as_raw_nonzero())).ok()?;
-    let mut words = [[0; 8]; 2];
-    memory.read_exact_at(words.as_flattened_mut(), place).ok()?;
-    let [seconds, nanoseconds] = words.map(u64::from_ne_bytes);
+    let number = |place| memory_at::<8>(pid, place).map(u64::from_ne_bytes);
+    let (seconds, nanoseconds) = (number(place)?, number(place + 8)?);
     Some(Duration::from_secs(seconds) + Duration::from_nanos(nanoseconds))
+}
+
+/// What stands at `place` in the memory of `pid`, if that can be read.
+fn memory_at<const BYTES: usize>(pid: Pid, place: u64) -> Option<[u8; BYTES]> {
+    let memory = std::fs::File::open(format!("/proc/{}/mem", pid.as_raw_nonzero())).ok()?;
+    let mut bytes = [0; BYTES];
+    memory.read_exact_at(&mut bytes, place).ok()?;
+    Some(bytes)
 }
 
 /// Whether `pid` sleeps and can be interrupted.
