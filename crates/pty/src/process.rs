@@ -25,11 +25,15 @@ const NEXT_KEY_AT_LEAST: Duration = Duration::from_millis(100);
 /// does: it is the only one here that sleeps in `ppoll`, and a long one for the terminal alone is for the next key.
 #[must_use]
 pub fn waits_for_input(pid: Pid) -> bool {
-    // First asleep, then where: a process woken by a signal shows its old system call until another core has
-    // really woken it, but not the state of a sleeper.
-    if !is_asleep(pid) {
+    // Its memory is read while it may go on: what was read counts if it is in the same sleep before and after.
+    let Some(sleep) = sleep_of(pid) else {
         return false;
-    }
+    };
+    sleeps_for_input(pid) && sleep_of(pid) == Some(sleep)
+}
+
+/// Whether `pid`, which was seen asleep, is in a system call that waits for input.
+fn sleeps_for_input(pid: Pid) -> bool {
     let path = format!("/proc/{}/syscall", pid.as_raw_nonzero());
     let Ok(text) = std::fs::read_to_string(path) else {
         return false;
@@ -86,12 +90,18 @@ fn memory_at<const BYTES: usize>(pid: Pid, place: u64) -> Option<[u8; BYTES]> {
     Some(bytes)
 }
 
-/// Whether `pid` sleeps and can be interrupted.
-fn is_asleep(pid: Pid) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
-    // "pid (name) state …", and a name may hold anything.
-    stat.rsplit_once(')')
-        .is_some_and(|(_, rest)| rest.starts_with(" S"))
+/// The how manieth sleep of `pid` this is, if it sleeps and can be interrupted.
+///
+/// A process woken by a signal shows its old system call until another core has really woken it, but not the state of a
+/// sleeper.
+fn sleep_of(pid: Pid) -> Option<u64> {
+    let path = format!("/proc/{}/status", pid.as_raw_nonzero());
+    let status = std::fs::read_to_string(path).ok()?;
+    // A name stands before, and its line breaks are escaped.
+    let is_asleep = status.lines().any(|line| line.starts_with("State:\tS"));
+    is_asleep
+        .then(|| number_in(&status, "voluntary_ctxt_switches:"))
+        .flatten()
 }
 
 /// Whether descriptor `fd` of `pid` is a terminal; a shell also reads pipes, from command substitutions.
@@ -138,7 +148,74 @@ pub fn rss_anon(pid: Pid) -> Option<u64> {
 }
 
 fn status_number(path: &Path, name: &str) -> Option<u64> {
-    let status = std::fs::read_to_string(path).ok()?;
+    number_in(&std::fs::read_to_string(path).ok()?, name)
+}
+
+fn number_in(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, unsafe_code)]
+mod tests {
+    use super::*;
+    use rustix::pty::OpenptFlags;
+    use std::os::fd::{AsRawFd, OwnedFd};
+    use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+    const SHORT_NS: libc::c_long = 200_000;
+    const LONG_NS: libc::c_long = 900_000_000;
+    const LOOKS: u32 = 20_000;
+
+    fn pty() -> (OwnedFd, OwnedFd) {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let master = rustix::pty::openpt(flags).unwrap();
+        rustix::pty::unlockpt(&master).unwrap();
+        let slave = rustix::pty::ioctl_tiocgptpeer(&master, flags).unwrap();
+        (master, slave)
+    }
+
+    /// Short waits as LLE makes them before it paints, at a place that holds a long time as soon as they are over.
+    #[test]
+    fn what_stands_where_a_short_wait_had_its_time_makes_it_no_long_one() {
+        let (_master, slave) = pty();
+        let (thread, over) = (AtomicI32::new(0), AtomicBool::new(false));
+        let wait_shortly = || {
+            // SAFETY: it only tells the number of this thread.
+            thread.store(unsafe { libc::gettid() }, Ordering::Release);
+            let mut terminal = libc::pollfd {
+                fd: slave.as_raw_fd(),
+                events: libc::POLLIN,
+                revents: 0,
+            };
+            let mut time = libc::timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            };
+            while !over.load(Ordering::Relaxed) {
+                // SAFETY: the places outlive the calls. The system call itself, for the C library waits with a copy.
+                unsafe {
+                    (&raw mut time.tv_nsec).write_volatile(SHORT_NS);
+                    libc::syscall(libc::SYS_ppoll, &raw mut terminal, 1, &raw mut time, 0, 0);
+                    (&raw mut time.tv_nsec).write_volatile(LONG_NS);
+                }
+                for _ in 0..2_000 {
+                    std::hint::spin_loop();
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(wait_shortly);
+            let pid = loop {
+                if let Some(pid) = Pid::from_raw(thread.load(Ordering::Acquire)) {
+                    break pid;
+                }
+                std::thread::yield_now();
+            };
+            let mistaken = (0..LOOKS).filter(|_| waits_for_input(pid)).count();
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(mistaken, 0, "of {LOOKS}");
+        });
+    }
 }
