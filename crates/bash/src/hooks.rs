@@ -29,6 +29,8 @@ pub(crate) struct Hooks {
     hooked: bool,
     /// LLE paints and reads.
     armed: bool,
+    /// It was unloaded before the first prompt, and stays until it has seen that.
+    leaving: bool,
     /// A line has begun and has not ended.
     line_open: bool,
     prep: Option<PrepFn>,
@@ -59,6 +61,7 @@ impl Hooks {
         Self {
             hooked: false,
             armed: false,
+            leaving: false,
             line_open: false,
             prep: None,
             redisplay: None,
@@ -89,6 +92,7 @@ impl Hooks {
 /// Sees lines begin and end from now on; does nothing if LLE does.
 pub(crate) fn hook() {
     let Some(lle) = state() else { return };
+    lle.hooks.leaving = false;
     if lle.hooks.hooked {
         return;
     }
@@ -101,6 +105,18 @@ pub(crate) fn hook() {
         *bash.deprep_term_function = Some(deprep);
     }
     lle.hooks.hooked = true;
+}
+
+/// Takes everything out; but while the launcher is to be told of the first prompt, only once that is there: start-up files
+/// that unload LLE are none that fail.
+pub(crate) fn leave() {
+    let Some(lle) = state() else { return };
+    if lle.round.start_dir.is_some() && !lle.session.reached_prompt() {
+        disarm();
+        lle.hooks.leaving = true;
+    } else {
+        unhook();
+    }
 }
 
 /// Takes everything out.
@@ -237,6 +253,9 @@ unsafe extern "C-unwind" fn prep(meta: c_int) {
                 lle.keep_parts(None);
             }
         });
+        if state().is_some_and(|lle| lle.hooks.leaving && lle.session.reached_prompt()) {
+            unhook();
+        }
     }
 }
 
@@ -319,7 +338,7 @@ impl Lle {
     /// Looks at the terminal and the locale as they are now; true if LLE paints the line that begins.
     fn paints_from_now(&mut self) -> bool {
         self.follow_environment();
-        self.declined.is_none() && !self.switched_off
+        self.declined.is_none() && !self.switched_off && !self.hooks.leaving
     }
 
     /// Paints, unless more keys wait: then once they are read.

@@ -47,7 +47,7 @@ pub(crate) extern "C-unwind" fn lle_builtin_load(_: *const c_char) -> c_int {
 /// Bash calls this at `enable -d lle`; the code stays mapped (`-z nodelete`).
 #[unsafe(no_mangle)]
 pub(crate) extern "C-unwind" fn lle_builtin_unload(_: *const c_char) {
-    let _ = std::panic::catch_unwind(hooks::unhook);
+    let _ = std::panic::catch_unwind(hooks::leave);
 }
 
 fn load() {

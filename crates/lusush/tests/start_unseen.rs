@@ -4,10 +4,11 @@
 
 mod support;
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use lle_pty::{Home, Terminal, deadline, test_bashes};
+use lle_pty::{Home, Terminal, deadline, shared_object, test_bashes};
 use support::{lusush, press};
 
 /// How long a person waits before the next Ctrl-C.
@@ -103,6 +104,31 @@ fn a_start_up_file_that_switches_readline_off_is_one_that_works() {
             press(&mut t, "echo \"is $here\"\n", "is yes");
             t.type_bytes(b"exit\n").unwrap();
             t.wait_exit(deadline()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_start_up_file_that_unloads_lle_is_one_that_works() {
+    for (rc, painted) in [
+        ("enable -d lle", false),
+        ("lle set attribute off; enable -d lle maint", false),
+        ("enable -d lle; enable -f \"$(<~/library)\" lle", true),
+    ] {
+        let home = Home::new("").unwrap();
+        let library = shared_object(lusush());
+        std::fs::write(home.path().join("library"), library.as_os_str().as_bytes()).unwrap();
+        for _ in 0..4 {
+            let mut t = start(&home, lusush(), &format!("{rc}\nhere=yes"));
+            assert_eq!(reached(&home), "ready\n", "{rc}");
+            press(&mut t, "echo \"is $here\"\r", "is yes");
+            press(
+                &mut t,
+                "lle status\r",
+                if painted { "attribute" } else { "not found" },
+            );
+            t.press("nosuchcommand").unwrap();
+            leave(t);
         }
     }
 }
