@@ -103,9 +103,10 @@ fn a_link_to_nothing_is_refused_and_the_last_good_one_holds() {
     let status = || house.json(&["config", "status"]);
     wait("it to be in force", || status()["in_force"]["number"] == 1);
     let real = house.home.path().join("dotfiles.toml");
-    fs::rename(file(&house), &real).unwrap();
-    symlink(&real, file(&house)).unwrap();
-    fs::remove_file(&real).unwrap();
+    // In one step: what there is for a moment only is a state, too, if the machine is slow.
+    let beside = file(&house).with_extension("tmp");
+    symlink(&real, &beside).unwrap();
+    fs::rename(&beside, file(&house)).unwrap();
     wait("it to be refused", || status()["last_refusal"]["mended"] == false);
     let refused = status();
     assert!(

@@ -184,7 +184,8 @@ fn what_is_applied_for_a_while_goes_whatever_dies_unless_it_is_confirmed() {
         let said = house.said(&words);
         assert!(said.contains("`lusush maint config confirm` keeps it"), "{said}");
     };
-    apply(&house, "1s");
+    // Long enough for what comes before the next worker, on a slow machine.
+    apply(&house, "5s");
     wait("it to be on trial", || on_trial(&house) == Some(2));
     house.kill_worker();
     assert!(text(&house).contains("light"), "nobody is there to take it back");

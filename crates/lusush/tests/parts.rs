@@ -169,28 +169,31 @@ fn what_is_not_certain_is_bash_s_own() {
 /// What bash itself shows of the same prompt is what the child has to say.
 #[test]
 fn a_value_is_what_bash_itself_would_show() {
-    const PARTS: &str = r#"$(part)|$(part /dev/fd/3 3<<<"$?,$x,${PWD##*/},$BASH_SUBSHELL,$-,\u,\#,$_,$!,${#FUNCNAME[@]}")|`part <(echo b)`"#;
-    in_every_bash("", |mut s| {
+    // It says who expands the prompt: the shell, or a child of its.
+    const TELLS: &str = r#"
+part() {
+    read -r _ _ _ parent _ </proc/$BASHPID/stat; (( parent == $$ )); echo $? >>~/by
+    echo >>~/runs; cat "${1:-$HOME/value}"
+}
+"#;
+    const PARTS: &str =
+        r#"$(part)|$(part /dev/fd/3 3< <(echo "$?,$x,$PWD,$BASH_SUBSHELL,$-,$_,$!"))|`part <(echo b)`"#;
+    in_every_bash(TELLS, |mut s| {
         s.open("two");
-        s.press("x=y\r", "two");
-        s.press(&format!("PS1='<{PARTS}> '\r"), "|b>");
+        s.press("x=y\r", "<");
+        s.waits_for("<two>");
+        s.press(&format!("PS1='<{PARTS}> '\r"), "> ");
+        s.waits_for("|b>");
         let mut shown = Vec::new();
-        for consent in ["lle cached part", "lle cached off"] {
+        for (consent, by) in [("lle cached part", "1\n1\n1\n"), ("lle cached off", "0\n0\n0\n")] {
+            fs::remove_file(s.file("by")).unwrap();
             s.press(&format!("{consent}; cd /tmp; clear; (exit 7)\r"), "<");
             s.waits_for("|b>");
-            let text = s.t.text();
-            // The number of the command is another.
-            let numbered = text.split(',').map(|word| {
-                if word.parse::<u8>().is_ok_and(|n| n > 1) {
-                    "N"
-                } else {
-                    word
-                }
-            });
-            shown.push(numbered.collect::<Vec<_>>().join(","));
+            shown.push(s.t.text());
+            assert_eq!(fs::read_to_string(s.file("by")).unwrap(), by, "{consent}");
         }
         assert_eq!(shown[0], shown[1]);
-        assert!(shown[0].starts_with("<two|0,y,tmp,1,"), "{shown:?}");
+        assert!(shown[0].starts_with("<two|0,y,/tmp,"), "{shown:?}");
     });
 }
 
@@ -242,6 +245,13 @@ fn a_search_is_not_disturbed() {
     });
 }
 
+/// The first prompt's value was the shell's; a child's is there when it comes.
+fn value_is_kept(t: &mut Terminal) {
+    press(t, "\r", "<");
+    t.wait_for_text("<v>\n<v>")
+        .unwrap_or_else(|error| panic!("{error}"));
+}
+
 /// A part that never answers leaves nothing behind, however its shell ends.
 #[test]
 fn nothing_is_left_of_a_shell_that_ends() {
@@ -262,9 +272,9 @@ fn nothing_is_left_of_a_shell_that_ends() {
                 "part() {{ [[ -e ~/stuck ]] && sleep {marker}; echo v; }}; PS1='<$(part)> '; lle cached part; HISTFILE=\n"
             );
             let (home, mut t) = bash_with_lle(&bash.program, &rc);
-            press(&mut t, "\r", "<v>");
+            value_is_kept(&mut t);
             fs::write(home.path().join("stuck"), "").unwrap();
-            press(&mut t, "\r", "<v>\n<v>");
+            press(&mut t, "\r", "<v>\n<v>\n<v>");
             wait("the part to be at work", || {
                 !processes(&format!("sleep {marker}")).is_empty()
             });
@@ -282,9 +292,9 @@ fn a_part_that_is_not_heard_of_is_ended_with_its_line() {
     let rc = "part() { [[ -e ~/stuck ]] && { trap '' TERM; exec sleep 81234.5; }; echo v; }; PS1='<$(part)> '; lle cached part\n";
     for bash in test_bashes() {
         let (home, mut t) = bash_with_lle(&bash.program, rc);
-        press(&mut t, "\r", "<v>");
+        value_is_kept(&mut t);
         fs::write(home.path().join("stuck"), "").unwrap();
-        press(&mut t, "\r", "<v>\n<v>");
+        press(&mut t, "\r", "<v>\n<v>\n<v>");
         wait("the part to be at work", || {
             !processes("sleep 81234.5").is_empty()
         });
@@ -306,13 +316,11 @@ fn the_configuration_is_consent() {
     let said = house.said(&["config", "set", "prompt.cached", r#"["part"]"#]);
     assert!(said.contains(r#"prompt.cached = ["part"]"#), "{said}");
     let mut terminal = house.session();
-    for _ in 0..1_000 {
+    wait("the consent", || {
         terminal.press("clear; lle cached\r").unwrap();
-        if terminal.text().starts_with("part\n") {
-            break;
-        }
-    }
-    assert!(terminal.text().starts_with("part\n<one>"), "{}", terminal.text());
+        terminal.text().starts_with("part\n")
+    });
+    terminal.wait_for_text("part\n<one>").unwrap();
     terminal.press("\r").unwrap();
     fs::remove_file(&gate).unwrap();
     press(&mut terminal, "clear\r", "<one>");

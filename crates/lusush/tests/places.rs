@@ -94,12 +94,11 @@ fn a_runtime_folder_that_vanished_comes_back() {
     assert_eq!(flights(), 1, "one prompt later the session is registered again");
     wait("the control socket", || house.client().is_some());
     wait("what is published", || house.runtime().join("desired").exists());
-    let worker = house.json(&["status"])["worker"].clone();
-    assert_eq!(
-        (&worker["worker"], &worker["sessions"]),
-        (&true.into(), &1.into()),
-        "{worker}"
-    );
+    let mut worker = Value::Null;
+    wait("the worker to see the session", || {
+        worker = house.json(&["status"])["worker"].clone();
+        worker["worker"] == true && worker["sessions"] == 1
+    });
     let incidents = worker["incidents"].as_array().unwrap();
     assert!(incidents.is_empty(), "nobody died: {incidents:?}");
 }

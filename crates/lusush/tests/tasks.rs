@@ -112,7 +112,7 @@ fn a_registered_task_runs_is_cleaned_up_after_and_counted() {
         "schedule", "floods", "--when", "manual", "--budget", "1", "--", "yes",
     ]);
     house.said(&["run", "floods"]);
-    while house.task("floods")["running"] == true {}
+    wait("the flood to end", || house.task("floods")["running"] == false);
     assert_eq!(house.task("floods")["last_outcome"], "timed-out");
     assert!(house.json(&["status"])["worker"]["cost"]["rss_anon_bytes"].as_u64() < Some(64 << 20));
     // No process of a job is left unburied.

@@ -157,8 +157,9 @@ impl AtWork {
             .unwrap();
         let restic = AtWork(child);
         wait("restic's lock", || {
-            let mut names = files(locks).into_keys();
-            names.any(|name| name.as_os_str().len() == 64)
+            // By name: what it writes under another one first may be gone when it is read.
+            let mut locks = fs::read_dir(locks).into_iter().flatten().flatten();
+            locks.any(|lock| lock.file_name().len() == 64)
         });
         restic
     }

@@ -39,6 +39,8 @@ static TEXT: AtomicPtr<c_char> = AtomicPtr::new(std::ptr::null_mut());
 static ANSWER_FD: AtomicI32 = AtomicI32::new(-1);
 /// `$?` as the prompt has it.
 static STATUS: AtomicI32 = AtomicI32::new(0);
+/// `$_` as the prompt has it, nul-terminated; null if there is none.
+static LAST_WORD: AtomicPtr<c_char> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Starts the child that expands this text as a prompt and writes what it comes to into `pipe`; gives its number.
 ///
@@ -80,6 +82,9 @@ fn run(bash: &Bash, pipe: c_int, parent: u32, mask: &libc::sigset_t) -> ! {
         }
         libc::alarm(DEADLINE_S);
         libc::sigprocmask(libc::SIG_SETMASK, mask, std::ptr::null_mut());
+        if let Some(last) = bash.variable(c"_") {
+            LAST_WORD.store(copied(bash, last), Relaxed);
+        }
         if let Some(evaluate) = bash.parse_and_execute {
             evaluate(copied(bash, ENVIRONMENT), c"lle".as_ptr(), EVAL_FLAGS);
             // Inside an evaluation of bash's, so that an error in an expansion ends there.
@@ -127,6 +132,10 @@ pub(crate) fn expand(bash: &Bash) {
     // nul-terminated and left to the end of the process.
     unsafe {
         *bash.last_status = STATUS.load(Relaxed);
+        let last = LAST_WORD.load(Relaxed);
+        if let Some(bind) = bash.bind_variable.filter(|_| !last.is_null()) {
+            bind(c"_".as_ptr(), last, 0);
+        }
         // What the numbers in a prompt go by.
         *bash.ps1_prompt = text;
         let value = crate::readline::text(decode(text, 1));

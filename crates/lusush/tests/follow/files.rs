@@ -44,8 +44,8 @@ fn however_it_is_saved_it_comes_into_force_once() {
     let dotfiles = house.home.path().join("dotfiles");
     fs::create_dir(&dotfiles).unwrap();
     fs::write(dotfiles.join("lusush"), "editor.theme = \"bold\"\n").unwrap();
-    fs::remove_file(file(&house)).unwrap();
-    symlink(dotfiles.join("lusush"), file(&house)).unwrap();
+    symlink(dotfiles.join("lusush"), &beside).unwrap();
+    fs::rename(&beside, file(&house)).unwrap();
     assert_eq!(theme_in_force(&house, 4), "bold");
     fs::write(dotfiles.join("lusush"), "editor.theme = \"mono\"\n").unwrap();
     assert_eq!(theme_in_force(&house, 5), "mono");

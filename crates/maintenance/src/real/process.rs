@@ -190,10 +190,13 @@ mod tests {
             kib * 1024
         }
         let held = vec![1_u8; 32 << 20];
-        let (before, found, after) = (by_status(), cost_of(std::process::id()).unwrap(), by_status());
         // Other tests allocate meanwhile, and each processor counts for itself for a while.
-        let near = before.min(after).saturating_sub(16 << 20)..before.max(after) + (16 << 20);
-        assert!(near.contains(&found.rss_anon_bytes), "{near:?}: {found:?}");
+        let is_near = || {
+            let (before, found, after) = (by_status(), cost_of(std::process::id()).unwrap(), by_status());
+            let near = before.min(after).saturating_sub(16 << 20)..before.max(after) + (16 << 20);
+            near.contains(&found.rss_anon_bytes)
+        };
+        assert!((0..10).any(|_| is_near()), "not once in ten times");
         drop(std::hint::black_box(held));
     }
 
