@@ -234,5 +234,6 @@ fn arrows_belong_to_the_line_until_something_is_chosen() {
     }
     press(&mut t, "ls tw\t", "twin-one  twin-two");
     press(&mut t, "\x1b[DZ", "ls twinZ-");
-    press(&mut t, "\x15ls tw\t\x1b[B\x1b[C\r", "ls twin-two");
+    press(&mut t, "\x15ls tw\t", "twin-one  twin-two");
+    press(&mut t, "\x1b[B\x1b[C\r", "ls twin-two");
 }

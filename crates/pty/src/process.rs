@@ -25,21 +25,23 @@ const NEXT_KEY_AT_LEAST: Duration = Duration::from_millis(100);
 /// does: it is the only one here that sleeps in `ppoll`, and a long one for the terminal alone is for the next key.
 #[must_use]
 pub fn waits_for_input(pid: Pid) -> bool {
-    // Its memory is read while it may go on: what was read counts if it is in the same sleep before and after.
-    let Some(sleep) = sleep_of(pid) else {
-        return false;
-    };
-    sleeps_for_input(pid) && sleep_of(pid) == Some(sleep)
+    // Its memory is read while it may go on. The kernel tells the system call only once the process is really off its
+    // processor, and has counted the sleep by then: as many sleeps before the first telling as behind the second are one.
+    let sleep = sleep_of(pid);
+    sleep.is_some()
+        && call_of(pid).is_some_and(|call| waits_in(pid, &call) && call_of(pid) == Some(call))
+        && sleep_of(pid) == sleep
 }
 
-/// Whether `pid`, which was seen asleep, is in a system call that waits for input.
-fn sleeps_for_input(pid: Pid) -> bool {
-    let path = format!("/proc/{}/syscall", pid.as_raw_nonzero());
-    let Ok(text) = std::fs::read_to_string(path) else {
-        return false;
-    };
+/// The system call in which `pid` is blocked, as the kernel tells it.
+fn call_of(pid: Pid) -> Option<String> {
+    std::fs::read_to_string(format!("/proc/{}/syscall", pid.as_raw_nonzero())).ok()
+}
+
+/// Whether `pid`, which was seen asleep, waits for input in `call`.
+fn waits_in(pid: Pid, call: &str) -> bool {
     // "number arg0 … arg5 sp pc" when blocked, "running" otherwise.
-    let mut words = text.split_whitespace();
+    let mut words = call.split_whitespace();
     let Some(number) = words.next().and_then(|word| word.parse::<libc::c_long>().ok()) else {
         return false;
     };
