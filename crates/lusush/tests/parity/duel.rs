@@ -178,6 +178,8 @@ pub(crate) struct View {
     pub(crate) ended: bool,
     /// Columns of the screen.
     pub(crate) cols: usize,
+    /// Something other than a blank stands in the last column of the last row.
+    pub(crate) last_cell_filled: bool,
 }
 
 impl View {
@@ -197,12 +199,16 @@ impl View {
                 contents => contents,
             });
         let after_cursor = shown.collect::<String>().trim_end().to_owned();
+        let last_cell = terminal.screen().cell(rows - 1, cols - 1);
+        let last_cell_filled =
+            last_cell.is_some_and(|cell| !cell.contents().trim().is_empty() || cell.is_wide_continuation());
         Self {
             rows: terminal.rows(),
             cursor,
             after_cursor,
             ended: terminal.has_exited(),
             cols: usize::from(cols),
+            last_cell_filled,
         }
     }
 
@@ -213,6 +219,7 @@ impl View {
             after_cursor: String::new(),
             ended: true,
             cols: 0,
+            last_cell_filled: false,
         }
     }
 
@@ -223,6 +230,18 @@ impl View {
             .iter()
             .eq(fresh.rows[..fresh.rows.len() - down].iter());
         (alike && self.cursor.1 == fresh.cursor.1).then_some(down)
+    }
+
+    /// Returns this as it is one row higher, if the cursor is not in the row that goes.
+    pub(crate) fn without_first_row(&self) -> Option<Self> {
+        let mut rows = self.rows[1..].to_vec();
+        rows.push(String::new());
+        let row = self.cursor.0.checked_sub(1)?;
+        Some(Self {
+            rows,
+            cursor: (row, self.cursor.1),
+            ..self.clone()
+        })
     }
 }
 

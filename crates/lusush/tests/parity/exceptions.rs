@@ -25,6 +25,7 @@ const NOT_FROM_SCRATCH: &[&str] = &[
     "inside a quoted insert",
     "quoted in command mode",
     "modified mark at the margin",
+    "room below a full window",
 ];
 
 /// Those after which stock does not find back, also when it starts over: the sequence ends there.
@@ -53,18 +54,7 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception {
         name: "scrolled by a resize",
         reason: "in a window become too low for the text stock goes down to the last row it had, and scrolls rows away",
-        matches: |step,
-                  Difference {
-                      before, stock, other, ..
-                  },
-                  fresh| {
-            let lower = matches!(step, Step::Resize { rows, .. } if usize::from(*rows) < before.rows.len());
-            let above = |view: &'_ View| view.rows_below(fresh).map(|down| view.rows[..down].to_vec());
-            lower
-                && above(stock)
-                    .zip(above(other))
-                    .is_some_and(|(stock, other)| other.ends_with(&stock))
-        },
+        matches: scrolled_by_resize,
     },
     Exception {
         name: "cursor in a search",
@@ -85,6 +75,23 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
             let scrolled = other.rows[1..] == stock.rows[..last] && stock.rows[last].is_empty();
             let in_search = found(other).is_some() && found(other) == found(stock);
             scrolled && (in_search || shows(other, fresh) && shows(stock, fresh))
+        },
+    },
+    Exception {
+        name: "room below a full window",
+        reason: "the same where the line fills the window: from scratch it scrolls, too, and LLE does not",
+        matches: |_,
+                  Difference {
+                      stock, other, fresh, ..
+                  },
+                  _| {
+            let last = other.rows.len() - 1;
+            let scrolled = other.rows[1..] == stock.rows[..last] && stock.rows[last].is_empty();
+            let apart = stock.cursor.0 + 1 == other.cursor.0 && stock.cursor.1 == other.cursor.1;
+            let as_fresh = fresh
+                .as_ref()
+                .is_some_and(|(of_stock, of_other)| stock == of_stock && other == of_other);
+            scrolled && apart && other.last_cell_filled && as_fresh
         },
     },
     Exception {
@@ -162,20 +169,17 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception {
         name: "prompt measured before a resize",
         reason: "stock keeps the prompt's rows of before a message, and ends them there though the window changed since",
-        matches: |_,
-                  Difference {
-                      before, stock, other, ..
-                  },
-                  _| {
-            let message = before.rows.concat();
-            (message.contains("(arg: ") || message.contains("search)`"))
-                && bare(&stock.rows.concat()) == bare(&other.rows.concat())
-                && stock.cursor.0 == other.cursor.0 + 1
-        },
+        matches: broken_prompt,
+    },
+    Exception {
+        name: "prompt measured before a resize, submitted",
+        reason: "the same, and Enter ends the message and the line at once: the next prompt is measured anew",
+        matches: broken_prompt_submitted,
     },
     Exception {
         name: "argument in the row below",
-        reason: "where the text goes on in rows below, stock may write the second number of an argument there; LLE over the first",
+        reason: "stock clears as many columns more as the prompt has bytes that take none, into the row below where the text \
+                 goes on there, and writes the second number of an argument in that row; LLE over the first",
         matches: |_,
                   Difference {
                       before, stock, other, ..
@@ -189,6 +193,11 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
                 && ours.is_some_and(|row| stock.rows[row].starts_with("(arg: 1)"))
                 && stock.cursor == (other.cursor.0 + 1, other.cursor.1)
         },
+    },
+    Exception {
+        name: "argument in the row below, submitted",
+        reason: "the same, and the line is submitted with the argument: the prompt is over the text in the row below",
+        matches: argument_below_submitted,
     },
     Exception {
         name: "prompt behind unfinished output",
@@ -234,11 +243,10 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception {
         name: "modified mark at the margin",
         reason: "stock counts the mark of a modified line twice where the prompt fills the row, and breaks the text there",
-        matches: |_,
-                  Difference {
-                      before, stock, other, ..
-                  },
-                  fresh| {
+        matches: |_, difference, fresh| {
+            let Difference {
+                before, stock, other, ..
+            } = difference;
             let fills = |row: &String| row.starts_with('*') && row.chars().count() == other.cols;
             let marked = [before, stock, other]
                 .iter()
@@ -246,7 +254,7 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
             let as_fresh = bare(&other.rows.concat()).ends_with(&bare(&fresh.rows.concat()));
             let in_message = found(other).is_some_and(|text| ends_as(fresh, &text));
             let as_stock = bare(&other.rows.concat()) == bare(&stock.rows.concat());
-            marked && (as_fresh || in_message || as_stock)
+            marked && (as_fresh || in_message || as_stock || is_below_mark(difference))
         },
     },
     Exception {
@@ -308,6 +316,156 @@ fn shows_fresh_below_old(difference: &Difference, fresh: &View) -> bool {
         .is_some_and(|down| difference.other.rows[..down].iter().all(known))
 }
 
+/// Whether stock, going down to the last row it had in a window that became too low, scrolled rows away that LLE leaves.
+fn scrolled_by_resize(
+    step: &Step,
+    Difference {
+        before, stock, other, ..
+    }: &Difference,
+    fresh: &View,
+) -> bool {
+    let Step::Resize { rows, .. } = step else {
+        return false;
+    };
+    let rows = usize::from(*rows);
+    let used = before
+        .rows
+        .iter()
+        .rposition(|row| !row.is_empty())
+        .map_or(0, |at| at + 1);
+    // An empty row below a full one is stock's last, too.
+    let had_below = used.saturating_sub(usize::from(before.cursor.0)).max(1);
+    let scrolled = |fresh: &View| {
+        above(stock, fresh)
+            .zip(above(other, fresh))
+            .filter(|(stock, other)| {
+                other.ends_with(stock) && (1..=had_below).contains(&(other.len() - stock.len()))
+            })
+    };
+    // Nobody draws the upper row of a prompt anew at a resize, and where the terminal cut the cursor's row, which is now the
+    // last, that one is over it.
+    let cut = || {
+        let first = before.rows.iter().rposition(|row| *row == fresh.rows[0])?;
+        let rest = fresh.without_first_row().filter(|_| first + 1 >= rows)?;
+        let (_, other) = scrolled(&rest)?;
+        Some(before.rows.windows(other.len()).any(|old| old == other))
+    };
+    rows < before.rows.len() && (scrolled(fresh).is_some() || cut().unwrap_or(false))
+}
+
+/// Whether LLE shows where the message was what it shows from scratch, and stock the same with one more break, also from scratch.
+fn broken_prompt(_: &Step, difference: &Difference, fresh: &View) -> bool {
+    let Difference {
+        before, stock, other, ..
+    } = difference;
+    let whole = difference.fresh.as_ref().map(|(_, whole)| whole);
+    let left = whole.and_then(|whole| above(other, whole).zip(began(before)));
+    shows(stock, fresh)
+        && left.is_some_and(|(rows, began)| are_left(rows, &before.rows[..began], other))
+        && whole.is_some_and(|whole| {
+            bare(&whole.rows.concat()) == bare(&fresh.rows.concat()) && fresh.cursor.0 == whole.cursor.0 + 1
+        })
+}
+
+/// Whether LLE shows the prompt as from scratch where the message was, with the line behind it, and stock the same with one
+/// more break in the prompt's last row; the row more may have scrolled one away.
+fn broken_prompt_submitted(
+    step: &Step,
+    Difference {
+        before, stock, other, ..
+    }: &Difference,
+    fresh: &View,
+) -> bool {
+    let Some((theirs, ours)) = above(stock, fresh).zip(above(other, fresh)) else {
+        return false;
+    };
+    let (upper, last) = fresh.rows.split_at(usize::from(fresh.cursor.0));
+    let upper = began(before).map(|began| [&before.rows[..began], upper].concat());
+    let breaks_once_more = |scrolled: usize| {
+        let kept = &ours[scrolled..];
+        let same = theirs.iter().zip(kept).take_while(|(a, b)| a == b).count();
+        let (theirs, kept) = (&theirs[same..], &kept[same..]);
+        let broken = theirs.first().zip(kept.first()).is_some_and(|(part, whole)| {
+            part.len() < last[0].len() && last[0].starts_with(part) && whole.starts_with(&last[0])
+        });
+        let left = |upper: &Vec<_>| are_left(&ours[..scrolled + same], upper, other);
+        broken && upper.as_ref().is_some_and(left) && bare(&theirs.concat()) == bare(&kept.concat())
+    };
+    submits(step) && (0..=ours.len().min(1)).any(breaks_once_more)
+}
+
+/// Returns the first row of the message that `view` shows.
+fn began(view: &View) -> Option<usize> {
+    let searches = view.rows.concat().contains("search)`");
+    view.rows
+        .iter()
+        .rposition(|row| row.starts_with("(arg: ") || searches && row.starts_with('('))
+}
+
+/// Whether `rows`, the upper ones of `view`, are those of `upper`, less what a full screen scrolled away.
+fn are_left(rows: &[String], upper: &[String], view: &View) -> bool {
+    let full = view.rows.last().is_some_and(|row| !row.is_empty());
+    upper.ends_with(rows) && (full || rows.len() == upper.len())
+}
+
+/// Whether LLE shows the line as it was and the next prompt below, and stock the first number of an argument before it,
+/// the prompt in the row below, and all that follows one row lower.
+fn argument_below_submitted(
+    step: &Step,
+    Difference {
+        before, stock, other, ..
+    }: &Difference,
+    fresh: &View,
+) -> bool {
+    let prompt = &fresh.rows[usize::from(fresh.cursor.0)];
+    let Some((theirs, ours)) = above(stock, fresh).zip(above(other, fresh)) else {
+        return false;
+    };
+    let Some(top) = theirs.iter().rposition(|row| row.starts_with("(arg: 1) ")) else {
+        return false;
+    };
+    let text = theirs[top].strip_prefix("(arg: 1) ").map(str::trim);
+    submits(step)
+        && !prompt.is_empty()
+        && before.rows.starts_with(ours)
+        && ours.len() > top + 1
+        && theirs.len() == ours.len() + 1
+        && theirs[..top] == ours[..top]
+        && ours[top].strip_prefix(prompt.as_str()).map(str::trim) == text
+        && theirs[top + 1] == *prompt
+        && theirs[top + 2..ours.len()] == ours[top + 2..]
+        && theirs[ours.len()].is_empty()
+}
+
+/// Whether stock shows what LLE does one row lower, below a prompt that fills its row with the mark, where the same prompt is
+/// to be: with a message, which has no mark, or the mark of what was typed since.
+fn is_below_mark(
+    Difference {
+        before, stock, other, ..
+    }: &Difference,
+) -> bool {
+    let fills = |row: &String| row.starts_with('*') && row.chars().count() == other.cols;
+    let Some(at) = stock.rows.iter().position(fills) else {
+        return false;
+    };
+    let last = other.rows.len() - 1;
+    (other.rows[at].starts_with(&stock.rows[at][1..]) || other.rows[at] == stock.rows[at])
+        && before.rows[at] == stock.rows[at]
+        && stock.rows[..at] == other.rows[..at]
+        && stock.rows[at + 1..] == other.rows[at..last]
+        && other.rows[last].is_empty()
+        && stock.cursor == (other.cursor.0 + 1, other.cursor.1)
+}
+
+/// Returns the rows of `view` above the fresh screen, if it shows that below them.
+fn above<'a>(view: &'a View, fresh: &View) -> Option<&'a [String]> {
+    view.rows_below(fresh).map(|down| &view.rows[..down])
+}
+
+fn submits(step: &Step) -> bool {
+    matches!(step, Step::Keys(keys) if keys.contains(&b'\r') || keys.contains(&b'\n'))
+}
+
 /// Returns the line behind the prompt of a search or an argument, if `view` shows a whole one.
 fn found(view: &View) -> Option<String> {
     let text = view.rows.concat();
@@ -337,3 +495,6 @@ fn bare(text: &str) -> String {
 fn ends_as(fresh: &View, text: &str) -> bool {
     bare(&fresh.rows.concat()).ends_with(&bare(text))
 }
+
+#[cfg(test)]
+mod tests;
