@@ -11,7 +11,7 @@
 //! look at the terminal's capabilities, and it looks when it starts and whenever TERM is assigned.
 //!
 //! Prep and deprep stay when LLE is off, by the user or after a panic: readline then paints and reads by itself, and every
-//! command still reaches the log.
+//! command still reaches the log. Unloaded by a start-up file, LLE only sees the first line through, for the launcher.
 //!
 //! Invariant: a panic never leaves this module: readline gets its own functions back and keeps the text.
 
@@ -29,7 +29,7 @@ pub(crate) struct Hooks {
     hooked: bool,
     /// LLE paints and reads.
     armed: bool,
-    /// It was unloaded before the first prompt, and stays until it has seen that.
+    /// It was unloaded before the first prompt, and stays until that line is over.
     leaving: bool,
     /// A line has begun and has not ended.
     line_open: bool,
@@ -83,6 +83,11 @@ impl Hooks {
         self.armed
     }
 
+    /// True if LLE was unloaded, and only tells the launcher of the first prompt.
+    pub(crate) fn leaving(&self) -> bool {
+        self.leaving
+    }
+
     /// True if LLE sees lines begin and end, whoever paints them.
     pub(crate) fn hooked(&self) -> bool {
         self.hooked
@@ -107,13 +112,13 @@ pub(crate) fn hook() {
     lle.hooks.hooked = true;
 }
 
-/// Takes everything out; but while the launcher is to be told of the first prompt, only once that is there: start-up files
-/// that unload LLE are none that fail.
+/// Takes everything out; but while the launcher is to be told of the first prompt, only once that line is over: start-up
+/// files that unload LLE are none that fail, nor is a shell that somebody used.
 pub(crate) fn leave() {
     let Some(lle) = state() else { return };
-    if lle.round.start_dir.is_some() && !lle.session.reached_prompt() {
-        disarm();
+    if lle.awaits_first_prompt() {
         lle.hooks.leaving = true;
+        disarm();
     } else {
         unhook();
     }
@@ -123,6 +128,8 @@ pub(crate) fn leave() {
 pub(crate) fn unhook() {
     disarm();
     let Some(lle) = state() else { return };
+    lle.hooks.leaving = false;
+    lle.hooks.line_open = false;
     if std::mem::take(&mut lle.hooks.hooked) {
         let bash = lle.bash;
         // SAFETY: as in hook(); what stood there before.
@@ -253,9 +260,6 @@ unsafe extern "C-unwind" fn prep(meta: c_int) {
                 lle.keep_parts(None);
             }
         });
-        if state().is_some_and(|lle| lle.hooks.leaving && lle.session.reached_prompt()) {
-            unhook();
-        }
     }
 }
 
@@ -331,6 +335,13 @@ unsafe extern "C-unwind" fn deprep() {
         if let Some(old) = old {
             old();
         }
+    }
+    if lle.hooks.leaving
+        && lle.session.reached_prompt()
+        && bash.reads_commands()
+        && !bash.is(bits::SIGHANDLER)
+    {
+        unhook();
     }
 }
 

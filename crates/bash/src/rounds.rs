@@ -83,6 +83,8 @@ pub(crate) struct Round {
     pub(crate) starting: bool,
     /// What the prompt was spent on that is about to be painted.
     due: Option<Due>,
+    /// The launcher's start-up files have been read.
+    files_read: bool,
     /// Where the launcher wants to be told that a prompt was reached.
     pub(crate) start_dir: Option<std::path::PathBuf>,
     /// The launcher, if it said which program it is: then what stands beside the shared object is not this session's.
@@ -251,9 +253,12 @@ impl Lle {
     }
 
     fn first_prompt(&mut self) {
+        crate::instead::end(&self.bash);
+        crate::replaced::end(&self.bash);
+        if self.hooks.leaving() {
+            return self.tell_launcher();
+        }
         let bash = self.bash;
-        crate::instead::end(&bash);
-        crate::replaced::end(&bash);
         let file = bash.variable(c"HISTFILE").filter(|f| !f.is_empty());
         self.session
             .open_history(file.map(|f| Path::new(OsStr::from_bytes(f))));
@@ -264,6 +269,28 @@ impl Lle {
             // Readline paints and reads: there is no later moment.
             self.settle_in(false);
         }
+        self.tell_launcher();
+        if self.session.has_others {
+            self.session.take_drafts_over();
+        }
+        let drafts = self.session.places.drafts();
+        let kept = drafts.map_or(0, |dir| as_error(|| drafts::take_news(&dir)));
+        if kept > 0 {
+            let lines = if kept == 1 { "a line was" } else { "lines were" };
+            self.session.notice(format!(
+                "lusush: {lines} being typed when a terminal closed or a shell died: `lle draft` shows it"
+            ));
+        }
+    }
+
+    /// Whether the launcher is still to be told of a first prompt: of none without readline, once the files are read.
+    pub(crate) fn awaits_first_prompt(&self) -> bool {
+        let sees_none = self.round.files_read && self.bash.flag(self.bash.no_line_editing);
+        self.round.start_dir.is_some() && !self.session.reached_prompt() && !sees_none
+    }
+
+    /// Says that a prompt is there, and how far the start-up files were read.
+    fn tell_launcher(&mut self) {
         let cut_short = attribution::was_cut_short();
         // Before the prompt: whoever sees one and closes the terminal at once must not make the start a failure.
         if let Some(dir) = &self.round.start_dir {
@@ -286,17 +313,6 @@ impl Lle {
         }
         if self.round.start_dir.is_some() && cut_short {
             self.session.notice(interrupted());
-        }
-        if self.session.has_others {
-            self.session.take_drafts_over();
-        }
-        let drafts = self.session.places.drafts();
-        let kept = drafts.map_or(0, |dir| as_error(|| drafts::take_news(&dir)));
-        if kept > 0 {
-            let lines = if kept == 1 { "a line was" } else { "lines were" };
-            self.session.notice(format!(
-                "lusush: {lines} being typed when a terminal closed or a shell died: `lle draft` shows it"
-            ));
         }
     }
 
@@ -439,7 +455,10 @@ impl Lle {
 /// The launcher's start-up files have been read: bash goes on with its history and the first prompt.
 pub(crate) fn start_up_files_are_read() {
     let Some(lle) = state() else { return };
-    crate::builtin::internal::cap_list(lle);
+    lle.round.files_read = true;
+    if !lle.hooks.leaving() {
+        crate::builtin::internal::cap_list(lle);
+    }
     // Without readline LLE sees no prompt.
     if let Some(dir) = &lle.round.start_dir
         && lle.bash.flag(lle.bash.no_line_editing)

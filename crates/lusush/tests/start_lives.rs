@@ -177,6 +177,33 @@ const LEAVES: &[(&str, Leave)] = &[
     }),
 ];
 
+/// LLE is gone then, and has seen the first line through.
+#[test]
+fn whoever_unloads_lle_and_uses_the_shell_blames_no_file() {
+    let used: &[(&str, Leave)] = &[("closes the terminal behind a command", |terminal| {
+        terminal.press("true\r").unwrap();
+        terminal.hang_up();
+    })];
+    for (name, leave) in LEAVES[1..].iter().chain(used) {
+        let house = House::new();
+        house.write("here=edited; enable -d lle");
+        for _ in 0..4 {
+            let mut terminal = house.start(&[]);
+            terminal
+                .settle()
+                .unwrap_or_else(|error| panic!("{name}: {error}\n{}", terminal.text()));
+            leave(&mut terminal);
+            terminal.wait_exit(deadline()).unwrap();
+        }
+        let (here, screen) = house.ask("$here", &[]);
+        assert_eq!(
+            (here.as_str(), screen.contains("lusush:")),
+            ("edited", false),
+            "{name}:\n{screen}"
+        );
+    }
+}
+
 #[test]
 fn whoever_leaves_at_once_blames_no_file() {
     for (name, leave) in LEAVES {

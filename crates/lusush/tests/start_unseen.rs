@@ -110,7 +110,7 @@ fn a_start_up_file_that_switches_readline_off_is_one_that_works() {
 
 #[test]
 fn a_start_up_file_that_unloads_lle_is_one_that_works() {
-    for (rc, painted) in [
+    for (rc, paints) in [
         ("enable -d lle", false),
         ("lle set attribute off; enable -d lle maint", false),
         ("enable -d lle; enable -f \"$(<~/library)\" lle", true),
@@ -122,14 +122,40 @@ fn a_start_up_file_that_unloads_lle_is_one_that_works() {
             let mut t = start(&home, lusush(), &format!("{rc}\nhere=yes"));
             assert_eq!(reached(&home), "ready\n", "{rc}");
             press(&mut t, "echo \"is $here\"\r", "is yes");
-            press(
-                &mut t,
-                "lle status\r",
-                if painted { "attribute" } else { "not found" },
-            );
-            t.press("nosuchcommand").unwrap();
+            // An incomplete command goes on in a row of the same line, or behind PS2.
+            t.press("echo 'a\r").unwrap();
+            let row = &t.rows()[usize::from(t.cursor().0)];
+            // What is suggested may stand there.
+            assert_eq!(row.starts_with('>'), !paints, "{rc}: {}", t.text());
+            press(&mut t, "b'\r", "\na\nb\n$");
             leave(t);
         }
+        let log = std::fs::read(support::log_of(&home)).unwrap_or_default();
+        let is_logged = log.windows(7).any(|bytes| bytes == b"is $her");
+        assert_eq!(is_logged, paints, "{rc}");
+    }
+}
+
+/// What is unloaded in the middle is whole again when it is loaded.
+#[test]
+fn what_a_start_up_file_unloaded_can_be_loaded_again() {
+    let home = Home::new("").unwrap();
+    let library = shared_object(lusush());
+    std::fs::write(home.path().join("library"), library.as_os_str().as_bytes()).unwrap();
+    for rc in [
+        "enable -d lle",
+        "set +o emacs; enable -d lle; set -o emacs",
+        "enable -d lle; set +o emacs",
+    ] {
+        let mut t = start(&home, lusush(), rc);
+        assert_eq!(reached(&home), "ready\n", "{rc}");
+        t.press("set -o emacs\n").unwrap();
+        press(&mut t, "enable -f \"$(<~/library)\" lle\n", "$");
+        t.press("for i in 1\r").unwrap();
+        let row = t.cursor().0;
+        assert!(t.rows()[usize::from(row)].is_empty(), "{rc}: {}", t.text());
+        press(&mut t, "do echo \"i=$i\"; done\r", "i=1");
+        leave(t);
     }
 }
 

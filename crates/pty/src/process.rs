@@ -92,7 +92,7 @@ fn memory_at<const BYTES: usize>(pid: Pid, place: u64) -> Option<[u8; BYTES]> {
     Some(bytes)
 }
 
-/// The how manieth sleep of `pid` this is, if it sleeps and can be interrupted.
+/// Returns how often `pid` has gone to sleep, if it sleeps now and can be interrupted.
 ///
 /// A process woken by a signal shows its old system call until another core has really woken it, but not the state of a
 /// sleeper.
