@@ -4,8 +4,9 @@
 //! has changed: then a prompt costs one `stat` a directory. What a directory does not tell of is noticed late there, as
 //! when a program's right to be run is taken away; it is a colour that is late then.
 //!
-//! Invariant: never slow. Once a search of PATH takes longer than [`SEARCH_MAX`] (a network directory, a sleeping
-//! disk), this session stops searching it and shows names plain.
+//! Invariant: never slow. Once two searches of PATH in a row take longer than [`SEARCH_MAX`] each (a network directory, a
+//! sleeping disk), this session stops searching it and shows names plain. That other programs had the processor meanwhile
+//! is no fault of PATH's.
 
 use crate::cache::{Account, Cache};
 use crate::clock;
@@ -20,6 +21,8 @@ use std::time::Duration;
 
 /// A key must be painted within 16 ms; a third of that on one name is too much.
 const SEARCH_MAX: Duration = Duration::from_millis(5);
+/// So many slow looks in a row end it: a disk that had to wake up is slow once.
+const SLOW_MAX: u8 = 2;
 /// Longer names are not looked up: no file system has them.
 const NAME_MAX: usize = 256;
 
@@ -44,7 +47,8 @@ pub(crate) struct Names {
     across: bool,
     /// PATH and its directories as they were when that was last asked.
     stamp: u64,
-    too_slow: bool,
+    /// Looks that were slow, in a row.
+    slow: u8,
     /// Searches of PATH since the last [`Names::take_searches`].
     searches: u64,
 }
@@ -56,7 +60,7 @@ impl Default for Names {
             line: 0,
             across: false,
             stamp: 0,
-            too_slow: false,
+            slow: 0,
             searches: 0,
         }
     }
@@ -68,14 +72,14 @@ impl Names {
     pub(crate) fn line_begins(&mut self, bash: &Bash, levers: &Levers, on_trial: bool) {
         self.line += 1;
         self.kept.resize(levers.size(Lever::NamesCacheEntries));
-        self.across = levers.value(Lever::NamesKeep) != 0 && !self.too_slow;
+        self.across = levers.value(Lever::NamesKeep) != 0 && !self.gave_up();
         if self.across {
-            let began = clock::now();
+            let look = Look::begin();
             let stamp = stamp_of_path(bash);
             if std::mem::replace(&mut self.stamp, stamp) != stamp {
                 self.kept.forget();
             }
-            self.too_slow |= clock::since(began) > SEARCH_MAX;
+            self.looked(&look);
         } else if !on_trial {
             self.kept.forget();
         }
@@ -83,7 +87,11 @@ impl Names {
 
     /// True once PATH was too slow to search.
     pub(crate) fn gave_up(&self) -> bool {
-        self.too_slow
+        self.slow >= SLOW_MAX
+    }
+
+    fn looked(&mut self, look: &Look) {
+        self.slow = if look.was_slow() { self.slow + 1 } else { 0 };
     }
 
     pub(crate) fn take_searches(&mut self) -> u64 {
@@ -116,7 +124,7 @@ impl Names {
             self.kept.hit(word);
             return Some(known);
         }
-        self.too_slow.then_some(Known::Unasked)
+        self.gave_up().then_some(Known::Unasked)
     }
 
     /// Says whether `word` would run something; looks at the disk if need be.
@@ -131,15 +139,15 @@ impl Names {
         let mut on_path = false;
         let known = if in_shell(bash, &name) {
             Known::Yes
-        } else if self.too_slow {
+        } else if self.gave_up() {
             Known::Unasked
         } else {
             self.kept.miss(word);
             on_path = !word.contains(&b'/');
-            let began = clock::now();
+            let look = Look::begin();
             let found = runnable(bash, word);
             self.searches += 1;
-            self.too_slow = clock::since(began) > SEARCH_MAX;
+            self.looked(&look);
             if found { Known::Yes } else { Known::No }
         };
         let line = self.line;
@@ -150,7 +158,7 @@ impl Names {
     /// Looks for some of the names again that earlier lines asked for; gives how many, and how many were not what was
     /// kept. Those are forgotten.
     pub(crate) fn check(&mut self, bash: &Bash) -> (u64, u64) {
-        if !self.across || self.too_slow {
+        if !self.across || self.gave_up() {
             return (0, 0);
         }
         let wrong = |(word, kept): (&[u8], &Kept)| {
@@ -168,6 +176,49 @@ impl Names {
     pub(crate) fn account(&self) -> Account {
         Account::of(&self.kept, |_| 0)
     }
+}
+
+/// A look at PATH, and what this thread had done when it began.
+struct Look {
+    began: u64,
+    usage: libc::rusage,
+}
+
+impl Look {
+    fn begin() -> Self {
+        Self {
+            began: clock::now(),
+            usage: usage(),
+        }
+    }
+
+    /// True if it has taken too long, and by itself: it slept, as one does for a disk, or computed.
+    fn was_slow(&self) -> bool {
+        if clock::since(self.began) <= SEARCH_MAX {
+            return false;
+        }
+        let now = usage();
+        now.ru_nvcsw != self.usage.ru_nvcsw
+            || computed(&now).saturating_sub(computed(&self.usage)) > SEARCH_MAX
+    }
+}
+
+/// What the kernel has counted of this thread.
+fn usage() -> libc::rusage {
+    // SAFETY: all zeros are a value of it, which the call fills.
+    unsafe {
+        let mut usage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage);
+        usage
+    }
+}
+
+fn computed(usage: &libc::rusage) -> Duration {
+    let of = |time: libc::timeval| {
+        let seconds = Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0));
+        seconds + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or(0))
+    };
+    of(usage.ru_utime) + of(usage.ru_stime)
 }
 
 /// Tells one state of PATH from another: what it says, and for each directory which one it is and when something came
@@ -217,4 +268,29 @@ fn executable(path: &[u8]) -> bool {
     };
     // SAFETY: the path is nul-terminated.
     unsafe { libc::access(path.as_ptr(), libc::X_OK) == 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sleeps_or_computes_is_slow_by_itself() {
+        let look = Look::begin();
+        std::thread::sleep(2 * SEARCH_MAX);
+        assert!(look.was_slow(), "it slept");
+        let (look, mut n) = (Look::begin(), 0u64);
+        while computed(&usage()).saturating_sub(computed(&look.usage)) <= SEARCH_MAX {
+            n = std::hint::black_box(n + 1);
+        }
+        assert!(look.was_slow(), "it computed");
+    }
+
+    #[test]
+    fn what_others_have_the_processor_for_is_not() {
+        let mut look = Look::begin();
+        // It began long ago, and has neither slept nor computed since.
+        look.began = look.began.saturating_sub(1_000_000_000);
+        assert!(!look.was_slow());
+    }
 }
